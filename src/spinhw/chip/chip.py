@@ -1,0 +1,162 @@
+"""A simulated chip that runs a whole network; or several chips side by side, each as it would be alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.chip.converter import convert
+from spinhw.chip.draw import Identity
+from spinhw.chip.fine import chunks, fine_steps, join, thermal_extras
+from spinhw.chip.oscillators import HiddenOscillators
+from spinhw.chip.recorder import Measurement, Recorder, Truth
+from spinhw.chip.settings import ChipSettings
+from spinhw.chip.synapses import Synapses
+from spinhw.errors import ConfigError
+from spinhw.network import NetworkSettings
+from spinhw.rollout import Neurons, Rollout, Weights, rollout
+
+
+class Chip:
+    """The simulated truth. It speaks model units and always has the member axis in front.
+
+    Its hidden parameters follow from its identity, its shot noise from identity and shot number; nothing is drawn anew
+    silently. Outputs are W_out y averaged over the last `readout_samples` samples; the gain and bias of the read-out,
+    logits = out_gain * outputs + b_out, are software.
+
+    Args:
+        settings: Imperfections.
+        network: The network as designed; its neurons are the nominal ones, its bias drive and saturation the electronics.
+        identities: Who the chips are, one for each member.
+        sample_interval_s: Time for which each input sample is held, in seconds.
+        dtype: Floating-point type of the integration.
+    """
+
+    def __init__(
+        self,
+        settings: ChipSettings,
+        network: NetworkSettings,
+        identities: Sequence[Identity],
+        sample_interval_s: float,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        _check_kind(settings, network)
+        self.settings, self.network, self.identities, self.dtype = settings, network, tuple(identities), dtype
+        self.sample_interval_s = sample_interval_s
+        nominal = network.neurons(torch.float64)
+        self.hidden = HiddenOscillators.draw(settings, nominal, self.identities)
+        self._synapses = Synapses(settings, self.identities)
+        outputs = network.outputs if network.readout == "hardware" else 0
+        self._recorder = Recorder(settings, self.identities, nominal.gamma.shape[1], outputs)
+        self._writes = 0
+        self._acting: dict[str, Tensor] = {}
+
+    @property
+    def shots(self) -> int:
+        """Shots taken so far."""
+        return self._recorder.shots
+
+    @torch.no_grad()
+    def program(self, requested: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Set weights and biases, (member, ...) by name; absent synapses are exact zeros.
+
+        Returns:
+            What a read-back tells: the rounded values, without the chip's hidden errors.
+        """
+        applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
+        self._acting = {name: self._synapses.acting(name, value, self._writes) for name, value in applied.items()}
+        self._writes += 1
+        return applied
+
+    def measure(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int = 1) -> list[Measurement]:
+        """Play inputs and measure.
+
+        Args:
+            inputs: u, (member, batch, time, input); clipped and rounded by the input DAC.
+            repeats: Neurons observed in each repeat.
+            averages: Shots of each repeat.
+        """
+        played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
+        return self._recorder.record(lambda shot: self._respond(self._acting, played, shot), repeats, averages)
+
+    def oracle(
+        self, requested: Mapping[str, Tensor], inputs: Tensor, steps_per_ns: int | None = None, thermal: bool = False
+    ) -> Truth:
+        """Give what the chip does now, differentiable by torch in the requested values: the true gradient.
+
+        Takes no shot and has no read-out noise. Rounding passes the gradient straight through. Needs much memory: about 3 kB
+        for each neuron, image and nanosecond.
+
+        Args:
+            requested: Weights and biases, (member, ...) by name.
+            inputs: As for `measure`.
+            steps_per_ns: Other than the chip's own, for a cheaper gradient.
+            thermal: Whether to add the thermal noise of the coming shot.
+        """
+        applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
+        acting = {name: self._synapses.acting(name, value, max(0, self._writes - 1)) for name, value in applied.items()}
+        played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
+        return self._respond(acting, played, self.shots if thermal else None, steps_per_ns)
+
+    def _respond(
+        self, acting: Mapping[str, Tensor], inputs: Tensor, shot: int | None, steps_per_ns: int | None = None
+    ) -> Truth:
+        steps = fine_steps(self.sample_interval_s, steps_per_ns or self.settings.steps_per_ns)
+        neurons, weights = self.hidden.at(self._recorder.walk, self.dtype), self._weights(acting)
+        thermal_power = 0.0 if shot is None else self.settings.thermal_power
+        length = inputs.shape[2] * steps.substeps
+        parts = []
+        for images in chunks(inputs.shape[1], neurons.gamma.shape[1], length, thermal_power > 0):
+            extras = thermal_extras(self.identities, neurons, thermal_power, shot or 0, images, length)
+            parts.append(
+                rollout(
+                    weights,
+                    neurons,
+                    inputs[:, images],
+                    steps,
+                    cell=self.network.kind,
+                    drive_rate_per_s=self.network.drive_rate_per_s,
+                    initial=self._initial(neurons),
+                    extras=extras,
+                    loop_delay_s=self.settings.loop_delay_s,
+                )
+            )
+        result = join(parts)
+        return Truth(result, self._outputs(acting, result))
+
+    def _initial(self, neurons: Neurons) -> Tensor | str:
+        initial = self.network.initial_state
+        return initial if self.network.kind == "ctrnn" else self.hidden.start(neurons, initial)
+
+    def _weights(self, acting: Mapping[str, Tensor]) -> Weights:
+        layers = range(len(self.network.layers))
+        kinds = ([acting[f"{kind}.{layer}"] for layer in layers] for kind in ("w_ext", "w_int", "bias"))
+        return Weights(*(tuple(kind) for kind in kinds))
+
+    def _outputs(self, acting: Mapping[str, Tensor], result: Rollout) -> Tensor | None:
+        if self.network.readout != "hardware":
+            return None
+        last = result.filtered[:, :, -self.network.readout_samples :, -self.network.layers[-1] :].mean(2)
+        return last @ acting["w_out"].transpose(1, 2)  # (member, batch, output)
+
+    def state(self) -> dict[str, Any]:
+        """Give shots, programmings and drift as plain data for JSON; what is programmed is not part of it."""
+        return self._recorder.state() | {"writes": self._writes}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave: the same shots follow, once the same values are programmed."""
+        self._recorder.restore(dict(state))
+        self._writes = int(state["writes"])
+
+
+def _check_kind(settings: ChipSettings, network: NetworkSettings) -> None:
+    defects = settings.defects
+    broken = bool(defects.dead or defects.stuck or defects.dead_fraction or defects.stuck_fraction)
+    if network.kind == "ctrnn" and (settings.thermal_power > 0 or broken):
+        raise ConfigError(
+            "a ctrnn has no thermal noise and no broken oscillators",
+            seen="chip.thermal_power or chip.defects",
+            allowed="networks of kind 'spintronic'",
+            todo="use another device profile, such as ideal",
+        )

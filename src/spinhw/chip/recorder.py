@@ -1,0 +1,124 @@
+"""Takes shots of chips: counts them, lets the chips drift, measures, averages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.chip.draw import Identity
+from spinhw.chip.drift import Drift
+from spinhw.chip.readout import Mean, Readout, Sampled
+from spinhw.chip.settings import ChipSettings
+from spinhw.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What chips really did at one shot.
+
+    Args:
+        rollout: States and outputs of the oscillators.
+        outputs: Outputs of a hardware read-out, averaged over its last samples, (member, batch, output); else None.
+    """
+
+    rollout: Rollout
+    outputs: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of the observed oscillators in one repeat, averaged over its shots, in model units.
+
+    Args:
+        power: x, (member, batch, time + 1, observed): the first sample is before the first input.
+        filtered: y at the ends of the input intervals, (member, batch, time, observed).
+        outputs: (member, batch, output); None without a hardware read-out.
+        shots: First shot and the one after the last.
+    """
+
+    power: Sampled
+    filtered: Sampled
+    outputs: Sampled | None
+    shots: tuple[int, int]
+
+
+class Recorder:
+    """The measuring side of chips.
+
+    Args:
+        settings: Read-outs and drift.
+        identities: Who the chips are.
+        oscillators: Oscillators of each.
+        outputs: Outputs of a hardware read-out; 0 without.
+    """
+
+    def __init__(
+        self, settings: ChipSettings, identities: Sequence[Identity], oscillators: int, outputs: int = 0
+    ) -> None:
+        self._steady, self._outputs = settings.steady, outputs
+        self._drift = Drift(settings.drift, identities, oscillators) if settings.drift.active else None
+        self._power = Readout(settings.power_readout, identities, oscillators, "power")
+        self._filtered = Readout(settings.power_readout, identities, oscillators, "filtered", coupled=False)
+        self._output = Readout(settings.output_readout, identities, outputs, "outputs")
+        self.shots = 0
+
+    @property
+    def walk(self) -> Tensor | None:
+        """Logarithms of the drift of gamma, sigma and read-out gain so far, (member, 3, oscillator); None without drift."""
+        return None if self._drift is None else self._drift.walk
+
+    @torch.no_grad()
+    def record(
+        self, respond: Callable[[int], Truth], repeats: Sequence[Sequence[int]], averages: int
+    ) -> list[Measurement]:
+        """Take `averages` shots for each repeat.
+
+        Args:
+            respond: Gives what the chips do at a shot.
+            repeats: Oscillators observed in each repeat.
+            averages: Shots of each repeat, at least 1.
+        """
+        truth: Truth | None = None
+        measurements = []
+        for observed in repeats:
+            means, first = (Mean(), Mean(), Mean()), self.shots
+            for _ in range(averages):
+                shot = self._next_shot()
+                if truth is None or not self._steady:
+                    truth = respond(shot)
+                self._take(truth, observed, shot, means)
+            power, filtered, outputs = (mean.result() for mean in means)
+            if power is None or filtered is None:
+                raise ValueError(f"averages must be at least 1, not {averages}")
+            measurements.append(Measurement(power, filtered, outputs, (first, self.shots)))
+        return measurements
+
+    def _next_shot(self) -> int:
+        shot = self.shots
+        if self._drift is not None:
+            self._drift.advance(shot)
+        self.shots += 1
+        return shot
+
+    def _take(self, truth: Truth, observed: Sequence[int], shot: int, means: tuple[Mean, Mean, Mean]) -> None:
+        gain_walk = None if self.walk is None else self.walk[:, 2]
+        picked, rollout = list(observed), truth.rollout
+        power = torch.cat([rollout.power0[:, :, None, picked], rollout.power[..., picked]], dim=2)
+        means[0].add(self._power.read(power, picked, shot, gain_walk))
+        means[1].add(self._filtered.read(rollout.filtered[..., picked], picked, shot, gain_walk))
+        if truth.outputs is not None:
+            sampled = self._output.read(truth.outputs[:, :, None], range(self._outputs), shot, None)
+            clipped = None if sampled.clipped is None else sampled.clipped[:, :, 0]
+            means[2].add(Sampled(sampled.values[:, :, 0], clipped))
+
+    def state(self) -> dict[str, Any]:
+        """Give shots and drift as plain data for JSON, exact to the bit."""
+        return {"shots": self.shots, "walk": None if self.walk is None else self.walk.tolist()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `state` gave."""
+        self.shots = int(state["shots"])
+        if self._drift is not None:
+            self._drift.walk = torch.tensor(state["walk"], dtype=torch.float64)

@@ -1,0 +1,133 @@
+"""Joules per inference, line by line, each with its basis and source. Pure functions of counts and times."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from spinhw.config import Settings
+from spinhw.units import DurationS, EnergyJ, PowerW
+
+_ROSS = "Ross et al., Nature Nanotechnology 18, 1273 (2023), quoted by Plouet et al. 2024, section V"
+
+
+Form = Literal["constants", "power", "rest", "readout", "software", "measured"]
+
+
+class EnergySettings(Settings):
+    """What a device costs."""
+
+    per_neuron_j: EnergyJ = Field(
+        default=100e-15, description="Energy of a neuron per inference (for about 100 ns); 0 or above."
+    )
+    per_synapse_j: EnergyJ = Field(
+        default=10e-15, description="Energy of a synapse per inference (for about 100 ns); 0 or above."
+    )
+    neuron_power_w: PowerW = Field(default=1e-6, description="Power of a running neuron; 0 or above.")
+    synapse_power_w: PowerW = Field(default=0.1e-6, description="Power of a running synapse; 0 or above.")
+    rest_s: DurationS = Field(
+        default=0.0, description="Rest between inferences, through which the devices stay on; 0 or above."
+    )
+    readout_per_inference_j: EnergyJ = Field(
+        default=0.0, description="Read-out electronics (amplifiers, converters) per inference; 0 for not counted."
+    )
+
+
+@dataclass(frozen=True)
+class EnergyLine:
+    """One line of the ledger.
+
+    Args:
+        form: Which account it belongs to: "constants" per inference, "power" times duration, "rest", "readout",
+            "measured".
+        part: What spends it, such as "neurons".
+        energy_j: Joules per inference.
+        basis: "estimated" or "measured".
+        source: Where the number comes from.
+    """
+
+    form: Form
+    part: str
+    energy_j: float
+    basis: Literal["estimated", "measured"]
+    source: str
+
+
+@dataclass(frozen=True)
+class EnergyLedger:
+    """Energy of one inference of one network.
+
+    Args:
+        neurons: Hardware neurons.
+        synapses: Hardware synapses.
+        duration_s: Time that an inference takes, in seconds.
+        lines: The account.
+    """
+
+    neurons: int
+    synapses: int
+    duration_s: float
+    lines: tuple[EnergyLine, ...]
+
+    def total_j(self, *forms: str) -> float:
+        """Sum the lines of these forms."""
+        return sum(line.energy_j for line in self.lines if line.form in forms)
+
+    @property
+    def per_inference_j(self) -> float:
+        """The paper's figure: constants per inference (neurons and synapses only)."""
+        return self.total_j("constants")
+
+    @property
+    def scaled_per_inference_j(self) -> float:
+        """Power times the actual duration of the inference, without the rest after it."""
+        return self.total_j("power")
+
+    @property
+    def with_rest_j(self) -> float:
+        """Power times the duration of the inference and of the rest after it."""
+        return self.total_j("power", "rest")
+
+    def as_json(self) -> list[dict[str, object]]:
+        """The lines as plain data."""
+        return [asdict(line) for line in self.lines]
+
+
+def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: float) -> EnergyLedger:
+    """Estimate the energy of one inference.
+
+    Args:
+        settings: Constants.
+        neurons: Hardware neurons of the network.
+        synapses: Hardware synapses of the network.
+        duration_s: Time that an inference takes, in seconds.
+    """
+    counts = {"neurons": neurons, "synapses": synapses}
+    constants = {"neurons": settings.per_neuron_j, "synapses": settings.per_synapse_j}
+    powers = {"neurons": settings.neuron_power_w, "synapses": settings.synapse_power_w}
+    lines = [
+        EnergyLine(
+            "constants", part, count * constants[part], "estimated", f"{count} x {constants[part]:.3g} J; {_ROSS}"
+        )
+        for part, count in counts.items()
+    ]
+    spans: tuple[tuple[Form, float], ...] = (("power", duration_s), ("rest", settings.rest_s))
+    for form, time_s in spans:
+        lines += [
+            EnergyLine(
+                form,
+                part,
+                count * powers[part] * time_s,
+                "estimated",
+                f"{count} x {powers[part]:.3g} W x {time_s:.3g} s",
+            )
+            for part, count in counts.items()
+            if time_s > 0
+        ]
+    if settings.readout_per_inference_j > 0:
+        lines.append(
+            EnergyLine(
+                "readout", "electronics", settings.readout_per_inference_j, "estimated", "energy.readout_per_inference"
+            )
+        )
+    return EnergyLedger(neurons, synapses, duration_s, tuple(lines))

@@ -1,0 +1,61 @@
+"""The errors that a user may see, by who must act. Every message has four parts."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SpinhwError(Exception):
+    """Base of all errors meant for people.
+
+    Args:
+        what: What is wrong, as a short clause, starting with the file and key or the instrument where there is one.
+        seen: The value that was seen.
+        allowed: What would have been accepted.
+        todo: What to do next.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, seen: object = None, allowed: str = "", todo: str = "") -> None:
+        self.what, self.seen, self.allowed, self.todo = what, seen, allowed, todo
+        super().__init__(self.one_line())
+
+    def one_line(self) -> str:
+        """Render the four parts as one line."""
+        parts = [self.what]
+        if self.seen is not None:
+            parts.append(f"seen: {self.seen}")
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        if self.todo:
+            parts.append(f"next: {self.todo}")
+        return "; ".join(part.rstrip(".") for part in " ".join(" | ".join(parts).split()).split(" | ")) + "."
+
+
+class ConfigError(SpinhwError):
+    """Bad input: a file, a key, a value or a command-line option. The user edits it."""
+
+
+class LimitError(SpinhwError):
+    """A value beyond a limit of the device, refused before anything was sent. The user lowers it."""
+
+    exit_code = 3
+
+
+class DeviceError(SpinhwError):
+    """The device or an instrument failed or gave what it should not. The user goes to the bench."""
+
+    exit_code = 3
+
+
+class CalibrationError(SpinhwError):
+    """A calibration could not be made or does not belong to this device. The user measures again."""
+
+    exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant by a misspelt one, or list those there are."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"

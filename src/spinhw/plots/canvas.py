@@ -1,0 +1,63 @@
+"""The look that all figures share, and the one way a figure becomes a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from spinhw import __version__
+
+DPI = 160  # A slide of 13 inches is then 2080 pixels wide, the width of a projector.
+
+# Okabe and Ito's palette without its yellow, which vanishes on white: told apart with any colour vision.
+BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, "#000000")
+GREY, LIGHT = "#666666", "#D9D9D9"
+
+STYLE = {
+    "font.size": 10.0,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": "#E6E6E6",
+    "legend.frameon": False,
+    "legend.fontsize": 9.0,
+    "lines.linewidth": 1.5,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@contextmanager
+def page(path: Path, width_in: float, height_in: float) -> Iterator[Figure]:
+    """Give an empty figure in the common style, and save it as PNG when the block ends well.
+
+    Args:
+        path: The file.
+        width_in: Width in inches.
+        height_in: Height in inches.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        figure.savefig(path, dpi=DPI, metadata={"Software": f"spinhw {__version__}"})
+
+
+def letter(axes: Axes, text: str) -> None:
+    """Put a panel letter such as "a" at the upper left, outside the axes."""
+    axes.annotate(
+        f"({text})", (0, 1), xytext=(-34, 6), xycoords="axes fraction", textcoords="offset points", fontweight="bold"
+    )

@@ -1,0 +1,77 @@
+"""Shape checks of a rollout, once, at its boundary."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from spinhw.rollout.parameters import Extras, Neurons, Steps, Weights
+
+
+def check_network(
+    weights: Weights, neurons: Neurons, inputs: Tensor, steps: Steps, extras: Extras, overrides: Mapping[int, Tensor]
+) -> None:
+    """Check the arguments of `rollout`.
+
+    Raises:
+        ValueError: Names the argument, its shape and the shape wanted.
+    """
+    members, sizes = weights.members, weights.layers
+    _expect("inputs", inputs, (members, None, None, weights.w_ext[0].shape[-1]))
+    batch, nodes = inputs.shape[1], inputs.shape[2] * steps.substeps + 1
+    for layer, size in enumerate(sizes):
+        source = weights.w_ext[0].shape[-1] if layer == 0 else sizes[layer - 1]
+        _expect(f"weights.w_ext[{layer}]", weights.w_ext[layer], (members, size, source))
+        _expect(f"weights.w_int[{layer}]", weights.w_int[layer], (members, size, size))
+        _expect(f"weights.bias[{layer}]", weights.bias[layer], (members, size))
+    _check_neurons(neurons, members, sum(sizes))
+    _check_extras(extras, (members, batch, nodes, sum(sizes)))
+    for layer, outputs in overrides.items():
+        if not 1 <= layer < len(sizes):
+            raise ValueError(
+                f"overrides are for layers 1 to {len(sizes) - 1}, not {layer}; the first layer's is `inputs`"
+            )
+        _expect(f"overrides[{layer}]", outputs, (members, batch, nodes, sizes[layer - 1]))
+
+
+def check_driven(drive: Tensor, neurons: Neurons, steps: Steps, at_nodes: bool, extras: Extras) -> int:
+    """Check the arguments of `rollout_driven` and return the number of sample intervals.
+
+    Raises:
+        ValueError: Names the argument, its shape and the shape wanted.
+    """
+    _expect("drive", drive, (None, None, None, None))
+    members, batch, length, width = drive.shape
+    if at_nodes and (length - 1) % steps.substeps:
+        raise ValueError(
+            f"drive at nodes has {length} nodes; a whole number of intervals needs time * {steps.substeps} + 1"
+        )
+    times = (length - 1) // steps.substeps if at_nodes else length
+    _check_neurons(neurons, members, width)
+    _check_extras(extras, (members, batch, times * steps.substeps + 1, width))
+    return times
+
+
+def _check_neurons(neurons: Neurons, members: int, width: int) -> None:
+    for name in ("gamma", "sigma", "q", "cutoff_hz", "gain", "bias_drive"):
+        value = getattr(neurons, name)
+        if value.ndim != 2 or value.shape[0] not in (1, members) or value.shape[1] != width:
+            raise ValueError(f"neurons.{name} has shape {tuple(value.shape)}; it must be ({members} or 1, {width})")
+
+
+def _check_extras(extras: Extras, node_shape: tuple[int, int, int, int]) -> None:
+    members, batch, nodes, width = node_shape
+    if (extras.noise is None) != (extras.diffusion_per_s is None):
+        raise ValueError("noise and diffusion_per_s belong together; only one of them was given")
+    if extras.noise is not None:
+        _expect("extras.noise", extras.noise, (members, batch, nodes - 1, width, 2))
+    if extras.defect is not None:
+        _expect("extras.defect", extras.defect, node_shape)
+
+
+def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
+    fits = tensor.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}; it must be ({wanted})")

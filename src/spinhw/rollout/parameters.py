@@ -1,0 +1,155 @@
+"""What a rollout needs to know: weights, neurons, steps. Tensors in SI, the member axis in front."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from spinhw.physics import BIAS_OVER_GAMMA, Saturation
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The time grid of a rollout.
+
+    Args:
+        sample_interval_s: Time for which each input sample is held, in seconds.
+        substeps: Integration steps for each sample interval, at least 1.
+        order: 1 freezes the drive over a step, 2 uses the drive at its midpoint (predict, average, step again).
+    """
+
+    sample_interval_s: float
+    substeps: int = 2
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        if not self.sample_interval_s > 0 or self.substeps < 1 or self.order not in (1, 2):
+            raise ValueError(f"steps need a positive interval, at least one substep and order 1 or 2, not {self!r}")
+
+    @property
+    def step_s(self) -> float:
+        """Integration step in seconds."""
+        return self.sample_interval_s / self.substeps
+
+    def at_least_per_ns(self, steps_per_ns: int) -> "Steps":
+        """Give the same grid with at least this many steps per nanosecond."""
+        needed = -int(-self.sample_interval_s * 1e9 * steps_per_ns * (1 - 1e-12) // 1)
+        return replace(self, substeps=max(self.substeps, needed))
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Parameters of every neuron, each a tensor that broadcasts to (member, neuron).
+
+    Args:
+        gamma: Damping rate 1/tau in 1/s.
+        sigma: Drive efficiency, dimensionless (deviation of this device from the nominal one).
+        q: Non-linear damping Q, dimensionless.
+        cutoff_hz: Corner of the high-pass behind the neuron in Hz.
+        gain: S, the dimensionless gain in front of the neuron.
+        bias_drive: Drive without input in 1/s: 2 gamma of the *nominal* device, a programmed number.
+        bounds: Saturation of the drive; None for an unbounded one.
+    """
+
+    gamma: Tensor
+    sigma: Tensor
+    q: Tensor
+    cutoff_hz: Tensor
+    gain: Tensor
+    bias_drive: Tensor
+    bounds: Saturation | None = None
+
+    @classmethod
+    def nominal(
+        cls,
+        neurons: int,
+        *,
+        tau_s: float,
+        sigma: float = 1.0,
+        q: float = 0.0,
+        cutoff_hz: float = 0.0,
+        gain: float = 1.0,
+        drive_over_gamma: tuple[float, float] | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """Make identical neurons.
+
+        Args:
+            neurons: Number of neurons.
+            tau_s: Relaxation time in seconds.
+            sigma: Drive efficiency.
+            q: Non-linear damping.
+            cutoff_hz: High-pass corner in Hz.
+            gain: S.
+            drive_over_gamma: Lowest and highest drive in units of gamma; None for an unbounded drive.
+            dtype: Floating-point type.
+        """
+        full = torch.ones(1, neurons, dtype=dtype)
+        gamma = full / tau_s
+        bounds = None if drive_over_gamma is None else Saturation(*(gamma * bound for bound in drive_over_gamma))
+        return cls(gamma, full * sigma, full * q, full * cutoff_hz, full * gain, gamma * BIAS_OVER_GAMMA, bounds)
+
+    def to(self, *args: torch.device | torch.dtype) -> Self:
+        """Move or convert every tensor, as `torch.Tensor.to` does."""
+        moved = {item.name: getattr(self, item.name) for item in fields(self)}
+        bounds = moved.pop("bounds")
+        tensors = {name: tensor.to(*args) for name, tensor in moved.items()}
+        return replace(self, **tensors, bounds=bounds and Saturation(bounds.lowest.to(*args), bounds.highest.to(*args)))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Synaptic weights and trainable biases by layer, dimensionless; absent synapses are zero.
+
+    Args:
+        w_ext: For each layer (member, neuron, source): from the input (layer 0) or from the layer before.
+        w_int: For each layer (member, neuron, neuron): within the layer.
+        bias: For each layer (member, neuron).
+    """
+
+    w_ext: tuple[Tensor, ...]
+    w_int: tuple[Tensor, ...]
+    bias: tuple[Tensor, ...]
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Neurons of each layer."""
+        return tuple(bias.shape[-1] for bias in self.bias)
+
+    @property
+    def members(self) -> int:
+        """Number of networks side by side."""
+        return self.bias[0].shape[0]
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What may disturb a rollout: explicit noise, and an additive defect between the power and the high-pass.
+
+    Args:
+        noise: Standard normal numbers (member, batch, steps, neuron, 2) for the thermal noise; None for none.
+        diffusion_per_s: D of each neuron in 1/s, (member, neuron); goes with noise.
+        defect: Added to x before the high-pass, at every step node, (member, batch, steps + 1, neuron).
+    """
+
+    noise: Tensor | None = None
+    diffusion_per_s: Tensor | None = None
+    defect: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What a rollout gives.
+
+    Args:
+        power0: x (or the state of a CTRNN neuron) before the first sample, (member, batch, neuron).
+        power: x at the END of each sample interval, (member, batch, time, neuron).
+        filtered: y, what leaves the neuron (after the high-pass; tanh x for a CTRNN), at the same times and shape.
+        drive: Mean drive I over each sample interval in 1/s, the same shape; None unless asked for.
+    """
+
+    power0: Tensor
+    power: Tensor
+    filtered: Tensor
+    drive: Tensor | None = None

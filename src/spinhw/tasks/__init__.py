@@ -1,0 +1,5 @@
+"""Tasks: sequences and labels, by seed."""
+
+from spinhw.tasks.digits import DigitsSettings, Split, as_sequence, split
+
+__all__ = ["DigitsSettings", "Split", "as_sequence", "split"]

@@ -1,0 +1,94 @@
+"""Sequential digits: 8 x 8 images read pixel by pixel, 64 samples each (Plouet et al. 2024, section III)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from spinhw.config import Settings
+from spinhw.streams import torch_stream
+from spinhw.units import TimeS
+
+# scikit-learn's digits: counts from 0 to 16 of the pixels set in each 4 x 4 block.
+_WHITEST = 16.0
+CLASSES = 10
+
+
+class DigitsSettings(Settings):
+    """The sequential digits task."""
+
+    kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
+    sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; above zero.")
+    train_fraction: float = Field(
+        default=0.5, gt=0.0, lt=1.0, description="Share of the images used for training, 0 to 1."
+    )
+    input_offset: float = Field(default=0.3, description="Subtracted from each pixel, which lies in 0 to 1.")
+    input_scale: float = Field(default=4.0, gt=0.0, description="Then multiplies it: u = scale (pixel - offset).")
+    held_out: Literal["test", "validation"] = Field(
+        default="test",
+        description="What accuracy is measured on: the test half, or a fifth of the training half taken out of it "
+        "(for choosing hyper-parameters; the test half is then not looked at).",
+    )
+
+    @property
+    def inputs(self) -> int:
+        """Input channels."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """Classes."""
+        return CLASSES
+
+    @property
+    def samples(self) -> int:
+        """Samples of a sequence."""
+        return 64
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one seed, pixels in 0 to 1.
+
+    Args:
+        train: (image, 8, 8).
+        train_labels: (image,), whole numbers 0 to 9.
+        test: (image, 8, 8).
+        test_labels: (image,).
+    """
+
+    train: Tensor
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+
+
+@lru_cache(maxsize=1)
+def _images() -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return torch.from_numpy(digits.images.astype(np.float32) / _WHITEST), torch.from_numpy(
+        digits.target.astype(np.int64)
+    )
+
+
+def split(settings: DigitsSettings, seed: int) -> Split:
+    """Draw the split of one seed: a random permutation, the training images first."""
+    images, labels = _images()
+    order = torch.randperm(len(images), generator=torch_stream("digits split", seed))
+    trained = round(settings.train_fraction * len(images))
+    train, test = order[:trained], order[trained:]
+    if settings.held_out == "validation":
+        kept = round(0.8 * trained)
+        train, test = train[:kept], train[kept:]
+    return Split(images[train], labels[train], images[test], labels[test])
+
+
+def as_sequence(images: Tensor, settings: DigitsSettings) -> Tensor:
+    """Read images row by row: (..., 8, 8) with pixels in 0 to 1 -> (..., time, 1), u = scale (pixel - offset)."""
+    return settings.input_scale * (images.flatten(-2).unsqueeze(-1) - settings.input_offset)

@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM: the first asks to stop at the next good moment, the second stops at once."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Self
+
+from spinhw.errors import SpinhwError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(SpinhwError):
+    """The user stopped the run; it is saved, and the message says how to go on."""
+
+    exit_code = 130
+
+
+class Interrupt:
+    """Within the context, a signal sets `requested` instead of tearing the batch apart.
+
+    **Side effects**: replaces the process's handlers of SIGINT and SIGTERM inside the context, in the main thread only
+    (Python allows it nowhere else).
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True

@@ -1,0 +1,147 @@
+"""Everything that changes while a run trains, and nothing else: what a checkpoint holds."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.errors import ConfigError
+from spinhw.network import SpintronicNetwork
+from spinhw.train.average import WeightAverage
+from spinhw.train.optimiser import MemberAdam
+from spinhw.train.settings import RunSettings
+
+
+@dataclass
+class EpochSums:
+    """Sums over the batches of an epoch so far, one number per member.
+
+    Args:
+        loss: Negative log-likelihood times images, in nats.
+        correct: Right answers.
+        images: Images shown to each member.
+    """
+
+    loss: list[float]
+    correct: list[int]
+    images: int = 0
+
+    @classmethod
+    def zero(cls, members: int) -> "EpochSums":
+        """Begin an epoch."""
+        return cls([0.0] * members, [0] * members)
+
+    def add(self, losses: Tensor, correct: Tensor, images: int) -> None:
+        """Take in a batch: mean losses and right answers (member,), and its number of images."""
+        self.loss = [total + images * one for total, one in zip(self.loss, losses.tolist(), strict=True)]
+        self.correct = [total + one for total, one in zip(self.correct, correct.tolist(), strict=True)]
+        self.images += images
+
+    def mean_loss(self) -> list[float]:
+        """Mean loss per image of every member, in nats."""
+        return [total / self.images for total in self.loss]
+
+    def accuracy(self) -> list[float]:
+        """Share of right answers of every member."""
+        return [total / self.images for total in self.correct]
+
+
+class Learner:
+    """Networks, optimiser, running average, and the place in the run.
+
+    Args:
+        settings: The run.
+    """
+
+    def __init__(self, settings: RunSettings) -> None:
+        training = settings.training
+        self.seeds = training.seeds
+        self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds)
+        self.adam = MemberAdam(dict(self.network.named_parameters()))
+        self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
+        self.epoch = 0  # Epochs that are done.
+        self.batch = 0  # Batches of the next epoch that are done.
+        self.steps = 0  # Steps of the optimiser that are done.
+        self.sums = EpochSums.zero(len(self.seeds))
+        self._started = time.monotonic()
+
+    @property
+    def evaluated(self) -> SpintronicNetwork:
+        """The networks that count: the running average, where there is one."""
+        return self.network if self.average is None else self.average.network
+
+    @property
+    def wall_s(self) -> float:
+        """Time spent on the run so far, resumes included, in seconds."""
+        return time.monotonic() - self._started
+
+    def finish_epoch(self) -> None:
+        """Move on to the next epoch."""
+        self.epoch, self.batch, self.sums = self.epoch + 1, 0, EpochSums.zero(len(self.seeds))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give every tensor that a checkpoint holds."""
+        parts = {"network": self.network.state_dict(), "adam": self.adam.state()}
+        if self.average is not None:
+            parts["average"] = self.average.network.state_dict()
+        return {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """Give every plain number that a checkpoint holds."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "steps": self.steps,
+            "sums": vars(self.sums),
+            "wall_s": self.wall_s,
+            "threads": torch.get_num_threads(),
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Take up what a checkpoint held.
+
+        Raises:
+            ConfigError: It belongs to other networks.
+        """
+        try:
+            self.network.load_state_dict(_part(tensors, "network"))
+            self.adam.restore(_part(tensors, "adam"))
+            if self.average is not None:
+                self.average.network.load_state_dict(_part(tensors, "average"))
+        except (RuntimeError, KeyError) as error:
+            raise ConfigError(
+                "the checkpoint belongs to other networks than the config",
+                seen=error,
+                todo="restore the run folder from a copy",
+            ) from error
+        self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
+        self.sums = EpochSums(**facts["sums"])
+        self._started = time.monotonic() - facts["wall_s"]
+
+    def refuse_divergence(self, losses: Tensor) -> None:
+        """Check that every member's loss and weights are finite.
+
+        Args:
+            losses: (member,).
+
+        Raises:
+            ConfigError: Names the seeds whose training diverged.
+        """
+        fine = losses.isfinite()
+        for parameter in self.network.parameters():
+            fine = fine & parameter.isfinite().flatten(1).all(1)
+        if not fine.all():
+            seeds = [str(seed) for seed, good in zip(self.seeds, fine.tolist(), strict=True) if not good]
+            raise ConfigError(
+                f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1}: seed {', '.join(seeds)}",
+                seen="a loss or weight that is not finite",
+                todo="lower training.learning_rate, set network.weight_limit or network.saturation, or take more training.substeps",
+            )
+
+
+def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = part + "/"
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

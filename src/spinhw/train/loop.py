@@ -1,0 +1,112 @@
+"""The training loop, in a straight line."""
+
+from typing import Any
+
+from torch import Tensor
+
+from spinhw.train.checkpoint import save_checkpoint
+from spinhw.train.data import EnsembleData, training_batch
+from spinhw.train.evaluate import held_out_accuracy
+from spinhw.train.interrupt import Interrupt, Interrupted
+from spinhw.train.learner import Learner
+from spinhw.train.loss import correct_answers, member_losses
+from spinhw.train.progress import Progress
+from spinhw.train.run_folder import RunFolder
+from spinhw.train.schedule import learning_rates
+from spinhw.train.settings import TrainingSettings
+
+
+def train(
+    learner: Learner,
+    data: EnsembleData,
+    training: TrainingSettings,
+    folder: RunFolder,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> None:
+    """Train from where the learner stands to the last epoch; the folder gets metrics and checkpoints.
+
+    Raises:
+        Interrupted: The user asked to stop; the batch was finished and saved.
+        ConfigError: Training diverged, or the disk is full; metrics and checkpoints up to then are kept.
+    """
+    batches = data.batches(training.batch_size)
+    while learner.epoch < training.epochs:
+        rates = learning_rates(training, learner.epoch)
+        while learner.batch < batches:
+            inputs, labels = training_batch(data, training, learner.epoch, learner.batch)
+            losses, logits = train_step(learner, inputs, labels, training, rates)
+            learner.sums.add(losses, correct_answers(logits, labels), labels.shape[1])
+            learner.batch += 1
+            _tell(progress, learner, (training.epochs, batches))
+            if interrupt.requested:
+                save(learner, folder)
+                raise _interrupted(learner, folder, batches)
+        row = _metrics_row(learner, data, training, rates)
+        folder.append_metrics(row)
+        progress.on_epoch(row)
+        learner.finish_epoch()
+        if learner.epoch % training.checkpoint_every == 0 or learner.epoch == training.epochs:
+            save(learner, folder)
+
+
+def train_step(
+    learner: Learner, inputs: Tensor, labels: Tensor, training: TrainingSettings, rates: list[float]
+) -> tuple[Tensor, Tensor]:
+    """Take one step of the optimiser; return the losses (member,) before it and the logits (member, batch, class).
+
+    Args:
+        learner: Networks and optimiser; changed.
+        inputs: (member, batch, time, input).
+        labels: (member, batch).
+        training: Label smoothing and gradient clipping.
+        rates: Learning rate of each member.
+
+    Raises:
+        ConfigError: Training diverged.
+    """
+    logits = learner.network(inputs)  # (member, batch, class)
+    losses = member_losses(logits, labels, training.label_smoothing)  # (member,)
+    learner.refuse_divergence(losses)
+    learner.adam.zero_grad()
+    losses.sum().backward()
+    learner.adam.clip(training.gradient_clip)
+    learner.adam.step(rates)
+    learner.network.limit_weights_()
+    learner.steps += 1
+    if learner.average is not None:
+        learner.average.update(learner.steps)
+    return losses.detach(), logits.detach()
+
+
+def save(learner: Learner, folder: RunFolder) -> None:
+    """Write the checkpoint, unless the weights are worthless."""
+    save_checkpoint(folder.checkpoint, learner.tensors(), learner.facts())
+
+
+def _metrics_row(
+    learner: Learner, data: EnsembleData, training: TrainingSettings, rates: list[float]
+) -> dict[str, Any]:
+    epoch = learner.epoch + 1
+    look = epoch % training.evaluate_every == 0 or epoch == training.epochs
+    return {
+        "epoch": epoch,
+        "loss": learner.sums.mean_loss(),
+        "train_accuracy": learner.sums.accuracy(),
+        "accuracy": held_out_accuracy(learner.evaluated, data, training.batch_size) if look else None,
+        "learning_rate": rates,
+        "wall_s": learner.wall_s,
+    }
+
+
+def _tell(progress: Progress, learner: Learner, total: tuple[int, int]) -> None:
+    members = len(learner.seeds)
+    loss, accuracy = sum(learner.sums.mean_loss()) / members, sum(learner.sums.accuracy()) / members
+    progress.on_batch(learner.epoch, learner.batch, total, loss, accuracy)
+
+
+def _interrupted(learner: Learner, folder: RunFolder, batches: int) -> Interrupted:
+    return Interrupted(
+        f"interrupted and saved in epoch {learner.epoch + 1}, after batch {learner.batch} of {batches}",
+        todo=f"go on with `spinhw train CONFIG --resume {folder.path}`",
+    )

@@ -1,0 +1,132 @@
+"""Whole runs: train, go on, and the closing measurement."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spinhw.errors import ConfigError
+from spinhw.train.checkpoint import load_checkpoint
+from spinhw.train.data import EnsembleData
+from spinhw.train.evaluate import accuracy, confusion, drive_statistics, examples, held_out_logits
+from spinhw.train.interrupt import Interrupt, Interrupted
+from spinhw.train.learner import Learner
+from spinhw.train.loop import save, train
+from spinhw.train.progress import Progress, Silent
+from spinhw.train.results import Results
+from spinhw.train.run_folder import RunFolder
+from spinhw.train.settings import RunSettings
+from spinhw.train.statistics import over_seeds
+from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, versions
+
+
+def train_run(settings: RunSettings, folder: Path, progress: Progress = Silent()) -> Results:
+    """Train a run into a new folder and measure what came out.
+
+    Args:
+        settings: The run.
+        folder: Must not exist yet.
+        progress: Told what happens.
+
+    Raises:
+        ConfigError: The folder exists, the disk is full, or training diverged.
+        Interrupted: The user asked to stop; `resume_run` goes on.
+    """
+    with _threads(settings.training.threads), Interrupt() as interrupt:
+        learner = Learner(settings)
+        made = RunFolder.create(folder, settings)
+        save(learner, made)
+        return _go_on(settings, learner, made, progress, interrupt)
+
+
+def resume_run(folder: Path, settings: RunSettings | None = None, progress: Progress = Silent()) -> Results:
+    """Go on with an interrupted run, bit for bit as if it had not been interrupted.
+
+    A run that had finished is measured again.
+
+    Args:
+        folder: Its run folder.
+        settings: What the caller believes the run to be; refused if it is not. None takes the folder's word.
+        progress: Told what happens.
+
+    Raises:
+        ConfigError: It is no run folder, the settings differ, or the checkpoint is missing or damaged.
+        Interrupted: The user asked to stop again.
+    """
+    opened = RunFolder.open(folder)
+    recorded = opened.settings()
+    refuse_other_settings(opened, recorded, settings or recorded)
+    tensors, facts = load_checkpoint(opened.checkpoint)
+    with _threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
+        learner = Learner(recorded)
+        learner.restore(tensors, facts)
+        opened.forget_metrics_after(learner.epoch)
+        return _go_on(recorded, learner, opened, progress, interrupt)
+
+
+def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunSettings) -> None:
+    """Check that a run is resumed with the settings that it was started with.
+
+    Raises:
+        ConfigError: Names the keys that differ.
+    """
+    changed = changed_keys(*(settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted)))
+    if changed:
+        raise ConfigError(
+            f"{folder.path}: the run was started with another config",
+            seen=", ".join(changed),
+            todo=f"resume with {folder.config}, or train into another folder",
+        )
+
+
+def _go_on(
+    settings: RunSettings, learner: Learner, folder: RunFolder, progress: Progress, interrupt: Interrupt
+) -> Results:
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    train(learner, data, settings.training, folder, progress, interrupt)
+    summary = _measure(settings, learner, data, partial(_tick, folder, progress, interrupt))
+    folder.write_summary(summary)
+    return Results(folder.path, summary, folder.metrics(), examples(learner.evaluated, data, settings.fine_steps))
+
+
+def _measure(settings: RunSettings, learner: Learner, data: EnsembleData, tick: "partial[None]") -> dict[str, Any]:
+    """Measure trained networks in every way that the summary reports."""
+    network, size = learner.evaluated, settings.training.batch_size
+    coarse = held_out_logits(network, data, size, tick=partial(tick, "accuracy"))
+    fine = held_out_logits(network, data, size, settings.fine_steps, partial(tick, "accuracy converged"))
+    drives, account = drive_statistics(network, data), energy_ledger(settings)
+    return {
+        **headline(settings, data),
+        "accuracy": over_seeds(accuracy(coarse, data.test_labels)),
+        "accuracy_converged": over_seeds(accuracy(fine, data.test_labels)),
+        "confusion": confusion(fine, data.test_labels),
+        **energy_facts(account),
+        **inference_facts(settings, data, 0, account),
+        "drive_over_gamma": drives.quantiles,
+        "drive_saturated_share": drives.saturated,
+        "wall_s": learner.wall_s,
+        "versions": versions(),
+    }
+
+
+def _tick(folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str, done: int, total: int) -> None:
+    progress.on_evaluation(what, done, total)
+    if interrupt.requested:
+        raise Interrupted(
+            f"interrupted while measuring {what}; the trained networks are saved",
+            todo=f"go on with `spinhw train CONFIG --resume {folder.path}`",
+        )
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use this many threads for a while; None leaves it alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

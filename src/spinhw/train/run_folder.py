@@ -1,0 +1,113 @@
+"""The folder of a run: resolved config, metrics by epoch, checkpoint, summary, figures."""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from spinhw.config import build, read_yaml
+from spinhw.errors import ConfigError
+from spinhw.train.atomic import append_line, not_written, write_atomically
+from spinhw.train.settings import RunSettings
+
+_log = logging.getLogger(__name__)
+
+
+def default_folder(config: Path) -> Path:
+    """Name a new run folder after its config and the time: ``runs/digits-20250131-235959``."""
+    return Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+class RunFolder:
+    """Paths and files of a run. `create` or `open` one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics_file = path / "metrics.jsonl"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.summary_file = path / "summary.json"
+        self.evaluations_file = path / "evaluations.jsonl"
+        self.figures = path / "figures"
+
+    @classmethod
+    def create(cls, path: Path, settings: RunSettings) -> "RunFolder":
+        """Make a new folder that holds the config, complete.
+
+        Raises:
+            ConfigError: The path exists (nothing in it is touched), or cannot be written.
+        """
+        folder = cls(path)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError as error:
+            raise ConfigError(
+                f"{path}: this exists already", todo="choose another folder, or go on with --resume"
+            ) from error
+        except OSError as error:
+            raise not_written(path, error) from error
+        write_atomically(folder.config, settings.to_yaml().encode())
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Take up a folder that `create` made.
+
+        Raises:
+            ConfigError: It is no run folder.
+        """
+        folder = cls(path)
+        if not folder.config.is_file():
+            seen = "no such folder" if not path.exists() else f"no {folder.config.name} in it"
+            raise ConfigError(
+                f"{path}: this is not a run folder", seen=seen, todo="name a folder that `spinhw train` made"
+            )
+        return folder
+
+    def settings(self) -> RunSettings:
+        """Read the config that the run was started with."""
+        return build(RunSettings, read_yaml(self.config), str(self.config))
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add the line of one epoch."""
+        append_line(self.metrics_file, json.dumps(row, allow_nan=False))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Read the lines of all epochs; one that was cut short ends them."""
+        rows: list[dict[str, Any]] = []
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines() if self.metrics_file.exists() else []:
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                _log.warning(
+                    "%s: line %d is cut short; it and what follows is left out", self.metrics_file, len(rows) + 1
+                )
+                break
+        return rows
+
+    def forget_metrics_after(self, epochs: int) -> None:
+        """Drop the lines that a checkpoint after this many epochs does not know of."""
+        kept = [row for row in self.metrics() if row["epoch"] <= epochs]
+        write_atomically(self.metrics_file, "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept).encode())
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write what came out."""
+        write_atomically(self.summary_file, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+
+    def summary(self) -> dict[str, Any]:
+        """Read what came out.
+
+        Raises:
+            ConfigError: The run has not finished, or the file is broken.
+        """
+        try:
+            data: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(f"{self.path}: this run has not finished", todo="finish it with --resume") from error
+        except ValueError as error:
+            raise ConfigError(
+                f"{self.summary_file}: this is broken", seen=error, todo="write it anew with --resume"
+            ) from error
+        return data

@@ -1,0 +1,135 @@
+"""What a run is: task, network, training, device and energy, as written in one YAML file."""
+
+from collections import Counter
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spinhw.config import Settings
+from spinhw.energy import EnergySettings
+from spinhw.network import NetworkSettings
+from spinhw.rollout import Steps
+from spinhw.tasks import DigitsSettings
+
+Rate = Annotated[float, Field(gt=0.0)]
+
+
+class AugmentationSettings(Settings):
+    """Random affine maps of the training images, before they are turned into sequences; all off by default."""
+
+    shift_pixels: float = Field(
+        default=0.0, ge=0.0, description="Largest shift along each axis, in pixels; 0 or above."
+    )
+    rotation_deg: float = Field(default=0.0, ge=0.0, le=180.0, description="Largest rotation in degrees, 0 to 180.")
+    zoom: float = Field(default=0.0, ge=0.0, lt=1.0, description="Largest relative change of size, 0 to below 1.")
+    shear: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Largest horizontal shift per vertical distance, 0 to below 1."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return any((self.shift_pixels, self.rotation_deg, self.zoom, self.shear))
+
+
+class TrainingSettings(Settings):
+    """How the networks are trained; every seed is a network of its own, and all advance side by side."""
+
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        default=tuple(range(10)),
+        min_length=1,
+        description="One network each: its split, masks, initial weights and noise.",
+    )
+    epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
+    batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
+    learning_rate: Rate | tuple[Rate, ...] = Field(
+        default=0.14,
+        description="Adam's learning rate at the start: one for all, or a list with one for each seed; above 0.",
+    )
+    schedule: Literal["paper", "cosine"] = Field(
+        default="paper",
+        description="'paper' divides the learning rate by 1 + epoch / learning_rate_decay, 'cosine' lets it fall to zero at the end.",
+    )
+    learning_rate_decay: float = Field(
+        default=20.0, gt=0.0, description="Epochs after which 'paper' has halved the rate; above 0."
+    )
+    gradient_clip: float | None = Field(
+        default=1.0, gt=0.0, description="Largest gradient element in size; null for no clipping."
+    )
+    input_noise: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Standard deviation of Gaussian noise on the (scaled) input while training; 0 or above.",
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Probability spread over all classes, 0 to below 1."
+    )
+    augmentation: AugmentationSettings = Field(
+        default=AugmentationSettings(), description="Random maps of the training images."
+    )
+    weight_average: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description="Decay per step of a running average of the weights, used instead of them; null for off.",
+    )
+    substeps: int = Field(
+        default=2, ge=1, description="Integration steps for each sample interval while training, at least 1."
+    )
+    order: Literal[1, 2] = Field(
+        default=2, description="Order of the integration: 1 (frozen drive) or 2 (midpoint drive)."
+    )
+    fine_steps_per_ns: int = Field(
+        default=16, ge=1, description="Steps per nanosecond of the converged accuracy, at least 1."
+    )
+    evaluate_every: int = Field(
+        default=5, ge=1, description="Epochs between looks at the held-out accuracy, at least 1."
+    )
+    checkpoint_every: int = Field(default=1, ge=1, description="Epochs between checkpoints, at least 1.")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads of torch; null for torch's own choice. The last bits of a result depend on it.",
+    )
+
+    @model_validator(mode="after")
+    def _one_network_and_one_rate_per_seed(self) -> Self:
+        twice = [str(seed) for seed, count in Counter(self.seeds).items() if count > 1]
+        if twice:
+            raise ValueError(f"seeds must differ, and {', '.join(twice)} stands there more than once")
+        if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != len(self.seeds):
+            raise ValueError(
+                f"learning_rate lists {len(self.learning_rate)} rates for {len(self.seeds)} seeds; give one each, or one number"
+            )
+        return self
+
+
+class RunSettings(Settings):
+    """A whole run. A run folder keeps it as ``config.yaml``, complete."""
+
+    task: DigitsSettings = Field(default=DigitsSettings(), description="The task.")
+    network: NetworkSettings = Field(default=NetworkSettings(), description="The network.")
+    training: TrainingSettings = Field(default=TrainingSettings(), description="How it is trained.")
+    energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
+
+    @model_validator(mode="after")
+    def _network_fits_task(self) -> Self:
+        task, network = self.task, self.network
+        for name, wanted in (("inputs", task.inputs), ("outputs", task.outputs)):
+            if getattr(network, name) != wanted:
+                raise ValueError(f"network.{name} is {getattr(network, name)}, but the task {task.kind} has {wanted}")
+        if network.readout_samples > task.samples:
+            raise ValueError(
+                f"network.readout_samples is {network.readout_samples}, but a sequence has {task.samples} samples"
+            )
+        return self
+
+    @property
+    def steps(self) -> Steps:
+        """Time grid of the training."""
+        return Steps(self.task.sample_interval_s, self.training.substeps, self.training.order)
+
+    @property
+    def fine_steps(self) -> Steps:
+        """Time grid of the converged accuracy."""
+        return self.steps.at_least_per_ns(self.training.fine_steps_per_ns)

@@ -1,0 +1,99 @@
+"""What came out of a run, as plain data: the contents of ``summary.json``."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+import spinhw
+from spinhw.energy import EnergyLedger, ledger
+from spinhw.network import NetworkSettings
+from spinhw.train.data import EnsembleData
+from spinhw.train.settings import RunSettings
+
+_PACKAGES = ("torch", "numpy", "safetensors", "scikit-learn", "pydantic")
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that the bits of a result depend on, and the threads."""
+    found = {"spinhw": spinhw.__version__, "python": platform.python_version(), "machine": platform.machine()}
+    return found | {name: version(name) for name in _PACKAGES} | {"threads": str(torch.get_num_threads())}
+
+
+def counts(network: NetworkSettings) -> tuple[int, int]:
+    """Count hardware neurons and synapses of a network."""
+    topology = network.topology()
+    return topology.neurons, topology.synapses(network.readout == "hardware")
+
+
+def energy_ledger(settings: RunSettings) -> EnergyLedger | None:
+    """Estimate the energy of one inference; None for a software network, which has no hardware to spend it."""
+    if settings.network.kind == "ctrnn":
+        return None
+    return ledger(settings.energy, *counts(settings.network), settings.task.samples * settings.task.sample_interval_s)
+
+
+def energy_facts(account: EnergyLedger | None) -> dict[str, Any]:
+    """Write an account of one inference as plain data; without one the figures are None and there are no lines."""
+    return {
+        "energy_per_image_j": account and account.per_inference_j,
+        "energy_per_image_scaled_j": account and account.scaled_per_inference_j,
+        "energy_per_image_with_rest_j": account and account.with_rest_j,
+        "energy_lines": account.as_json() if account else [],
+    }
+
+
+def inference_facts(
+    settings: RunSettings, data: EnsembleData, on_device: int, account: EnergyLedger | None
+) -> dict[str, Any]:
+    """Count the inferences of a whole run and what they would cost on the hardware.
+
+    Args:
+        settings: The run.
+        data: Its data.
+        on_device: Images that were shown to a device.
+        account: Energy of one inference.
+    """
+    training, held_out = settings.training, data.test_labels.numel()
+    looks = training.epochs // training.evaluate_every + (training.epochs % training.evaluate_every > 0)
+    found = {
+        "training": training.epochs * data.train_labels.numel(),
+        "evaluation": (looks + 2) * held_out,
+        "on_device": on_device,
+    }
+    total = sum(found.values())
+    return {
+        "inferences": found | {"total": total},
+        "energy_of_all_inferences_j": account and total * account.scaled_per_inference_j,
+        "energy_of_all_inferences_basis": "estimated: power times duration, had every inference run on the hardware",
+    }
+
+
+def headline(settings: RunSettings, data: EnsembleData) -> dict[str, Any]:
+    """Say what was trained and on what it was measured."""
+    neurons, synapses = counts(settings.network)
+    return {
+        "task": settings.task.kind,
+        "network": settings.network.kind,
+        "held_out": settings.task.held_out,
+        "held_out_images": data.test_labels.shape[1],
+        "train_images": data.train_labels.shape[1],
+        "seeds": list(settings.training.seeds),
+        "epochs": settings.training.epochs,
+        "neurons": neurons,
+        "synapses": synapses,
+    }
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List the keys in which two nested mappings differ, with both values, such as ``training.epochs (45 there, 50 here)``."""
+    changed = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            changed += changed_keys(before, after, f"{prefix}{key}.")
+        elif before != after:
+            changed.append(f"{prefix}{key} ({before!r} there, {after!r} here)")
+    return changed

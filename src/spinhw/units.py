@@ -1,0 +1,129 @@
+"""Quantities: text with units in YAML ("14.12 ns"), plain SI floats everywhere inside."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    import pint
+
+# What people write in YAML, by SI unit: one good example each, shown in messages and in the JSON schema.
+EXAMPLES = {
+    "s": "14.12 ns",
+    "Hz": "44 MHz",
+    "1/s": "1 / ns",
+    "J": "100 fJ",
+    "W": "1 uW",
+    "A": "5 mA",
+    "V": "200 mV",
+    "K": "300 K",
+}
+
+
+@lru_cache(maxsize=1)
+def registry() -> "pint.UnitRegistry":
+    """Return the one unit registry of the process."""
+    import pint
+
+    return pint.UnitRegistry()
+
+
+def parse_quantity(text: object, unit: str) -> float:
+    """Turn text with a unit into a plain number in the given SI unit.
+
+    Args:
+        text: For instance "14.12 ns". Plain numbers are refused: a number without a unit is a guess.
+        unit: The SI unit wanted, a key of `EXAMPLES`.
+
+    Raises:
+        ValueError: For anything that is not a finite number with a unit of this dimension; the message says why.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
+    try:
+        quantity: pint.Quantity = registry().Quantity(text)
+    except (
+        Exception
+    ) as error:  # pint raises many kinds of errors, tokenizer errors among them, for text that is no quantity
+        raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}") from error
+    if quantity.dimensionless:
+        raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
+    if not quantity.is_compatible_with(unit):
+        raise ValueError(f"the unit {quantity.units:~} is not one of {unit}; write for instance {EXAMPLES[unit]!r}")
+    value = float(quantity.to(unit).magnitude)
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number is needed, such as {EXAMPLES[unit]!r}")
+    return value
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """Write an SI number as text that `parse_quantity` reads back to the same bits, prefixed where that is exact."""
+    exact = f"{value!r} {unit}"
+    if value == 0 or unit == "1/s":
+        return exact
+    compact = registry().Quantity(value, unit).to_compact()
+    nice = f"{float(f'{compact.magnitude:.12g}'):g} {compact.units:~}"
+    return nice if parse_quantity(nice, unit) == value else exact
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Pydantic annotation: a float field in SI that is written in YAML as text with a unit.
+
+    Args:
+        unit: SI unit, a key of `EXAMPLES`.
+        minimum: Smallest value allowed, in SI; None for no bound.
+        positive: Whether zero and below are refused.
+    """
+
+    unit: str
+    minimum: float | None = None
+    positive: bool = False
+
+    def _read(self, value: Any) -> float:
+        try:
+            number = parse_quantity(value, self.unit)
+        except ValueError as error:
+            raise PydanticCustomError("quantity", "{reason}", {"reason": str(error)}) from error
+        self._check_range(number)
+        return number
+
+    def _check_range(self, number: float) -> None:
+        if self.positive and number <= 0:
+            raise PydanticCustomError("quantity_range", "must be above zero")
+        if self.minimum is not None and number < self.minimum:
+            raise PydanticCustomError("quantity_range", "must be at least {least}", {"least": self.minimum})
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate text to a float and serialise a float to text."""
+        return core_schema.no_info_plain_validator_function(
+            self._read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: format_quantity(value, self.unit)
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the text form for editors."""
+        return {
+            "type": "string",
+            "examples": [EXAMPLES[self.unit]],
+            "description": f"Number with a unit of {self.unit}.",
+        }
+
+
+TimeS = Annotated[float, Quantity("s", positive=True)]
+DurationS = Annotated[float, Quantity("s", minimum=0.0)]
+FrequencyHz = Annotated[float, Quantity("Hz", positive=True)]
+NonNegativeFrequencyHz = Annotated[float, Quantity("Hz", minimum=0.0)]
+RatePerS = Annotated[float, Quantity("1/s", positive=True)]
+EnergyJ = Annotated[float, Quantity("J", minimum=0.0)]
+PowerW = Annotated[float, Quantity("W", minimum=0.0)]
+CurrentA = Annotated[float, Quantity("A")]
+VoltageV = Annotated[float, Quantity("V")]

@@ -1,0 +1,18 @@
+"""What holds for the whole session. Tests choose their own dtype and pass their own generators."""
+
+import os
+
+# Before anything imports torch or matplotlib, and in the environment so that the commands that tests start obey too:
+# no window opens, and one thread, because the tests' tensors are small and the bits of a sum depend on the threads.
+os.environ["MPLBACKEND"] = "Agg"
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["NO_COLOR"] = "1"
+
+import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+torch.set_num_threads(1)
+
+# The same examples every time, so that a red test is red for everybody; no deadline, because machines are shared.
+settings.register_profile("spinhw", derandomize=True, deadline=None)
+settings.load_profile("spinhw")

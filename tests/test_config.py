@@ -1,0 +1,206 @@
+"""Quantities, YAML loading, messages, overrides, profiles, streams, errors."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from spinhw.config import Settings, apply_overrides, build, find_profile, load, profile_names, read_yaml
+from spinhw.errors import ConfigError, DeviceError, nearest
+from spinhw.streams import numpy_stream, stream_key, torch_stream
+from spinhw.units import EXAMPLES, DurationS, FrequencyHz, TimeS, format_quantity, parse_quantity
+
+
+class Inner(Settings):
+    tau_s: TimeS = Field(default=5e-9, description="Time.")
+    rest_s: DurationS = Field(default=0.0, description="Time.")
+    cutoff_hz: FrequencyHz = Field(default=1e6, description="Frequency.")
+
+
+class Outer(Settings):
+    inner: Inner = Field(default=Inner(), description="Part.")
+    density: float = Field(default=0.5, ge=0, le=1, description="Share.")
+    names: list[str] = Field(default=[], description="Names.")
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("14.12 ns", "s", 14.12e-9),
+        ("44 MHz", "Hz", 44e6),
+        ("100 fJ", "J", 1e-13),
+        ("1 / ns", "1/s", 1e9),
+        ("1 uW", "W", 1e-6),
+    ],
+)
+def test_quantities_with_units(text: str, unit: str, value: float) -> None:
+    assert parse_quantity(text, unit) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("14 kg", "unit kg is not one of s"),
+        ("14", "a unit is needed"),
+        (14, "a unit is needed"),
+        (1e-9, "a unit is needed"),
+        (None, "a unit is needed"),
+        (True, "a unit is needed"),
+        ("", "a unit is needed"),
+        ("nan ns", "finite number"),
+        ("inf ns", "finite number"),
+        ("1e999 ns", "finite number"),
+        ("soon", "no number with a unit"),
+        ("5 ns; import os", "no number with a unit"),
+        ("__import__('os').getcwd()", "no number with a unit"),
+    ],
+)
+def test_what_is_no_quantity_is_refused_with_an_example(value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_quantity(value, "s")
+    assert EXAMPLES["s"] in str(caught.value)
+
+
+@given(value=st.floats(1e-18, 1e18), unit=st.sampled_from(sorted(EXAMPLES)))
+def test_text_of_a_quantity_reads_back_to_the_same_bits(value: float, unit: str) -> None:
+    assert parse_quantity(format_quantity(value, unit), unit) == value
+
+
+def test_text_of_a_quantity_is_readable() -> None:
+    assert format_quantity(5e-9, "s") == "5 ns"
+    assert format_quantity(44e6, "Hz") == "44 MHz"
+    assert format_quantity(0.0, "s") == "0.0 s"
+
+
+def test_settings_go_through_yaml_unchanged(tmp_path: Path) -> None:
+    settings = build(Outer, {"inner": {"tau": "14.12 ns", "cutoff": "44 MHz"}, "names": ["a"]}, "here")
+    path = tmp_path / "settings.yaml"
+    path.write_text(settings.to_yaml(), encoding="utf-8")
+    assert load(Outer, path) == settings
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"inner": {"tua": "1 ns"}}, "file.yaml: inner: unknown key 'tua'; did you mean 'tau'?"),
+        ({"inner": {"tau": "14 kg"}}, "file.yaml: inner.tau: the unit kg is not one of s"),
+        ({"inner": {"tau": 14}}, "file.yaml: inner.tau: a unit is needed, such as '14.12 ns'; seen: 14"),
+        ({"inner": {"tau": "-1 ns"}}, "inner.tau: must be above zero; seen: '-1 ns'"),
+        ({"inner": {"tau": "0 ns"}}, "inner.tau: must be above zero"),
+        ({"inner": {"rest": "-1 ns"}}, "inner.rest: must be at least 0.0"),
+        ({"density": 1.5}, "density: Input should be less than or equal to 1; seen: 1.5"),
+        ({"density": float("nan")}, "density: Input should be a finite number; seen: nan"),
+        ({"inner": 3}, "file.yaml: inner: "),
+    ],
+)
+def test_bad_values_name_file_key_value_and_what_is_allowed(data: dict, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, data, "file.yaml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_mistake_gets_its_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, {"density": 2, "inner": {"tau": "1 kg"}}, "file.yaml")
+    assert [line.split(":")[1].strip() for line in str(caught.value).splitlines()] == ["inner.tau", "density"]
+
+
+def test_overrides_replace_single_keys_and_leave_the_original_alone() -> None:
+    data = {"inner": {"tau": "1 ns", "cutoff": "2 MHz"}}
+    changed = build(Outer, data, "file.yaml", ["inner.tau=3 ns", "names=[x, y]", "density=1e-1"])
+    assert changed.inner.tau_s == pytest.approx(3e-9)
+    assert changed.inner.cutoff_hz == 2e6
+    assert changed.names == ["x", "y"]
+    assert changed.density == 0.1
+    assert data == {"inner": {"tau": "1 ns", "cutoff": "2 MHz"}}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("inner.tau", "not an override"),
+        ("=3", "not an override"),
+        ("inner..tau=3", "not an override"),
+        ("names=[1", "the value is not YAML"),
+        ("inner.tau=3", "--set inner.tau: a unit is needed"),
+        ("inner.tua=3", "unknown key 'tua'; did you mean 'tau'?"),
+    ],
+)
+def test_bad_overrides_are_named(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, {}, "file.yaml", [override])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1, 2", "broken YAML at line 1, column"),
+        ("a: 1\n b: 2\n", "broken YAML at line 2, column"),
+        ("a: 1\na: 2\n", "key 'a' stands twice"),
+        ("- 1\n- 2\n", "not a YAML mapping; seen: list"),
+        ("", "not a YAML mapping"),
+        ("a: !!python/object/apply:os.getcwd []\n", "broken YAML"),
+    ],
+)
+def test_broken_yaml_names_the_place(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no such file"):
+        read_yaml(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_yaml(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        read_yaml(tmp_path / "latin.yaml")
+
+
+def test_profiles_are_found_by_name_or_path(tmp_path: Path) -> None:
+    assert find_profile("ideal").name == "ideal.yaml"
+    own = tmp_path / "own.yaml"
+    own.write_text("kind: simulated\n", encoding="utf-8")
+    assert find_profile(str(own)) == own
+
+
+@pytest.mark.parametrize("name", ["idael", "../ideal", "no/such/device.yaml"])
+def test_unknown_profile_lists_those_there_are(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_profile(name)
+    assert all(known in str(caught.value) for known in profile_names())
+
+
+def test_override_of_a_scalar_by_a_path_is_a_plain_mapping() -> None:
+    assert apply_overrides({"a": 3}, ["a.b=1"]) == {"a": {"b": 1}}
+
+
+def test_streams_depend_on_every_part_of_the_name() -> None:
+    keys = {stream_key("noise", 1, 2), stream_key("noise", 12), stream_key("noise", "1", 2), stream_key("noise", 1, 3)}
+    assert len(keys) == 4
+    assert torch_stream("a", 1).initial_seed() == torch_stream("a", 1).initial_seed()
+    assert numpy_stream("a", 1).random() == numpy_stream("a", 1).random()
+
+
+def test_stream_keys_never_change() -> None:
+    """A recorded run must give the same numbers with every later version and on every machine."""
+    assert stream_key("digits split", 0) == 8980323857455316857
+
+
+def test_error_has_four_parts_on_one_line() -> None:
+    error = DeviceError("awg: no answer", seen="timeout\n5 s", allowed="a reply", todo="check the cable.")
+    assert str(error) == "awg: no answer; seen: timeout 5 s; allowed: a reply; next: check the cable."
+    assert error.exit_code == 3
+
+
+def test_nearest_suggests_or_lists() -> None:
+    assert nearest("trainig", ["training", "task"]) == "did you mean 'training'?"
+    assert nearest("zzz", ["b", "a"]) == "choose one of a, b"

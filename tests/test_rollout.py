@@ -1,0 +1,307 @@
+"""The reference rollout: convergence order, equalities, gradients, and everything the signature promises."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from spinhw.physics import diffusion
+from spinhw.rollout import Extras, Neurons, Rollout, Steps, Weights, rollout, rollout_driven
+
+F64 = torch.float64
+LAYERS = (4, 3, 5)
+TIMES = 6
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
+
+
+def weights(members: int = 1, inputs: int = 2, seed: int = 0, grad: bool = False) -> Weights:
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return (torch.randn(members, *shape, generator=generator, dtype=F64) * 0.8).requires_grad_(grad)
+
+    sources = (inputs, *LAYERS[:-1])
+    return Weights(
+        tuple(draw(size, source) for size, source in zip(LAYERS, sources, strict=True)),
+        tuple(draw(size, size) for size in LAYERS),
+        tuple(draw(size) for size in LAYERS),
+    )
+
+
+def neurons(members: int = 1, bounded: bool = True) -> Neurons:
+    """Neurons that all differ, around tau = 5 ns."""
+    base = Neurons.nominal(
+        sum(LAYERS), tau_s=5e-9, cutoff_hz=44e6, gain=0.5, drive_over_gamma=(0.0, 4.0) if bounded else None, dtype=F64
+    )
+    spread = 0.8 + 0.4 * random(5, members, sum(LAYERS), seed=9)
+    return replace(
+        base,
+        gamma=base.gamma * spread[0],
+        sigma=base.sigma * spread[1],
+        q=spread[2] - 0.7,
+        cutoff_hz=base.cutoff_hz * spread[3],
+        gain=base.gain * spread[4],
+        bias_drive=base.bias_drive.expand(members, -1),
+    )
+
+
+def inputs(members: int = 1, batch: int = 3, channels: int = 2) -> torch.Tensor:
+    return 4 * (random(members, batch, TIMES, channels, seed=3) - 0.3)
+
+
+def exact(w: Weights, n: Neurons, u: torch.Tensor, dt_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Integrate member 0, sample 0 with scipy, written from the equations, time in units of 1e-9 s."""
+    size, ns = sum(LAYERS), 1e-9
+    gamma, sigma, q, gain, bias = (
+        getattr(n, name)[0].numpy() for name in ("gamma", "sigma", "q", "gain", "bias_drive")
+    )
+    omega = 2 * math.pi * n.cutoff_hz[0].numpy()
+    assert n.bounds is not None
+    top = n.bounds.highest[0].numpy()
+    layers = [slice(sum(LAYERS[:i]), sum(LAYERS[: i + 1])) for i in range(len(LAYERS))]
+
+    def rate(state: np.ndarray, sample: np.ndarray) -> np.ndarray:
+        x, y = state[:size], state[size:]
+        total = np.zeros(size)
+        for index, place in enumerate(layers):
+            before = sample if index == 0 else y[layers[index - 1]]
+            total[place] = (
+                w.w_ext[index][0].numpy() @ before + w.w_int[index][0].numpy() @ y[place] + w.bias[index][0].numpy()
+            )
+        raw = 1e9 * gain * total + bias
+        drive = top / (1 + np.exp(-4 * (raw - bias) / top))  # bounds 0 and 2 bias
+        dx = -gamma * x * (1 + q * x) + sigma * drive * x * (1 - x)
+        return ns * np.concatenate([dx, dx - omega * y])
+
+    a, c = sigma * bias - gamma, sigma * bias + gamma * q
+    state, powers, outputs = np.concatenate([a / c, np.zeros(size)]), [], []
+    for sample in u[0, 0].numpy():
+        solution = solve_ivp(lambda _, s, u=sample: rate(s, u), (0, dt_s / ns), state, rtol=1e-11, atol=1e-13)
+        state = solution.y[:, -1]
+        powers.append(state[:size])
+        outputs.append(state[size:])
+    return np.array(powers), np.array(outputs)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_convergence_order_against_scipy(order: int) -> None:
+    w, n, u, dt_s = weights(), neurons(), inputs(batch=1), 2e-9
+    power, filtered = exact(w, n, u, dt_s)
+    errors = []
+    for substeps in (8, 16, 32):
+        result = rollout(w, n, u, Steps(dt_s, substeps, order))
+        gaps = (result.power[0, 0].numpy() - power, result.filtered[0, 0].numpy() - filtered)
+        errors.append(max(np.abs(gap).max() for gap in gaps))
+    orders = [math.log2(coarse / fine) for coarse, fine in zip(errors, errors[1:], strict=False)]
+    assert orders == pytest.approx([order, order], abs=0.15)
+    assert errors[-1] < (3e-2, 1e-3)[order - 1]
+
+
+def test_one_neuron_without_synapses_rests() -> None:
+    quiet = Weights((torch.zeros(1, 1, 1),), (torch.zeros(1, 1, 1),), (torch.zeros(1, 1),))
+    result = rollout(quiet, Neurons.nominal(1, tau_s=5e-9, cutoff_hz=1e6), torch.ones(1, 1, 5, 1), Steps(1e-9))
+    assert torch.allclose(result.power, torch.full((1, 1, 5, 1), 0.5), atol=1e-6)
+    assert result.filtered.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("cell", ["spintronic", "ctrnn"])
+def test_a_member_of_an_ensemble_equals_the_network_alone(cell: str) -> None:
+    w, n, u, steps = weights(3), neurons(3), inputs(3), Steps(1e-9)
+    together = rollout(w, n, u, steps, cell=cell)
+    for member in range(3):
+        one = slice(member, member + 1)
+        alone = rollout(
+            Weights(*(tuple(part[one] for part in kind) for kind in (w.w_ext, w.w_int, w.bias))),
+            replace(
+                n,
+                **{name: getattr(n, name)[one] for name in ("gamma", "sigma", "q", "cutoff_hz", "gain", "bias_drive")},
+            ),
+            u[one],
+            steps,
+            cell=cell,
+        )
+        assert torch.allclose(together.power[one], alone.power, rtol=1e-12, atol=1e-14)
+        assert torch.allclose(together.filtered[one], alone.filtered, rtol=1e-12, atol=1e-14)
+
+
+def test_all_layers_advance_together() -> None:
+    """The drive of a step uses every layer's y at its start: an input reaches layer 2 only in the third step."""
+    w, n, steps = weights(), neurons(), Steps(1e-9, substeps=1, order=1)
+    quiet = Weights(w.w_ext, w.w_int, tuple(torch.zeros_like(b) for b in w.bias))
+    result = rollout(quiet, n, inputs(), steps)
+    rest, last = result.power0[0, 0, 7:], result.power[0, 0, :, 7:]
+    assert torch.allclose(last[:2], rest.expand(2, -1), atol=1e-12)
+    assert (last[2] - rest).abs().max() > 1e-6
+
+
+def test_initial_states() -> None:
+    w, n, u, steps = weights(), neurons(), inputs(), Steps(1e-9)
+    assert rollout(w, n, u, steps, initial="half").power0.unique().tolist() == [0.5]
+    measured = random(1, 3, sum(LAYERS), seed=4)
+    assert torch.equal(rollout(w, n, u, steps, initial=measured).power0, measured)
+    a, c = n.sigma * n.bias_drive - n.gamma, n.sigma * n.bias_drive + n.gamma * n.q
+    assert torch.allclose(rollout(w, n, u, steps).power0[0, 1], (a / c)[0])
+    with pytest.raises(ValueError, match="initial must be"):
+        rollout(w, n, u, steps, initial="warm")
+
+
+def node_outputs(result_at: Rollout, source: slice) -> torch.Tensor:
+    """The y of a layer at every node of a rollout with one substep: y(0) = 0 first."""
+    y = result_at.filtered[..., source]
+    return torch.cat([torch.zeros_like(y[:, :, :1]), y], dim=2)
+
+
+def test_override_with_its_own_output_changes_nothing() -> None:
+    w, n, u, steps = weights(), neurons(), inputs(), Steps(1e-9, substeps=1, order=1)
+    free = rollout(w, n, u, steps)
+    held = rollout(w, n, u, steps, overrides={1: node_outputs(free, slice(0, 4)), 2: node_outputs(free, slice(4, 7))})
+    assert torch.allclose(held.power, free.power, rtol=1e-12)
+
+
+def test_override_replaces_the_layer_before() -> None:
+    w, n, u, steps = weights(), neurons(), inputs(), Steps(1e-9, substeps=2, order=2)
+    silent = {1: torch.zeros(1, 3, TIMES * 2 + 1, 4, dtype=F64)}
+    cut = Weights((w.w_ext[0], torch.zeros_like(w.w_ext[1]), w.w_ext[2]), w.w_int, w.bias)
+    assert torch.allclose(rollout(w, n, u, steps, overrides=silent).power, rollout(cut, n, u, steps).power, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"layers 1 to 2, not 0"):
+        rollout(w, n, u, steps, overrides={0: silent[1]})
+
+
+def test_defect_acts_as_if_the_power_had_moved() -> None:
+    """A defect r changes y like a change of x by r: for f_cut = 0 the last layer's y is x - x(0) + r - r(0)."""
+    w, u, steps = weights(), inputs(), Steps(1e-9, substeps=2)
+    n = replace(neurons(), cutoff_hz=torch.zeros(1, sum(LAYERS), dtype=F64))
+    defect = 0.01 * random(1, 3, TIMES * 2 + 1, sum(LAYERS), seed=6)
+    result = rollout(w, n, u, steps, extras=Extras(defect=defect))
+    shown = result.power - result.power0[:, :, None] + (defect - defect[:, :, :1])[:, :, 2::2]
+    assert torch.allclose(result.filtered, shown, atol=1e-12)
+
+
+def test_defect_constant_in_time_does_nothing() -> None:
+    w, n, u, steps = weights(), neurons(), inputs(), Steps(1e-9)
+    constant = Extras(defect=torch.full((1, 3, TIMES * 2 + 1, sum(LAYERS)), 0.2, dtype=F64))
+    assert torch.equal(rollout(w, n, u, steps, extras=constant).power, rollout(w, n, u, steps).power)
+
+
+def test_whole_step_delay_equals_waiting() -> None:
+    """With a delay d, y(t - d) drives: an input reaches the second layer d later than without."""
+    w, n = weights(), neurons()
+    quiet = Weights(w.w_ext, w.w_int, tuple(torch.zeros_like(b) for b in w.bias))
+    steps = Steps(1e-9, substeps=2, order=1)
+    late = rollout(quiet, n, inputs(), steps, loop_delay_s=2e-9)
+    second, rest = late.power[0, 0, :, 4:7], late.power0[0, 0, 4:7]
+    assert torch.allclose(second[:2], rest.expand(2, -1), atol=1e-12)
+    assert (second[2] - rest).abs().max() > 1e-6
+
+
+def test_small_delay_is_continuous() -> None:
+    w, n, u, steps = weights(), neurons(), inputs(), Steps(1e-9, substeps=8)
+    now, soon, later = (rollout(w, n, u, steps, loop_delay_s=d).filtered for d in (0.0, 1e-15, 1e-10))
+    assert torch.allclose(now, soon, atol=1e-5)
+    assert 1e-4 < (now - later).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_delay_converges_with_the_step(order: int) -> None:
+    w, n, u = weights(), neurons(), inputs()
+    fine = rollout(w, n, u, Steps(1e-9, 128, 2), loop_delay_s=0.37e-9).filtered
+    gaps = [
+        (rollout(w, n, u, Steps(1e-9, substeps, order), loop_delay_s=0.37e-9).filtered - fine).abs().max()
+        for substeps in (4, 16)
+    ]
+    assert gaps[1] < gaps[0] / (3, 8)[order - 1]
+
+
+def test_driven_form_equals_the_network_under_its_own_drive() -> None:
+    w, n, u, steps = weights(), neurons(), inputs(), Steps(1e-9, substeps=1, order=1)
+    coupled = rollout(w, n, u, steps, record_drive=True)
+    assert coupled.drive is not None
+    driven = rollout_driven(coupled.drive, n, steps)
+    assert torch.allclose(driven.power, coupled.power, rtol=1e-10)
+    assert torch.allclose(driven.filtered, coupled.filtered, atol=1e-12)
+
+
+def test_driven_form_takes_nodes() -> None:
+    n, steps = neurons(), Steps(1e-9, substeps=2)
+    held = 4e8 * random(1, 3, TIMES, sum(LAYERS), seed=8)
+    constant = held[:, :, :1].expand(-1, -1, TIMES, -1)
+    nodes = held[:, :, :1].expand(-1, -1, TIMES * 2 + 1, -1)
+    assert torch.allclose(
+        rollout_driven(constant, n, steps).power, rollout_driven(nodes, n, steps, at_nodes=True).power
+    )
+    with pytest.raises(ValueError, match="whole number of intervals"):
+        rollout_driven(nodes[:, :, 1:], n, steps, at_nodes=True)
+
+
+def test_noise_is_explicit_and_has_the_right_size() -> None:
+    """Uncoupled neurons at the bias: the spread of the power is that of linear theory, sqrt(p_T / 2)."""
+    n = Neurons.nominal(400, tau_s=5e-9, dtype=F64)
+    steps, p_t = Steps(1e-9, substeps=4), 1e-3
+    normals = torch.randn(1, 4, 60 * 4, 400, 2, generator=torch.Generator().manual_seed(2), dtype=F64)
+    drive = n.bias_drive[:, None, None].expand(1, 4, 60, 400)
+    noisy = rollout_driven(drive, n, steps, extras=Extras(noise=normals, diffusion_per_s=diffusion(n.gamma, p_t)))
+    assert noisy.power[:, :, -1].std().item() == pytest.approx(math.sqrt(p_t / 2), rel=0.1)
+    again = rollout_driven(drive, n, steps, extras=Extras(noise=normals, diffusion_per_s=diffusion(n.gamma, p_t)))
+    assert torch.equal(noisy.power, again.power)
+
+
+@pytest.mark.parametrize(("order", "cell"), [(1, "spintronic"), (2, "spintronic"), (2, "ctrnn")])
+def test_gradcheck_of_everything(order: int, cell: str) -> None:
+    w, n = weights(grad=True), neurons()
+    u = inputs(batch=1)[:, :, :2].requires_grad_()
+    start = (0.3 + 0.4 * random(1, 1, sum(LAYERS))).requires_grad_()
+    defect = (0.01 * random(1, 1, 5, sum(LAYERS), seed=6)).requires_grad_()
+    override = (0.1 * random(1, 1, 5, 3, seed=7)).requires_grad_()
+    per_neuron = [
+        (getattr(n, name) / scale).clone().requires_grad_()
+        for name, scale in (("gamma", 1e9), ("sigma", 1), ("q", 1), ("cutoff_hz", 1e9), ("gain", 1))
+    ]
+    flat = [*w.w_ext, *w.w_int, *w.bias]
+
+    def run(*tensors: torch.Tensor) -> torch.Tensor:
+        ext, own, bias = tensors[:3], tensors[3:6], tensors[6:9]
+        gamma, sigma, q, cutoff, gain, u, start, defect, override = tensors[9:]
+        changed = replace(n, gamma=gamma * 1e9, sigma=sigma, q=q, cutoff_hz=cutoff * 1e9, gain=gain)
+        extras = Extras(defect=defect) if cell == "spintronic" else Extras()
+        result = rollout(
+            Weights(ext, own, bias),
+            changed,
+            u,
+            Steps(1e-9, 2, order),
+            cell=cell,
+            initial=start,
+            extras=extras,
+            overrides={2: override},
+        )
+        return torch.cat([result.power[:, :, -1], result.filtered[:, :, -1]])
+
+    assert torch.autograd.gradcheck(run, (*flat, *per_neuron, u, start, defect, override), check_undefined_grad=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"inputs": torch.zeros(1, 3, TIMES, 5)}, r"inputs has shape \(1, 3, 6, 5\); it must be \(1, any, any, 2\)"),
+        ({"neurons": Neurons.nominal(7, tau_s=1e-9)}, r"neurons.gamma has shape \(1, 7\); it must be \(1 or 1, 12\)"),
+        ({"extras": Extras(noise=torch.zeros(1))}, "noise and diffusion_per_s belong together"),
+        ({"extras": Extras(defect=torch.zeros(1, 3, 12, 12))}, r"extras.defect has shape \(1, 3, 12, 12\)"),
+    ],
+)
+def test_wrong_shapes_are_named(change: dict, message: str) -> None:
+    arguments = {"weights": weights(), "neurons": neurons(), "inputs": inputs(), "steps": Steps(1e-9)} | change
+    with pytest.raises(ValueError, match=message):
+        rollout(**arguments)
+
+
+def test_steps_per_ns() -> None:
+    assert Steps(1e-9, 2).at_least_per_ns(16) == Steps(1e-9, 16)
+    assert Steps(0.4e-9, 2).at_least_per_ns(16).substeps == 7
+    assert Steps(1e-9, 32).at_least_per_ns(16).substeps == 32
+    with pytest.raises(ValueError, match="positive interval"):
+        Steps(0.0)
