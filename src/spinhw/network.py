@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from spinhw.config import Settings
-from spinhw.rollout import Neurons, Rollout, Steps, Weights, rollout
+from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
 from spinhw.streams import torch_stream
 from spinhw.topology import Topology, draw_masks
 from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
@@ -139,6 +139,7 @@ class SpintronicNetwork(nn.Module):
         self.w_int = nn.ParameterList(drawn[f"w_int.{layer}"] for layer in layers)
         self.bias = nn.ParameterList(drawn[f"bias.{layer}"] for layer in layers)
         self.w_out, self.b_out = nn.Parameter(drawn["w_out"]), nn.Parameter(drawn["b_out"])
+        self._remembered: tuple[list[int], Sparsity] | None = None
         for name in settings.topology().masked_shapes():
             self.register_buffer(_mask_name(name), drawn[_mask_name(name)])
 
@@ -160,19 +161,38 @@ class SpintronicNetwork(nn.Module):
         values = {name: value if self.ensemble else value[None] for name, value in self.values().items()}
         layers = range(len(self.settings.layers))
         kinds = ([values[f"{kind}.{layer}"] for layer in layers] for kind in ("w_ext", "w_int", "bias"))
-        return Weights(*(tuple(kind) for kind in kinds))
+        return Weights(*(tuple(kind) for kind in kinds), self._sparsity())
+
+    def _sparsity(self) -> Sparsity:
+        """The masks as one object, made again only when one of them has changed (by loading a state)."""
+        masks = [mask if self.ensemble else mask[None] for mask in self.masks().values()]
+        version = [mask._version for mask in masks]  # noqa: SLF001 - torch's counter of in-place changes has no public name
+        if self._remembered is None or self._remembered[0] != version:
+            layers = len(self.settings.layers)
+            self._remembered = version, Sparsity.of(masks[:layers], masks[layers:])
+        return self._remembered[1]
 
     def neurons(self) -> Neurons:
         """Nominal neurons in this module's type and place, (1, neuron)."""
         return self.settings.neurons(torch.float64).to(self.w_out.device).to(self.w_out.dtype)
 
-    def run(self, inputs: Tensor, steps: Steps | None = None, record_drive: bool = False) -> Rollout:
+    def run(
+        self,
+        inputs: Tensor,
+        steps: Steps | None = None,
+        *,
+        record_drive: bool = False,
+        record_last: int | None = None,
+        engine: Engine = "auto",
+    ) -> Rollout:
         """Integrate the network; the result has the member axis in front, for an ensemble or not.
 
         Args:
             inputs: (batch, time, input), for an ensemble (member, batch, time, input).
             steps: Another time grid than the module's own.
             record_drive: Whether to return the drive.
+            record_last: How many samples at the end to return; None for all.
+            engine: Engine of the rollout.
         """
         return rollout(
             self.weights(),
@@ -183,6 +203,8 @@ class SpintronicNetwork(nn.Module):
             drive_rate_per_s=self.settings.drive_rate_per_s,
             initial=self.settings.initial_state,
             record_drive=record_drive,
+            record_last=record_last,
+            engine=engine,
         )
 
     def read_out(self, filtered: Tensor) -> Tensor:
@@ -196,7 +218,7 @@ class SpintronicNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Give the logits (batch, output), for an ensemble (member, batch, output), of inputs as for `run`."""
-        logits = self.read_out(self.run(inputs).filtered)
+        logits = self.read_out(self.run(inputs, record_last=self.settings.readout_samples).filtered)
         return logits if self.ensemble else logits[0]
 
     @torch.no_grad()

@@ -104,7 +104,8 @@ def crosstalk(tuned: Tensor, present: Tensor, limit: float, rf: RFSettings) -> T
 
     Each destination has one chain. Its resonator k is tuned to f_k - d_k so that alone it would have the wanted weight; the
     weight of source j is then the sum over k of w(f_j - f_res_k). With wide spacing this is the wanted weight; a neighbour
-    adds about 2 w_max G / spacing, of opposite sign on either side.
+    adds about 2 w_max G / spacing, whatever its own weight. The sign alternates along the chain, as in Ross et al. 2023, so
+    that the tails of a long row do not add up.
 
     Args:
         tuned: Wanted weights, (member, destination, source), within +-limit.
@@ -115,6 +116,7 @@ def crosstalk(tuned: Tensor, present: Tensor, limit: float, rf: RFSettings) -> T
     # In double precision: detunings are small differences of large frequencies.
     wanted = quantise(tuned.double(), -limit * _BELOW_LIMIT, limit * _BELOW_LIMIT, None)
     frequency = torch.arange(tuned.shape[-1], dtype=wanted.dtype) * rf.spacing_hz  # (source)
+    sign = 1.0 - 2.0 * (torch.arange(tuned.shape[-1]) % 2)  # (resonator)
     width = torch.full_like(wanted, rf.half_linewidth_hz)
-    resonance = frequency - detuning_for(wanted, width, limit)  # (member, destination, resonator)
-    return chain_weights(frequency, resonance, width, limit * present.double()).to(tuned.dtype)
+    resonance = frequency - detuning_for(wanted * sign, width, limit)  # (member, destination, resonator)
+    return chain_weights(frequency, resonance, width, limit * sign * present.double()).to(tuned.dtype)

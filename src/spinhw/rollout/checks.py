@@ -8,7 +8,13 @@ from spinhw.rollout.parameters import Extras, Neurons, Steps, Weights
 
 
 def check_network(
-    weights: Weights, neurons: Neurons, inputs: Tensor, steps: Steps, extras: Extras, overrides: Mapping[int, Tensor]
+    weights: Weights,
+    neurons: Neurons,
+    inputs: Tensor,
+    steps: Steps,
+    initial: str | Tensor,
+    extras: Extras,
+    overrides: Mapping[int, Tensor],
 ) -> None:
     """Check the arguments of `rollout`.
 
@@ -24,6 +30,7 @@ def check_network(
         _expect(f"weights.w_int[{layer}]", weights.w_int[layer], (members, size, size))
         _expect(f"weights.bias[{layer}]", weights.bias[layer], (members, size))
     _check_neurons(neurons, members, sum(sizes))
+    _check_initial(initial, (members, batch, sum(sizes)))
     _check_extras(extras, (members, batch, nodes, sum(sizes)))
     for layer, outputs in overrides.items():
         if not 1 <= layer < len(sizes):
@@ -33,8 +40,10 @@ def check_network(
         _expect(f"overrides[{layer}]", outputs, (members, batch, nodes, sizes[layer - 1]))
 
 
-def check_driven(drive: Tensor, neurons: Neurons, steps: Steps, at_nodes: bool, extras: Extras) -> int:
-    """Check the arguments of `rollout_driven` and return the number of sample intervals.
+def check_driven(
+    drive: Tensor, neurons: Neurons, steps: Steps, at_nodes: bool, initial: str | Tensor, extras: Extras
+) -> None:
+    """Check the arguments of `rollout_driven`.
 
     Raises:
         ValueError: Names the argument, its shape and the shape wanted.
@@ -47,8 +56,8 @@ def check_driven(drive: Tensor, neurons: Neurons, steps: Steps, at_nodes: bool, 
         )
     times = (length - 1) // steps.substeps if at_nodes else length
     _check_neurons(neurons, members, width)
+    _check_initial(initial, (members, batch, width))
     _check_extras(extras, (members, batch, times * steps.substeps + 1, width))
-    return times
 
 
 def _check_neurons(neurons: Neurons, members: int, width: int) -> None:
@@ -56,6 +65,19 @@ def _check_neurons(neurons: Neurons, members: int, width: int) -> None:
         value = getattr(neurons, name)
         if value.ndim != 2 or value.shape[0] not in (1, members) or value.shape[1] != width:
             raise ValueError(f"neurons.{name} has shape {tuple(value.shape)}; it must be ({members} or 1, {width})")
+
+
+def _check_initial(initial: str | Tensor, shape: tuple[int, int, int]) -> None:
+    if isinstance(initial, Tensor):
+        members, batch, width = shape
+        if initial.ndim != 3 or any(
+            have not in want for have, want in zip(initial.shape, ((1, members), (1, batch), (width,)), strict=True)
+        ):
+            raise ValueError(
+                f"initial has shape {tuple(initial.shape)}; it must be ({members} or 1, {batch} or 1, {width})"
+            )
+    elif initial not in ("rest", "half"):
+        raise ValueError(f"initial must be 'rest', 'half' or a tensor, not {initial!r}")
 
 
 def _check_extras(extras: Extras, node_shape: tuple[int, int, int, int]) -> None:

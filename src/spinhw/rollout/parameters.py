@@ -1,6 +1,8 @@
 """What a rollout needs to know: weights, neurons, steps. Tensors in SI, the member axis in front."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Self
 
 import torch
@@ -98,6 +100,40 @@ class Neurons:
         return replace(self, **tensors, bounds=bounds and Saturation(bounds.lowest.to(*args), bounds.highest.to(*args)))
 
 
+@dataclass(frozen=True, eq=False)
+class Sparsity:
+    """Which synapses exist, so that a sparse engine need not look. Engines remember it by identity: make it once.
+
+    Args:
+        recurrent: (member or 1, neuron, neuron), boolean, source last: between all neurons.
+        inputs: (member or 1, neuron, input), boolean.
+    """
+
+    recurrent: Tensor
+    inputs: Tensor
+
+    @classmethod
+    def of(cls, ext: Sequence[Tensor], own: Sequence[Tensor]) -> Self:
+        """Make it from the masks of each layer, each (member or 1, neuron, source)."""
+        sizes = [mask.shape[-1] for mask in own]
+        rows = []
+        for layer, size in enumerate(sizes):
+            blocks = [own[layer].new_zeros(len(own[layer]), size, source) for source in sizes]
+            blocks[layer] = own[layer]
+            if layer > 0:
+                blocks[layer - 1] = ext[layer]
+            rows.append(torch.cat(blocks, dim=-1))
+        return cls(torch.cat(rows, dim=-2), torch.nn.functional.pad(ext[0], (0, 0, 0, sum(sizes[1:]))))
+
+    @classmethod
+    @lru_cache(maxsize=8)
+    def dense(cls, sizes: tuple[int, ...], inputs: int) -> Self:
+        """Make that of fully connected layers."""
+        sources = (inputs, *sizes[:-1])
+        ext = [torch.ones(1, size, source, dtype=torch.bool) for size, source in zip(sizes, sources, strict=True)]
+        return cls.of(ext, [torch.ones(1, size, size, dtype=torch.bool) for size in sizes])
+
+
 @dataclass(frozen=True)
 class Weights:
     """Synaptic weights and trainable biases by layer, dimensionless; absent synapses are zero.
@@ -106,11 +142,13 @@ class Weights:
         w_ext: For each layer (member, neuron, source): from the input (layer 0) or from the layer before.
         w_int: For each layer (member, neuron, neuron): within the layer.
         bias: For each layer (member, neuron).
+        sparsity: Which synapses exist; None where all may.
     """
 
     w_ext: tuple[Tensor, ...]
     w_int: tuple[Tensor, ...]
     bias: tuple[Tensor, ...]
+    sparsity: Sparsity | None = None
 
     @property
     def layers(self) -> tuple[int, ...]:

@@ -39,20 +39,25 @@ def recurrence(weights: Weights, inputs: Tensor, overrides: Mapping[int, Tensor]
         overrides: For a layer (1 or above), the y of the layer before at every step node, (member, batch, steps + 1,
             source); it replaces what the rollout itself computes there.
     """
-    sizes, members = weights.layers, weights.members
-    rows = []
-    for layer, size in enumerate(sizes):
-        blocks = [inputs.new_zeros(members, size, source) for source in sizes]
-        blocks[layer] = weights.w_int[layer].expand(members, -1, -1)
-        if layer > 0 and layer not in overrides:
-            blocks[layer - 1] = weights.w_ext[layer].expand(members, -1, -1)
-        rows.append(torch.cat(blocks, dim=-1))
     first = torch.einsum("mbti,mni->mbtn", inputs, weights.w_ext[0])
-    held = torch.nn.functional.pad(first, (0, sum(sizes[1:]))) + torch.cat(weights.bias, dim=-1)[:, None, None]
-    return Recurrence(torch.cat(rows, dim=-2), held, _node_drive(weights, overrides))
+    held = torch.nn.functional.pad(first, (0, sum(weights.layers[1:]))) + torch.cat(weights.bias, dim=-1)[:, None, None]
+    return Recurrence(block_matrix(weights, overrides), held, node_drive(weights, overrides))
 
 
-def _node_drive(weights: Weights, overrides: Mapping[int, Tensor]) -> Tensor | None:
+def block_matrix(weights: Weights, overrides: Mapping[int, Tensor]) -> Tensor:
+    """Assemble the weights between all neurons, (member, neuron, neuron); overridden connections are left out."""
+    rows = []
+    for layer, size in enumerate(weights.layers):
+        blocks = [weights.w_int[layer].new_zeros(weights.members, size, source) for source in weights.layers]
+        blocks[layer] = weights.w_int[layer]
+        if layer > 0 and layer not in overrides:
+            blocks[layer - 1] = weights.w_ext[layer]
+        rows.append(torch.cat(blocks, dim=-1))
+    return torch.cat(rows, dim=-2)
+
+
+def node_drive(weights: Weights, overrides: Mapping[int, Tensor]) -> Tensor | None:
+    """Give the synaptic drive of overridden connections at every step node; None where there is none."""
     if not overrides:
         return None
     example = next(iter(overrides.values()))

@@ -32,7 +32,7 @@ def augment(images: Tensor, settings: AugmentationSettings, generator: torch.Gen
 
 
 def affine(angle: Tensor, zoom: Tensor, shear: Tensor) -> Tensor:
-    """Give the linear maps (image, 2, 2) on (x, y) that shear, then enlarge by `zoom`, then turn by `angle` (radians)."""
+    """Give the maps (image, 2, 2) on (x, y) that shear, then enlarge by `zoom`, then turn by `angle` in radians."""
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = (cos, shear * cos - sin, sin, shear * sin + cos)
     return zoom[:, None, None] * torch.stack(rows, -1).view(-1, 2, 2)

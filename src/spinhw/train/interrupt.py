@@ -10,7 +10,7 @@ from spinhw.errors import SpinhwError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(SpinhwError):
+class Interrupted(SpinhwError):  # noqa: N818 - no error: the user asked for it
     """The user stopped the run; it is saved, and the message says how to go on."""
 
     exit_code = 130

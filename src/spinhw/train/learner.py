@@ -138,7 +138,7 @@ class Learner:
             raise ConfigError(
                 f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1}: seed {', '.join(seeds)}",
                 seen="a loss or weight that is not finite",
-                todo="lower training.learning_rate, set network.weight_limit or network.saturation, or take more training.substeps",
+                todo="lower training.learning_rate, or bound the network by its weight_limit and saturation",
             )
 
 

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from spinhw.train.checkpoint import save_checkpoint
 from spinhw.train.data import EnsembleData, training_batch
-from spinhw.train.evaluate import held_out_accuracy
+from spinhw.train.evaluate import accuracy, held_out_logits
+from spinhw.train.forward import logits
 from spinhw.train.interrupt import Interrupt, Interrupted
 from spinhw.train.learner import Learner
 from spinhw.train.loss import correct_answers, member_losses
@@ -35,8 +36,8 @@ def train(
         rates = learning_rates(training, learner.epoch)
         while learner.batch < batches:
             inputs, labels = training_batch(data, training, learner.epoch, learner.batch)
-            losses, logits = train_step(learner, inputs, labels, training, rates)
-            learner.sums.add(losses, correct_answers(logits, labels), labels.shape[1])
+            losses, answers = train_step(learner, inputs, labels, training, rates)
+            learner.sums.add(losses, correct_answers(answers, labels), labels.shape[1])
             learner.batch += 1
             _tell(progress, learner, (training.epochs, batches))
             if interrupt.requested:
@@ -65,8 +66,8 @@ def train_step(
     Raises:
         ConfigError: Training diverged.
     """
-    logits = learner.network(inputs)  # (member, batch, class)
-    losses = member_losses(logits, labels, training.label_smoothing)  # (member,)
+    answers = logits(learner.network, inputs, engine=training.engine)  # (member, batch, class)
+    losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses)
     learner.adam.zero_grad()
     losses.sum().backward()
@@ -76,7 +77,7 @@ def train_step(
     learner.steps += 1
     if learner.average is not None:
         learner.average.update(learner.steps)
-    return losses.detach(), logits.detach()
+    return losses.detach(), answers.detach()
 
 
 def save(learner: Learner, folder: RunFolder) -> None:
@@ -93,7 +94,7 @@ def _metrics_row(
         "epoch": epoch,
         "loss": learner.sums.mean_loss(),
         "train_accuracy": learner.sums.accuracy(),
-        "accuracy": held_out_accuracy(learner.evaluated, data, training.batch_size) if look else None,
+        "accuracy": accuracy(held_out_logits(learner.evaluated, data, training), data.test_labels) if look else None,
         "learning_rate": rates,
         "wall_s": learner.wall_s,
     }

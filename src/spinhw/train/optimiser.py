@@ -11,8 +11,8 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # What torch's Adam keeps for each
 class MemberAdam:
     """torch's Adam on parameters whose first axis is the member.
 
-    Adam's step is proportional to its learning rate, so the step is taken at the largest rate and each member's change is
-    scaled to its own.
+    Adam's step is proportional to its learning rate, so the step is taken at the largest rate and each member's change
+    is scaled to its own.
 
     Args:
         parameters: By name, each (member, ...).

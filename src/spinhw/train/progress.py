@@ -31,7 +31,7 @@ class Progress(Protocol):
         """
 
 
-class Silent:
+class _Silent:
     """Progress for nobody."""
 
     def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
@@ -42,3 +42,6 @@ class Silent:
 
     def on_evaluation(self, what: str, done: int, total: int) -> None:
         """Do nothing."""
+
+
+SILENT: Progress = _Silent()

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinhw.train.evaluate import Examples
+from spinhw.energy import EnergyLedger
+from spinhw.train.examples import Examples
+from spinhw.train.settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -13,12 +15,16 @@ class Results:
 
     Args:
         folder: Its run folder.
+        settings: The run.
         summary: What ``summary.json`` holds.
         metrics: Lines of ``metrics.jsonl``, one per epoch.
         examples: What the first network does on one image of each class, at the fine steps.
+        energy: Account of one inference; None for a software network.
     """
 
     folder: Path
+    settings: RunSettings
     summary: dict[str, Any]
     metrics: list[dict[str, Any]]
     examples: Examples
+    energy: EnergyLedger | None

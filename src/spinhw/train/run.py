@@ -11,11 +11,13 @@ import torch
 from spinhw.errors import ConfigError
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData
-from spinhw.train.evaluate import accuracy, confusion, drive_statistics, examples, held_out_logits
+from spinhw.train.drives import drive_statistics
+from spinhw.train.evaluate import accuracy, confusion, held_out_logits
+from spinhw.train.examples import record_examples
 from spinhw.train.interrupt import Interrupt, Interrupted
 from spinhw.train.learner import Learner
 from spinhw.train.loop import save, train
-from spinhw.train.progress import Progress, Silent
+from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.settings import RunSettings
@@ -23,7 +25,7 @@ from spinhw.train.statistics import over_seeds
 from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, versions
 
 
-def train_run(settings: RunSettings, folder: Path, progress: Progress = Silent()) -> Results:
+def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> Results:
     """Train a run into a new folder and measure what came out.
 
     Args:
@@ -42,7 +44,7 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = Silent()
         return _go_on(settings, learner, made, progress, interrupt)
 
 
-def resume_run(folder: Path, settings: RunSettings | None = None, progress: Progress = Silent()) -> Results:
+def resume_run(folder: Path, settings: RunSettings | None = None, progress: Progress = SILENT) -> Results:
     """Go on with an interrupted run, bit for bit as if it had not been interrupted.
 
     A run that had finished is measured again.
@@ -73,7 +75,8 @@ def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunS
     Raises:
         ConfigError: Names the keys that differ.
     """
-    changed = changed_keys(*(settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted)))
+    there, here = (settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted))
+    changed = changed_keys(there, here)
     if changed:
         raise ConfigError(
             f"{folder.path}: the run was started with another config",
@@ -89,14 +92,15 @@ def _go_on(
     train(learner, data, settings.training, folder, progress, interrupt)
     summary = _measure(settings, learner, data, partial(_tick, folder, progress, interrupt))
     folder.write_summary(summary)
-    return Results(folder.path, summary, folder.metrics(), examples(learner.evaluated, data, settings.fine_steps))
+    recorded = record_examples(learner.evaluated, data, settings.fine_steps)
+    return Results(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
 
 
 def _measure(settings: RunSettings, learner: Learner, data: EnsembleData, tick: "partial[None]") -> dict[str, Any]:
     """Measure trained networks in every way that the summary reports."""
-    network, size = learner.evaluated, settings.training.batch_size
-    coarse = held_out_logits(network, data, size, tick=partial(tick, "accuracy"))
-    fine = held_out_logits(network, data, size, settings.fine_steps, partial(tick, "accuracy converged"))
+    network, training = learner.evaluated, settings.training
+    coarse = held_out_logits(network, data, training, tick=partial(tick, "accuracy"))
+    fine = held_out_logits(network, data, training, settings.fine_steps, partial(tick, "accuracy converged"))
     drives, account = drive_statistics(network, data), energy_ledger(settings)
     return {
         **headline(settings, data),

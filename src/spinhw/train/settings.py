@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from spinhw.config import Settings
 from spinhw.energy import EnergySettings
 from spinhw.network import NetworkSettings
-from spinhw.rollout import Steps
+from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
 
 Rate = Annotated[float, Field(gt=0.0)]
@@ -48,7 +48,8 @@ class TrainingSettings(Settings):
     )
     schedule: Literal["paper", "cosine"] = Field(
         default="paper",
-        description="'paper' divides the learning rate by 1 + epoch / learning_rate_decay, 'cosine' lets it fall to zero at the end.",
+        description="'paper' divides the learning rate by 1 + epoch / learning_rate_decay; 'cosine' lets it fall "
+        "to zero at the end.",
     )
     learning_rate_decay: float = Field(
         default=20.0, gt=0.0, description="Epochs after which 'paper' has halved the rate; above 0."
@@ -86,6 +87,10 @@ class TrainingSettings(Settings):
         default=5, ge=1, description="Epochs between looks at the held-out accuracy, at least 1."
     )
     checkpoint_every: int = Field(default=1, ge=1, description="Epochs between checkpoints, at least 1.")
+    engine: Engine = Field(
+        default="auto",
+        description="What integrates: 'reference' (plain torch), 'cpu' (compiled), 'auto' for the fastest.",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
@@ -99,7 +104,7 @@ class TrainingSettings(Settings):
             raise ValueError(f"seeds must differ, and {', '.join(twice)} stands there more than once")
         if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != len(self.seeds):
             raise ValueError(
-                f"learning_rate lists {len(self.learning_rate)} rates for {len(self.seeds)} seeds; give one each, or one number"
+                f"learning_rate lists {len(self.learning_rate)} rates for {len(self.seeds)} seeds; give one for each"
             )
         return self
 

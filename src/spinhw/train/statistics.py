@@ -14,8 +14,8 @@ _COVERAGE = 0.95
 def over_seeds(values: Sequence[float]) -> dict[str, Any]:
     """Sum up one number per seed: ``mean``, ``std``, ``interval95`` and ``per_seed``.
 
-    `std` is the sample standard deviation over seeds (n - 1), `interval95` the bootstrap interval of the mean as [low, high].
-    A single seed has neither: both are None then.
+    `std` is the sample standard deviation over seeds (n - 1), `interval95` the bootstrap interval of the mean as
+    [low, high]. A single seed has neither: both are None then.
     """
     several = len(values) > 1
     return {

@@ -88,7 +88,7 @@ def headline(settings: RunSettings, data: EnsembleData) -> dict[str, Any]:
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """List the keys in which two nested mappings differ, with both values, such as ``training.epochs (45 there, 50 here)``."""
+    """List the keys in which two nested mappings differ: ``training.epochs (45 there, 50 here)``."""
     changed = []
     for key in [*old, *(key for key in new if key not in old)]:
         before, after = old.get(key), new.get(key)

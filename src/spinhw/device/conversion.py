@@ -1,0 +1,96 @@
+"""Between model units and SI at the channels of a device. Applied in the base classes, nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Value = TypeVar("Value", float, Tensor)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One kind of channel: SI = per_unit * model + offset.
+
+    Args:
+        per_unit: SI per model unit, not zero; one number, or one for each channel (the last axis).
+        unit: SI unit, such as "V".
+        offset: SI at model value 0; one number, or one for each channel.
+    """
+
+    per_unit: float | tuple[float, ...]
+    unit: str
+    offset: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        factors = self.per_unit if isinstance(self.per_unit, tuple) else (self.per_unit,)
+        if not all(factor != 0 and abs(factor) < float("inf") for factor in factors):
+            raise ValueError(f"a conversion needs finite factors other than zero, not {self.per_unit!r}")
+
+    def to_si(self, model: Value) -> Value:
+        """Convert model values to SI; channels are the last axis."""
+        return model * _like(self.per_unit, model) + _like(self.offset, model)
+
+    def to_model(self, si: Value) -> Value:
+        """Convert SI values to model units; the inverse of `to_si`."""
+        return (si - _like(self.offset, si)) / _like(self.per_unit, si)
+
+    def noise_to_model(self, si: float) -> float:
+        """Convert a standard deviation; with one factor for each channel the mean one counts."""
+        factors = self.per_unit if isinstance(self.per_unit, tuple) else (self.per_unit,)
+        return si * len(factors) / sum(abs(factor) for factor in factors)
+
+
+def _like(number: float | tuple[float, ...], value: Any) -> Any:
+    if isinstance(number, tuple):
+        dtype = value.dtype if isinstance(value, Tensor) else torch.float64
+        return torch.tensor(number, dtype=dtype)
+    return number
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Every kind of channel of a device. sigma is dimensionless because `drive_per_ampere` is one number for a chip.
+
+    Args:
+        drive_per_ampere: Drive I in 1/s of one ampere through the nominal oscillator; above zero.
+        input: Network inputs u.
+        weight: Weights, by the tuning voltage of their synapses.
+        bias: Trainable biases.
+        power: Read-out of the power x.
+        filtered: Read-out of the signal y behind the high-pass.
+        output: Outputs of a hardware read-out, and rectified voltages of a synapse bank.
+        rf_power: RF power in units of an oscillator's at x = 1.
+    """
+
+    drive_per_ampere: float = 1e12
+    input: Line = Line(1.0, "V")
+    weight: Line = Line(1.0, "V")
+    bias: Line = Line(1.0, "V")
+    power: Line = Line(1.0, "V")
+    filtered: Line = Line(1.0, "V")
+    output: Line = Line(1.0, "V")
+    rf_power: Line = Line(1e-6, "W")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.drive_per_ampere < float("inf"):
+            raise ValueError(f"drive_per_ampere must be a finite number above zero, not {self.drive_per_ampere!r}")
+
+    @property
+    def drive(self) -> Line:
+        """Drives I in 1/s, as currents in amperes."""
+        return Line(1 / self.drive_per_ampere, "A")
+
+    def of_parameter(self, name: str) -> Line:
+        """Give the line of a parameter: weights are called w_..., biases b..."""
+        return self.weight if name.startswith("w") else self.bias
+
+    def parameters_to_si(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Convert weights and biases by name."""
+        return {name: self.of_parameter(name).to_si(value) for name, value in values.items()}
+
+    def parameters_to_model(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Convert weights and biases by name; the inverse of `parameters_to_si`."""
+        return {name: self.of_parameter(name).to_model(value) for name, value in values.items()}

@@ -1,0 +1,83 @@
+"""Makes sure that a session that is open is made safe on every exit that can be caught."""
+
+import atexit
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+# Sessions that are open, by id, with what closes them. A `with` block takes its session out again; what is left when the
+# interpreter ends is closed by `_close_all`.
+_open_sessions: dict[int, Callable[[], None]] = {}
+_previous: dict[int, Any] = {}
+# Console closed and Ctrl-Break (Windows), termination (POSIX): by default they end Python without unwinding.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+
+def watch(key: object, close: Callable[[], None]) -> None:
+    """Close a session at exit unless `release` is called first; turn termination signals into `SystemExit` meanwhile."""
+    if not _open_sessions:
+        atexit.register(_close_all)
+        _catch_signals()
+    _open_sessions[id(key)] = close
+
+
+def release(key: object) -> None:
+    """Stop watching a session; with the last one the signals get their former handlers back."""
+    if _open_sessions.pop(id(key), None) is not None and not _open_sessions:
+        atexit.unregister(_close_all)
+        _give_signals_back()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back while outputs are being switched off; they are delivered afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[int] = []
+    held = {number: signal.getsignal(number) for number in (signal.SIGINT, *_SIGNALS)}
+    held = {number: handler for number, handler in held.items() if handler is not None}
+    for number in held:
+        signal.signal(number, lambda arrived, frame: late.append(arrived))
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(late):
+            signal.raise_signal(number)
+
+
+def _catch_signals() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # Only the main thread may set handlers; `with` and atexit still hold.
+    for number in _SIGNALS:
+        if signal.getsignal(number) == signal.SIG_DFL:  # Somebody else's handler is left alone.
+            _previous[number] = signal.signal(number, _leave)
+
+
+def _give_signals_back() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number, handler in list(_previous.items()):
+        if signal.getsignal(number) is _leave:
+            signal.signal(number, handler)
+        del _previous[number]
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _close_all() -> None:
+    for close in list(_open_sessions.values()):
+        try:
+            close()
+        except Exception as error:  # at exit the next session must still be closed
+            _log.error("while leaving: %s", error)

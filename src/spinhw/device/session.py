@@ -1,0 +1,171 @@
+"""The life of anything with outputs: open, check who answers, recover from faults, leave it safe."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from spinhw.device.safety import release, uninterrupted, watch
+from spinhw.errors import DeviceError
+
+_log = logging.getLogger(__name__)
+
+# How often a whole batch is repeated after a fault before the session stops safe.
+MOST_REPEATS = 3
+
+Result = TypeVar("Result")
+
+
+class Session(ABC):
+    """Base of devices and banks. Backends fill the hooks; a hook reports trouble as `DeviceError` and repeats nothing.
+
+    Args:
+        name: Who this is, for messages, such as the device id.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.unconfirmed: tuple[str, ...] = ()  # Outputs that the last close could not confirm off.
+        self.faults = 0  # Faults since the session was made, recovered or not.
+        self._is_open, self._identity = False, ""
+
+    @abstractmethod
+    def _open(self) -> str:
+        """Connect without changing any output, and return the identity that answered."""
+
+    @abstractmethod
+    def _make_safe(self) -> list[str]:
+        """Bring every output to its safe state, read it back, and return the names of those not confirmed safe."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Disconnect; allowed on a connection that is broken or was never made."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Any]:
+        """Give what a replay of the same shots needs, as plain data for JSON; empty for a physical device."""
+
+    @abstractmethod
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `_state` gave."""
+
+    def open(self) -> None:
+        """Connect and remember who answers. Changes no output.
+
+        Raises:
+            DeviceError: Nothing answers; it is closed again.
+        """
+        if self._is_open:
+            return
+        watch(self, self.close)
+        self._is_open = True
+        try:
+            self._identity = self._open()
+        except BaseException:
+            self._leave_safe()
+            raise
+
+    def close(self) -> None:
+        """Make every output safe and disconnect. Does nothing where nothing is open.
+
+        Raises:
+            DeviceError: Names the outputs that could not be confirmed off.
+        """
+        if not self._is_open:
+            return
+        self._leave_safe()
+        if self.unconfirmed:
+            raise self._unconfirmed_error()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except DeviceError as unsafe:
+            if error is None:
+                raise
+            # The first error stays the one people see; what is still on must not get lost behind it.
+            error.add_note(str(unsafe))
+            _log.error("%s", unsafe)
+
+    def state(self) -> dict[str, Any]:
+        """Give shots and drift as plain data for JSON; empty for a device that cannot replay its noise."""
+        return self._state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `state` gave."""
+        self._restore(state)
+
+    def _attempt(self, work: Callable[[], Result], prepare: Callable[[], None] | None = None) -> tuple[Result, int]:
+        """Do a whole piece of work; after a fault recover and repeat all of it, at most `MOST_REPEATS` times.
+
+        Args:
+            work: Sends and measures a whole batch.
+            prepare: Brings settings back after reopening: reads back, reprograms.
+
+        Returns:
+            Its result and how often it was repeated.
+
+        Raises:
+            DeviceError: The session is closed safe by then.
+        """
+        self._require_open()
+        for repeats in range(MOST_REPEATS + 1):
+            try:
+                if repeats:
+                    self._reopen(prepare)
+                return work(), repeats
+            except DeviceError as fault:
+                self.faults += 1
+                last = fault
+                _log.warning("%s: fault %d of at most %d: %s", self.name, repeats + 1, MOST_REPEATS + 1, fault)
+        self._leave_safe()
+        raise self._gave_up(last) from last
+
+    def _reopen(self, prepare: Callable[[], None] | None) -> None:
+        self._close()
+        identity = self._open()
+        if identity != self._identity:
+            raise DeviceError(
+                f"{self.name}: another device answers after reopening", seen=identity, allowed=self._identity
+            )
+        if prepare is not None:
+            prepare()
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise DeviceError(f"{self.name} is not open", todo="use it inside 'with open_device(...) as device:'")
+
+    def _leave_safe(self) -> None:
+        with uninterrupted():
+            try:
+                self.unconfirmed = tuple(self._make_safe())
+            except Exception as error:  # whatever it was, nothing is confirmed then
+                _log.error("%s: could not be made safe: %s", self.name, error)
+                self.unconfirmed = (f"every output of {self.name}",)
+            try:
+                self._close()
+            except Exception as error:  # the outputs are what matters, and they are known by now
+                _log.error("%s: could not be closed: %s", self.name, error)
+            self._is_open = False
+            release(self)
+
+    def _gave_up(self, last: DeviceError) -> DeviceError:
+        safe = f"; NOT confirmed off: {', '.join(self.unconfirmed)}" if self.unconfirmed else "; all outputs are off"
+        return DeviceError(
+            f"{self.name}: gave up after {MOST_REPEATS} repeats{safe}", seen=last, todo="look at the bench, then resume"
+        )
+
+    def _unconfirmed_error(self) -> DeviceError:
+        return DeviceError(
+            f"{self.name}: outputs that could not be confirmed off",
+            seen=", ".join(self.unconfirmed),
+            allowed="every output off",
+            todo="switch them off at the bench before touching anything",
+        )

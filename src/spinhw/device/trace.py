@@ -1,0 +1,101 @@
+"""What a device gave: signals with their own time axes, a quality for every sample, and where they came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+
+class Quality(IntEnum):
+    """What a sample is worth. Only good ones are ever used."""
+
+    GOOD = 0
+    CLIPPED = 1
+    MISSING = 2
+    UNOBSERVED = 3
+    FAULTY = 4
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Measured samples in model units, with the member axis in front for an ensemble.
+
+    Args:
+        values: (batch, time, channel), or (batch, channel) for one instant. Samples that were not measured are NaN.
+        quality: A `Quality` for each sample, uint8, same shape.
+        time_s: Time of each sample after the start of the first input interval, in seconds, (time,).
+        noise: Known noise of a sample (1 sigma, after averaging), a number; None where unknown.
+    """
+
+    values: Tensor
+    quality: Tensor
+    time_s: Tensor
+    noise: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.quality.shape != self.values.shape:
+            shapes = f"{tuple(self.quality.shape)} and {tuple(self.values.shape)}"
+            raise ValueError(f"quality and values of a signal have shapes {shapes}; they must be the same")
+
+    @property
+    def good(self) -> Tensor:
+        """Where samples may be used, boolean, same shape."""
+        return self.quality == Quality.GOOD
+
+    def share(self, quality: Quality) -> float:
+        """Give the share of samples of a quality, 0 to 1."""
+        return float((self.quality == quality).double().mean())
+
+    def or_else(self, model: Tensor) -> Tensor:
+        """Give the good samples, and the model's values where there is none; gradients flow to the model's values only."""
+        return torch.where(self.good, self.values, model)
+
+    def without_member(self) -> "Signal":
+        """Drop a member axis of length one."""
+        return Signal(self.values[0], self.quality[0], self.time_s, self.noise)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One measured batch. Every signal is optional; axes are (batch, time, channel), members in front for an ensemble.
+
+    Args:
+        device_ids: Who measured, one for each member.
+        averages: Shots over which each sample was averaged.
+        shots: First shot of the batch and the one after the last.
+        power: x at the END of each input interval.
+        power0: x before the first input, (batch, neuron).
+        filtered: y at the end of each input interval.
+        outputs: W_out y averaged over the last read-out samples, (batch, output), where the read-out is hardware:
+            logits = out_gain * outputs + b_out.
+        drive_applied: Drive as played, in 1/s, held from `time_s` on for one interval.
+        inputs_applied: Inputs as played, (batch, time, input), held likewise.
+        applied: Parameters that were set, as read back, by name.
+        energy_j: Measured energy of the inference window of one shot of the batch, in joules; None where not measured.
+        started_unix_s: When the measurement began, seconds since 1970.
+        duration_s: How long it took by the clock on the wall, in seconds.
+        repeats_after_faults: How often the batch was measured again because the device failed.
+    """
+
+    device_ids: tuple[str, ...]
+    averages: int
+    shots: tuple[int, int]
+    power: Signal | None = None
+    power0: Signal | None = None
+    filtered: Signal | None = None
+    outputs: Signal | None = None
+    drive_applied: Signal | None = None
+    inputs_applied: Signal | None = None
+    applied: Mapping[str, Tensor] = field(default_factory=dict)
+    energy_j: float | None = None
+    started_unix_s: float = 0.0
+    duration_s: float = 0.0
+    repeats_after_faults: int = 0
+
+    def signals(self) -> dict[str, Signal]:
+        """Give the signals that there are, by name."""
+        names = ("power", "power0", "filtered", "outputs", "drive_applied", "inputs_applied")
+        present = {name: getattr(self, name) for name in names}
+        return {name: signal for name, signal in present.items() if signal is not None}

@@ -1,0 +1,148 @@
+"""The rollout that everybody calls: checks its arguments once, then hands them to an engine."""
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor
+
+from spinhw.rollout import reference
+from spinhw.rollout.checks import check_driven, check_network
+from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
+
+Engine = Literal["auto", "reference", "cpu"]
+
+
+def rollout(
+    weights: Weights,
+    neurons: Neurons,
+    inputs: Tensor,
+    steps: Steps,
+    *,
+    cell: str = "spintronic",
+    drive_rate_per_s: float = 1e9,
+    initial: str | Tensor = "rest",
+    extras: Extras = Extras(),
+    overrides: Mapping[int, Tensor] | None = None,
+    loop_delay_s: float = 0.0,
+    record_drive: bool = False,
+    record_last: int | None = None,
+    engine: Engine = "auto",
+) -> Rollout:
+    """Integrate whole networks over time; all layers advance together (Plouet et al. 2024, eq. 1 to 8).
+
+    The drive of a neuron of layer l is sat(drive_rate S (W_ext y_{l-1} + W_int y_l + b) + I_bias), where the y_{l-1} of
+    the first layer is the input, held over each sample interval.
+
+    Args:
+        weights: Synapses and trainable biases, dimensionless.
+        neurons: Per-neuron parameters, (member, neuron), or (1, neuron) for all members alike.
+        inputs: u, dimensionless, (member, batch, time, input).
+        steps: Time grid; "steps" in shapes below is time * substeps.
+        cell: "spintronic" or "ctrnn".
+        drive_rate_per_s: Drive of a unit synaptic sum at S = 1, in 1/s.
+        initial: "rest" (where the bias drive alone leads), "half" (x = 1/2, the paper's), or x itself, (member, batch
+            or 1, neuron), within [0, 1].
+        extras: Noise and defect.
+        overrides: For a layer (1 or above), the y of the layer before at every step node, (member, batch, steps + 1,
+            source), in place of the rollout's own.
+        loop_delay_s: Delay of every y on its way to a drive (y = 0 before the first sample), in seconds, zero or above.
+        record_drive: Whether to return the drive.
+        record_last: How many samples at the end to return; None for all.
+        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no delay, no record of the drive) or
+            "auto" (the fastest that can do what is asked).
+
+    Returns:
+        States and outputs at the end of each sample interval.
+
+    Raises:
+        ValueError: An argument whose shape does not fit, or an engine that cannot do it; the message names it.
+    """
+    overrides = overrides or {}
+    check_network(weights, neurons, inputs, steps, initial, extras, overrides)
+    missing = _missing_on_cpu(inputs, loop_delay_s, record_drive, cell, extras)
+    if _chosen(engine, missing) == "cpu":
+        from spinhw.rollout import cpu
+
+        return cpu.rollout(
+            weights,
+            neurons,
+            inputs,
+            steps,
+            cell=cell,
+            drive_rate_per_s=drive_rate_per_s,
+            initial=initial,
+            extras=extras,
+            overrides=overrides,
+            record_last=record_last,
+        )
+    return reference.rollout(
+        weights,
+        neurons,
+        inputs,
+        steps,
+        cell=cell,
+        drive_rate_per_s=drive_rate_per_s,
+        initial=initial,
+        extras=extras,
+        overrides=overrides,
+        loop_delay_s=loop_delay_s,
+        record_drive=record_drive,
+        record_last=record_last,
+    )
+
+
+def rollout_driven(
+    drive: Tensor,
+    neurons: Neurons,
+    steps: Steps,
+    *,
+    at_nodes: bool = False,
+    initial: str | Tensor = "rest",
+    extras: Extras = Extras(),
+    engine: Engine = "auto",
+) -> Rollout:
+    """Integrate uncoupled oscillators under a given drive: the drive-only form, without a network.
+
+    Args:
+        drive: I in 1/s as the devices see it: (member, batch, time, neuron), held over each sample interval, or,
+            `at_nodes`, (member, batch, steps + 1, neuron): a step then uses the node it starts from (order 1) or the
+            mean of its two nodes (order 2). Neither the bias nor the bounds of the neurons are applied to it.
+        neurons: As for `rollout`; bias_drive serves `initial="rest"` only.
+        steps: As for `rollout`.
+        at_nodes: Whether the drive is given at the step nodes.
+        initial: As for `rollout`.
+        extras: As for `rollout`.
+        engine: As for `rollout`.
+
+    Raises:
+        ValueError: An argument whose shape does not fit, or an engine that cannot do it; the message names it.
+    """
+    check_driven(drive, neurons, steps, at_nodes, initial, extras)
+    chosen = _chosen(engine, _missing_on_cpu(drive, 0.0, False, "spintronic", extras))
+    if chosen == "cpu":
+        from spinhw.rollout import cpu
+
+        return cpu.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
+    return reference.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
+
+
+def _missing_on_cpu(tensor: Tensor, loop_delay_s: float, record_drive: bool, cell: str, extras: Extras) -> str:
+    """Say what the CPU engine cannot do of this; empty if it can do it all."""
+    if importlib.util.find_spec("numba") is None:
+        return "the package numba, which is not installed"
+    if tensor.device.type != "cpu":
+        return f"tensors on the device {tensor.device.type!r}"
+    if loop_delay_s > 0:
+        return "a loop delay"
+    if record_drive:
+        return "a record of the drive"
+    return "noise or a defect of a ctrnn" if cell == "ctrnn" and extras != Extras() else ""
+
+
+def _chosen(engine: Engine, missing: str) -> str:
+    if engine not in ("auto", "reference", "cpu"):
+        raise ValueError(f"engine must be 'auto', 'reference' or 'cpu', not {engine!r}")
+    if engine == "cpu" and missing:
+        raise ValueError(f"engine 'cpu' cannot do this, it lacks {missing}; use 'auto' or 'reference'")
+    return engine if engine != "auto" else "reference" if missing else "cpu"
