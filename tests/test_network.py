@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spinhw import NetworkSettings, SpintronicNetwork
 from spinhw.config import build
-from spinhw.energy import EnergySettings, ledger
+from spinhw.energy import EnergySettings, ledger, software_ledger
 from spinhw.errors import ConfigError
 from spinhw.rollout import Steps
 from spinhw.streams import torch_stream
@@ -177,3 +177,9 @@ def test_energy_of_rest_and_electronics_are_lines_of_their_own() -> None:
     assert account.with_rest_j == pytest.approx(38.56e-12)  # 64 + 36 = 100 ns, the paper's round figure
     assert account.total_j("readout") == 5e-12
     assert account.per_inference_j == pytest.approx(38.56e-12)
+
+
+def test_energy_of_the_software_peer_is_its_arithmetic() -> None:
+    account = software_ledger(EnergySettings(), neurons=96, synapses=2896, samples=64, duration_s=64e-9)
+    assert account.total_j("software") == pytest.approx(0.8526e-6, rel=1e-3)  # 185 344 multiply-adds at 4.6 pJ
+    assert account.per_inference_j == 0

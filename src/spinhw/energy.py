@@ -8,6 +8,7 @@ from pydantic import Field
 from spinhw.config import Settings
 from spinhw.units import DurationS, EnergyJ, PowerW
 
+_HOROWITZ = "32-bit multiply and add at 45 nm, arithmetic only: Horowitz, ISSCC 2014"
 _ROSS = "Ross et al., Nature Nanotechnology 18, 1273 (2023), quoted by Plouet et al. 2024, section V"
 
 
@@ -31,6 +32,9 @@ class EnergySettings(Settings):
     readout_per_inference_j: EnergyJ = Field(
         default=0.0, description="Read-out electronics (amplifiers, converters) per inference; 0 for not counted."
     )
+    per_multiply_add_j: EnergyJ = Field(
+        default=4.6e-12, description="Energy of a multiply-add of a software network, without memory; 0 or above."
+    )
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class EnergyLine:
 
     Args:
         form: Which account it belongs to: "constants" per inference, "power" times duration, "rest", "readout",
-            "measured".
+            "software" (arithmetic), "measured".
         part: What spends it, such as "neurons".
         energy_j: Joules per inference.
         basis: "estimated" or "measured".
@@ -131,3 +135,21 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
             )
         )
     return EnergyLedger(neurons, synapses, duration_s, tuple(lines))
+
+
+def software_ledger(
+    settings: EnergySettings, neurons: int, synapses: int, samples: int, duration_s: float
+) -> EnergyLedger:
+    """Estimate the energy of one inference of a network in software: one multiply-add per synapse and sample.
+
+    Args:
+        settings: Constants.
+        neurons: Neurons of the network (their non-linearities are not counted).
+        synapses: Synapses of the network, the read-out included.
+        samples: Samples of a sequence.
+        duration_s: Time that the same inference takes in hardware, in seconds; kept with the ledger.
+    """
+    energy_j = synapses * samples * settings.per_multiply_add_j
+    source = f"{synapses} x {samples} x {settings.per_multiply_add_j:.3g} J; {_HOROWITZ}"
+    line = EnergyLine("software", "multiply-adds", energy_j, "estimated", source)
+    return EnergyLedger(neurons, synapses, duration_s, (line,))

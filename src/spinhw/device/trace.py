@@ -1,11 +1,15 @@
 """What a device gave: signals with their own time axes, a quality for every sample, and where they came from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+SIGNALS = ("power", "power0", "filtered", "outputs", "drive_applied")
 
 
 class Quality(IntEnum):
@@ -71,7 +75,6 @@ class Trace:
         outputs: W_out y averaged over the last read-out samples, (batch, output), where the read-out is hardware:
             logits = out_gain * outputs + b_out.
         drive_applied: Drive as played, in 1/s, held from `time_s` on for one interval.
-        inputs_applied: Inputs as played, (batch, time, input), held likewise.
         applied: Parameters that were set, as read back, by name.
         energy_j: Measured energy of the inference window of one shot of the batch, in joules; None where not measured.
         started_unix_s: When the measurement began, seconds since 1970.
@@ -87,7 +90,6 @@ class Trace:
     filtered: Signal | None = None
     outputs: Signal | None = None
     drive_applied: Signal | None = None
-    inputs_applied: Signal | None = None
     applied: Mapping[str, Tensor] = field(default_factory=dict)
     energy_j: float | None = None
     started_unix_s: float = 0.0
@@ -96,6 +98,10 @@ class Trace:
 
     def signals(self) -> dict[str, Signal]:
         """Give the signals that there are, by name."""
-        names = ("power", "power0", "filtered", "outputs", "drive_applied", "inputs_applied")
-        present = {name: getattr(self, name) for name in names}
+        present = {name: getattr(self, name) for name in SIGNALS}
         return {name: signal for name, signal in present.items() if signal is not None}
+
+    def without_member(self) -> "Trace":
+        """Drop a member axis of length one from every signal and applied parameter."""
+        bare: dict[str, Any] = {name: signal.without_member() for name, signal in self.signals().items()}
+        return replace(self, applied={name: value[0] for name, value in self.applied.items()}, **bare)

@@ -10,6 +10,7 @@ from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.tasks import as_sequence
 from spinhw.train.data import EnsembleData
+from spinhw.train.member import member_of
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,16 @@ def record_examples(network: SpintronicNetwork, data: EnsembleData, steps: Steps
     labels = data.test_labels[0]
     chosen = torch.tensor([int((labels == value).nonzero()[0, 0]) for value in labels.unique()])
     inputs = as_sequence(data.test[:1, chosen], data.task)  # (1, image, time, 1)
-    run = network.run(inputs.expand(len(data.seeds), -1, -1, -1), steps, record_drive=True)
+    first = member_of(network, 0, data.seeds[0])
+    run = first.run(inputs, steps, record_drive=True)
     if run.drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")
     return Examples(
         labels=labels[chosen].numpy(),
-        answers=network.read_out(run.filtered)[0].argmax(-1).numpy(),
+        answers=first.read_out(run.filtered)[0].argmax(-1).numpy(),
         sample_interval_s=data.task.sample_interval_s,
         inputs=inputs[0, :, :, 0].numpy(),
-        drive_over_gamma=(run.drive[0] / network.neurons().gamma).numpy(),
+        drive_over_gamma=(run.drive[0] / first.neurons().gamma).numpy(),
         state=torch.cat((run.power0[0, :, None], run.power[0]), dim=1).numpy(),
         filtered=run.filtered[0].numpy(),
         layers=network.settings.layers,

@@ -1,0 +1,196 @@
+"""The seam of a whole network: program parameters, play inputs, get a trace."""
+
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from spinhw.device.assemble import assemble, with_members
+from spinhw.device.conversion import Conversion
+from spinhw.device.description import Description
+from spinhw.device.limits import check_finite
+from spinhw.device.plan import ObservationPlan
+from spinhw.device.reading import Reading
+from spinhw.device.session import Session
+from spinhw.device.trace import Trace
+from spinhw.errors import DeviceError
+
+_log = logging.getLogger(__name__)
+
+# Read-back before and after a recovery must agree to this share of the largest value: below any synapse's precision.
+_SAME = 1e-3
+
+
+class Device(Session):
+    """A device that runs a whole network. Public methods are final; backends fill the hooks of this class and `Session`.
+
+    Everything public is in model units, every hook in SI.
+
+    Args:
+        description: What the device is.
+        conversion: Between model units and SI.
+    """
+
+    def __init__(self, description: Description, conversion: Conversion) -> None:
+        super().__init__(description.name)
+        self._description, self._conversion = description, conversion
+        self._programmed: dict[str, Tensor] = {}  # In SI, as sent last.
+        self._kept: dict[str, Tensor] = {}  # In SI, as read back then.
+        self._applied: dict[str, Tensor] = {}  # In model units, member axis in front, software parameters included.
+
+    @abstractmethod
+    def _program(self, values: Mapping[str, Tensor]) -> None:
+        """Send weights and biases, in SI, (member, ...) by name. They are within limits. Absent synapses are exact zeros."""
+
+    @abstractmethod
+    def _read_back(self) -> dict[str, Tensor]:
+        """Read what the hardware holds, in SI, (member, ...) by name; empty where nothing was programmed."""
+
+    @abstractmethod
+    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+        """Play a whole batch `averages` times for each repeat and record.
+
+        Args:
+            inputs: In SI and within limits, (member, batch, time, input).
+            repeats: Neurons to observe in each repeat; may be empty.
+            averages: Shots to average over, at least 1.
+        """
+
+    def describe(self) -> Description:
+        """Tell sample periods, limits, observables, members and capabilities. Works on a device that is not open."""
+        return self._description
+
+    @property
+    def conversion(self) -> Conversion:
+        """Get the conversion between model units and SI."""
+        return self._conversion
+
+    def program(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Set weights and biases, dimensionless, and read them back.
+
+        Args:
+            parameters: By name, such as "w_int.0" and "bias.0", (destination, source) or (neuron,); with the member axis in
+                front for an ensemble. Every parameter of the device must be there; those of a software read-out may be.
+
+        Returns:
+            The same names with what was read back, detached from any gradient.
+
+        Raises:
+            LimitError: A value is beyond its limit; nothing was sent.
+            DeviceError: The device failed and was made safe.
+            ValueError: A name or a shape is wrong.
+        """
+        self._require_open()
+        self._check_names(parameters)
+        held, bare = self._held_parameters(parameters)
+        values = self._conversion.parameters_to_si(held)
+        self._check_parameter_limits(values)
+        # From here on a failure must not leave the last batch's values behind as if they were still set.
+        self._programmed, self._applied = values, {}
+        self._kept, _ = self._attempt(lambda: self._send(values))
+        extra = {name: parameters[name].detach() for name in self._description.software_parameters & set(parameters)}
+        model = self._conversion.parameters_to_model(self._kept)
+        members = self._description.members
+        shown = {name: value if bare or value.ndim > 2 else value for name, value in extra.items()}
+        self._applied = model | {name: _expand(value, members, bare) for name, value in shown.items()}
+        return {name: value[0] for name, value in self._applied.items()} if bare else dict(self._applied)
+
+    def run(self, inputs: Tensor, observe: ObservationPlan | None = None, averages: int = 1) -> Trace:
+        """Play a batch of inputs and measure.
+
+        Args:
+            inputs: u, dimensionless, (batch, time, input); for an ensemble (member, batch, time, input), or without the
+                member axis for all members alike.
+            observe: Which neurons in which repeat; by default all of them, in as few repeats as the channels allow.
+            averages: Shots to average over in each repeat, at least 1.
+
+        Returns:
+            The trace, without the member axis if the device has one member and the inputs came without it.
+
+        Raises:
+            LimitError: An input is beyond its limit; nothing was sent.
+            DeviceError: The device failed and was made safe, or was not programmed.
+            ValueError: A shape or the plan is wrong.
+        """
+        self._require_open()
+        about = self._description
+        played, bare = with_members("inputs", inputs.detach(), (None, None, about.inputs), about.members)
+        plan = observe or ObservationPlan.split(about.neurons, about.channels)
+        plan.check(about.neurons, about.channels)
+        if averages < 1:
+            raise ValueError(f"averages must be at least 1, not {averages}")
+        if not self._applied:
+            raise DeviceError(f"{self.name} was not programmed", todo="call program(parameters) before run(inputs)")
+        check_finite(self.name, "inputs", played)
+        volts = self._conversion.input.to_si(played)
+        if "input" in about.limits:
+            about.limits["input"].check(self.name, "input", volts, self._conversion.input)
+        started, clock = time.time(), time.perf_counter()
+        readings, repeats = self._attempt(lambda: self._run(volts, plan.repeats, averages), self._reprogram)
+        trace = assemble(readings, plan, about.neurons, self._conversion, about.device_ids, averages)
+        trace = replace(
+            trace,
+            applied=self._applied,
+            started_unix_s=started,
+            duration_s=time.perf_counter() - clock,
+            repeats_after_faults=repeats,
+        )
+        return trace.without_member() if bare and about.members == 1 else trace
+
+    def _check_names(self, parameters: Mapping[str, Tensor]) -> None:
+        about = self._description
+        missing = sorted(set(about.parameter_shapes) - set(parameters))
+        unknown = sorted(set(parameters) - set(about.parameter_shapes) - about.software_parameters)
+        if missing or unknown:
+            raise ValueError(f"{self.name}: parameters are missing: {missing}, or unknown: {unknown}")
+
+    def _held_parameters(self, parameters: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
+        """Give the device's own parameters with the member axis, and whether it was left out everywhere."""
+        about, held, bare = self._description, {}, about_one(self._description)
+        for name, shape in about.parameter_shapes.items():
+            held[name], left_out = with_members(f"parameter {name}", parameters[name].detach(), shape, about.members)
+            bare = bare and left_out
+            check_finite(self.name, f"parameter {name}", held[name])
+        return held, bare
+
+    def _check_parameter_limits(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            kind = "weight" if name.startswith("w") else "bias"
+            limit = self._description.limits.get(kind)
+            if limit is not None:
+                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(name))
+
+    def _send(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self._program(values)
+        kept = self._read_back()
+        if set(kept) != set(values):
+            lost = sorted(set(values) - set(kept))
+            raise DeviceError(f"{self.name}: parameters were not read back", seen=lost or sorted(kept))
+        return kept
+
+    def _reprogram(self) -> None:
+        """Bring the parameters back after a fault; called on a device that was just reopened."""
+        if not _same(self._read_back(), self._kept):
+            _log.warning("%s: lost its parameters; programming them again", self.name)
+        if not _same(self._send(self._programmed), self._kept):
+            raise DeviceError(f"{self.name}: reads back other parameters than before the fault", todo="check the device")
+
+
+def about_one(description: Description) -> bool:
+    """Whether a device has one member, so that the member axis may be left out."""
+    return description.members == 1
+
+
+def _expand(value: Tensor, members: int, bare: bool) -> Tensor:
+    return value[None] if bare else value
+
+
+def _same(seen: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:
+    if set(seen) != set(wanted):
+        return False
+    sizes = {name: float(value.abs().max()) if value.numel() else 0.0 for name, value in wanted.items()}
+    return all(torch.allclose(seen[name], wanted[name], rtol=0.0, atol=_SAME * sizes[name]) for name in wanted)

@@ -1,0 +1,54 @@
+"""What a device or a bank is and can do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from spinhw.device.limits import Limit
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a session tells about itself.
+
+    Args:
+        kind: Backend, such as "simulated".
+        device_ids: One for each member; a physical device has one member.
+        neurons: Neurons of one member (for a bank: oscillators or resonators).
+        sample_interval_s: Time for which an input (for a bank: a drive) sample is held, in seconds.
+        readout_interval_s: Time between samples of the traces, in seconds.
+        inputs: Input channels of a network.
+        outputs: Outputs of a hardware read-out; 0 where the read-out is software.
+        channels: Neurons that can be observed at a time; None for all.
+        observables: Signals that a trace has, among "power", "power0", "filtered", "outputs", "drive_applied".
+        capabilities: "replay" (state and restore give the same bits again), "oracle" (has a true gradient), "energy"
+            (measures energy).
+        parameter_shapes: Shape of each parameter that the device holds, by name, without the member axis.
+        software_parameters: Parameters of the network that stay in software; `program` hands them through.
+        limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive", "tuning"; absent means no limit.
+        loop_delay_s: Delay of the feedback, in seconds.
+    """
+
+    kind: str
+    device_ids: tuple[str, ...]
+    neurons: int
+    sample_interval_s: float
+    readout_interval_s: float
+    inputs: int = 0
+    outputs: int = 0
+    channels: int | None = None
+    observables: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    parameter_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    software_parameters: frozenset[str] = frozenset()
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    loop_delay_s: float = 0.0
+
+    @property
+    def members(self) -> int:
+        """Number of chips side by side."""
+        return len(self.device_ids)
+
+    @property
+    def name(self) -> str:
+        """Name for messages: the id, or the first and last of several."""
+        return self.device_ids[0] if self.members == 1 else f"{self.device_ids[0]} to {self.device_ids[-1]}"

@@ -1,0 +1,163 @@
+import math
+
+import pytest
+import torch
+
+from spinhw.config import build
+from spinhw.errors import ConfigError
+from spinhw.train import RunSettings, TrainingSettings
+from spinhw.train.data import EnsembleData, training_batch
+from spinhw.train.forward import logits
+from spinhw.train.learner import Learner
+from spinhw.train.loop import train_step
+from spinhw.train.loss import correct_answers, member_losses
+from spinhw.train.member import member_of
+from spinhw.train.optimiser import MemberAdam
+from spinhw.train.schedule import learning_rates
+
+# A network that is trained in milliseconds per batch: few neurons, one first-order step per sample.
+SMALL = {
+    "network": {"layers": [4, 4]},
+    "training": {"seeds": [3, 5], "batch_size": 60, "substeps": 1, "order": 1, "engine": "reference"},
+}
+
+
+def small(network: dict | None = None, **training) -> RunSettings:
+    data = {"network": SMALL["network"] | (network or {}), "training": SMALL["training"] | training}
+    return build(RunSettings, data, "run.yaml")
+
+
+def steps(settings: RunSettings, count: int) -> tuple[Learner, list[torch.Tensor]]:
+    learner = Learner(settings)
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    rates, losses = learning_rates(settings.training, 0), []
+    for batch in range(count):
+        inputs, labels = training_batch(data, settings.training, 0, batch)
+        losses.append(train_step(learner, inputs, labels, settings.training, rates)[0])
+    return learner, losses
+
+
+def test_loss_falls():
+    _, losses = steps(small(), 14)
+    assert (torch.stack(losses[-3:]).mean(0) < torch.stack(losses[:3]).mean(0) - 0.1).all()
+
+
+def test_loss_is_the_negative_log_likelihood_of_each_member():
+    answers, labels = torch.randn(2, 5, 10, generator=torch.Generator().manual_seed(1)), torch.arange(10).view(2, 5)
+    expected = [-torch.log_softmax(answers[m], -1)[range(5), labels[m]].mean() for m in range(2)]
+    torch.testing.assert_close(member_losses(answers, labels), torch.stack(expected))
+
+
+def test_label_smoothing_mixes_in_the_uniform_distribution():
+    answers, labels = torch.randn(1, 5, 10, generator=torch.Generator().manual_seed(1)), torch.arange(5)[None]
+    uniform = -torch.log_softmax(answers, -1).mean(-1).mean(1)
+    expected = 0.9 * member_losses(answers, labels) + 0.1 * uniform
+    torch.testing.assert_close(member_losses(answers, labels, 0.1), expected)
+
+
+def test_correct_answers_are_counted_by_member():
+    answers = torch.eye(3)[None].repeat(2, 1, 1)
+    assert correct_answers(answers, torch.tensor([[0, 1, 2], [0, 0, 0]])).tolist() == [3, 1]
+
+
+def test_member_of_an_ensemble_trains_as_it_does_alone():
+    options = {"input_noise": 0.4, "label_smoothing": 0.1, "weight_average": 0.9}
+    together, losses = steps(small(**options), 4)
+    alone, losses_alone = steps(small(**options, seeds=[5]), 4)
+    torch.testing.assert_close(torch.stack(losses)[:, 1:], torch.stack(losses_alone), rtol=1e-4, atol=1e-5)
+    for mine, its in ((together.network, alone.network), (together.evaluated, alone.evaluated)):
+        for name, value in its.named_parameters():
+            torch.testing.assert_close(dict(mine.named_parameters())[name][1:], value, rtol=1e-3, atol=1e-4)
+
+
+def test_absent_synapses_stay_zero_and_present_ones_move():
+    settings = small()
+    start = Learner(settings).network
+    learner, _ = steps(settings, 3)
+    for name, mask in learner.network.masks().items():
+        before, after = dict(start.named_parameters())[name], dict(learner.network.named_parameters())[name]
+        assert (after[~mask] == 0).all()
+        assert (after[mask] != before[mask]).float().mean() > 0.9
+
+
+def test_weight_limit_holds_after_every_step():
+    learner, _ = steps(small({"weight_limit": 0.3}, learning_rate=0.5), 3)
+    sizes = [value.abs().max() for value in learner.network.parameters()]
+    assert max(sizes).item() == pytest.approx(0.3)
+
+
+def test_paper_schedule_divides_by_one_plus_epochs():
+    training = build(TrainingSettings, {"learning_rate": 0.14, "learning_rate_decay": 20, "seeds": [0, 1]}, "t")
+    assert learning_rates(training, 0) == [0.14, 0.14]
+    assert learning_rates(training, 20) == [0.07, 0.07]
+    assert learning_rates(training, 30) == pytest.approx([0.14 / 2.5] * 2)
+
+
+def test_cosine_schedule_falls_from_the_rate_towards_zero():
+    training = build(
+        TrainingSettings, {"learning_rate": [0.1, 0.2], "schedule": "cosine", "epochs": 10, "seeds": [0, 1]}, "t"
+    )
+    assert learning_rates(training, 0) == [0.1, 0.2]
+    assert learning_rates(training, 5) == pytest.approx([0.05, 0.1])
+    assert 0 < learning_rates(training, 9)[0] < 0.01
+
+
+def adam_on(values: torch.Tensor, rates: list[float], count: int) -> torch.Tensor:
+    parameter = torch.nn.Parameter(values.clone())
+    adam = MemberAdam({"w": parameter})
+    for _ in range(count):
+        adam.zero_grad()
+        (parameter**2).sum().backward()
+        adam.step(rates)
+    return parameter.detach()
+
+
+def test_each_member_learns_at_its_own_rate():
+    start = torch.randn(3, 4, generator=torch.Generator().manual_seed(2))
+    rates = [0.1, 0.01, 0.03]
+    together = adam_on(start, rates, 5)
+    for member, rate in enumerate(rates):
+        torch.testing.assert_close(together[member], adam_on(start[member : member + 1], [rate], 5)[0])
+
+
+def test_gradient_elements_are_clipped():
+    parameter = torch.nn.Parameter(torch.tensor([[3.0, -0.2]]))
+    adam = MemberAdam({"w": parameter})
+    (parameter**2).sum().backward()
+    adam.clip(1.0)
+    assert parameter.grad is not None
+    torch.testing.assert_close(parameter.grad, torch.tensor([[1.0, -0.4]]))
+
+
+def test_weight_average_follows_the_weights_and_is_what_is_evaluated():
+    learner, _ = steps(small(weight_average=0.5), 6)
+    assert learner.average is not None
+    assert learner.evaluated is learner.average.network
+    for mean, value in zip(learner.evaluated.parameters(), learner.network.parameters(), strict=True):
+        assert not torch.equal(mean, value)
+    learner.average.network.load_state_dict(learner.network.state_dict())
+    before = [value.clone() for value in learner.network.parameters()]
+    with torch.no_grad():
+        for value in learner.network.parameters():
+            value.add_(1.0)
+    learner.average.update(1000)
+    for mean, value in zip(learner.average.network.parameters(), before, strict=True):
+        torch.testing.assert_close(mean.detach(), value + 0.5)
+
+
+def test_member_of_an_ensemble_answers_as_in_it():
+    learner, _ = steps(small(), 1)
+    inputs = torch.randn(2, 3, 64, 1, generator=torch.Generator().manual_seed(3))
+    alone = logits(member_of(learner.network, 1, 5), inputs[1:])
+    torch.testing.assert_close(alone, logits(learner.network, inputs)[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_divergence_stops_and_names_the_seed():
+    settings = small()
+    learner = Learner(settings)
+    with torch.no_grad():
+        learner.network.w_out[1] = math.nan
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    batch = training_batch(data, settings.training, 0, 0)
+    with pytest.raises(ConfigError, match=r"diverged in epoch 1, batch 1: seed 5;.*learning_rate"):
+        train_step(learner, *batch, settings.training, [0.1, 0.1])

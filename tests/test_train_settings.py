@@ -1,0 +1,47 @@
+import pytest
+
+from spinhw.config import build
+from spinhw.errors import ConfigError
+from spinhw.train import RunSettings
+
+
+def settings(**data) -> RunSettings:
+    return build(RunSettings, data, "run.yaml")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"network": {"inputs": 2}}, "network.inputs is 2, but the task sequential_digits has 1"),
+        ({"network": {"outputs": 3}}, "network.outputs is 3, but the task sequential_digits has 10"),
+        ({"network": {"readout_samples": 65}}, "readout_samples is 65, but a sequence has 64"),
+        ({"training": {"seeds": [1, 2, 1]}}, "seeds must differ, and 1 stands there more than once"),
+        ({"training": {"seeds": []}}, "training.seeds"),
+        ({"training": {"seeds": [-1]}}, "training.seeds"),
+        ({"training": {"seeds": [0, 1], "learning_rate": [0.1, 0.2, 0.3]}}, "3 rates for 2 seeds"),
+        ({"training": {"learning_rate": 0}}, "training.learning_rate"),
+        ({"training": {"epochs": -1}}, "training.epochs"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate"),
+        ({"training": {"batch_sise": 5}}, "did you mean 'batch_size'"),
+        ({"training": {"weight_average": 1.0}}, "training.weight_average"),
+        ({"training": {"augmentation": {"zoom": 1.0}}}, "training.augmentation.zoom"),
+    ],
+)
+def test_bad_settings_get_a_line_that_names_the_key(data, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        settings(**data)
+    assert "run.yaml" in str(caught.value)
+
+
+def test_settings_survive_yaml():
+    import yaml
+
+    original = settings(training={"seeds": [4, 2], "learning_rate": [0.1, 0.2], "augmentation": {"zoom": 0.1}})
+    assert settings(**yaml.safe_load(original.to_yaml())) == original
+
+
+def test_time_grids_follow_task_and_training():
+    run = settings(task={"sample_interval": "2 ns"}, training={"substeps": 3, "order": 1, "fine_steps_per_ns": 16})
+    assert run.steps.step_s == pytest.approx(2e-9 / 3)
+    assert run.fine_steps.substeps == 32
+    assert run.fine_steps.order == 1
