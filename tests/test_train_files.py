@@ -91,11 +91,12 @@ def test_disk_that_fills_while_writing_leaves_the_old_file(checkpoint, monkeypat
         write = disk_full
 
     before = checkpoint.read_bytes()
-    monkeypatch.setattr("pathlib.Path.open", lambda self, mode: Full())
-    with pytest.raises(ConfigError, match="the disk is full"):
-        write_atomically(checkpoint, b"new")
-    with pytest.raises(ConfigError, match="the disk is full"):
-        append_line(checkpoint, "new")
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.open", lambda self, mode: Full())
+        with pytest.raises(ConfigError, match="the disk is full"):
+            write_atomically(checkpoint, b"new")
+        with pytest.raises(ConfigError, match="the disk is full"):
+            append_line(checkpoint, "new")
     assert checkpoint.read_bytes() == before
 
 

@@ -161,3 +161,11 @@ def test_divergence_stops_and_names_the_seed():
     batch = training_batch(data, settings.training, 0, 0)
     with pytest.raises(ConfigError, match=r"diverged in epoch 1, batch 1: seed 5;.*learning_rate"):
         train_step(learner, *batch, settings.training, [0.1, 0.1])
+
+
+def test_step_that_ruins_the_weights_is_noticed_at_once():
+    settings = small({"weight_limit": None})
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    batch = training_batch(data, settings.training, 0, 0)
+    with pytest.raises(ConfigError, match="seed 3, 5;"):
+        train_step(Learner(settings), *batch, settings.training, [math.inf, math.inf])

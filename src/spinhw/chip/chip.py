@@ -27,7 +27,8 @@ class Chip:
 
     Args:
         settings: Imperfections.
-        network: The network as designed; its neurons are the nominal ones, its bias drive and saturation the electronics.
+        network: The network as designed; its neurons are the nominal ones, its bias drive and saturation the
+            electronics.
         identities: Who the chips are, one for each member.
         sample_interval_s: Time for which each input sample is held, in seconds.
         dtype: Floating-point type of the integration.
@@ -85,8 +86,8 @@ class Chip:
     ) -> Truth:
         """Give what the chip does now, differentiable by torch in the requested values: the true gradient.
 
-        Takes no shot and has no read-out noise. Rounding passes the gradient straight through. Needs much memory: about 3 kB
-        for each neuron, image and nanosecond.
+        Takes no shot and has no read-out noise. Rounding passes the gradient straight through. The whole batch is kept
+        for the backward pass, in memory that grows with the integration steps.
 
         Args:
             requested: Weights and biases, (member, ...) by name.
@@ -131,8 +132,10 @@ class Chip:
 
     def _weights(self, acting: Mapping[str, Tensor]) -> Weights:
         layers = range(len(self.network.layers))
-        kinds = ([acting[f"{kind}.{layer}"] for layer in layers] for kind in ("w_ext", "w_int", "bias"))
-        return Weights(*(tuple(kind) for kind in kinds))
+        w_ext, w_int, bias = (
+            tuple(acting[f"{kind}.{layer}"] for layer in layers) for kind in ("w_ext", "w_int", "bias")
+        )
+        return Weights(w_ext, w_int, bias)
 
     def _outputs(self, acting: Mapping[str, Tensor], result: Rollout) -> Tensor | None:
         if self.network.readout != "hardware":

@@ -1,7 +1,7 @@
 """Drift: random walks of the logarithms of gamma, sigma and read-out gain, one step at each shot."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -25,9 +25,10 @@ class Drift:
         self._settings, self._identities = settings, identities
         self.walk = torch.zeros(len(identities), len(PARAMETERS), size, dtype=torch.float64)  # (member, 3, neuron)
 
-    def advance(self, shot: int) -> None:
-        """Walk the step of one shot."""
-        self.walk = self.walk + torch.stack([self._step(identity, shot) for identity in self._identities])
+    def advance(self, shots: Iterable[int]) -> None:
+        """Walk the steps of shots that were taken."""
+        for shot in shots:
+            self.walk = self.walk + torch.stack([self._step(identity, shot) for identity in self._identities])
 
     def _step(self, identity: Identity, shot: int) -> Tensor:
         per_shot = 1 / math.sqrt(1000)

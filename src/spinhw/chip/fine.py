@@ -1,4 +1,4 @@
-"""What all integrations of chips share: the fine grid, thermal noise keyed by shot and image, chunks that bound the memory."""
+"""What all integrations of chips share: the fine grid, keyed thermal noise, chunks that bound the memory."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,8 +9,8 @@ from spinhw.chip.draw import Identity
 from spinhw.physics import diffusion
 from spinhw.rollout import Extras, Neurons, Rollout, Steps
 
-# Per member: states of a chunk stay in the cache, its normals below 64 MB (float32). Both are independent of the number of
-# members, so that a chip alone is integrated exactly as beside others.
+# Per member: states of a chunk stay in the cache, its normals below 64 MB (float32). Both are independent of the number
+# of members, so that a chip alone is integrated exactly as beside others.
 _STATES_PER_CHUNK = 2**14
 _NORMALS_PER_CHUNK = 2**24
 

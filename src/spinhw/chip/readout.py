@@ -27,7 +27,7 @@ class Readout:
         identities: Who the chips are.
         size: Channels of each.
         purpose: Names the random streams, such as "power".
-        coupled: Whether a constant part passes ("dc"); without it there is no offset and the ADC's span is centred on zero.
+        coupled: Whether a constant part passes; if not, there is no offset and the ADC's span is centred on zero.
     """
 
     def __init__(

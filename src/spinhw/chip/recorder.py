@@ -57,7 +57,7 @@ class Recorder:
     def __init__(
         self, settings: ChipSettings, identities: Sequence[Identity], oscillators: int, outputs: int = 0
     ) -> None:
-        self._steady, self._outputs = settings.steady, outputs
+        self._fluctuates, self._outputs = settings.thermal_power > 0, outputs
         self._drift = Drift(settings.drift, identities, oscillators) if settings.drift.active else None
         self._power = Readout(settings.power_readout, identities, oscillators, "power")
         self._filtered = Readout(settings.power_readout, identities, oscillators, "filtered", coupled=False)
@@ -66,14 +66,14 @@ class Recorder:
 
     @property
     def walk(self) -> Tensor | None:
-        """Logarithms of the drift of gamma, sigma and read-out gain so far, (member, 3, oscillator); None without drift."""
+        """Get the logarithms of the drift of gamma, sigma, gain, (member, 3, oscillator); None without drift."""
         return None if self._drift is None else self._drift.walk
 
     @torch.no_grad()
     def record(
         self, respond: Callable[[int], Truth], repeats: Sequence[Sequence[int]], averages: int
     ) -> list[Measurement]:
-        """Take `averages` shots for each repeat.
+        """Take `averages` shots for each repeat. The chips stay as they are meanwhile and drift afterwards.
 
         Args:
             respond: Gives what the chips do at a shot.
@@ -81,26 +81,22 @@ class Recorder:
             averages: Shots of each repeat, at least 1.
         """
         truth: Truth | None = None
-        measurements = []
+        measurements, start = [], self.shots
         for observed in repeats:
             means, first = (Mean(), Mean(), Mean()), self.shots
             for _ in range(averages):
-                shot = self._next_shot()
-                if truth is None or not self._steady:
+                shot = self.shots
+                self.shots += 1
+                if truth is None or self._fluctuates:
                     truth = respond(shot)
                 self._take(truth, observed, shot, means)
             power, filtered, outputs = (mean.result() for mean in means)
             if power is None or filtered is None:
                 raise ValueError(f"averages must be at least 1, not {averages}")
             measurements.append(Measurement(power, filtered, outputs, (first, self.shots)))
-        return measurements
-
-    def _next_shot(self) -> int:
-        shot = self.shots
         if self._drift is not None:
-            self._drift.advance(shot)
-        self.shots += 1
-        return shot
+            self._drift.advance(range(start, self.shots))
+        return measurements
 
     def _take(self, truth: Truth, observed: Sequence[int], shot: int, means: tuple[Mean, Mean, Mean]) -> None:
         gain_walk = None if self.walk is None else self.walk[:, 2]

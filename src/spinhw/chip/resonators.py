@@ -26,7 +26,7 @@ class ResonatorChain:
         self.half_linewidth_hz = rf.half_linewidth_hz * factors(who, resonators, rf.linewidth_spread, "linewidth")[0]
         limit = settings.synapses.limit or 1.0
         self.max_weight = limit * factors(who, resonators, settings.synapses.scale_spread, "resonator scale")[0]
-        self._span_hz, self._noise, self._identity = rf.tuning_span_hz, settings.output_readout.noise, identity
+        self._span_hz, self.noise, self._identity = rf.tuning_span_hz, settings.output_readout.noise, identity
         self.shots = 0
 
     def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Tensor:
@@ -40,6 +40,6 @@ class ResonatorChain:
         resonance = self.resonance_hz + self._span_hz * tuning.double()  # (point, resonator)
         detuning = rf_hz.double()[:, None] - resonance
         weights = resonator_weight(detuning, self.half_linewidth_hz, 1.0) * self.max_weight
-        noise = self._noise * self._identity.normals(power.shape, "resonator noise", self.shots)
+        noise = self.noise * self._identity.normals(power.shape, "resonator noise", self.shots)
         self.shots += 1
         return power.double() * weights.sum(-1) + noise

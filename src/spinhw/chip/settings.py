@@ -15,7 +15,9 @@ Index = Annotated[int, Field(ge=0)]
 class ConverterSettings(Settings):
     """A converter between numbers and voltages (DAC or ADC): its range and its bits. Ideal without either."""
 
-    bits: int | None = Field(default=None, ge=1, le=24, description="Resolution in bits, 1 to 24; null for no rounding.")
+    bits: int | None = Field(
+        default=None, ge=1, le=24, description="Resolution in bits, 1 to 24; null for no rounding."
+    )
     lowest: float | None = Field(default=None, description="Lower end of the range, in model units; null for none.")
     highest: float | None = Field(default=None, description="Upper end of the range, in model units; null for none.")
 
@@ -38,8 +40,8 @@ class ConverterSettings(Settings):
 class SpreadSettings(Settings):
     """How much the oscillators of a chip differ from the nominal one.
 
-    Positive parameters are log-normal with the nominal value as their mean, so that they stay positive whatever the spread.
-    Q is normal, drawn again below -0.9: at Q <= -1 the damping of a large power would be negative.
+    Positive parameters are log-normal with the nominal value as their mean, so that they stay positive whatever the
+    spread. Q is normal, drawn again below -0.9: at Q <= -1 the damping of a large power would be negative.
     """
 
     gamma: Spread = Field(default=0.0, description="Relative standard deviation of gamma = 1/tau, 0 to 1.")
@@ -52,7 +54,8 @@ class SpreadSettings(Settings):
 class DefectSettings(Settings):
     """Oscillators that do not work. A dead one never oscillates; a stuck one keeps its power whatever drives it.
 
-    Neither sends anything through its high-pass. The numbers given are added to the fraction, which is drawn once per chip.
+    Neither sends anything through its high-pass. The numbers given are added to the fraction, which is drawn once per
+    chip.
     """
 
     dead_fraction: Fraction = Field(default=0.0, description="Share of dead oscillators, 0 to 1.")
@@ -63,7 +66,7 @@ class DefectSettings(Settings):
 
 
 class RFSettings(Settings):
-    """The resonators behind the weights: chains in series, one resonator for each source, equally spaced in frequency."""
+    """The resonators behind the weights: chains in series, one for each source, equally spaced in frequency."""
 
     frequency_hz: FrequencyHz = Field(default=2e9, description="Resonance of the first resonator; above zero.")
     spacing_hz: FrequencyHz = Field(default=400e6, description="Distance between neighbours; above zero.")
@@ -80,10 +83,16 @@ class SynapseSettings(Settings):
     """
 
     limit: float | None = Field(default=None, gt=0.0, description="Largest weight in size, w_max; null for none.")
-    bits: int | None = Field(default=None, ge=2, le=24, description="Resolution of the programming over +-limit, 2 to 24.")
+    bits: int | None = Field(
+        default=None, ge=2, le=24, description="Resolution of the programming over +-limit, 2 to 24."
+    )
     scale_spread: Spread = Field(default=0.0, description="Relative standard deviation of w_max (log-normal), 0 to 1.")
-    programming_error: Spread = Field(default=0.0, description="Standard deviation of a fixed offset, over limit, 0 to 1.")
-    repeatability: Spread = Field(default=0.0, description="Standard deviation at each programming, over limit, 0 to 1.")
+    programming_error: Spread = Field(
+        default=0.0, description="Standard deviation of a fixed offset, over limit, 0 to 1."
+    )
+    repeatability: Spread = Field(
+        default=0.0, description="Standard deviation at each programming, over limit, 0 to 1."
+    )
     dead_fraction: Fraction = Field(default=0.0, description="Share of synapses that stay at weight 0, 0 to 1.")
     stuck_fraction: Fraction = Field(default=0.0, description="Share stuck at a weight uniform in +-limit, 0 to 1.")
     crosstalk: bool = Field(default=False, description="Whether each resonator also sees its neighbours' frequencies.")
@@ -101,7 +110,9 @@ class SynapseSettings(Settings):
 class ReadoutSettings(Settings):
     """Electronics that measure one kind of signal, in the model units of that signal."""
 
-    gain_spread: Spread = Field(default=0.0, description="Relative standard deviation of the gain (log-normal), 0 to 1.")
+    gain_spread: Spread = Field(
+        default=0.0, description="Relative standard deviation of the gain (log-normal), 0 to 1."
+    )
     offset_spread: Spread = Field(default=0.0, description="Standard deviation of the offset, 0 to 1.")
     noise: Spread = Field(default=0.0, description="Noise of one sample of one shot (1 sigma), 0 to 1.")
     adc: ConverterSettings = Field(default=ConverterSettings(), description="Bits and range of the digitizer.")
@@ -110,7 +121,7 @@ class ReadoutSettings(Settings):
 class DriftSettings(Settings):
     """Slow change of gamma, sigma and read-out gain: random walks of their logarithms, one step at each shot.
 
-    A shot is one presentation of a whole batch.
+    A shot is one presentation of a whole batch. Within one run, its repeats and averages, the chip does not move.
     """
 
     common_per_1000_shots: Spread = Field(
@@ -129,11 +140,15 @@ class DriftSettings(Settings):
 class ChipSettings(Settings):
     """A simulated chip, from ideal (the defaults) to imperfect."""
 
-    steps_per_ns: int = Field(default=16, ge=16, le=1000, description="Least integration steps per nanosecond, 16 to 1000.")
+    steps_per_ns: int = Field(
+        default=16, ge=16, le=1000, description="Least integration steps per nanosecond, 16 to 1000."
+    )
     spread: SpreadSettings = Field(default=SpreadSettings(), description="Differences between the oscillators.")
     defects: DefectSettings = Field(default=DefectSettings(), description="Oscillators that do not work.")
     synapses: SynapseSettings = Field(default=SynapseSettings(), description="Errors of the weights.")
-    input_dac: ConverterSettings = Field(default=ConverterSettings(), description="Converter of the network's inputs u.")
+    input_dac: ConverterSettings = Field(
+        default=ConverterSettings(), description="Converter of the network's inputs u."
+    )
     bias_dac: ConverterSettings = Field(default=ConverterSettings(), description="Converter of the trainable biases.")
     drive_dac: ConverterSettings = Field(
         default=ConverterSettings(), description="Converter of drives played to an oscillator bank, in units of gamma."
@@ -144,11 +159,8 @@ class ChipSettings(Settings):
     output_readout: ReadoutSettings = Field(
         default=ReadoutSettings(), description="Measures the outputs W_out y of a hardware read-out."
     )
-    thermal_power: float = Field(default=0.0, ge=0.0, le=0.1, description="Thermal power p_T, 0 to 0.1; 0 is noise-free.")
+    thermal_power: float = Field(
+        default=0.0, ge=0.0, le=0.1, description="Thermal power p_T, 0 to 0.1; 0 is noise-free."
+    )
     drift: DriftSettings = Field(default=DriftSettings(), description="Slow change with the number of shots.")
     loop_delay_s: DurationS = Field(default=0.0, description="Delay of every y on its way to a drive; 0 or above.")
-
-    @property
-    def steady(self) -> bool:
-        """Whether the oscillators do the same at each shot (the read-out may still be noisy)."""
-        return self.thermal_power == 0 and not self.drift.active

@@ -4,22 +4,63 @@
     tuned     = applied * scale + limit * (offset + repeatability)                      (what the resonator is set to)
     acting    = tuned, or with crosstalk the sum over the chain of resonators           (what the network feels)
 
-A weight that is exactly zero is an absent synapse: it has no resonator and no error. Biases are currents, not resonators:
-they pass their own converter and nothing else.
+A weight that is exactly zero is an absent synapse: it has no resonator and no error. Biases are currents, not
+resonators: they pass their own converter and nothing else.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from spinhw.chip.converter import convert, quantise
 from spinhw.chip.draw import Identity, chosen, lognormal_factor
-from spinhw.chip.settings import ChipSettings, RFSettings
+from spinhw.chip.settings import ChipSettings, RFSettings, SynapseSettings
 from spinhw.physics import chain_weights, detuning_for
 
 # A weight at the very limit sits where the slope of the resonance is zero and its inverse infinite.
 _BELOW_LIMIT = 1 - 1e-6
+
+
+@dataclass(frozen=True)
+class SynapseErrors:
+    """Fixed errors of the synapses of one parameter, each (member, destination, source).
+
+    Args:
+        scale: Own w_max over the nominal one.
+        offset: Programming error over the limit.
+        dead: Which stay at weight 0.
+        stuck: Which stay at another weight.
+        stuck_at: Which one, over the limit.
+    """
+
+    scale: Tensor
+    offset: Tensor
+    dead: Tensor
+    stuck: Tensor
+    stuck_at: Tensor
+
+    @classmethod
+    def draw(cls, ask: SynapseSettings, identities: Sequence[Identity], name: str, shape: tuple[int, ...]) -> Self:
+        """Draw them for a parameter with this name and shape (destination, source)."""
+        size = math.prod(shape)
+        normals = torch.stack([one.normals(shape, "synapse scale", name) for one in identities])
+        offset = torch.stack([one.normals(shape, "synapse offset", name) for one in identities])
+        marks = {
+            what: torch.stack([chosen(one, size, share, (), f"{what} {name}").view(shape) for one in identities])
+            for what, share in (("dead synapses", ask.dead_fraction), ("stuck synapses", ask.stuck_fraction))
+        }
+        places = [torch.rand(shape, generator=one.stream("stuck at", name), dtype=torch.float64) for one in identities]
+        return cls(
+            lognormal_factor(normals, ask.scale_spread),
+            ask.programming_error * offset,
+            marks["dead synapses"],
+            marks["stuck synapses"],
+            torch.stack(places) * 2 - 1,
+        )
 
 
 class Synapses:
@@ -32,7 +73,7 @@ class Synapses:
 
     def __init__(self, settings: ChipSettings, identities: Sequence[Identity]) -> None:
         self._chip, self._settings, self._identities = settings, settings.synapses, identities
-        self._errors: dict[tuple[str, tuple[int, ...]], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        self._errors: dict[str, SynapseErrors] = {}
 
     def applied(self, name: str, requested: Tensor) -> Tensor:
         """Give the programmed value that a read-back tells, shaped as requested, (member, ...)."""
@@ -61,36 +102,21 @@ class Synapses:
         return self._with_crosstalk(tuned, present) if self._settings.crosstalk else tuned
 
     def _tuned(self, name: str, applied: Tensor, writes: int) -> Tensor:
-        scale, offset, dead, stuck = (part.to(applied.dtype) for part in self._fixed(name, tuple(applied.shape[1:])))
-        limit, repeatability = self._settings.limit, self._settings.repeatability
-        tuned = applied * scale
+        errors, limit = self._fixed(name, tuple(applied.shape[1:])), self._settings.limit
+        tuned = applied * (errors.scale * ~errors.dead).to(applied.dtype)
         if limit is None:
-            return tuned * (1 - dead)
-        error = offset
-        if repeatability > 0:
-            shape = applied.shape[1:]
-            drawn = [one.normals(shape, "write", name, writes) for one in self._identities]
-            error = error + repeatability * torch.stack(drawn).to(applied.dtype)
-        bounded = quantise(tuned + limit * error, -limit, limit, None)
-        is_stuck = stuck.isfinite()
-        return torch.where(is_stuck, stuck.nan_to_num() * limit, bounded * (1 - dead))
+            return tuned
+        offset = errors.offset
+        if self._settings.repeatability > 0:
+            drawn = [one.normals(applied.shape[1:], "write", name, writes) for one in self._identities]
+            offset = offset + self._settings.repeatability * torch.stack(drawn)
+        bounded = quantise(tuned + (limit * offset * ~errors.dead).to(applied.dtype), -limit, limit, None)
+        return torch.where(errors.stuck, (limit * errors.stuck_at).to(applied.dtype), bounded)
 
-    def _fixed(self, name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Give scale, offset over limit, dead (0 or 1) and stuck (value over limit, else NaN), each (member, ...)."""
-        key = (name, shape)
-        if key not in self._errors:
-            drawn = [self._draw(one, name, shape) for one in self._identities]
-            self._errors[key] = tuple(torch.stack(parts) for parts in zip(*drawn, strict=True))  # type: ignore[assignment]
-        return self._errors[key]
-
-    def _draw(self, one: Identity, name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        ask, size = self._settings, shape[0] * shape[1]
-        scale = lognormal_factor(one.normals(shape, "synapse scale", name), ask.scale_spread)
-        offset = ask.programming_error * one.normals(shape, "synapse offset", name)
-        dead = chosen(one, size, ask.dead_fraction, (), f"dead synapses {name}").view(shape)
-        stuck = chosen(one, size, ask.stuck_fraction, (), f"stuck synapses {name}").view(shape)
-        place = torch.rand(shape, generator=one.stream("stuck place", name), dtype=torch.float64) * 2 - 1
-        return scale, offset, dead.to(torch.float64), torch.where(stuck, place, torch.full_like(place, torch.nan))
+    def _fixed(self, name: str, shape: tuple[int, ...]) -> SynapseErrors:
+        if name not in self._errors:
+            self._errors[name] = SynapseErrors.draw(self._settings, self._identities, name, shape)
+        return self._errors[name]
 
     def _with_crosstalk(self, tuned: Tensor, present: Tensor) -> Tensor:
         limit = self._settings.limit
@@ -102,10 +128,10 @@ class Synapses:
 def crosstalk(tuned: Tensor, present: Tensor, limit: float, rf: RFSettings) -> Tensor:
     """Give the weights of chains in which every resonator sees the frequencies of all sources.
 
-    Each destination has one chain. Its resonator k is tuned to f_k - d_k so that alone it would have the wanted weight; the
-    weight of source j is then the sum over k of w(f_j - f_res_k). With wide spacing this is the wanted weight; a neighbour
-    adds about 2 w_max G / spacing, whatever its own weight. The sign alternates along the chain, as in Ross et al. 2023, so
-    that the tails of a long row do not add up.
+    Each destination has one chain. Its resonator k is tuned to f_k - d_k so that alone it would have the wanted weight;
+    the weight of source j is then the sum over k of w(f_j - f_res_k). With wide spacing this is the wanted weight; a
+    neighbour adds about 2 w_max G / spacing, whatever its own weight. The sign alternates along the chain, as in Ross
+    et al. 2023, so that the tails of a long row do not add up.
 
     Args:
         tuned: Wanted weights, (member, destination, source), within +-limit.

@@ -56,9 +56,7 @@ def assemble(
     )
 
 
-def _observed(
-    parts: Sequence[Samples | None], plan: ObservationPlan, neurons: int, line: Line
-) -> Signal | None:
+def _observed(parts: Sequence[Samples | None], plan: ObservationPlan, neurons: int, line: Line) -> Signal | None:
     present = [(list(repeat), part) for repeat, part in zip(plan.repeats, parts, strict=True) if part and repeat]
     if not present:
         return None
@@ -71,7 +69,7 @@ def _observed(
             raise DeviceError(
                 "the device gave samples of another shape than planned",
                 seen=tuple(part.values.shape),
-                allowed=(*shape[:-1], len(numbers)),
+                allowed=str((*shape[:-1], len(numbers))),
             )
         values[..., numbers], quality[..., numbers] = part.values, part.judged()
     return Signal(line.to_model(values), quality, first.time_s, _model_noise(first, line, 1))

@@ -26,7 +26,7 @@ _SAME = 1e-3
 
 
 class Device(Session):
-    """A device that runs a whole network. Public methods are final; backends fill the hooks of this class and `Session`.
+    """A device that runs a whole network. Public methods are final; backends fill the hooks here and in `Session`.
 
     Everything public is in model units, every hook in SI.
 
@@ -40,11 +40,11 @@ class Device(Session):
         self._description, self._conversion = description, conversion
         self._programmed: dict[str, Tensor] = {}  # In SI, as sent last.
         self._kept: dict[str, Tensor] = {}  # In SI, as read back then.
-        self._applied: dict[str, Tensor] = {}  # In model units, member axis in front, software parameters included.
+        self._applied: dict[str, Tensor] = {}  # The same in model units.
 
     @abstractmethod
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        """Send weights and biases, in SI, (member, ...) by name. They are within limits. Absent synapses are exact zeros."""
+        """Send weights and biases, in SI and within limits, (member, ...) by name; exact zeros are absent synapses."""
 
     @abstractmethod
     def _read_back(self) -> dict[str, Tensor]:
@@ -73,11 +73,13 @@ class Device(Session):
         """Set weights and biases, dimensionless, and read them back.
 
         Args:
-            parameters: By name, such as "w_int.0" and "bias.0", (destination, source) or (neuron,); with the member axis in
-                front for an ensemble. Every parameter of the device must be there; those of a software read-out may be.
+            parameters: By name, such as "w_int.0" and "bias.0", (destination, source) or (neuron,); with the member
+                axis in front for an ensemble. Every parameter of the device must be there; those of a software read-out
+                may be.
 
         Returns:
-            The same names with what was read back, detached from any gradient.
+            The same names with what was read back, detached from any gradient. The member axis is left out if it was
+            left out everywhere and the device has one member.
 
         Raises:
             LimitError: A value is beyond its limit; nothing was sent.
@@ -92,12 +94,10 @@ class Device(Session):
         # From here on a failure must not leave the last batch's values behind as if they were still set.
         self._programmed, self._applied = values, {}
         self._kept, _ = self._attempt(lambda: self._send(values))
-        extra = {name: parameters[name].detach() for name in self._description.software_parameters & set(parameters)}
-        model = self._conversion.parameters_to_model(self._kept)
-        members = self._description.members
-        shown = {name: value if bare or value.ndim > 2 else value for name, value in extra.items()}
-        self._applied = model | {name: _expand(value, members, bare) for name, value in shown.items()}
-        return {name: value[0] for name, value in self._applied.items()} if bare else dict(self._applied)
+        self._applied = self._conversion.parameters_to_model(self._kept)
+        software = self._description.software_parameters & set(parameters)
+        handed_through = {name: parameters[name].detach() for name in software}
+        return {name: value[0] if bare else value for name, value in self._applied.items()} | handed_through
 
     def run(self, inputs: Tensor, observe: ObservationPlan | None = None, averages: int = 1) -> Trace:
         """Play a batch of inputs and measure.
@@ -128,7 +128,7 @@ class Device(Session):
         check_finite(self.name, "inputs", played)
         volts = self._conversion.input.to_si(played)
         if "input" in about.limits:
-            about.limits["input"].check(self.name, "input", volts, self._conversion.input)
+            about.limits["input"].check(self.name, "input", volts, self._conversion.input, about.device_ids)
         started, clock = time.time(), time.perf_counter()
         readings, repeats = self._attempt(lambda: self._run(volts, plan.repeats, averages), self._reprogram)
         trace = assemble(readings, plan, about.neurons, self._conversion, about.device_ids, averages)
@@ -150,7 +150,8 @@ class Device(Session):
 
     def _held_parameters(self, parameters: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
         """Give the device's own parameters with the member axis, and whether it was left out everywhere."""
-        about, held, bare = self._description, {}, about_one(self._description)
+        about, held = self._description, {}
+        bare = about.members == 1
         for name, shape in about.parameter_shapes.items():
             held[name], left_out = with_members(f"parameter {name}", parameters[name].detach(), shape, about.members)
             bare = bare and left_out
@@ -158,11 +159,12 @@ class Device(Session):
         return held, bare
 
     def _check_parameter_limits(self, values: Mapping[str, Tensor]) -> None:
+        about = self._description
         for name, value in values.items():
             kind = "weight" if name.startswith("w") else "bias"
-            limit = self._description.limits.get(kind)
+            limit = about.limits.get(kind)
             if limit is not None:
-                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(name))
+                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(name), about.device_ids)
 
     def _send(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         self._program(values)
@@ -177,16 +179,9 @@ class Device(Session):
         if not _same(self._read_back(), self._kept):
             _log.warning("%s: lost its parameters; programming them again", self.name)
         if not _same(self._send(self._programmed), self._kept):
-            raise DeviceError(f"{self.name}: reads back other parameters than before the fault", todo="check the device")
-
-
-def about_one(description: Description) -> bool:
-    """Whether a device has one member, so that the member axis may be left out."""
-    return description.members == 1
-
-
-def _expand(value: Tensor, members: int, bare: bool) -> Tensor:
-    return value[None] if bare else value
+            raise DeviceError(
+                f"{self.name}: reads back other parameters than before the fault", todo="check the device"
+            )
 
 
 def _same(seen: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:

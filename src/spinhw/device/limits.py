@@ -1,5 +1,6 @@
-"""Limits of channels, in SI, checked before anything is sent: the whole batch is refused, never a part of it clipped."""
+"""Limits of channels, in SI, checked before anything is sent: a whole batch is refused, never clipped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,7 @@ class Limit:
         low, high = line.to_si(ends).sort(dim=0).values
         return cls(float(low.max()), float(high.min()))
 
-    def check(self, device: str, what: str, values: Tensor, line: Line) -> None:
+    def check(self, device: str, what: str, values: Tensor, line: Line, members: Sequence[str] = ()) -> None:
         """Refuse values beyond the limit.
 
         Args:
@@ -34,6 +35,7 @@ class Limit:
             what: Kind of channel, for the message: "input", "weight w_int.0".
             values: In SI; the channel is the last axis.
             line: Conversion, to tell the model value too.
+            members: Device ids of the first axis of values, to name the one that is wrong; none if they are all one's.
 
         Raises:
             LimitError: Names the worst channel, its value and the limit.
@@ -44,8 +46,9 @@ class Limit:
             return
         place = tuple(int(index) for index in torch.unravel_index(excess.argmax(), excess.shape))
         value, model = float(values[place]), float(line.to_model(values)[place])
+        name = members[place[0]] if members else device
         raise LimitError(
-            f"{device}: {what} channel {place[-1]} (at {place}) is beyond its limit and nothing was sent",
+            f"{name}: {what} channel {place[-1]} (at {place}) is beyond its limit and nothing was sent",
             seen=f"{value:.6g} {line.unit} (model value {model:.6g})",
             allowed=f"{self.lowest:.6g} to {self.highest:.6g} {line.unit}",
             todo="lower these values, or widen the limit in the device profile if the bench allows it",

@@ -9,18 +9,22 @@ class ObservationPlan:
     """Neurons by repeat.
 
     Args:
-        repeats: For each repeat of the batch the numbers of the neurons observed, counted from 0 over all layers. An empty
-            repeat observes only the outputs. No neuron may stand twice.
+        repeats: For each repeat of the batch the numbers of the neurons observed, counted from 0 over all layers. An
+            empty repeat observes only the outputs. No neuron may stand twice.
     """
 
     repeats: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
         if not self.repeats:
-            raise ValueError("an observation plan needs at least one repeat; for outputs only use ObservationPlan.nothing()")
+            raise ValueError(
+                "an observation plan needs at least one repeat; for outputs only use ObservationPlan.nothing()"
+            )
         twice = sorted({neuron for neuron in self.neurons if self.neurons.count(neuron) > 1})
         if twice or min(self.neurons, default=0) < 0:
-            raise ValueError(f"an observation plan names each neuron once, by a number from 0; wrong are {twice or 'negatives'}")
+            raise ValueError(
+                f"an observation plan names each neuron once, by a number from 0; wrong are {twice or 'negatives'}"
+            )
 
     @classmethod
     def nothing(cls) -> "ObservationPlan":
@@ -64,4 +68,6 @@ class ObservationPlan:
             raise ValueError(f"the observation plan names neurons {beyond}; the device has 0 to {neurons - 1}")
         widest = max(len(repeat) for repeat in self.repeats)
         if channels is not None and widest > channels:
-            raise ValueError(f"the observation plan has {widest} neurons in one repeat; the device observes {channels} at a time")
+            raise ValueError(
+                f"the observation plan has {widest} neurons in one repeat; the device observes {channels} at a time"
+            )

@@ -11,8 +11,8 @@ from typing import Any
 
 _log = logging.getLogger(__name__)
 
-# Sessions that are open, by id, with what closes them. A `with` block takes its session out again; what is left when the
-# interpreter ends is closed by `_close_all`.
+# Sessions that are open, by id, with what closes them. A `with` block takes its session out again; what is left when
+# the interpreter ends is closed by `_close_all`.
 _open_sessions: dict[int, Callable[[], None]] = {}
 _previous: dict[int, Any] = {}
 # Console closed and Ctrl-Break (Windows), termination (POSIX): by default they end Python without unwinding.
@@ -20,7 +20,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") 
 
 
 def watch(key: object, close: Callable[[], None]) -> None:
-    """Close a session at exit unless `release` is called first; turn termination signals into `SystemExit` meanwhile."""
+    """Close a session at exit unless `release` comes first; turn termination signals into `SystemExit` meanwhile."""
     if not _open_sessions:
         atexit.register(_close_all)
         _catch_signals()

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 SIGNALS = ("power", "power0", "filtered", "outputs", "drive_applied")
 
 
@@ -53,7 +52,7 @@ class Signal:
         return float((self.quality == quality).double().mean())
 
     def or_else(self, model: Tensor) -> Tensor:
-        """Give the good samples, and the model's values where there is none; gradients flow to the model's values only."""
+        """Give the good samples, and elsewhere the model's values; gradients flow only to those."""
         return torch.where(self.good, self.values, model)
 
     def without_member(self) -> "Signal":

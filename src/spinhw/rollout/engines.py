@@ -1,16 +1,20 @@
 """The rollout that everybody calls: checks its arguments once, then hands them to an engine."""
 
+import importlib
 import importlib.util
+import os
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from spinhw.rollout import reference
 from spinhw.rollout.checks import check_driven, check_network
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
 
-Engine = Literal["auto", "reference", "cpu"]
+Engine = Literal["auto", "reference", "cpu", "gpu"]
 
 
 def rollout(
@@ -49,8 +53,9 @@ def rollout(
         loop_delay_s: Delay of every y on its way to a drive (y = 0 before the first sample), in seconds, zero or above.
         record_drive: Whether to return the drive.
         record_last: How many samples at the end to return; None for all.
-        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no delay, no record of the drive) or
-            "auto" (the fastest that can do what is asked).
+        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no delay, no record of the drive),
+            "gpu" (Triton, on CUDA tensors of float32; like "cpu" otherwise) or "auto" (the fastest that can do what is
+            asked where the tensors are).
 
     Returns:
         States and outputs at the end of each sample interval.
@@ -60,11 +65,9 @@ def rollout(
     """
     overrides = overrides or {}
     check_network(weights, neurons, inputs, steps, initial, extras, overrides)
-    missing = _missing_on_cpu(inputs, loop_delay_s, record_drive, cell, extras)
-    if _chosen(engine, missing) == "cpu":
-        from spinhw.rollout import cpu
-
-        return cpu.rollout(
+    compiled = _compiled(_chosen(engine, inputs, loop_delay_s, record_drive, cell, extras))
+    if compiled is not None:
+        return compiled.rollout(
             weights,
             neurons,
             inputs,
@@ -119,30 +122,63 @@ def rollout_driven(
         ValueError: An argument whose shape does not fit, or an engine that cannot do it; the message names it.
     """
     check_driven(drive, neurons, steps, at_nodes, initial, extras)
-    chosen = _chosen(engine, _missing_on_cpu(drive, 0.0, False, "spintronic", extras))
-    if chosen == "cpu":
-        from spinhw.rollout import cpu
-
-        return cpu.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
+    compiled = _compiled(_chosen(engine, drive, 0.0, False, "spintronic", extras))
+    if compiled is not None:
+        return compiled.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
     return reference.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
 
 
-def _missing_on_cpu(tensor: Tensor, loop_delay_s: float, record_drive: bool, cell: str, extras: Extras) -> str:
-    """Say what the CPU engine cannot do of this; empty if it can do it all."""
+def _compiled(name: str) -> ModuleType | None:
+    """Import a compiled engine, which takes a while: only where it is used. None for the reference."""
+    return None if name == "reference" else importlib.import_module(f"spinhw.rollout.{name}")
+
+
+def _chosen(
+    engine: Engine, tensor: Tensor, loop_delay_s: float, record_drive: bool, cell: str, extras: Extras
+) -> Literal["reference", "cpu", "gpu"]:
+    """Give the engine to use.
+
+    Raises:
+        ValueError: It does not exist or lacks something that is asked for.
+    """
+    if engine == "reference":
+        return engine
+    wanted = engine if engine != "auto" else "cpu" if tensor.device.type == "cpu" else "gpu"
+    if wanted not in ("cpu", "gpu"):
+        raise ValueError(f"engine must be 'auto', 'reference', 'cpu' or 'gpu', not {engine!r}")
+    missing = (_missing_on_cpu(tensor) if wanted == "cpu" else _missing_on_gpu(tensor, extras)) or _missing_on_both(
+        loop_delay_s, record_drive, cell, extras
+    )
+    if missing and engine != "auto":
+        raise ValueError(f"engine {engine!r} cannot do this, it lacks {missing}; use 'auto' or 'reference'")
+    return "reference" if missing else wanted
+
+
+def _missing_on_cpu(tensor: Tensor) -> str:
+    """Say what only the CPU engine cannot do of this; empty if there is nothing."""
     if importlib.util.find_spec("numba") is None:
         return "the package numba, which is not installed"
-    if tensor.device.type != "cpu":
+    return "" if tensor.device.type == "cpu" else f"tensors on the device {tensor.device.type!r}"
+
+
+def _missing_on_gpu(tensor: Tensor, extras: Extras) -> str:
+    """Say what only the GPU engine cannot do of this; empty if there is nothing."""
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton, which the extra `gpu` installs on Linux: pip install 'spinhw[gpu]'"
+    # Triton's interpreter runs kernels without a GPU, slowly: for tests.
+    devices = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
+    if tensor.device.type not in devices:
         return f"tensors on the device {tensor.device.type!r}"
+    if tensor.dtype != torch.float32:
+        return f"tensors of {tensor.dtype}: its state is torch.float32"
+    given = (extras.noise, extras.diffusion_per_s)
+    return "gradients by the noise" if any(each is not None and each.requires_grad for each in given) else ""
+
+
+def _missing_on_both(loop_delay_s: float, record_drive: bool, cell: str, extras: Extras) -> str:
+    """Say what neither compiled engine can do of this; empty if there is nothing."""
     if loop_delay_s > 0:
         return "a loop delay"
     if record_drive:
         return "a record of the drive"
     return "noise or a defect of a ctrnn" if cell == "ctrnn" and extras != Extras() else ""
-
-
-def _chosen(engine: Engine, missing: str) -> str:
-    if engine not in ("auto", "reference", "cpu"):
-        raise ValueError(f"engine must be 'auto', 'reference' or 'cpu', not {engine!r}")
-    if engine == "cpu" and missing:
-        raise ValueError(f"engine 'cpu' cannot do this, it lacks {missing}; use 'auto' or 'reference'")
-    return engine if engine != "auto" else "reference" if missing else "cpu"

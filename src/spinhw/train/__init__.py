@@ -2,9 +2,10 @@
 
 from spinhw.train.examples import Examples
 from spinhw.train.interrupt import Interrupted
+from spinhw.train.load import load_run
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
-from spinhw.train.run import resume_run, train_run
+from spinhw.train.run import evaluate_run, resume_run, train_run
 from spinhw.train.run_folder import RunFolder, default_folder
 from spinhw.train.settings import AugmentationSettings, RunSettings, TrainingSettings
 
@@ -19,6 +20,8 @@ __all__ = [
     "RunSettings",
     "TrainingSettings",
     "default_folder",
+    "evaluate_run",
+    "load_run",
     "resume_run",
     "train_run",
 ]

@@ -50,7 +50,7 @@ def not_written(path: Path, error: OSError) -> ConfigError:
         f"{path}: {'the disk is full' if full else 'this could not be written'}",
         seen=error.strerror or str(error),
         todo=("free some space" if full else "make the folder writable")
-        + "; what was saved before is intact, and --resume goes on from it",
+        + "; what was saved before is intact (go on with --resume)",
     )
 
 

@@ -1,6 +1,6 @@
 """How well trained networks recognise images that they have not seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -11,9 +11,8 @@ from spinhw.tasks import as_sequence
 from spinhw.train.data import EnsembleData
 from spinhw.train.forward import logits
 from spinhw.train.loss import correct_answers
+from spinhw.train.progress import Tick
 from spinhw.train.settings import TrainingSettings
-
-Tick = Callable[[int, int], None]  # Called with the images that are done and those there are.
 
 
 def held_out_chunks(data: EnsembleData, size: int, tick: Tick | None = None) -> Iterator[Tensor]:

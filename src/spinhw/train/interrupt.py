@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks to stop at the next good moment, the second stops at once."""
+"""Ctrl-C and other signals to stop: the first asks to stop at the next good moment, the second stops at once."""
 
 import signal
 import threading
@@ -7,7 +7,8 @@ from typing import Self
 
 from spinhw.errors import SpinhwError
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, termination, a terminal that goes away (POSIX), Ctrl-Break (Windows).
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Interrupted(SpinhwError):  # noqa: N818 - no error: the user asked for it
@@ -19,8 +20,8 @@ class Interrupted(SpinhwError):  # noqa: N818 - no error: the user asked for it
 class Interrupt:
     """Within the context, a signal sets `requested` instead of tearing the batch apart.
 
-    **Side effects**: replaces the process's handlers of SIGINT and SIGTERM inside the context, in the main thread only
-    (Python allows it nowhere else).
+    **Side effects**: replaces the process's handlers inside the context, in the main thread only (Python allows it
+    nowhere else). Signals that the process ignores, as under nohup, stay ignored.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,8 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+            heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -121,18 +121,19 @@ class Learner:
         self.sums = EpochSums(**facts["sums"])
         self._started = time.monotonic() - facts["wall_s"]
 
-    def refuse_divergence(self, losses: Tensor) -> None:
-        """Check that every member's loss and weights are finite.
+    def finite_weights(self) -> Tensor:
+        """Tell of every member whether all its weights and biases are finite, (member,)."""
+        return torch.stack([value.isfinite().flatten(1).all(1) for value in self.network.parameters()]).all(0)
+
+    def refuse_divergence(self, fine: Tensor) -> None:
+        """Stop when a member's training has diverged.
 
         Args:
-            losses: (member,).
+            fine: Whether all is well with each member, (member,).
 
         Raises:
-            ConfigError: Names the seeds whose training diverged.
+            ConfigError: Names the seeds where it is not.
         """
-        fine = losses.isfinite()
-        for parameter in self.network.parameters():
-            fine = fine & parameter.isfinite().flatten(1).all(1)
         if not fine.all():
             seeds = [str(seed) for seed, good in zip(self.seeds, fine.tolist(), strict=True) if not good]
             raise ConfigError(

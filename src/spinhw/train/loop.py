@@ -68,12 +68,13 @@ def train_step(
     """
     answers = logits(learner.network, inputs, engine=training.engine)  # (member, batch, class)
     losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
-    learner.refuse_divergence(losses)
+    learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
     losses.sum().backward()
     learner.adam.clip(training.gradient_clip)
     learner.adam.step(rates)
     learner.network.limit_weights_()
+    learner.refuse_divergence(learner.finite_weights())
     learner.steps += 1
     if learner.average is not None:
         learner.average.update(learner.steps)
@@ -81,7 +82,7 @@ def train_step(
 
 
 def save(learner: Learner, folder: RunFolder) -> None:
-    """Write the checkpoint, unless the weights are worthless."""
+    """Write the checkpoint."""
     save_checkpoint(folder.checkpoint, learner.tensors(), learner.facts())
 
 
@@ -109,5 +110,5 @@ def _tell(progress: Progress, learner: Learner, total: tuple[int, int]) -> None:
 def _interrupted(learner: Learner, folder: RunFolder, batches: int) -> Interrupted:
     return Interrupted(
         f"interrupted and saved in epoch {learner.epoch + 1}, after batch {learner.batch} of {batches}",
-        todo=f"go on with `spinhw train CONFIG --resume {folder.path}`",
+        todo=f"go on with: {folder.resume_command}",
     )

@@ -1,7 +1,10 @@
 """How a run tells what it does. The loop knows no terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+
+Tick = Callable[[int, int], None]  # Told how many parts are done and how many there are; may raise to stop.
+NamedTick = Callable[[str, int, int], None]  # The same, with what is done in front.
 
 
 class Progress(Protocol):

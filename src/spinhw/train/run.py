@@ -1,5 +1,6 @@
-"""Whole runs: train, go on, and the closing measurement."""
+"""Whole runs: train, go on, measure."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -8,20 +9,22 @@ from typing import Any
 
 import torch
 
+from spinhw.device import DeviceSettings
 from spinhw.errors import ConfigError
+from spinhw.train.atomic import append_line
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData
+from spinhw.train.deploy import refuse_misfit
 from spinhw.train.drives import drive_statistics
-from spinhw.train.evaluate import accuracy, confusion, held_out_logits
 from spinhw.train.examples import record_examples
 from spinhw.train.interrupt import Interrupt, Interrupted
 from spinhw.train.learner import Learner
 from spinhw.train.loop import save, train
+from spinhw.train.measure import measure_on_device, measure_simulated
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.settings import RunSettings
-from spinhw.train.statistics import over_seeds
 from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, versions
 
 
@@ -34,13 +37,19 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
         progress: Told what happens.
 
     Raises:
-        ConfigError: The folder exists, the disk is full, or training diverged.
+        ConfigError: The folder exists, the disk is full, the device does not fit, or training diverged.
+        DeviceError: The device failed; the trained networks are saved, and `resume_run` measures again.
         Interrupted: The user asked to stop; `resume_run` goes on.
     """
+    refuse_misfit(settings)
     with _threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
         made = RunFolder.create(folder, settings)
-        save(learner, made)
+        try:
+            save(learner, made)
+        except ConfigError:
+            made.discard()
+            raise
         return _go_on(settings, learner, made, progress, interrupt)
 
 
@@ -69,6 +78,39 @@ def resume_run(folder: Path, settings: RunSettings | None = None, progress: Prog
         return _go_on(recorded, learner, opened, progress, interrupt)
 
 
+def evaluate_run(folder: Path, device: DeviceSettings | None = None, progress: Progress = SILENT) -> dict[str, Any]:
+    """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
+
+    What came out is also added as a line to ``evaluations.jsonl`` in the run folder.
+
+    Args:
+        folder: A run folder, finished or not.
+        device: The device; None for the run's own, if it has one.
+        progress: Told what happens.
+
+    Returns:
+        ``epochs`` that the networks were trained for, ``accuracy``, ``accuracy_converged``, ``confusion`` and, on a
+        device, ``accuracy_on_device`` and ``device``, each as in ``summary.json``.
+
+    Raises:
+        ConfigError: It is no run folder, or the checkpoint is missing or damaged.
+        LimitError: The networks are beyond a limit of the device.
+        DeviceError: The device failed.
+    """
+    opened = RunFolder.open(folder)
+    settings = opened.settings()
+    tensors, facts = load_checkpoint(opened.checkpoint)
+    with _threads(settings.training.threads or facts["threads"]), Interrupt() as interrupt:
+        learner = Learner(settings)
+        learner.restore(tensors, facts)
+        data = EnsembleData.load(settings.task, settings.training.seeds)
+        tick = partial(_tick, opened, progress, interrupt)
+        found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, data, tick)}
+        found |= measure_on_device(settings, learner.evaluated, data, device or settings.device, tick)
+    append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
+    return found
+
+
 def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunSettings) -> None:
     """Check that a run is resumed with the settings that it was started with.
 
@@ -90,25 +132,21 @@ def _go_on(
 ) -> Results:
     data = EnsembleData.load(settings.task, settings.training.seeds)
     train(learner, data, settings.training, folder, progress, interrupt)
-    summary = _measure(settings, learner, data, partial(_tick, folder, progress, interrupt))
+    summary = _summary(settings, learner, data, partial(_tick, folder, progress, interrupt))
     folder.write_summary(summary)
     recorded = record_examples(learner.evaluated, data, settings.fine_steps)
     return Results(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
 
 
-def _measure(settings: RunSettings, learner: Learner, data: EnsembleData, tick: "partial[None]") -> dict[str, Any]:
-    """Measure trained networks in every way that the summary reports."""
-    network, training = learner.evaluated, settings.training
-    coarse = held_out_logits(network, data, training, tick=partial(tick, "accuracy"))
-    fine = held_out_logits(network, data, training, settings.fine_steps, partial(tick, "accuracy converged"))
-    drives, account = drive_statistics(network, data), energy_ledger(settings)
+def _summary(settings: RunSettings, learner: Learner, data: EnsembleData, tick: "partial[None]") -> dict[str, Any]:
+    network, account = learner.evaluated, energy_ledger(settings)
+    drives = drive_statistics(network, data)
     return {
         **headline(settings, data),
-        "accuracy": over_seeds(accuracy(coarse, data.test_labels)),
-        "accuracy_converged": over_seeds(accuracy(fine, data.test_labels)),
-        "confusion": confusion(fine, data.test_labels),
+        **measure_simulated(settings, network, data, tick),
+        **measure_on_device(settings, network, data, settings.device, tick),
         **energy_facts(account),
-        **inference_facts(settings, data, 0, account),
+        **inference_facts(settings, data, account),
         "drive_over_gamma": drives.quantiles,
         "drive_saturated_share": drives.saturated,
         "wall_s": learner.wall_s,
@@ -121,7 +159,7 @@ def _tick(folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str
     if interrupt.requested:
         raise Interrupted(
             f"interrupted while measuring {what}; the trained networks are saved",
-            todo=f"go on with `spinhw train CONFIG --resume {folder.path}`",
+            todo=f"measure again with: {folder.resume_command}",
         )
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ class RunFolder:
         self.evaluations_file = path / "evaluations.jsonl"
         self.figures = path / "figures"
 
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with this run, whatever options it was started with."""
+        return f"spinhw train {self.config} --resume {self.path}"
+
     @classmethod
     def create(cls, path: Path, settings: RunSettings) -> "RunFolder":
         """Make a new folder that holds the config, complete.
@@ -48,8 +54,19 @@ class RunFolder:
             ) from error
         except OSError as error:
             raise not_written(path, error) from error
-        write_atomically(folder.config, settings.to_yaml().encode())
+        try:
+            write_atomically(folder.config, settings.to_yaml().encode())
+        except ConfigError:
+            folder.discard()
+            raise
         return folder
+
+    def discard(self) -> None:
+        """Remove a folder that was just made and holds no more than config and checkpoint."""
+        with suppress(OSError):
+            self.config.unlink(missing_ok=True)
+            self.checkpoint.unlink(missing_ok=True)
+            self.path.rmdir()
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

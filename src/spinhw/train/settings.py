@@ -1,11 +1,12 @@
 """What a run is: task, network, training, device and energy, as written in one YAML file."""
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.device import DeviceSettings
 from spinhw.energy import EnergySettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
@@ -109,12 +110,22 @@ class TrainingSettings(Settings):
         return self
 
 
+def _or_a_name(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [{"type": "string", "description": "Name or file of a device profile."}, *schema["anyOf"]]
+
+
 class RunSettings(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
 
     task: DigitsSettings = Field(default=DigitsSettings(), description="The task.")
     network: NetworkSettings = Field(default=NetworkSettings(), description="The network.")
     training: TrainingSettings = Field(default=TrainingSettings(), description="How it is trained.")
+    device: DeviceSettings | None = Field(
+        default=None,
+        description="Device that the trained networks are measured on: name or file of a profile, or the profile "
+        "itself; null for none.",
+        json_schema_extra=_or_a_name,
+    )
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
 
     @model_validator(mode="after")

@@ -2,7 +2,8 @@
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -13,13 +14,16 @@ from spinhw.network import NetworkSettings
 from spinhw.train.data import EnsembleData
 from spinhw.train.settings import RunSettings
 
-_PACKAGES = ("torch", "numpy", "safetensors", "scikit-learn", "pydantic")
+_PACKAGES = ("torch", "numba", "numpy", "safetensors", "scikit-learn", "pydantic")
 
 
 def versions() -> dict[str, str]:
     """Name the versions that the bits of a result depend on, and the threads."""
     found = {"spinhw": spinhw.__version__, "python": platform.python_version(), "machine": platform.machine()}
-    return found | {name: version(name) for name in _PACKAGES} | {"threads": str(torch.get_num_threads())}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found | {"threads": str(torch.get_num_threads())}
 
 
 def counts(network: NetworkSettings) -> tuple[int, int]:
@@ -45,15 +49,12 @@ def energy_facts(account: EnergyLedger | None) -> dict[str, Any]:
     }
 
 
-def inference_facts(
-    settings: RunSettings, data: EnsembleData, on_device: int, account: EnergyLedger | None
-) -> dict[str, Any]:
+def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLedger | None) -> dict[str, Any]:
     """Count the inferences of a whole run and what they would cost on the hardware.
 
     Args:
         settings: The run.
         data: Its data.
-        on_device: Images that were shown to a device.
         account: Energy of one inference.
     """
     training, held_out = settings.training, data.test_labels.numel()
@@ -61,7 +62,7 @@ def inference_facts(
     found = {
         "training": training.epochs * data.train_labels.numel(),
         "evaluation": (looks + 2) * held_out,
-        "on_device": on_device,
+        "on_device": 0 if settings.device is None else held_out,
     }
     total = sum(found.values())
     return {

@@ -1,0 +1,40 @@
+"""The seams between what trains and what is measured: devices, banks, traces."""
+
+from spinhw.device.banks import OscillatorBank, SynapseBank
+from spinhw.device.base import Device
+from spinhw.device.conversion import Conversion, Line
+from spinhw.device.description import Description
+from spinhw.device.limits import Limit
+from spinhw.device.opening import open_bank, open_device, open_synapses
+from spinhw.device.plan import ObservationPlan
+from spinhw.device.reading import Reading, Samples
+from spinhw.device.settings import ConversionSettings, DeviceSettings, SimulatedSettings, device_schema, load_device
+from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
+from spinhw.device.trace import Quality, Signal, Trace
+
+__all__ = [
+    "Conversion",
+    "ConversionSettings",
+    "Description",
+    "Device",
+    "DeviceSettings",
+    "Limit",
+    "Line",
+    "ObservationPlan",
+    "OscillatorBank",
+    "Quality",
+    "Reading",
+    "Samples",
+    "Signal",
+    "SimulatedDevice",
+    "SimulatedOscillatorBank",
+    "SimulatedSettings",
+    "SimulatedSynapseBank",
+    "SynapseBank",
+    "Trace",
+    "device_schema",
+    "load_device",
+    "open_bank",
+    "open_device",
+    "open_synapses",
+]

@@ -1,0 +1,162 @@
+"""From settings to a session: the one place where a kind of device becomes an object."""
+
+from collections.abc import Sequence
+
+import torch
+
+from spinhw.chip import Chip, ChipSettings, ConverterSettings, Identity, OscillatorArray, ResonatorChain
+from spinhw.device.banks import OscillatorBank, SynapseBank
+from spinhw.device.base import Device
+from spinhw.device.conversion import Conversion, Line
+from spinhw.device.description import Description
+from spinhw.device.limits import Limit
+from spinhw.device.settings import DeviceSettings
+from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
+from spinhw.network import NetworkSettings
+from spinhw.rollout import Neurons
+
+
+def open_device(
+    settings: DeviceSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    members: int | Sequence[int] = 1,
+    dtype: torch.dtype = torch.float32,
+) -> Device:
+    """Make a device that runs a network; use it in a `with` statement, which connects and leaves it safe.
+
+    Args:
+        settings: A device profile, as `load_device` reads it.
+        network: The network as designed.
+        sample_interval_s: Time for which each input sample is held, in seconds.
+        members: How many chips side by side, or their numbers: member 3 is the chip "ID-3" whoever stands beside it.
+        dtype: Floating-point type of a simulated chip.
+    """
+    identities = _identities(settings, members)
+    chip = Chip(settings.chip, network, identities, sample_interval_s, dtype)
+    conversion = _conversion(settings, network)
+    return SimulatedDevice(
+        chip, _describe_network(settings, network, sample_interval_s, identities, conversion), conversion
+    )
+
+
+def open_bank(
+    settings: DeviceSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    oscillators: int | None = None,
+    members: int | Sequence[int] = 1,
+    dtype: torch.dtype = torch.float32,
+) -> OscillatorBank:
+    """Make a bank of uncoupled oscillators; use it in a `with` statement.
+
+    Args:
+        settings: A device profile.
+        network: Gives the nominal oscillator.
+        sample_interval_s: Time for which each sample of a drive is held, in seconds.
+        oscillators: How many; by default the network's neurons, which are then the very oscillators of `open_device`.
+        members: As for `open_device`.
+        dtype: As for `open_device`.
+    """
+    identities, nominal = _identities(settings, members), network.neurons(torch.float64)
+    count = oscillators or nominal.gamma.shape[1]
+    array = OscillatorArray(settings.chip, _alike(network, count), identities, sample_interval_s, dtype)
+    conversion = _conversion(settings, network)
+    over_gamma = Line(1 / (network.tau_s * conversion.drive_per_ampere), "A")
+    description = Description(
+        kind=settings.kind,
+        device_ids=tuple(identity.name for identity in identities),
+        neurons=count,
+        sample_interval_s=sample_interval_s,
+        readout_interval_s=sample_interval_s,
+        channels=settings.channels,
+        observables=frozenset({"power", "power0", "drive_applied"}),
+        capabilities=frozenset({"replay"}),
+        limits=_limits({"drive": (settings.chip.drive_dac, over_gamma)}),
+    )
+    return SimulatedOscillatorBank(array, description, conversion)
+
+
+def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0) -> SynapseBank:
+    """Make a bank of RF resonators in one chain; use it in a `with` statement.
+
+    Args:
+        settings: A device profile.
+        resonators: How many, at least 1.
+        member: Number of the chip.
+    """
+    [identity] = _identities(settings, [member])
+    chain = ResonatorChain(settings.chip, identity, resonators)
+    # A synapse bank has no oscillators: any threshold does.
+    conversion = settings.conversion.conversion(1e9)
+    description = Description(
+        kind=settings.kind,
+        device_ids=(identity.name,),
+        neurons=resonators,
+        sample_interval_s=0.0,
+        readout_interval_s=0.0,
+        observables=frozenset({"voltage"}),
+        capabilities=frozenset({"replay"}),
+        limits={"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)},
+    )
+    return SimulatedSynapseBank(chain, description, conversion)
+
+
+def _identities(settings: DeviceSettings, members: int | Sequence[int]) -> list[Identity]:
+    numbers = range(members) if isinstance(members, int) else members
+    if not numbers or len(set(numbers)) != len(numbers):
+        raise ValueError(f"a device needs members, each once, not {members!r}")
+    return [Identity(f"{settings.id}-{number}", settings.seed) for number in numbers]
+
+
+def _conversion(settings: DeviceSettings, network: NetworkSettings) -> Conversion:
+    return settings.conversion.conversion(1 / (network.tau_s * network.sigma))
+
+
+def _alike(network: NetworkSettings, count: int) -> Neurons:
+    return network.model_copy(update={"layers": (count,)}).neurons(torch.float64)
+
+
+def _describe_network(
+    settings: DeviceSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    identities: Sequence[Identity],
+    conversion: Conversion,
+) -> Description:
+    hardware = network.readout == "hardware"
+    observables = {"power", "power0", "filtered"} | ({"outputs"} if hardware else set())
+    return Description(
+        kind=settings.kind,
+        device_ids=tuple(identity.name for identity in identities),
+        neurons=network.topology().neurons,
+        sample_interval_s=sample_interval_s,
+        readout_interval_s=sample_interval_s,
+        inputs=network.inputs,
+        outputs=network.outputs if hardware else 0,
+        channels=settings.channels,
+        observables=frozenset(observables),
+        capabilities=frozenset({"replay", "oracle"}),
+        parameter_shapes=parameter_shapes(network),
+        software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
+        limits=_chip_limits(settings.chip, conversion),
+        loop_delay_s=settings.chip.loop_delay_s,
+    )
+
+
+def parameter_shapes(network: NetworkSettings) -> dict[str, tuple[int, ...]]:
+    """Give the shape of each parameter that a device running this network holds, by name."""
+    shapes: dict[str, tuple[int, ...]] = dict(network.topology().masked_shapes())
+    shapes |= {f"bias.{layer}": (size,) for layer, size in enumerate(network.layers)}
+    return shapes | ({"w_out": (network.outputs, network.layers[-1])} if network.readout == "hardware" else {})
+
+
+def _chip_limits(chip: ChipSettings, conversion: Conversion) -> dict[str, Limit]:
+    limits = _limits({"input": (chip.input_dac, conversion.input), "bias": (chip.bias_dac, conversion.bias)})
+    limit = chip.synapses.limit
+    return limits if limit is None else limits | {"weight": Limit.of_model_range(conversion.weight, -limit, limit)}
+
+
+def _limits(converters: dict[str, tuple[ConverterSettings, Line]]) -> dict[str, Limit]:
+    ranges = {name: (converter.limits, line) for name, (converter, line) in converters.items()}
+    return {name: Limit.of_model_range(line, *ends) for name, (ends, line) in ranges.items() if ends is not None}

@@ -1,0 +1,198 @@
+"""Simulated backends: a network, a bank of oscillators and a bank of synapses on top of `chip`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.chip import Chip, Measurement, OscillatorArray, ResonatorChain, Truth
+from spinhw.chip.readout import Sampled
+from spinhw.chip.settings import ReadoutSettings
+from spinhw.device.banks import OscillatorBank, SynapseBank
+from spinhw.device.base import Device
+from spinhw.device.conversion import Conversion, Line
+from spinhw.device.description import Description
+from spinhw.device.reading import Reading, Samples, clipped_quality
+
+
+class SimulatedDevice(Device):
+    """A simulated chip behind the seam of a device.
+
+    Args:
+        chip: The truth. Give it to nobody else: its shots are counted.
+        description: What the device is.
+        conversion: Used by the base class, and backwards here: the chip's wiring.
+    """
+
+    def __init__(self, chip: Chip, description: Description, conversion: Conversion) -> None:
+        super().__init__(description, conversion)
+        self._chip = chip
+        self._held: dict[str, Tensor] = {}  # In SI, as a real chip's registers would read.
+
+    def oracle(
+        self, parameters: Mapping[str, Tensor], inputs: Tensor, steps_per_ns: int | None = None, thermal: bool = False
+    ) -> Truth:
+        """Give what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
+
+        Takes no shot, has no read-out noise, needs no `program`.
+
+        Args:
+            parameters: By name, always with the member axis in front; software parameters are ignored.
+            inputs: u, (member, batch, time, input).
+            steps_per_ns: Other than the chip's own, for a cheaper gradient.
+            thermal: Whether to add the thermal noise of the coming shot.
+
+        Returns:
+            States, and outputs (member, batch, output): logits = out_gain * outputs + b_out.
+        """
+        held = {name: parameters[name] for name in self._description.parameter_shapes}
+        return self._chip.oracle(held, inputs, steps_per_ns, thermal)
+
+    def _open(self) -> str:
+        return ", ".join(self._description.device_ids)
+
+    def _program(self, values: Mapping[str, Tensor]) -> None:
+        applied = self._chip.program(self._conversion.parameters_to_model(values))
+        self._held = self._conversion.parameters_to_si(applied)
+
+    def _read_back(self) -> dict[str, Tensor]:
+        return dict(self._held)
+
+    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+        measured = self._chip.measure(self._conversion.input.to_model(inputs), repeats, averages)
+        settings, interval_s = self._chip.settings, self._description.sample_interval_s
+        return [
+            to_reading(one, self._conversion, settings.power_readout, settings.output_readout, interval_s, averages)
+            for one in measured
+        ]
+
+    def _make_safe(self) -> list[str]:
+        return []  # Nothing can be left on.
+
+    def _close(self) -> None:
+        pass
+
+    def _state(self) -> dict[str, Any]:
+        return self._chip.state()
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._chip.restore(state)
+
+
+class SimulatedOscillatorBank(OscillatorBank):
+    """Simulated oscillators behind the seam of a bank.
+
+    Args:
+        array: The truth.
+        description: What the bank is.
+        conversion: Used by the base class, and backwards here.
+    """
+
+    def __init__(self, array: OscillatorArray, description: Description, conversion: Conversion) -> None:
+        super().__init__(description, conversion)
+        self._array = array
+
+    def _open(self) -> str:
+        return ", ".join(self._description.device_ids)
+
+    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+        drive_line = self._conversion.drive
+        played, measured = self._array.measure(drive_line.to_model(currents), repeats, averages)
+        readout, interval_s = self._array.settings.power_readout, self._description.sample_interval_s
+        starts_s = torch.arange(played.shape[2], dtype=torch.float64) * interval_s
+        drive = Samples(drive_line.to_si(played), starts_s, noise=0.0)
+        return [
+            Reading(one.shots, *_powers(one, self._conversion.power, readout, interval_s, averages), drive=drive)
+            for one in measured
+        ]
+
+    def _make_safe(self) -> list[str]:
+        return []
+
+    def _close(self) -> None:
+        pass
+
+    def _state(self) -> dict[str, Any]:
+        return self._array.state()
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._array.restore(state)
+
+
+class SimulatedSynapseBank(SynapseBank):
+    """Simulated resonators behind the seam of a synapse bank.
+
+    Args:
+        chain: The truth.
+        description: What the bank is.
+        conversion: Used by the base class, and backwards here.
+    """
+
+    def __init__(self, chain: ResonatorChain, description: Description, conversion: Conversion) -> None:
+        super().__init__(description, conversion)
+        self._chain = chain
+
+    def _open(self) -> str:
+        return self._description.name
+
+    def _measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Samples:
+        lines = self._conversion
+        measured = self._chain.measure(lines.weight.to_model(tuning), rf_hz, lines.rf_power.to_model(power))
+        noise = abs(float(lines.output.to_si(self._chain.noise)) - float(lines.output.to_si(0.0)))
+        return Samples(lines.output.to_si(measured), torch.zeros(1), noise=noise)
+
+    def _make_safe(self) -> list[str]:
+        return []
+
+    def _close(self) -> None:
+        pass
+
+    def _state(self) -> dict[str, Any]:
+        return {"shots": self._chain.shots}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._chain.shots = int(state["shots"])
+
+
+def to_reading(
+    one: Measurement,
+    conversion: Conversion,
+    power: ReadoutSettings,
+    output: ReadoutSettings,
+    interval_s: float,
+    averages: int,
+) -> Reading:
+    """Put a measurement in model units into SI.
+
+    Args:
+        one: The measurement.
+        conversion: To SI.
+        power: Read-out of power and filtered signal, for the noise.
+        output: Read-out of the outputs, for the noise.
+        interval_s: Sample interval in seconds.
+        averages: Shots averaged over.
+    """
+    power_samples, power0 = _powers(one, conversion.power, power, interval_s, averages)
+    ends_s = power_samples.time_s
+    filtered = _to_si(one.filtered, conversion.filtered, ends_s, power, averages)
+    outputs = None if one.outputs is None else _to_si(one.outputs, conversion.output, ends_s[-1:], output, averages)
+    return Reading(one.shots, power_samples, power0, filtered, outputs)
+
+
+def _powers(
+    one: Measurement, line: Line, readout: ReadoutSettings, interval_s: float, averages: int
+) -> tuple[Samples, Samples]:
+    """Split the power before the first input from the rest."""
+    nodes = one.power.values.shape[2]
+    times_s = torch.arange(nodes, dtype=torch.float64) * interval_s
+    clipped = one.power.clipped
+    first = Sampled(one.power.values[:, :, 0], None if clipped is None else clipped[:, :, 0])
+    rest = Sampled(one.power.values[:, :, 1:], None if clipped is None else clipped[:, :, 1:])
+    return _to_si(rest, line, times_s[1:], readout, averages), _to_si(first, line, times_s[:1], readout, averages)
+
+
+def _to_si(sampled: Sampled, line: Line, time_s: Tensor, readout: ReadoutSettings, averages: int) -> Samples:
+    quality = clipped_quality(sampled.values, sampled.clipped)
+    noise = abs(line.to_si(readout.noise) - line.to_si(0.0)) / averages**0.5
+    return Samples(line.to_si(sampled.values), time_s, quality, noise)

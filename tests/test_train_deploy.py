@@ -1,0 +1,177 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from spinhw.config import build
+from spinhw.device import DeviceSettings
+from spinhw.errors import ConfigError, LimitError
+from spinhw.train import Interrupted, RunSettings, evaluate_run, load_run, resume_run, train_run
+from spinhw.train.data import EnsembleData
+from spinhw.train.deploy import answer_on_device
+from spinhw.train.evaluate import held_out_logits
+from spinhw.train.learner import Learner
+
+NOISY = {
+    "kind": "simulated",
+    "id": "noisy",
+    "chip": {"spread": {"gamma": 0.2}, "output_readout": {"noise": 0.05}, "power_readout": {"noise": 0.05}},
+}
+LIMITED = {"kind": "simulated", "chip": {"synapses": {"limit": 1.5}}}
+
+
+def tiny(device: Any = None, network: dict | None = None, **training) -> RunSettings:
+    data = {
+        "task": {"train_fraction": 0.05, "held_out": "validation"},
+        "network": {"layers": [4, 4]} | (network or {}),
+        "training": {"seeds": [3, 5], "epochs": 1, "substeps": 1, "fine_steps_per_ns": 16, "threads": 1} | training,
+        "device": device,
+    }
+    return build(RunSettings, data, "run.yaml")
+
+
+def answers(settings: RunSettings) -> Any:
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    assert settings.device is not None
+    return answer_on_device(Learner(settings).network, data, settings.device, 10, lambda done, total: None)
+
+
+@pytest.mark.parametrize("network", [{}, {"readout": "software", "readout_samples": 3}])
+@pytest.mark.parametrize("channels", [None, 3])
+def test_ideal_device_answers_as_the_converged_simulation(network, channels):
+    settings = tiny({"kind": "simulated", "channels": channels}, network)
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    expected = held_out_logits(Learner(settings).network, data, settings.training, settings.fine_steps)
+    measured = answers(settings)
+    torch.testing.assert_close(measured.logits, expected, rtol=1e-3, atol=1e-3)
+    assert measured.good_share == 1.0
+    assert measured.device_ids == ("chip-3", "chip-5")
+    assert measured.energy_j is None
+
+
+def test_seed_has_the_same_chip_whoever_stands_beside_it():
+    both, alone = answers(tiny(NOISY)), answers(tiny(NOISY, seeds=[5]))
+    torch.testing.assert_close(both.logits[1:], alone.logits, rtol=1e-4, atol=1e-5)
+
+
+def test_clipped_outputs_count_as_zero_and_are_told():
+    narrow = {"kind": "simulated", "chip": {"output_readout": {"adc": {"lowest": -1e-6, "highest": 1e-6}}}}
+    measured = answers(tiny(narrow))
+    assert measured.good_share < 0.5
+    assert (measured.logits == 0).float().mean() > 0.5
+
+
+def test_run_reports_the_accuracy_on_its_device(tmp_path):
+    summary = train_run(tiny(NOISY), tmp_path / "run").summary
+    assert len(summary["accuracy_on_device"]["per_seed"]) == 2
+    assert summary["device"]["ids"] == ["noisy-3", "noisy-5"]
+    assert summary["inferences"]["on_device"] == 2 * 18
+
+
+def test_run_interrupted_on_its_device_goes_on_to_the_same_bits(tmp_path):
+    class Stop:
+        def on_batch(self, *args) -> None: ...
+
+        def on_epoch(self, row) -> None: ...
+
+        def on_evaluation(self, what, done, total) -> None:
+            if what == "accuracy on the device":
+                import signal
+
+                signal.raise_signal(signal.SIGINT)
+
+    settings = tiny(NOISY)
+    whole = train_run(settings, tmp_path / "whole").summary
+    with pytest.raises(Interrupted, match="while measuring accuracy on the device"):
+        train_run(settings, tmp_path / "run", Stop())
+    resumed = resume_run(tmp_path / "run", settings).summary
+    assert {**resumed, "wall_s": 0} == {**whole, "wall_s": 0}
+
+
+def test_evaluation_repeats_the_run_and_takes_another_device(tmp_path):
+    folder = tmp_path / "run"
+    summary = train_run(tiny(NOISY), folder).summary
+    own = evaluate_run(folder)
+    assert own["epochs"] == 1
+    assert all(
+        own[name] == summary[name] for name in ("accuracy", "accuracy_converged", "accuracy_on_device", "device")
+    )
+    other = evaluate_run(folder, build(DeviceSettings, {"kind": "simulated", "id": "other"}, "device.yaml"))
+    assert other["device"]["ids"] == ["other-3", "other-5"]
+    assert other["accuracy_on_device"]["per_seed"] == summary["accuracy_converged"]["per_seed"]
+    assert len((folder / "evaluations.jsonl").read_text().splitlines()) == 2
+
+
+def test_device_too_small_for_the_weights_is_refused_before_training(tmp_path):
+    with pytest.raises(
+        ConfigError, match="network.weight_limit: beyond what the device chip-0 takes.*lower network.weight"
+    ):
+        train_run(tiny(LIMITED), tmp_path / "run")
+    with pytest.raises(ConfigError, match="network.weight_limit: the device chip-0 has a weight limit"):
+        train_run(tiny(LIMITED, {"weight_limit": None}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train_run(tiny(LIMITED, {"weight_limit": 1.5}), tmp_path / "run")
+
+
+def test_device_too_small_for_the_inputs_is_refused_before_training(tmp_path):
+    narrow = {"kind": "simulated", "chip": {"input_dac": {"lowest": -1.3, "highest": 2.0}}}
+    with pytest.raises(ConfigError, match="task.input_scale: beyond what the device"):
+        train_run(tiny(narrow), tmp_path / "run")
+
+
+def test_evaluation_on_a_device_too_small_is_refused(tmp_path):
+    settings = tiny(network={"weight_scale": 3.0}, epochs=0)
+    train_run(settings, tmp_path / "run")
+    small = build(DeviceSettings, {"kind": "simulated", "chip": {"synapses": {"limit": 0.1}}}, "device.yaml")
+    with pytest.raises(LimitError, match="beyond its limit and nothing was sent"):
+        evaluate_run(tmp_path / "run", small)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_device_is_named_in_the_file_on_the_command_line_or_by_override(tmp_path):
+    config = write(tmp_path / "run.yaml", "training: {epochs: 3}\ndevice: ideal\n")
+    by_file = load_run(config)
+    by_argument = load_run(config, device="imperfect-chip")
+    by_override = load_run(config, ["device=imperfect-chip", "device.seed=7", "training.epochs=4"])
+    assert by_file.device is not None
+    assert by_argument.device is not None
+    assert by_override.device is not None
+    assert by_file.device.id == "ideal"
+    assert by_argument.device.chip == by_override.device.chip != by_file.device.chip
+    assert by_override.device.seed == 7
+    assert (by_file.training.epochs, by_override.training.epochs) == (3, 4)
+
+
+def test_settings_with_a_device_survive_the_run_folder(tmp_path):
+    settings = load_run(write(tmp_path / "run.yaml", "device: imperfect-chip\n"))
+    assert load_run(write(tmp_path / "again.yaml", settings.to_yaml())) == settings
+
+
+def test_device_file_may_lie_beside_the_config(tmp_path, monkeypatch):
+    write(tmp_path / "mine.yaml", "kind: simulated\nid: mine\n")
+    monkeypatch.chdir("/")
+    settings = load_run(write(tmp_path / "run.yaml", "device: mine.yaml\n"))
+    assert settings.device is not None
+    assert settings.device.id == "mine"
+
+
+def test_unknown_device_is_refused_with_a_list(tmp_path):
+    with pytest.raises(ConfigError, match="'ideel' was not found; allowed: .*ideal.*did you mean 'ideal'"):
+        load_run(write(tmp_path / "run.yaml", "device: ideel\n"))
+
+
+def test_wrong_key_in_a_device_file_names_that_file(tmp_path):
+    write(tmp_path / "mine.yaml", "kind: simulated\nchipp: {}\n")
+    with pytest.raises(ConfigError, match=r"mine.yaml: unknown key 'chipp'; did you mean 'chip'"):
+        load_run(write(tmp_path / "run.yaml", "device: mine.yaml\n"))
+
+
+def test_schema_lets_an_editor_accept_the_name_of_a_device():
+    kinds = RunSettings.model_json_schema(by_alias=True)["properties"]["device"]["anyOf"]
+    assert kinds[0]["type"] == "string"
+    assert len(kinds) == 3
