@@ -34,7 +34,6 @@ def tiny(**training) -> RunSettings:
         "order": 1,
         "fine_steps_per_ns": 2,
         "evaluate_every": 2,
-        "engine": "reference",
         "threads": 1,
     }
     data = {

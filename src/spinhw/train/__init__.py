@@ -8,6 +8,7 @@ from spinhw.train.results import Results
 from spinhw.train.run import evaluate_run, resume_run, train_run
 from spinhw.train.run_folder import RunFolder, default_folder
 from spinhw.train.settings import AugmentationSettings, RunSettings, TrainingSettings
+from spinhw.train.summary import energy_ledger
 
 __all__ = [
     "SILENT",
@@ -20,6 +21,7 @@ __all__ = [
     "RunSettings",
     "TrainingSettings",
     "default_folder",
+    "energy_ledger",
     "evaluate_run",
     "load_run",
     "resume_run",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.config import apply_overrides, build, read_yaml
-from spinhw.device import load_device
+from spinhw.device import DeviceSettings, load_device
 from spinhw.train.settings import RunSettings
 
 
@@ -26,14 +26,17 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
     named = [override for override in rest if override.partition("=")[0].strip() == "device"]
     data = apply_overrides(data, named)
     if device is not None:
-        data["device"] = device
-    if isinstance(data.get("device"), str):
-        data["device"] = _profile(data["device"], path.parent)
+        data["device"] = _plain(load_device(device))
+    elif isinstance(data.get("device"), str):
+        data["device"] = _plain(load_device(_beside(data["device"], path.parent)))
     return build(RunSettings, data, str(path), [override for override in rest if override not in named])
 
 
-def _profile(name: str, beside: Path) -> dict[str, Any]:
-    """Read a profile into plain data; a relative file may lie beside the one that names it."""
-    near = beside / name
-    settings = load_device(str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else name)
+def _beside(name: str, folder: Path) -> str:
+    """Find a file that a config names beside that config; any other name is left as it is."""
+    near = folder / name
+    return str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
+
+
+def _plain(settings: DeviceSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", by_alias=True)

@@ -102,9 +102,8 @@ def _metrics_row(
 
 
 def _tell(progress: Progress, learner: Learner, total: tuple[int, int]) -> None:
-    members = len(learner.seeds)
-    loss, accuracy = sum(learner.sums.mean_loss()) / members, sum(learner.sums.accuracy()) / members
-    progress.on_batch(learner.epoch, learner.batch, total, loss, accuracy)
+    losses, shares = learner.sums.mean_loss(), learner.sums.accuracy()
+    progress.on_batch(learner.epoch, learner.batch, total, sum(losses) / len(losses), sum(shares) / len(shares))
 
 
 def _interrupted(learner: Learner, folder: RunFolder, batches: int) -> Interrupted:

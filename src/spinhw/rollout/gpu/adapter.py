@@ -10,10 +10,10 @@ from spinhw.rollout import reference
 from spinhw.rollout.cells import CELLS
 from spinhw.rollout.gpu.engine import Plan, Signals, sweep
 from spinhw.rollout.gpu.folding import ctrnn_coefficients, ctrnn_drive, folded, oscillator_coefficients, oscillator_drive
+from spinhw.rollout.gpu.launch import LARGEST_NETWORK
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
 from spinhw.rollout.recurrence import recurrence
 
-LARGEST_NETWORK = 512  # Neurons in all layers together whose states fit the registers of one program.
 
 _log = logging.getLogger(__name__)
 

@@ -114,7 +114,8 @@ def product(
     what one needs, hence the barrier.
     """
     if RESIDENT:
-        total = tl.dot(tile, matrix, total, input_precision=PRECISION)
+        # Not as the start of the dot's own sum: ptxas would then hold the whole matrix in registers, and spill.
+        total = tl.fma(tl.dot(tile, matrix, input_precision=PRECISION), 1.0, total)
     else:
         tl.debug_barrier()
         for first in range(0, WIDTH, CHUNK):
@@ -130,10 +131,3 @@ def product(
 def coefficient(cell, row, member, columns, neurons):
     """Give one of the six coefficients of a member's neurons, (1, neuron); cell is (member, 6, neuron)."""
     return tl.load(cell + (member * 6 + row) * neurons + columns, mask=columns < neurons, other=0.0)[None, :]
-
-
-@triton.jit
-def shift_of(defect, rows, columns, inside, nodes, step, neurons):
-    """Give the change of the defect over a step."""
-    before = tl.load(defect + place(rows, columns, nodes, step, neurons), mask=inside, other=0.0)
-    return tl.load(defect + place(rows, columns, nodes, step + 1, neurons), mask=inside, other=0.0) - before

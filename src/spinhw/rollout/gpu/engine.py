@@ -1,34 +1,17 @@
 """The autograd function around the kernels: launches, what is kept for the adjoint, and sums over steps."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from spinhw.rollout.gpu.folding import padded_width
 from spinhw.rollout.gpu.kernels import adjoint_kernel, forward_kernel
+from spinhw.rollout.gpu.launch import launch_of, padded_width
 
 KEEP_BYTES = 8 << 30  # Largest trajectory kept for the adjoint; a longer one is integrated again from checkpoints.
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How a kernel is laid out; the result depends on it by rounding only.
-
-    Args:
-        tile: Samples in a program; a power of two.
-        chunk: Neurons whose outputs enter one product, at least 16; a power of two.
-        warps: Warps in a program.
-        precision: "ieee" (products in float32) or "tf32x3" (tensor cores, three passes, nearly float32).
-    """
-
-    tile: int = 16
-    chunk: int = 16
-    warps: int = 8
-    precision: str = "ieee"
 
 
 @dataclass(frozen=True)
@@ -42,8 +25,6 @@ class Plan:
         samples: Input intervals.
         substeps: Steps for each of them.
         recorded_from: First interval that is recorded.
-        keep_bytes: Largest trajectory kept for the adjoint.
-        launch: Layout of the kernels.
     """
 
     ctrnn: bool
@@ -52,8 +33,15 @@ class Plan:
     samples: int
     substeps: int
     recorded_from: int
-    keep_bytes: int = KEEP_BYTES
-    launch: Launch = Launch()
+
+    @property
+    def steps(self) -> int:
+        """Integration steps in all."""
+        return self.samples * self.substeps
+
+    def phases(self, signals: "Signals") -> int:
+        """Give the evaluations of each step: a network's midpoint needs a predictor, a given drive does not."""
+        return 1 if signals.matrix is None else self.order
 
 
 class Signals(NamedTuple):
@@ -84,78 +72,66 @@ def sweep(plan: Plan, signals: Signals) -> tuple[Tensor, Tensor]:
 
 
 class _Trajectory(NamedTuple):
-    """What the adjoint needs of a number of steps; without `keep`, rings that the forward kernel needs itself."""
+    """What the adjoint needs of a number of steps; not kept, only room for what the forward kernel needs itself."""
 
     xs: Tensor  # (member, batch, steps + 1, neuron)
-    ys: Tensor
-    middles: Tensor  # (member, batch, steps, neuron)
-    firsts: Tensor
-    finals: Tensor
+    sources: Tensor  # y that entered each evaluation's product, (member, batch, steps * phases, neuron)
+    drives: Tensor  # s that came out of it, the same shape
 
     @classmethod
-    def empty(cls, like: Tensor, plan: Plan, steps: int, *, coupled: bool, keep: bool) -> "_Trajectory":
-        def room(times: int, wanted: bool) -> Tensor:
-            return like.new_empty(*like.shape[:2], times if wanted else 0, like.shape[2])
-
-        nodes, second = (steps + 1, steps) if keep else (2, 1)
-        predicts = coupled and plan.order == 2
-        return cls(
-            room(nodes, keep),
-            room(nodes, keep or coupled),
-            room(second, predicts),
-            room(second, keep and predicts),
-            room(second, keep),
-        )
-
-
-class _Gradients:
-    """Gradients by the tensors of `Signals`, collected over segments of steps; None where not wanted."""
-
-    def __init__(self, plan: Plan, signals: Signals, wanted: dict[str, bool]) -> None:
-        self._plan, self._wanted = plan, wanted
-        self.sums = {name: torch.zeros_like(getattr(signals, name)) for name, yes in wanted.items() if yes}
-
-    def add(self, begin: int, steps: int, kept: _Trajectory, found: "_Found") -> None:
-        """Add what the steps from `begin` on contribute."""
-        if self._wanted["matrix"]:
-            self.sums["matrix"] += self._by_matrix(kept, found, steps)
-        if self._wanted["held"]:
-            total = found.finals + found.firsts if found.firsts.numel() else found.finals
-            intervals = total.unflatten(2, (-1, self._plan.substeps)).sum(3)
-            first = begin // self._plan.substeps
-            self.sums["held"][:, :, first : first + intervals.shape[2]] = intervals
-        if self._wanted["nodes"]:
-            self._add_nodes(self.sums["nodes"][:, :, begin : begin + steps + 1], found)
-        if self._wanted["defect"]:
-            part = self.sums["defect"][:, :, begin : begin + steps + 1]
-            part[:, :, 1:] += found.shift
-            part[:, :, :-1] -= found.shift
-        if self._wanted["cell"]:
-            self.sums["cell"][:, :5] += found.sums.sum(1)  # over tiles, in their order
-
-    def _by_matrix(self, kept: _Trajectory, found: "_Found", steps: int) -> Tensor:
-        """Sum of (gradient by u) (y that led to it) over samples and steps: one product per member."""
-        start = kept.ys[:, :, :steps]
-        pairs = [(found.finals, start)] if self._plan.order == 1 else [(found.finals, kept.middles), (found.firsts, start)]
-        return sum(torch.bmm(u.flatten(1, 2).transpose(1, 2), y.flatten(1, 2)) for u, y in pairs)
-
-    def _add_nodes(self, part: Tensor, found: "_Found") -> None:
-        if self._plan.order == 1:
-            part[:, :, :-1] += found.finals
-            return
-        part[:, :, :-1] += found.finals / 2
-        part[:, :, 1:] += found.finals / 2
-        if found.firsts.numel():
-            part[:, :, :-1] += found.firsts
+    def empty(cls, like: Tensor, nodes: int, evaluations: int) -> "_Trajectory":
+        """Make room; without nodes nothing is kept."""
+        members, batch, neurons = like.shape
+        sources = like.new_empty(members, batch, evaluations if nodes else 2, neurons)
+        xs, drives = like.new_empty(members, batch, nodes, neurons), sources if nodes else sources[:0]
+        return cls(xs, sources, torch.empty_like(drives))
 
 
 class _Found(NamedTuple):
     """What the adjoint kernel gives for a number of steps."""
 
-    firsts: Tensor  # gradient by u of the predictors, (member, batch, steps, neuron)
-    finals: Tensor  # and of the final evaluations
-    shift: Tensor  # gradient by the change of the defect over each step, the same shape
+    u: Tensor  # gradient by the argument of the saturation at each evaluation, (member, batch, steps * phases, neuron)
+    shift: Tensor  # gradient by the change of the defect over each step, (member, batch, steps, neuron)
     sums: Tensor  # gradients by the first five coefficients, (member, tile, 5, neuron)
+
+
+class _Gradients:
+    """Gradients by the tensors of `Signals`, collected over segments of steps; only those that are wanted."""
+
+    def __init__(self, plan: Plan, signals: Signals, wanted: dict[str, bool]) -> None:
+        self._plan, self._phases = plan, plan.phases(signals)
+        self.sums = {name: torch.zeros_like(getattr(signals, name)) for name, yes in wanted.items() if yes}
+
+    def add(self, span: range, kept: _Trajectory, found: _Found) -> None:
+        """Add what the steps of a span contribute."""
+        nodes = slice(span.start, span.stop + 1)
+        if "matrix" in self.sums:
+            # One product per member sums over all samples and evaluations.
+            by_u, entered = found.u.flatten(1, 2), kept.sources.flatten(1, 2)
+            self.sums["matrix"] += torch.bmm(by_u.transpose(1, 2), entered)
+        if "held" in self.sums:
+            each = found.u.unflatten(2, (-1, self._plan.substeps * self._phases)).sum(3)
+            first = span.start // self._plan.substeps
+            self.sums["held"][:, :, first : first + each.shape[2]] = each
+        if "nodes" in self.sums:
+            self._add_nodes(self.sums["nodes"][:, :, nodes], found.u.unflatten(2, (-1, self._phases)).unbind(3))
+        if "defect" in self.sums:
+            part = self.sums["defect"][:, :, nodes]
+            part[:, :, 1:] += found.shift
+            part[:, :, :-1] -= found.shift
+        if "cell" in self.sums:
+            self.sums["cell"][:, :5] += found.sums.sum(1)  # over tiles
+
+    def _add_nodes(self, part: Tensor, by_phase: tuple[Tensor, ...]) -> None:
+        """Add to the gradient by the nodes of a span: an evaluation takes its first node or the mean of both."""
+        *predictor, final = by_phase
+        if self._plan.order == 1:
+            part[:, :, :-1] += final
+            return
+        part[:, :, :-1] += final / 2
+        part[:, :, 1:] += final / 2
+        for each in predictor:
+            part[:, :, :-1] += each
 
 
 class _Sweep(torch.autograd.Function):
@@ -164,18 +140,18 @@ class _Sweep(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, plan: Plan, *tensors: Tensor | None) -> tuple[Tensor, Tensor]:
         signals = Signals(*tensors)  # type: ignore[arg-type]
-        steps, training = plan.samples * plan.substeps, any(ctx.needs_input_grad)
-        segment = _segment(plan, signals) if training else steps
-        keep = training and segment == steps
+        training = any(ctx.needs_input_grad)
+        segment = _segment(plan, signals) if training else plan.steps
+        keep = training and segment == plan.steps
         like = signals.start
-        record = like.new_empty(*like.shape[:2], plan.samples - plan.recorded_from, like.shape[2])
-        power, filtered = record, torch.empty_like(record)
-        trajectory = _Trajectory.empty(like, plan, steps, coupled=signals.matrix is not None, keep=keep)
+        power = like.new_empty(*like.shape[:2], plan.samples - plan.recorded_from, like.shape[2])
+        filtered = torch.empty_like(power)
+        trajectory = _room(plan, signals, plan.steps if keep else 0)
         checkpoints = []
         state = (like, torch.zeros_like(like))
-        for begin in range(0, steps, segment):
+        for begin in range(0, plan.steps, segment):
             checkpoints.append(state)
-            span = range(begin, min(begin + segment, steps))
+            span = range(begin, min(begin + segment, plan.steps))
             state = _launch_forward(plan, signals, span, state, trajectory, (power, filtered), keep)
         ctx.save_for_backward(*tensors)
         ctx.plan, ctx.segment = plan, segment
@@ -188,35 +164,37 @@ class _Sweep(torch.autograd.Function):
     def backward(ctx: Any, g_power: Tensor | None, g_filtered: Tensor | None) -> tuple[Tensor | None, ...]:
         plan, signals = ctx.plan, Signals(*ctx.saved_tensors)
         wanted = dict(zip(Signals._fields, ctx.needs_input_grad[1:], strict=True))
-        gradients, steps = _Gradients(plan, signals, wanted), plan.samples * plan.substeps
+        gradients = _Gradients(plan, signals, wanted)
         record = tuple(None if gradient is None else gradient.contiguous() for gradient in (g_power, g_filtered))
         state = (torch.zeros_like(signals.start), torch.zeros_like(signals.start))
         for number in reversed(range(len(ctx.checkpoints))):
-            span = range(number * ctx.segment, min((number + 1) * ctx.segment, steps))
+            span = range(number * ctx.segment, min((number + 1) * ctx.segment, plan.steps))
             kept = ctx.trajectory or _again(plan, signals, span, ctx.checkpoints[number])
             found = _launch_adjoint(plan, signals, span, kept, record, state, wanted)
-            gradients.add(span.start, len(span), kept, found)
+            gradients.add(span, kept, found)
         gradients.sums["start"] = state[0]
         return None, *(gradients.sums.get(name) for name in Signals._fields)
 
 
 def _segment(plan: Plan, signals: Signals) -> int:
     """Give the steps between checkpoints, whole intervals: all, or about the square root where memory is short."""
-    steps = plan.samples * plan.substeps
-    # Nodes of x and y, and per step the y and the s of up to two evaluations and the gradients by their u.
-    arrays = 2 + (5 if signals.matrix is not None and plan.order == 2 else 2)
-    if 4 * signals.start.numel() * steps * arrays <= plan.keep_bytes:
-        return steps
+    # Numbers for each neuron and step: x; y, s and the gradient by u of each evaluation.
+    numbers = 1 + 3 * plan.phases(signals)
+    if 4 * signals.start.numel() * plan.steps * numbers <= KEEP_BYTES:
+        return plan.steps
     return plan.substeps * max(1, math.isqrt(plan.samples))
 
 
+def _room(plan: Plan, signals: Signals, steps: int) -> _Trajectory:
+    """Make room for the trajectory of some steps; for none, only what the forward kernel needs itself."""
+    return _Trajectory.empty(signals.start, steps + 1 if steps else 0, steps * plan.phases(signals))
+
+
 def _again(plan: Plan, signals: Signals, span: range, state: tuple[Tensor, Tensor]) -> _Trajectory:
-    """Integrate a segment again from its checkpoint, this time keeping its trajectory."""
-    coupled = signals.matrix is not None
-    trajectory = _Trajectory.empty(signals.start, plan, len(span), coupled=coupled, keep=True)
-    unrecorded = plan.samples
-    nothing = signals.start.new_empty(0)
-    _launch_forward(plan, signals, span, state, trajectory, (nothing, nothing), True, recorded_from=unrecorded)
+    """Integrate a segment again from its checkpoint, this time keeping its trajectory and recording nothing."""
+    trajectory, nothing = _room(plan, signals, len(span)), signals.start.new_empty(0)
+    unrecorded = replace(plan, recorded_from=plan.samples)
+    _launch_forward(unrecorded, signals, span, state, trajectory, (nothing, nothing), True)
     return trajectory
 
 
@@ -228,12 +206,11 @@ def _launch_forward(
     trajectory: _Trajectory,
     record: tuple[Tensor, Tensor],
     keep: bool,
-    recorded_from: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Integrate the steps of a span; give x and y at its end."""
     end = torch.empty_like(state[0]), torch.empty_like(state[1])
     matrix = None if signals.matrix is None else _padded(signals.matrix.transpose(1, 2))
-    grid, common, layout = _arguments(plan, signals, span, recorded_from)
+    grid, common, layout = _arguments(plan, signals, span)
     forward_kernel[grid](
         *_pointers(signals, matrix, signals.held, signals.nodes, signals.defect, signals.noise),
         signals.cell,
@@ -260,22 +237,18 @@ def _launch_adjoint(
     wanted: dict[str, bool],
 ) -> _Found:
     """Walk back through a span; `state`, the gradients by x and y at its end, becomes those at its start."""
-    grid, common, layout = _arguments(plan, signals, span, None)
-    like, empty = kept.finals, kept.finals.new_empty(0)
+    grid, common, layout = _arguments(plan, signals, span)
+    members, batch, neurons = signals.start.shape
     found = _Found(
-        torch.empty_like(kept.firsts),
-        torch.empty_like(like),
-        torch.empty_like(like) if wanted["defect"] else empty,
-        like.new_empty(like.shape[0], grid[0], 5, like.shape[3]) if wanted["cell"] else empty,
+        torch.empty_like(kept.drives),
+        signals.start.new_empty(members, batch, len(span) if wanted["defect"] else 0, neurons),
+        signals.start.new_empty(members, grid[0], 5 if wanted["cell"] else 0, neurons),
     )
     matrix = None if signals.matrix is None else _padded(signals.matrix)
     adjoint_kernel[grid](
         *_pointers(signals, matrix, signals.defect, signals.noise),
         signals.cell,
-        kept.xs,
-        kept.ys,
-        kept.firsts,
-        kept.finals,
+        *kept,
         *_pointers(signals, *record),
         *state,
         *found,
@@ -301,24 +274,25 @@ def _padded(matrix: Tensor) -> Tensor:
 
 
 def _arguments(
-    plan: Plan, signals: Signals, span: range, recorded_from: int | None
+    plan: Plan, signals: Signals, span: range
 ) -> tuple[tuple[int, int], tuple[int, ...], dict[str, Any]]:
     """Give what both kernels share: the grid, the integers, and the constants."""
     members, batch, neurons = signals.start.shape
-    width, launch = padded_width(neurons), plan.launch
-    first = plan.recorded_from if recorded_from is None else recorded_from
-    integers = (batch, neurons, len(span), span.start, plan.substeps, plan.samples, first)
+    width = padded_width(neurons)
+    launch = launch_of(width, signals.start.device)
+    integers = (batch, neurons, len(span), span.start, plan.substeps, plan.samples, plan.recorded_from)
     constants = {
         "CTRNN": plan.ctrnn,
         "ORDER": plan.order,
         "SATURATE": plan.saturate,
         "COUPLED": signals.matrix is not None,
+        "PHASES": plan.phases(signals),
         "DEFECT": signals.defect is not None,
         "NOISE": signals.noise is not None,
         "TILE": launch.tile,
         "WIDTH": width,
-        "CHUNK": min(launch.chunk, width),
-        "RESIDENT": _fits_on_chip(width, launch.tile, signals.start),
+        "CHUNK": launch.chunk,
+        "RESIDENT": launch.resident,
         "PRECISION": launch.precision,
         "num_warps": launch.warps,
     }

@@ -1,13 +1,13 @@
 """What the kernels want to know about neurons, from what people know: per-step coefficients, by differentiable torch."""
 
-import math
 from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from spinhw.physics import decay_mean, highpass_factors
+from spinhw.physics import highpass_factors
+from spinhw.physics.oscillator import decay_mean
 from spinhw.rollout.parameters import Extras, Neurons, Weights
 
 
@@ -71,8 +71,3 @@ def folded(weights: Weights, drive: Drive) -> Weights:
         w_int=tuple(w * gain[:, :, None] for w, gain in zip(weights.w_int, gains, strict=True)),
         bias=tuple(b * gain + offset for b, gain, offset in zip(weights.bias, gains, offsets, strict=True)),
     )
-
-
-def padded_width(neurons: int) -> int:
-    """Give the width of a tile: the next power of two, at least 16."""
-    return max(16, 1 << math.ceil(math.log2(neurons)))
