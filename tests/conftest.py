@@ -7,6 +7,8 @@ import os
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NO_COLOR"] = "1"
+# Triton interprets its kernels: no GPU is needed.
+os.environ["TRITON_INTERPRET"] = "1"
 
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402

@@ -384,8 +384,14 @@ def test_an_engine_refuses_what_it_cannot_do(arguments: dict) -> None:
 
 
 def test_unknown_engine_is_refused() -> None:
-    with pytest.raises(ValueError, match="engine must be 'auto', 'reference' or 'cpu', not 'gpu'"):
-        rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="gpu")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="engine must be 'auto', 'reference', 'cpu' or 'gpu', not 'tpu'"):
+        rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="tpu")  # type: ignore[arg-type]
+
+
+def test_engine_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"engine 'gpu' .* the package triton, .* pip install 'spinhw\[gpu\]'"):
+        rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="gpu")
 
 
 def test_only_the_last_samples_when_asked(run: Run) -> None:

@@ -253,13 +253,12 @@ def test_divergence_keeps_the_metrics(tmp_path):
     assert all(tensor.isfinite().all() for tensor in tensors.values())
 
 
-def test_software_network_has_no_hardware_energy(tmp_path):
+def test_energy_of_a_software_network_is_its_arithmetic(tmp_path):
     data = tiny(epochs=0).model_dump(mode="json", by_alias=True)
     data["network"] |= {"kind": "ctrnn", "saturation": {"kind": "none"}}
     results = train_run(build(RunSettings, data, "run.yaml"), tmp_path / "run")
-    assert results.summary["energy_per_image_j"] is None
-    assert results.summary["energy_lines"] == []
-    assert results.energy is None
+    assert [line["form"] for line in results.summary["energy_lines"]] == ["software"]
+    assert results.summary["energy_per_image_j"] == pytest.approx(66 * 64 * 4.6e-12)
     assert results.summary["drive_saturated_share"] is None
 
 

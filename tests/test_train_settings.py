@@ -45,3 +45,9 @@ def test_time_grids_follow_task_and_training():
     assert run.steps.step_s == pytest.approx(2e-9 / 3)
     assert run.fine_steps.substeps == 32
     assert run.fine_steps.order == 1
+
+
+def test_first_share_of_the_epochs_may_take_single_steps():
+    training = TrainingSettings(epochs=10, coarse_share=0.35, substeps=3)
+    assert [training.substeps_in(epoch) for epoch in range(10)] == [1] * 4 + [3] * 6
+    assert TrainingSettings(epochs=3, substeps=2).substeps_in(0) == 2

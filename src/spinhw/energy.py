@@ -79,18 +79,18 @@ class EnergyLedger:
 
     @property
     def per_inference_j(self) -> float:
-        """The paper's figure: constants per inference (neurons and synapses only)."""
-        return self.total_j("constants")
+        """The paper's figure: constants per inference (neurons and synapses only); a software network's arithmetic."""
+        return self.total_j("constants", "software")
 
     @property
     def scaled_per_inference_j(self) -> float:
-        """Power times the actual duration of the inference, without the rest after it."""
-        return self.total_j("power")
+        """Power times the actual duration of the inference, without the rest after it; arithmetic likewise."""
+        return self.total_j("power", "software")
 
     @property
     def with_rest_j(self) -> float:
         """Power times the duration of the inference and of the rest after it."""
-        return self.total_j("power", "rest")
+        return self.total_j("power", "rest", "software")
 
     def as_json(self) -> list[dict[str, object]]:
         """The lines as plain data."""

@@ -159,9 +159,11 @@ class SpintronicNetwork(nn.Module):
     def weights(self) -> Weights:
         """Give synapses and biases for a rollout, always with the member axis in front."""
         values = {name: value if self.ensemble else value[None] for name, value in self.values().items()}
-        layers = range(len(self.settings.layers))
-        kinds = ([values[f"{kind}.{layer}"] for layer in layers] for kind in ("w_ext", "w_int", "bias"))
-        return Weights(*(tuple(kind) for kind in kinds), self._sparsity())
+
+        def by_layer(kind: str) -> tuple[Tensor, ...]:
+            return tuple(values[f"{kind}.{layer}"] for layer in range(len(self.settings.layers)))
+
+        return Weights(by_layer("w_ext"), by_layer("w_int"), by_layer("bias"), self._sparsity())
 
     def _sparsity(self) -> Sparsity:
         """The masks as one object, made again only when one of them has changed (by loading a state)."""

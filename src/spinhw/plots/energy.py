@@ -38,7 +38,10 @@ def _bars(ledger: EnergyLedger) -> list[tuple[str, list[EnergyLine]]]:
     """List the accounts that have lines: name, lines."""
     time = f"{1e9 * ledger.duration_s:.4g} ns"
     forms = {line.form for line in ledger.lines}
-    accounts: list[tuple[str, tuple[str, ...]]] = [("constants\nper inference", ("constants",)), (f"power\nfor {time}", ("power",))]
+    accounts: list[tuple[str, tuple[str, ...]]] = [
+        ("constants\nper inference", ("constants",)),
+        (f"power\nfor {time}", ("power",)),
+    ]
     if "rest" in forms:
         accounts.append(("power with the\nrest between", ("power", "rest")))
     accounts += [("read-out", ("readout",)), ("measured", ("measured",))]

@@ -1,5 +1,6 @@
 """The training loop, in a straight line."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -66,7 +67,8 @@ def train_step(
     Raises:
         ConfigError: Training diverged.
     """
-    answers = logits(learner.network, inputs, engine=training.engine)  # (member, batch, class)
+    steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
+    answers = logits(learner.network, inputs, steps, training.engine)  # (member, batch, class)
     losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()

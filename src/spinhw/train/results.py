@@ -19,7 +19,7 @@ class Results:
         summary: What ``summary.json`` holds.
         metrics: Lines of ``metrics.jsonl``, one per epoch.
         examples: What the first network does on one image of each class, at the fine steps.
-        energy: Account of one inference; None for a software network.
+        energy: Account of one inference.
     """
 
     folder: Path
@@ -27,4 +27,4 @@ class Results:
     summary: dict[str, Any]
     metrics: list[dict[str, Any]]
     examples: Examples
-    energy: EnergyLedger | None
+    energy: EnergyLedger

@@ -81,6 +81,13 @@ class TrainingSettings(Settings):
     order: Literal[1, 2] = Field(
         default=2, description="Order of the integration: 1 (frozen drive) or 2 (midpoint drive)."
     )
+    coarse_share: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the epochs, the first ones, that are trained with a single integration step per sample, "
+        "which costs less; 0 to 1. The rest, and every accuracy, uses `substeps`.",
+    )
     fine_steps_per_ns: int = Field(
         default=16, ge=1, description="Steps per nanosecond of the converged accuracy, at least 1."
     )
@@ -97,6 +104,10 @@ class TrainingSettings(Settings):
         ge=1,
         description="Threads of torch; null for torch's own choice. The last bits of a result depend on it.",
     )
+
+    def substeps_in(self, epoch: int) -> int:
+        """Integration steps per sample that an epoch, counted from 0, is trained with."""
+        return 1 if epoch < self.coarse_share * self.epochs else self.substeps
 
     @model_validator(mode="after")
     def _one_network_and_one_rate_per_seed(self) -> Self:

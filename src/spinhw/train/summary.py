@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import spinhw
-from spinhw.energy import EnergyLedger, ledger
+from spinhw.energy import EnergyLedger, ledger, software_ledger
 from spinhw.network import NetworkSettings
 from spinhw.train.data import EnsembleData
 from spinhw.train.settings import RunSettings
@@ -32,24 +32,27 @@ def counts(network: NetworkSettings) -> tuple[int, int]:
     return topology.neurons, topology.synapses(network.readout == "hardware")
 
 
-def energy_ledger(settings: RunSettings) -> EnergyLedger | None:
-    """Estimate the energy of one inference; None for a software network, which has no hardware to spend it."""
-    if settings.network.kind == "ctrnn":
-        return None
-    return ledger(settings.energy, *counts(settings.network), settings.task.samples * settings.task.sample_interval_s)
+def energy_ledger(settings: RunSettings) -> EnergyLedger:
+    """Estimate the energy of one inference; that of a software network is its arithmetic."""
+    task, network = settings.task, settings.network
+    duration_s = task.samples * task.sample_interval_s
+    if network.kind == "ctrnn":
+        topology = network.topology()
+        return software_ledger(settings.energy, topology.neurons, topology.synapses(), task.samples, duration_s)
+    return ledger(settings.energy, *counts(network), duration_s)
 
 
-def energy_facts(account: EnergyLedger | None) -> dict[str, Any]:
-    """Write an account of one inference as plain data; without one the figures are None and there are no lines."""
+def energy_facts(account: EnergyLedger) -> dict[str, Any]:
+    """Write an account of one inference as plain data."""
     return {
-        "energy_per_image_j": account and account.per_inference_j,
-        "energy_per_image_scaled_j": account and account.scaled_per_inference_j,
-        "energy_per_image_with_rest_j": account and account.with_rest_j,
-        "energy_lines": account.as_json() if account else [],
+        "energy_per_image_j": account.per_inference_j,
+        "energy_per_image_scaled_j": account.scaled_per_inference_j,
+        "energy_per_image_with_rest_j": account.with_rest_j,
+        "energy_lines": account.as_json(),
     }
 
 
-def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLedger | None) -> dict[str, Any]:
+def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLedger) -> dict[str, Any]:
     """Count the inferences of a whole run and what they would cost on the hardware.
 
     Args:
@@ -67,8 +70,8 @@ def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLe
     total = sum(found.values())
     return {
         "inferences": found | {"total": total},
-        "energy_of_all_inferences_j": account and total * account.scaled_per_inference_j,
-        "energy_of_all_inferences_basis": "estimated: power times duration, had every inference run on the hardware",
+        "energy_of_all_inferences_j": total * account.scaled_per_inference_j,
+        "energy_of_all_inferences_basis": "estimated: power times duration (or arithmetic) of each, had every inference run there",
     }
 
 

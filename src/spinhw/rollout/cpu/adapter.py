@@ -1,12 +1,13 @@
 """The CPU engine behind the signature of the reference rollout."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from spinhw.physics import coefficients, equilibrium
-from spinhw.rollout.cpu.engine import integrate
+from spinhw.rollout.cpu.engine import Recorded, integrate
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Sparsity, Steps, Weights
 from spinhw.rollout.recurrence import block_matrix, node_drive
 
@@ -54,12 +55,12 @@ def rollout_driven(
 ) -> Rollout:
     """Integrate uncoupled oscillators; arguments as for `spinhw.rollout.rollout_driven`, checked already."""
     start = _start(neurons, initial, "spintronic", drive.shape[0], drive)
-    signal = {"ext_nodes": drive} if at_nodes else {"ext": drive}
-    result = integrate(None, scale=1.0, x0=start, **signal, **_common(neurons, steps, extras))
+    held, nodes = (None, drive) if at_nodes else (drive, None)
+    result = integrate(None, held, ext_nodes=nodes, scale=1.0, x0=start, **_common(neurons, steps, extras))
     return _rollout(start, drive.shape[1], result)
 
 
-def _common(neurons: Neurons, steps: Steps, extras: Extras) -> dict:
+def _common(neurons: Neurons, steps: Steps, extras: Extras) -> dict[str, Any]:
     return {
         "gamma": neurons.gamma,
         "sigma": neurons.sigma,
@@ -80,7 +81,7 @@ def _input_matrix(weights: Weights) -> Tensor:
 
 
 def _bounds(neurons: Neurons) -> tuple[Tensor, Tensor] | None:
-    return neurons.bounds and (neurons.bounds.lowest, neurons.bounds.highest)
+    return None if neurons.bounds is None else (neurons.bounds.lowest, neurons.bounds.highest)
 
 
 def _start(neurons: Neurons, initial: str | Tensor, cell: str, members: int, like: Tensor) -> Tensor:
@@ -96,5 +97,7 @@ def _start(neurons: Neurons, initial: str | Tensor, cell: str, members: int, lik
     return rest.to(like.dtype)[:, None].expand(members, -1, -1)
 
 
-def _rollout(start: Tensor, batch: int, result: object) -> Rollout:
+def _rollout(start: Tensor, batch: int, result: Recorded) -> Rollout:
+    if result.power is None or result.filtered is None:
+        raise RuntimeError("the sweep did not record what it was asked for")
     return Rollout(start.expand(-1, batch, -1), result.power, result.filtered)

@@ -15,15 +15,28 @@ from torch.autograd.function import once_differentiable
 
 from spinhw.rollout.cpu import kernels
 from spinhw.rollout.cpu.pattern import Pattern, pattern_of
-from spinhw.rollout.cpu.rows import CTRNN, OSCILLATOR, SUM_DECAY, SUM_GAIN, SUM_KAPPA, SUM_OFFSET, SUM_P0, SUM_P1, SUM_P2, SUMS
+from spinhw.rollout.cpu.rows import (
+    CTRNN,
+    OSCILLATOR,
+    SUM_DECAY,
+    SUM_GAIN,
+    SUM_KAPPA,
+    SUM_OFFSET,
+    SUM_P0,
+    SUM_P1,
+    SUM_P2,
+    SUMS,
+)
 from spinhw.rollout.cpu.vector import LANES, PIECE
 from spinhw.rollout.cpu.workspace import Loan, run_tasks
 
-KEEP_BYTES = 1 << 30  # largest trajectory that is kept for the adjoint; longer ones are integrated again from checkpoints
+KEEP_BYTES = (
+    1 << 30
+)  # largest trajectory that is kept for the adjoint; longer ones are integrated again from checkpoints
 _CELL_SUMS = [SUM_GAIN, SUM_OFFSET, SUM_P1, SUM_P0, SUM_P2, SUM_DECAY, SUM_KAPPA]  # in the order of the rows of `cell`
 
 
-class Rollout(NamedTuple):
+class Recorded(NamedTuple):
     """Recorded states at the end of input intervals, (M, B, recorded intervals, N); None where not asked for."""
 
     power: Tensor | None
@@ -60,7 +73,7 @@ def integrate(
     outputs: tuple[str, ...] = ("power", "filtered"),
     threads: int | None = None,
     segment: int | None = None,
-) -> Rollout:
+) -> Recorded:
     """Integrate a network of M members and record power x and filtered y at the end of input intervals.
 
     w_rec (M, N, N), row = destination; only entries where `mask` ((M, N, N) or (N, N) boolean) holds are used and get gradients.
@@ -120,7 +133,7 @@ def integrate(
         plan, pattern, threads or torch.get_num_threads(), segment, noise,
         value, torch.stack([c.to(dtype) for c in coefficients]), start, ext, ext_nodes, inputs if pattern.inputs else None, defect,
     )  # fmt: skip
-    return Rollout(power if plan["want_power"] else None, filtered if plan["want_filtered"] else None)
+    return Recorded(power if plan["want_power"] else None, filtered if plan["want_filtered"] else None)
 
 
 class _Shape(NamedTuple):
@@ -269,11 +282,17 @@ class _Sweep(torch.autograd.Function):
             want_inputs=int(need["inputs"]), want_defect=int(need["defect"]),
         )  # fmt: skip
         training = any(ctx.needs_input_grad)
-        plan = plan._replace(segment=_segment_length(plan, tasks, lanes, dtype.itemsize, segment) if training else plan.steps)
+        plan = plan._replace(
+            segment=_segment_length(plan, tasks, lanes, dtype.itemsize, segment) if training else plan.steps
+        )
         whole = training and plan.segment == plan.steps
         checkpoints = -(-plan.steps // plan.segment) if training and not whole else 0
         loan = Loan(
-            [*_trajectory_shapes(plan, tasks if whole else 0, lanes, plan.steps + 1), (tasks, checkpoints, 2, plan.neurons, lanes)], dtype
+            [
+                *_trajectory_shapes(plan, tasks if whole else 0, lanes, plan.steps + 1),
+                (tasks, checkpoints, 2, plan.neurons, lanes),
+            ],
+            dtype,
         )
         numbers = _array(value, 1, dtype)
         synapses = kernels.Synapses(
@@ -285,8 +304,12 @@ class _Sweep(torch.autograd.Function):
         )  # fmt: skip
         arrays = (plan, synapses, _array(cell, 3, dtype), signals, lanes)
         record = plan.steps // plan.substeps - plan.recorded_from
-        power = torch.empty((members, batch, record, plan.neurons) if plan.want_power else (0, 0, 0, 0), dtype=cell.dtype)
-        filtered = torch.empty((members, batch, record, plan.neurons) if plan.want_filtered else (0, 0, 0, 0), dtype=cell.dtype)
+        power = torch.empty(
+            (members, batch, record, plan.neurons) if plan.want_power else (0, 0, 0, 0), dtype=cell.dtype
+        )
+        filtered = torch.empty(
+            (members, batch, record, plan.neurons) if plan.want_filtered else (0, 0, 0, 0), dtype=cell.dtype
+        )
         trajectory, kept = kernels.Trajectory(*loan.arrays[:5]), loan.arrays[5]
         views = power.numpy(), filtered.numpy()
 

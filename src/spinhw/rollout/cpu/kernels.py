@@ -214,7 +214,9 @@ def evaluate(plan, synapses, cell, member, y, external, has_external, x, s, x_ne
     drive = local.work[DRIVE]
     for i in range(plan.neurons):
         gather_sum(drive, y, synapses.value, synapses.column, synapses.start[base + i], synapses.start[base + i + 1])
-        activate_row(local.work, external, has_external, i, cell[P_GAIN, member, i], cell[P_OFFSET, member, i], plan.saturate, s)
+        activate_row(
+            local.work, external, has_external, i, cell[P_GAIN, member, i], cell[P_OFFSET, member, i], plan.saturate, s
+        )
         advance_row(plan.kind, x, s, i, cell[P_1, member, i], cell[P_0, member, i], cell[P_2, member, i], x_next)
 
 
@@ -290,7 +292,9 @@ def forward_task(plan, synapses, cell, signals, member, first, trajectory, check
         if checkpoints.shape[0] > 0:
             checkpoints[begin // plan.segment, 0] = trajectory.x[0]
             checkpoints[begin // plan.segment, 1] = trajectory.y[0, : plan.neurons]
-        last = forward_span(plan, synapses, cell, signals, member, first, begin, end, trajectory, local, power, filtered, True)
+        last = forward_span(
+            plan, synapses, cell, signals, member, first, begin, end, trajectory, local, power, filtered, True
+        )
         if last != 0 and end < plan.steps:
             trajectory.x[0] = trajectory.x[last]
             trajectory.y[0] = trajectory.y[last]
@@ -299,7 +303,9 @@ def forward_task(plan, synapses, cell, signals, member, first, trajectory, check
 @njit(**JIT)
 def task_trajectory(trajectory, task):
     """The part of one task of a trajectory of all tasks."""
-    return Trajectory(trajectory.x[task], trajectory.y[task], trajectory.middle[task], trajectory.s[task], trajectory.s_middle[task])
+    return Trajectory(
+        trajectory.x[task], trajectory.y[task], trajectory.middle[task], trajectory.s[task], trajectory.s_middle[task]
+    )
 
 
 @njit(**JIT)
@@ -371,7 +377,9 @@ def add_drive_row(plan, synapses, member, i, source, external, has_external, hal
 
 
 @njit(**JIT)
-def adjoint_final(plan, synapses, cell, signals, member, x, y, s, source, x_next, y_next, external, half, local, adjoint):
+def adjoint_final(
+    plan, synapses, cell, signals, member, x, y, s, source, x_next, y_next, external, half, local, adjoint
+):
     """Adjoint of the evaluation that ends a step; `source` is the y its drive came from."""
     has_external = signals.ext.shape[0] > 0 or signals.nodes.shape[0] > 0
     has_defect, thermal = signals.defect.shape[0] > 0, signals.noise.shape[0] > 0
@@ -385,7 +393,17 @@ def adjoint_final(plan, synapses, cell, signals, member, x, y, s, source, x_next
             add_scaled_row(adjoint.defect[1], i, kappa, adjoint.y)
             add_scaled_row(adjoint.defect[0], i, -kappa, adjoint.y)
         adjoint_final_row(
-            plan.kind, work, i, decay, kappa, y_next, thermal, cell[P_THERMAL, member, i], local.normals, adjoint.x, adjoint.y
+            plan.kind,
+            work,
+            i,
+            decay,
+            kappa,
+            y_next,
+            thermal,
+            cell[P_THERMAL, member, i],
+            local.normals,
+            adjoint.x,
+            adjoint.y,
         )
         slope_row(work, plan.saturate, s, i, p1, adjoint.v)
         if plan.want_cell:
@@ -404,7 +422,12 @@ def adjoint_predictor(plan, synapses, cell, signals, member, x, y, middle, s, ex
         p1, decay, kappa = cell[P_1, member, i], cell[P_DECAY, member, i], cell[P_KAPPA, member, i]
         linearise_row(plan.kind, x, s, i, p1, cell[P_0, member, i], cell[P_2, member, i], work)
         gather_sum(
-            work[DRIVE], v_final, synapses.back_value, synapses.back_row, synapses.back_start[base + i], synapses.back_start[base + i + 1]
+            work[DRIVE],
+            v_final,
+            synapses.back_value,
+            synapses.back_row,
+            synapses.back_start[base + i],
+            synapses.back_start[base + i + 1],
         )
         adjoint_predictor_row(plan.kind, work, i, decay, kappa, half, y, middle, adjoint.x, adjoint.y)
         slope_row(work, plan.saturate, s, i, p1, adjoint.v)
@@ -426,7 +449,14 @@ def pull_back(plan, synapses, member, v, local, adjoint, neurons_too):
     end = plan.neurons + plan.inputs if plan.want_inputs else plan.neurons
     row = local.work[DRIVE]
     for j in range(begin, end):
-        gather_sum(row, v, synapses.back_value, synapses.back_row, synapses.back_start[base + j], synapses.back_start[base + j + 1])
+        gather_sum(
+            row,
+            v,
+            synapses.back_value,
+            synapses.back_row,
+            synapses.back_start[base + j],
+            synapses.back_start[base + j + 1],
+        )
         if j < plan.neurons:
             for l in range(v.shape[1]):
                 adjoint.y[j, l] += row[l]
@@ -448,7 +478,9 @@ def step_adjoint(plan, synapses, cell, signals, member, k, trajectory, local, ad
         return
     middle, s_middle = trajectory.middle[k], trajectory.s_middle[k]
     external = external_term(plan, signals, half, True, local)
-    adjoint_final(plan, synapses, cell, signals, member, x, y, s_middle, middle, x_next, y_next, external, half, local, adjoint)
+    adjoint_final(
+        plan, synapses, cell, signals, member, x, y, s_middle, middle, x_next, y_next, external, half, local, adjoint
+    )
     v_final[:] = adjoint.v
     pull_back(plan, synapses, member, v_final, local, adjoint, False)
     external = external_term(plan, signals, half, False, local)
@@ -478,7 +510,21 @@ def leave_interval(plan, member, first, interval, results, adjoint):
 
 @njit(**JIT)
 def adjoint_span(
-    plan, synapses, cell, signals, member, first, begin, end, trajectory, local, adjoint, v_final, g_power, g_filtered, results
+    plan,
+    synapses,
+    cell,
+    signals,
+    member,
+    first,
+    begin,
+    end,
+    trajectory,
+    local,
+    adjoint,
+    v_final,
+    g_power,
+    g_filtered,
+    results,
 ):
     """Steps end - 1 ... begin; the trajectory starts at node `begin`."""
     for k in range(end - 1, begin - 1, -1):
@@ -540,7 +586,21 @@ def adjoint_tasks(
             if not keep:
                 states.x[0] = checkpoints[task, span_begin // plan.segment, 0]
                 states.y[0, : plan.neurons] = checkpoints[task, span_begin // plan.segment, 1]
-                forward_span(plan, synapses, cell, signals, member, first, span_begin, span_end, states, local, power, power, False)
+                forward_span(
+                    plan,
+                    synapses,
+                    cell,
+                    signals,
+                    member,
+                    first,
+                    span_begin,
+                    span_end,
+                    states,
+                    local,
+                    power,
+                    power,
+                    False,
+                )
             adjoint_span(
                 plan, synapses, cell, signals, member, first, span_begin, span_end, states, local, adjoint, v_final,
                 g_power, g_filtered, results,

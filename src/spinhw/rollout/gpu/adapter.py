@@ -9,11 +9,16 @@ from torch import Tensor
 from spinhw.rollout import reference
 from spinhw.rollout.cells import CELLS
 from spinhw.rollout.gpu.engine import Plan, Signals, sweep
-from spinhw.rollout.gpu.folding import ctrnn_coefficients, ctrnn_drive, folded, oscillator_coefficients, oscillator_drive
+from spinhw.rollout.gpu.folding import (
+    ctrnn_coefficients,
+    ctrnn_drive,
+    folded,
+    oscillator_coefficients,
+    oscillator_drive,
+)
 from spinhw.rollout.gpu.launch import LARGEST_NETWORK
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
 from spinhw.rollout.recurrence import recurrence
-
 
 _log = logging.getLogger(__name__)
 
@@ -91,9 +96,7 @@ def rollout_driven(
     start = reference.start_state(CELLS["spintronic"](neurons, steps.step_s), initial, drive[:, :, 0])
     coefficients = oscillator_coefficients(neurons, steps.step_s, extras, bounded=False)
     held, nodes = (None, drive) if at_nodes else (drive, None)
-    signals = Signals(
-        None, held, nodes, coefficients.expand(len(drive), -1, -1), start, extras.defect, extras.noise
-    )
+    signals = Signals(None, held, nodes, coefficients.expand(len(drive), -1, -1), start, extras.defect, extras.noise)
     return Rollout(start, *sweep(plan, signals))
 
 

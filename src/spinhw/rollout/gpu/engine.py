@@ -45,7 +45,7 @@ class Plan:
 
 
 class Signals(NamedTuple):
-    """Tensors of a sweep, contiguous float32; None where there is none.
+    """Tensors of a sweep; None where there is none.
 
     Args:
         matrix: (member, neuron, neuron), source last, times the gain.
@@ -68,23 +68,26 @@ class Signals(NamedTuple):
 
 def sweep(plan: Plan, signals: Signals) -> tuple[Tensor, Tensor]:
     """Give x and y at the end of each recorded interval, (member, batch, recorded, neuron), once differentiable."""
-    return _Sweep.apply(plan, *(None if each is None else each.contiguous() for each in signals))
+    ready = (None if each is None else each.to(torch.float32).contiguous() for each in signals)
+    return _Sweep.apply(plan, *ready)
 
 
 class _Trajectory(NamedTuple):
     """What the adjoint needs of a number of steps; not kept, only room for what the forward kernel needs itself."""
 
     xs: Tensor  # (member, batch, steps + 1, neuron)
-    sources: Tensor  # y that entered each evaluation's product, (member, batch, steps * phases, neuron)
-    drives: Tensor  # s that came out of it, the same shape
+    sources: Tensor  # y that enters each evaluation of the drive, (member, batch, steps * phases, neuron)
+    drives: Tensor  # s that comes out of it, the same shape
 
     @classmethod
     def empty(cls, like: Tensor, nodes: int, evaluations: int) -> "_Trajectory":
         """Make room; without nodes nothing is kept."""
         members, batch, neurons = like.shape
-        sources = like.new_empty(members, batch, evaluations if nodes else 2, neurons)
-        xs, drives = like.new_empty(members, batch, nodes, neurons), sources if nodes else sources[:0]
-        return cls(xs, sources, torch.empty_like(drives))
+        return cls(
+            like.new_empty(members, batch, nodes, neurons),
+            like.new_empty(members, batch, evaluations if nodes else 2, neurons),
+            like.new_empty(members, batch, evaluations if nodes else 0, neurons),
+        )
 
 
 class _Found(NamedTuple):
@@ -211,19 +214,20 @@ def _launch_forward(
     end = torch.empty_like(state[0]), torch.empty_like(state[1])
     matrix = None if signals.matrix is None else _padded(signals.matrix.transpose(1, 2))
     grid, common, layout = _arguments(plan, signals, span)
-    forward_kernel[grid](
-        *_pointers(signals, matrix, signals.held, signals.nodes, signals.defect, signals.noise),
-        signals.cell,
-        *state,
-        *record,
-        *end,
-        *trajectory,
-        *common,
-        HELD=signals.held is not None,
-        NODES=signals.nodes is not None,
-        KEEP=keep,
-        **layout,
-    )
+    with torch.cuda.device_of(signals.start):
+        forward_kernel[grid](
+            *_pointers(signals, matrix, signals.held, signals.nodes, signals.defect, signals.noise),
+            signals.cell,
+            *state,
+            *record,
+            *end,
+            *trajectory,
+            *common,
+            HELD=signals.held is not None,
+            NODES=signals.nodes is not None,
+            KEEP=keep,
+            **layout,
+        )
     return end
 
 
@@ -245,20 +249,21 @@ def _launch_adjoint(
         signals.start.new_empty(members, grid[0], 5 if wanted["cell"] else 0, neurons),
     )
     matrix = None if signals.matrix is None else _padded(signals.matrix)
-    adjoint_kernel[grid](
-        *_pointers(signals, matrix, signals.defect, signals.noise),
-        signals.cell,
-        *kept,
-        *_pointers(signals, *record),
-        *state,
-        *found,
-        *common,
-        POWER=record[0] is not None,
-        FILTERED=record[1] is not None,
-        WANT_CELL=wanted["cell"],
-        WANT_DEFECT=wanted["defect"],
-        **layout,
-    )
+    with torch.cuda.device_of(signals.start):
+        adjoint_kernel[grid](
+            *_pointers(signals, matrix, signals.defect, signals.noise),
+            signals.cell,
+            *kept,
+            *_pointers(signals, *record),
+            *state,
+            *found,
+            *common,
+            POWER=record[0] is not None,
+            FILTERED=record[1] is not None,
+            WANT_CELL=wanted["cell"],
+            WANT_DEFECT=wanted["defect"],
+            **layout,
+        )
     return found
 
 
@@ -273,9 +278,7 @@ def _padded(matrix: Tensor) -> Tensor:
     return torch.nn.functional.pad(matrix, (0, missing, 0, missing)).contiguous()
 
 
-def _arguments(
-    plan: Plan, signals: Signals, span: range
-) -> tuple[tuple[int, int], tuple[int, ...], dict[str, Any]]:
+def _arguments(plan: Plan, signals: Signals, span: range) -> tuple[tuple[int, int], tuple[int, ...], dict[str, Any]]:
     """Give what both kernels share: the grid, the integers, and the constants."""
     members, batch, neurons = signals.start.shape
     width = padded_width(neurons)

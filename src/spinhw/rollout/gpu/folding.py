@@ -1,4 +1,4 @@
-"""What the kernels want to know about neurons, from what people know: per-step coefficients, by differentiable torch."""
+"""What the kernels want to know about neurons, from what people know: coefficients, by differentiable torch."""
 
 from dataclasses import replace
 from typing import NamedTuple

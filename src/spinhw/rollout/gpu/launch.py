@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from triton.runtime import driver
 
-LARGEST_NETWORK = 512  # Neurons in all layers together whose states fit the registers of one program.
+# Neurons in all layers together. Up to 128 the recurrent matrix stays in the shared memory of a data-centre GPU (128 KB
+# at that width); beyond, it is read from the cache at each step, and from 257 on a tile has half the samples. Above 512
+# even such a tile would no longer fit the registers of a program (at 512 the adjoint spills 70 to 370 bytes a thread).
+LARGEST_NETWORK = 512
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ def launch_of(width: int, device: torch.device) -> Launch:
 
 
 def matrix_fits(width: int, tile: int, shared_bytes: int) -> bool:
-    """Say whether the recurrent matrix and four tiles, more than the kernels exchange at a time, fit in shared memory."""
-    return 4 * width * (width + 4 * tile) <= shared_bytes
+    """Say whether the recurrent matrix fits in shared memory, beside eight tiles; the adjoint was seen to take six."""
+    return 4 * width * (width + 8 * tile) <= shared_bytes
 
 
 def _shared_bytes(device: torch.device) -> int:
     """Give the shared memory that one program may have; in the interpreter, that of an H100."""
     if device.type != "cuda":
         return 232448
-    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
+    return driver.active.utils.get_device_properties(device.index)["max_shared_mem"]

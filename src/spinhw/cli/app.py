@@ -1,0 +1,153 @@
+"""The commands. Only declarations stand here: what does the work is imported when a command runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spinhw import __version__
+from spinhw.errors import SpinhwError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="spinhw",
+    help="Train dynamical networks of spintronic oscillators, on a simulator or on the bench.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the config, such as training.epochs=5."),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist. Default: runs/NAME-TIME.")]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", metavar="FILE_OR_NAME", help="Device profile: a file or a shipped name.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spinhw {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(out: Out = None, sets: Sets = None) -> None:
+    """Train the shipped recipe over ten seeds: accuracy, energy and pictures.
+
+    Example: [bold]spinhw demo[/]
+    """
+    from spinhw.cli.training import train_config
+    from spinhw.config import shipped
+
+    train_config(shipped("examples") / "digits.yaml", None, sets or [], out)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file of the run, such as examples/digits.yaml.")],
+    device: DeviceName = None,
+    sets: Sets = None,
+    out: Out = None,
+    resume: Annotated[Path | None, typer.Option("--resume", help="Run folder to go on with, bit for bit.")] = None,
+) -> None:
+    """Train a run; with --device also measure the trained networks on that device.
+
+    Example: [bold]spinhw train examples/digits.yaml --set training.epochs=5 --out runs/short[/]
+    """
+    from spinhw.cli.training import resume_config, train_config
+
+    if resume is None:
+        train_config(config, device, sets or [], out)
+    else:
+        resume_config(config, device, sets or [], out, resume)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    device: DeviceName = None,
+) -> None:
+    """Measure the networks of a run again, by simulation and on a device.
+
+    Example: [bold]spinhw evaluate runs/short --device imperfect-chip[/]
+    """
+    from spinhw.cli.training import evaluate_folder
+
+    evaluate_folder(run, device)
+
+
+@app.command()
+def energy(
+    source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
+    sets: Sets = None,
+) -> None:
+    """Account for the energy of one inference, line by line.
+
+    Example: [bold]spinhw energy examples/digits.yaml --set "energy.rest=36 ns"[/]
+    """
+    from spinhw.cli.inspection import show_energy
+
+    show_energy(source, sets or [])
+
+
+@app.command()
+def check(
+    device: Annotated[str, typer.Option("--device", metavar="FILE_OR_NAME", help="Device profile.")],
+) -> None:
+    """Check that a device keeps every promise that training relies on. Exit code 3 if one is broken.
+
+    Example: [bold]spinhw check --device imperfect-chip[/]
+    """
+    from spinhw.cli.inspection import check_profile
+
+    check_profile(device)
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(help="'run' or 'device'.")] = "run",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
+) -> None:
+    """Print the JSON schema of a YAML file, for your editor.
+
+    Example: [bold]spinhw schema device[/]
+    """
+    from spinhw.cli.inspection import show_schema
+
+    show_schema(what, out)
+
+
+def main() -> None:
+    """Run the command line; end the process with 0 (fine), 2 (bad input), 3 (device trouble) or 130 (interrupted)."""
+    try:
+        app()
+    except SpinhwError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does. Python would complain once more at exit.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _complain(text: str) -> None:
+    typer.secho(text, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)

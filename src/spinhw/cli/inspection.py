@@ -1,0 +1,68 @@
+"""Commands that look and change nothing."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from spinhw.device import device_schema, load_device, open_bank, open_device, open_synapses
+from spinhw.device.contract import check_bank, check_device, check_synapses
+from spinhw.errors import ConfigError, DeviceError, nearest
+from spinhw.network import NetworkSettings
+from spinhw.report import energy_table, verdict_table
+from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
+
+# The contract is checked with a network that is small but has every part: two layers, sparse, a hardware read-out.
+_PROBE = NetworkSettings(layers=(6, 4), outputs=3)
+_INTERVAL_S = 1e-9
+
+
+def show_energy(source: Path, overrides: Sequence[str]) -> None:
+    """Print the account of one inference of a run or a config."""
+    config = RunFolder.open(source).config if source.is_dir() else source
+    Console(highlight=False).print(energy_table(energy_ledger(load_run(config, overrides))))
+
+
+def check_profile(name: str) -> None:
+    """Check every contract of a device and print the verdicts.
+
+    Raises:
+        DeviceError: A promise is broken; names it.
+    """
+    settings, console = load_device(name), Console(highlight=False)
+    contracts = {
+        "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
+        "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
+        "synapse bank": check_synapses(lambda: open_synapses(settings)),
+    }
+    for title, verdicts in contracts.items():
+        console.print(verdict_table(f"{name}: {title}", verdicts))
+    broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
+    if broken:
+        raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
+
+
+def show_schema(what: str, out: Path | None) -> None:
+    """Print or write a JSON schema.
+
+    Raises:
+        ConfigError: There is no such schema, or the file cannot be written.
+    """
+    schemas = {"run": lambda: RunSettings.model_json_schema(by_alias=True), "device": device_schema}
+    if what not in schemas:
+        raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=nearest(what, schemas))
+    text = schema_text(schemas[what]())
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: the schema cannot be written", seen=error, todo="name another file") from error
+
+
+def schema_text(schema: dict[str, Any]) -> str:
+    """Write a schema as it is shipped."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

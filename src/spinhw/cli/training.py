@@ -1,0 +1,66 @@
+"""Commands that train and measure."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from spinhw.device import load_device
+from spinhw.errors import ConfigError
+from spinhw.plots import draw_run
+from spinhw.report import TerminalProgress, print_evaluation, print_run
+from spinhw.train import Results, RunSettings, default_folder, evaluate_run, load_run, resume_run, train_run
+
+
+def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
+    """Train a config into a new run folder and show what came out."""
+    settings, console = load_run(config, overrides, device), _console()
+    folder = out or default_folder(config)
+    _announce(console, settings, folder)
+    with TerminalProgress(console) as progress:
+        results = train_run(settings, folder, progress)
+    _show(console, results)
+
+
+def resume_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
+    """Go on with a run and show what came out.
+
+    Raises:
+        ConfigError: The config is another one than the run was started with, or --out was given too.
+    """
+    if out is not None:
+        raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
+    settings, console = load_run(config, overrides, device), _console()
+    with TerminalProgress(console) as progress:
+        results = resume_run(folder, settings, progress)
+    _show(console, results)
+
+
+def evaluate_folder(folder: Path, device: str | None) -> None:
+    """Measure the networks of a run and show what came out."""
+    profile, console = (None if device is None else load_device(device)), _console()
+    with TerminalProgress(console) as progress:
+        found = evaluate_run(folder, profile, progress)
+    print_evaluation(console, found)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    handler = RichHandler(console=console, show_path=False, show_time=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
+    return console
+
+
+def _announce(console: Console, settings: RunSettings, folder: Path) -> None:
+    training, network = settings.training, settings.network
+    count = len(training.seeds)
+    networks = f"{count} {network.kind} networks side by side" if count > 1 else f"one {network.kind} network"
+    console.print(f"training {networks} for {training.epochs} epochs into {folder}", soft_wrap=True)
+    console.print("(the first run on a machine compiles the integrator once, about a minute before the bar moves)")
+
+
+def _show(console: Console, results: Results) -> None:
+    figures = draw_run(results, results.folder / "figures")
+    print_run(console, results.summary, results.folder, figures)

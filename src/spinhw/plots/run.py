@@ -1,0 +1,74 @@
+"""All figures of a finished run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from spinhw.network import SigmoidSaturation
+from spinhw.plots.confusion import plot_confusion
+from spinhw.plots.energy import plot_energy
+from spinhw.plots.learning import LearningCurves, plot_learning
+from spinhw.plots.overview import plot_overview
+from spinhw.plots.traces import Traces, plot_traces
+from spinhw.train import Results
+
+# As many digits as can be told apart in one picture.
+_DIGITS = 5
+
+
+def draw_run(results: Results, folder: Path) -> dict[str, Path]:
+    """Draw every figure of a run as PNG into a folder, which is made; return the files by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("confusion", "traces", "energy") + (("accuracy", "overview") if results.metrics else ())
+    files = {name: folder / f"{name}.png" for name in names}
+    counts, traces = np.asarray(results.summary["confusion"]), run_traces(results)
+    plot_confusion(counts, files["confusion"])
+    plot_traces(traces, files["traces"])
+    plot_energy(results.energy, files["energy"])
+    if results.metrics:
+        curves = learning_curves(results)
+        plot_learning(curves, files["accuracy"])
+        plot_overview(curves, counts, traces, results.energy, files["overview"], _title(results))
+    return files
+
+
+def learning_curves(results: Results) -> LearningCurves:
+    """Take the epochs after which the held-out accuracy was measured."""
+    looks = [row for row in results.metrics if row["accuracy"] is not None]
+    return LearningCurves(
+        epochs=np.array([row["epoch"] for row in looks]),
+        accuracy=np.array([row["accuracy"] for row in looks]),
+        loss=np.array([row["loss"] for row in looks]),
+        converged=np.array(results.summary["accuracy_converged"]["per_seed"]),
+    )
+
+
+def run_traces(results: Results) -> Traces:
+    """Take the neuron of each layer that moves most, for the first digits."""
+    shown, network = results.examples, results.settings.network
+    ends = np.cumsum(shown.layers)
+    places = [slice(end - size, end) for end, size in zip(ends, shown.layers, strict=True)]
+    liveliest = [int(shown.state[:, :, place].std(axis=1).mean(axis=0).argmax()) for place in places]
+    columns = [place.start + neuron for place, neuron in zip(places, liveliest, strict=True)]
+    limits, spintronic = network.saturation, network.kind == "spintronic"
+    bounded = isinstance(limits, SigmoidSaturation)
+    return Traces(
+        labels=tuple(int(label) for label in shown.labels[:_DIGITS]),
+        neurons=tuple(liveliest),
+        sample_interval_s=shown.sample_interval_s,
+        drive=shown.drive_over_gamma[:_DIGITS, :, columns].astype(np.float64),
+        state=shown.state[:_DIGITS, :, columns].astype(np.float64),
+        bounds=(limits.lowest_over_gamma, limits.highest_over_gamma) if bounded else None,
+        rest=float(shown.state[0, 0, columns[0]]) if spintronic and network.initial_state == "rest" else None,
+        spintronic=spintronic,
+    )
+
+
+def _title(results: Results) -> str:
+    facts = results.summary
+    figure, seeds = facts["accuracy_converged"], len(facts["seeds"])
+    spread = "" if figure["std"] is None else f" ± {100 * figure['std']:.1f}"
+    energy = f"{1e12 * facts['energy_per_image_j']:.2f} pJ" if facts["energy_per_image_j"] < 1e-9 else "software"
+    count = f"{seeds} seeds" if seeds > 1 else "one seed"
+    size = f"{facts['neurons']} neurons, {facts['synapses']} synapses"
+    return f"Sequential digits: {100 * figure['mean']:.1f}{spread} % converged ({count}), {energy} per image, {size}"

@@ -1,0 +1,68 @@
+"""Progress of a run in a terminal: a bar with loss, accuracy and time left; plain lines where there is no terminal."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+# Without a terminal a line now and then is enough: a log should not fill up.
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class TerminalProgress:
+    """Shows what a run does; use it as a context. It follows `spinhw.train.Progress`.
+
+    Args:
+        console: Where to write.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[news]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, Any] = {}
+        self._last_line_s = time.monotonic()
+        self._accuracy = ""
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+        """Move the bar on by a batch."""
+        news = f"epoch {epoch + 1}/{total[0]}  loss {loss:.3f}{self._accuracy}"
+        self._show("training", epoch * total[1] + batch, total[0] * total[1], news)
+
+    def on_epoch(self, row: Mapping[str, Any]) -> None:
+        """Remember the held-out accuracy where it was measured."""
+        if row["accuracy"] is not None:
+            self._accuracy = f"  accuracy {100 * sum(row['accuracy']) / len(row['accuracy']):.1f} %"
+
+    def on_evaluation(self, what: str, done: int, total: int) -> None:
+        """Move the bar of an evaluation on."""
+        self._show(what, done, total, "")
+
+    def _show(self, what: str, done: int, total: int, news: str) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total, news=news)
+        self._bar.update(self._tasks[what], completed=done, news=news)
+        late = time.monotonic() - self._last_line_s > _SECONDS_BETWEEN_LINES
+        if not self._console.is_terminal and (late or done == total):
+            self._last_line_s = time.monotonic()
+            self._console.print(f"{what}: {done}/{total}  {news}".rstrip(), highlight=False)

@@ -1,0 +1,154 @@
+"""Tables of what came out: accuracy, energy, drives, verdicts."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from spinhw.energy import EnergyLedger
+
+# Converged and training-step accuracy may differ by this much; more means that the network learned its integrator.
+_MOST_GAP = 0.01
+# Below this many times the accuracy of guessing a network has not learned.
+_LEARNED = 2.0
+
+_FORMS = {
+    "constants": "constants per inference",
+    "power": "power times duration",
+    "rest": "rest between images",
+    "readout": "read-out electronics",
+    "software": "software arithmetic",
+    "measured": "measured",
+}
+
+
+class Verdict(Protocol):
+    """A promise of a device and whether it was kept."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def percent(figure: Mapping[str, Any]) -> str:
+    """Write a figure over seeds: mean, standard deviation and the bootstrap interval of the mean."""
+    mean = f"{100 * figure['mean']:.2f}"
+    if figure["std"] is None:
+        return f"{mean} % (one seed)"
+    low, high = figure["interval95"]
+    return f"{mean} ± {100 * figure['std']:.2f} %  (95 % interval of the mean {100 * low:.2f} to {100 * high:.2f})"
+
+
+def joules(energy_j: float) -> str:
+    """Write an energy with a prefix."""
+    for factor, unit in ((1e-15, "fJ"), (1e-12, "pJ"), (1e-9, "nJ"), (1e-6, "µJ"), (1e-3, "mJ")):
+        if energy_j < 1000 * factor:
+            return f"{energy_j / factor:.2f} {unit}"
+    return f"{energy_j:.3g} J"
+
+
+def print_run(console: Console, summary: Mapping[str, Any], folder: Path, figures: Mapping[str, Path]) -> None:
+    """Print what came out of a run, and what to mind."""
+    table = Table(
+        title=f"{summary['network']} network, {summary['task']}, {len(summary['seeds'])} seeds", show_header=False
+    )
+    for name, value in _rows(summary):
+        table.add_row(name, value)
+    console.print(table)
+    for warning in warnings(summary):
+        console.print(f"[bold yellow]mind:[/] {warning}")
+    console.print(f"run folder: {folder}", soft_wrap=True)
+    first = figures.get("overview") or next(iter(figures.values()), None)
+    if first is not None:
+        console.print(f"pictures:   {first} and others beside it", soft_wrap=True)
+
+
+def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("accuracy converged (headline)", percent(summary["accuracy_converged"])),
+        ("accuracy at the training step", percent(summary["accuracy"])),
+    ]
+    if "accuracy_on_device" in summary:
+        rows.append(("accuracy on the device", percent(summary["accuracy_on_device"])))
+    rows += [
+        ("energy per image, constants", joules(summary["energy_per_image_j"])),
+        ("energy per image, scaled to its time", joules(summary["energy_per_image_scaled_j"])),
+        ("with the rest between images", joules(summary["energy_per_image_with_rest_j"])),
+        ("hardware", f"{summary['neurons']} neurons, {summary['synapses']} synapses"),
+        ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
+    ]
+    if summary["drive_saturated_share"] is not None:
+        rows.append(("time at the saturation", f"{100 * summary['drive_saturated_share']:.1f} %"))
+    return [*rows, ("training took", f"{summary['wall_s']:.0f} s")]
+
+
+def _quantiles(values: Mapping[str, float]) -> str:
+    shown = {"0.0": "least", "0.05": "5 %", "0.5": "median", "0.95": "95 %", "1.0": "most"}
+    return ", ".join(f"{name} {values[key]:.2f}" for key, name in shown.items())
+
+
+def warnings(summary: Mapping[str, Any]) -> list[str]:
+    """Say what makes the figures of a run less than they seem."""
+    found = []
+    fine, coarse = summary["accuracy_converged"]["mean"], summary["accuracy"]["mean"]
+    if abs(fine - coarse) > _MOST_GAP:
+        found.append(
+            f"converged and training-step accuracy differ by {100 * abs(fine - coarse):.1f} points: the network learned "
+            "its integrator; raise training.substeps"
+        )
+    guessing = 1 / len(summary["confusion"])
+    if fine < _LEARNED * guessing:
+        found.append(
+            f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of guessing; more "
+            "training.epochs or another training.learning_rate usually helps"
+        )
+    if summary["held_out"] == "validation":
+        found.append("accuracy was measured on validation images, not on the test half (task.held_out)")
+    return found
+
+
+def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
+    """Print what an evaluation of a run gave."""
+    table = Table(title=f"after {found['epochs']} epochs", show_header=False)
+    table.add_row("accuracy converged", percent(found["accuracy_converged"]))
+    table.add_row("accuracy at the training step", percent(found["accuracy"]))
+    if "accuracy_on_device" in found:
+        device = found["device"]
+        table.add_row("accuracy on the device", percent(found["accuracy_on_device"]))
+        table.add_row(
+            "devices", f"{device['ids'][0]} to {device['ids'][-1]}" if len(device["ids"]) > 1 else device["ids"][0]
+        )
+        table.add_row("good samples", f"{100 * device['good_share']:.2f} %")
+    console.print(table)
+
+
+def energy_table(account: EnergyLedger) -> Table:
+    """Lay out the account of one inference, line by line and with its totals."""
+    table = Table(
+        title=f"energy of one inference: {account.neurons} neurons, {account.synapses} synapses", show_footer=False
+    )
+    for column in ("account", "part", "energy", "basis", "source"):
+        table.add_column(column, justify="right" if column == "energy" else "left")
+    for line in account.lines:
+        table.add_row(_FORMS[line.form], line.part, joules(line.energy_j), line.basis, line.source)
+    table.add_section()
+    duration = f"{1e9 * account.duration_s:.4g} ns"
+    if account.total_j("software"):
+        table.add_row("total", "software arithmetic", joules(account.total_j("software")))
+        return table
+    table.add_row("total", "constants per inference", joules(account.per_inference_j))
+    table.add_row("total", f"power for {duration}", joules(account.scaled_per_inference_j))
+    table.add_row("total", f"power for {duration} and the rest after it", joules(account.with_rest_j))
+    return table
+
+
+def verdict_table(title: str, verdicts: Iterable[Verdict]) -> Table:
+    """Lay out the verdicts of a contract."""
+    table = Table(title=title)
+    for column in ("promise", "verdict", "what was seen"):
+        table.add_column(column)
+    for verdict in verdicts:
+        table.add_row(verdict.name, "[green]kept[/]" if verdict.passed else "[bold red]BROKEN[/]", verdict.detail)
+    return table

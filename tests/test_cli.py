@@ -1,0 +1,236 @@
+"""The command line as a user meets it: help, exit codes, one clear line for bad input, a whole run."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spinhw.cli import main
+from spinhw.config import shipped
+
+COMMANDS = ("demo", "train", "evaluate", "energy", "check", "schema")
+TINY = """
+network: {layers: [4, 3]}
+training: {seeds: [0, 1], epochs: 1, batch_size: 450}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+class Outcome:
+    """Exit code and what was printed."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def spinhw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run a command in this process, as the installed script does."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["spinhw", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as stopped:
+            main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return Outcome(int(stopped.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(spinhw, command: str) -> None:
+    shown = spinhw(command, "--help")
+    assert shown.code == 0
+    assert f"Example: spinhw {command}" in " ".join(shown.out.split())
+
+
+def test_help_needs_no_torch() -> None:
+    """Help must answer at once, and importing torch alone takes longer than that."""
+    code = "import sys; sys.argv = ['spinhw', 'train', '--help']\nfrom spinhw.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "print(sorted({'torch', 'numpy', 'pint', 'matplotlib', 'sklearn', 'numba'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_version(spinhw) -> None:
+    shown = spinhw("--version")
+    assert (shown.code, shown.out) == (0, "spinhw 0.1.0\n")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=5", r"training: unknown key 'epoch'; did you mean 'epochs'\?"),
+        ("nework.tau=5 ns", r"unknown key 'nework'; did you mean 'network'\?"),
+        (
+            "network.tau=14 kg",
+            r"network\.tau: the unit kg is not one of s; write for instance '14\.12 ns'; seen: '14 kg'",
+        ),
+        ("network.tau=14", r"network\.tau: a unit is needed, such as '14\.12 ns'; seen: 14"),
+        ("network.tau=-1 ns", r"network\.tau: must be above zero; seen: '-1 ns'"),
+        ("network.gain=.nan", r"network\.gain: .*finite number; seen: nan"),
+        ("network.gain=.inf", r"network\.gain: .*finite number; seen: inf"),
+        ("energy.per_neuron=nan fJ", r"energy\.per_neuron: a finite number is needed"),
+        ("network.density_intra=1.2", r"network\.density_intra: .*less than or equal to 1; seen: 1\.2"),
+        ("network.layers=[]", r"network\.layers: .*at least 1 item"),
+        ("training.seeds=[1, 1]", r"seeds must differ, and 1 stands there more than once"),
+        ("network.outputs=3", r"network\.outputs is 3, but the task sequential_digits has 10"),
+        ("device=idael", r"device profile 'idael' was not found; allowed: .*ideal.*; next: did you mean 'ideal'\?"),
+        ("training.epochs", r"not an override"),
+    ],
+)
+def test_bad_settings_give_one_line_and_exit_code_2(
+    spinhw, tiny: Path, tmp_path: Path, override: str, message: str
+) -> None:
+    out = tmp_path / "run"
+    shown = spinhw("train", tiny, "--set", override, "--out", out)
+    assert shown.code == 2
+    assert re.search(message, shown.err), shown.err
+    assert len(shown.err.splitlines()) == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network: {layers: [4, 3}\n", r"broken\.yaml: broken YAML at line 1, column"),
+        ("network:\n  tau: 5 ns\n tau: 6 ns\n", r"broken YAML at line 3, column"),
+        ("network: {tau: 5 ns, tau: 6 ns}\n", r"key 'tau' stands twice"),
+        ("- 1\n", r"not a YAML mapping"),
+    ],
+)
+def test_broken_yaml_names_line_and_column(spinhw, tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    shown = spinhw("train", path)
+    assert shown.code == 2
+    assert re.search(message, shown.err)
+    assert len(shown.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "none.yaml"), r"none\.yaml: there is no such file"),
+        (("evaluate", "none"), r"none: this is not a run folder; seen: no such folder"),
+        (("energy", "none.yaml"), r"none\.yaml: there is no such file"),
+        (("check", "--device", "ideel"), r"device profile 'ideel' was not found; allowed: .*imperfect-chip"),
+        (("check", "--device", "none.yaml"), r"none\.yaml: there is no such device file"),
+        (("schema", "runs"), r"there is no schema 'runs'; allowed: run, device; next: did you mean 'run'\?"),
+    ],
+)
+def test_missing_things_give_one_line_and_exit_code_2(spinhw, arguments: tuple[str, ...], message: str) -> None:
+    shown = spinhw(*arguments)
+    assert shown.code == 2
+    assert re.search(message, shown.err), shown.err
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_unknown_option_is_bad_input(spinhw) -> None:
+    shown = spinhw("train", "x.yaml", "--epochs", "5")
+    assert shown.code == 2
+    assert "--epochs" in shown.err
+
+
+@pytest.mark.parametrize("config", sorted(path.name for path in shipped("examples").glob("*.yaml")))
+def test_energy_of_every_shipped_recipe(spinhw, config: str) -> None:
+    shown = spinhw("energy", shipped("examples") / config)
+    assert shown.code == 0
+    wanted = ("852.58 nJ",) if config == "ctrnn.yaml" else ("38.56 pJ", "24.68 pJ", "9.60 pJ", "28.96 pJ")
+    assert all(text in shown.out for text in wanted)
+    assert "estimated" in shown.out
+
+
+def test_check_shows_a_verdict_for_every_promise(spinhw) -> None:
+    shown = spinhw("check", "--device", "imperfect-chip")
+    assert shown.code == 0
+    assert shown.out.count("kept") >= 15
+    assert "BROKEN" not in shown.out
+
+
+def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spinhw.cli import inspection
+    from spinhw.device.contract import Verdict
+
+    monkeypatch.setattr(inspection, "check_device", lambda make: [Verdict("reads back", False, "reads 0")])
+    shown = spinhw("check", "--device", "ideal")
+    assert shown.code == 3
+    assert "ideal: promises are broken; seen: reads back" in shown.err
+    assert "BROKEN" in shown.out
+
+
+@pytest.mark.parametrize("what", ["run", "device"])
+def test_shipped_schema_is_that_of_the_code(spinhw, tmp_path: Path, what: str) -> None:
+    path = tmp_path / "schema.json"
+    assert spinhw("schema", what, "--out", path).code == 0
+    here = Path(__file__).parents[1] / "docs" / "schema" / f"{what}.json"
+    assert path.read_text(encoding="utf-8") == here.read_text(encoding="utf-8"), (
+        f"run: spinhw schema {what} --out {here}"
+    )
+
+
+def test_a_whole_run_evaluation_energy_and_what_is_refused(spinhw, tiny: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shown = spinhw("train", tiny, "--out", run, "--device", "imperfect-chip", "--set", "training.epochs=2")
+    assert shown.code == 0, shown.err
+    assert "accuracy converged (headline)" in shown.out
+    assert "the networks have not learned" in shown.out
+    figures = {path.name for path in (run / "figures").iterdir()}
+    assert figures == {"overview.png", "accuracy.png", "confusion.png", "traces.png", "energy.png"}
+    assert all((run / "figures" / name).stat().st_size > 10_000 for name in figures)
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert len(summary["accuracy_converged"]["per_seed"]) == 2
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+
+    again = spinhw("train", tiny, "--out", run)
+    assert again.code == 2
+    assert "this exists already" in again.err
+
+    other = spinhw("train", tiny, "--resume", run, "--set", "network.gain=0.7")
+    assert other.code == 2
+    assert "the run was started with another config" in other.err
+    assert "network.gain (0.5 there, 0.7 here)" in other.err
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+    assert "good samples" in spinhw("evaluate", run, "--device", "lab-noise").out
+    assert "pJ" in spinhw("energy", run).out
+    resumed = spinhw("train", run / "config.yaml", "--resume", run)
+    assert resumed.code == 0
+    assert json.loads((run / "summary.json").read_text())["accuracy"] == summary["accuracy"]
+
+    checkpoint = run / "checkpoint.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    cut = spinhw("evaluate", run)
+    assert cut.code == 2
+    assert "checkpoint.safetensors" in cut.err
+    assert len(cut.err.splitlines()) == 1
+
+
+def test_out_and_resume_do_not_go_together(spinhw, tiny: Path, tmp_path: Path) -> None:
+    shown = spinhw("train", tiny, "--resume", tmp_path, "--out", tmp_path / "x")
+    assert shown.code == 2
+    assert "--out and --resume do not go together" in shown.err
+
+
+def test_interrupt_before_training_is_130(spinhw, monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
+    from spinhw.cli import training
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "load_run", stop)
+    shown = spinhw("train", tiny)
+    assert shown.code == 130
+    assert shown.err == "interrupted\n"
