@@ -27,6 +27,10 @@ class Cell(ABC):
         """Give the state that the bias drive alone leads to, (member, 1, neuron)."""
 
     @abstractmethod
+    def silence(self, state: Tensor) -> Tensor:
+        """Give the output before the first sample."""
+
+    @abstractmethod
     def drive(self, synaptic: Tensor) -> Tensor:
         """Give the drive I in 1/s for a synaptic drive, drive_rate S (W y + b), in 1/s."""
 
@@ -60,6 +64,9 @@ class OscillatorCell(Cell):
     def rest(self) -> Tensor:
         return equilibrium(*coefficients(self.bias, self.gamma, self.sigma, self.q))
 
+    def silence(self, state: Tensor) -> Tensor:
+        return torch.zeros_like(state)  # y(0) = 0: the high-pass has long forgotten
+
     def drive(self, synaptic: Tensor) -> Tensor:
         return saturate(synaptic + self.bias, self.bias, self.bounds)
 
@@ -78,6 +85,9 @@ class CtrnnCell(Cell):
 
     def rest(self) -> Tensor:
         return torch.zeros_like(self.gamma)
+
+    def silence(self, state: Tensor) -> Tensor:
+        return ctrnn_output(state)
 
     def drive(self, synaptic: Tensor) -> Tensor:
         return synaptic

@@ -68,7 +68,7 @@ def integrate(
         extras: Noise and defect.
         record_drive: Whether to return the mean drive of each interval.
     """
-    state, output = start, torch.zeros_like(start)
+    state, output = start, cell.silence(start)
     states, outputs, drives = [], [], []
     defect = None if extras.defect is None else extras.defect.unbind(2)
     for time in range(recorded.stop):

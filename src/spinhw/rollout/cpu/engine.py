@@ -5,7 +5,9 @@ ordinary (differentiable) torch operations on (member, neuron) arrays; the sweep
 Axes: member M, sample B, input interval T, neuron N; S = T * substeps steps, nodes 0 ... S. Times in seconds, rates in 1/s, weights and states dimensionless.
 """
 
+import functools
 import math
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from spinhw.rollout.cpu import kernels
+from spinhw.rollout.cpu.coefficients import cell_coefficients
 from spinhw.rollout.cpu.pattern import Pattern, pattern_of
 from spinhw.rollout.cpu.rows import (
     CTRNN,
@@ -33,7 +36,8 @@ from spinhw.rollout.cpu.workspace import Loan, run_tasks
 KEEP_BYTES = (
     1 << 30
 )  # largest trajectory that is kept for the adjoint; longer ones are integrated again from checkpoints
-_CELL_SUMS = [SUM_GAIN, SUM_OFFSET, SUM_P1, SUM_P0, SUM_P2, SUM_DECAY, SUM_KAPPA]  # in the order of the rows of `cell`
+_CELL_SUMS = [SUM_GAIN, SUM_OFFSET, SUM_P1, SUM_P0, SUM_P2, SUM_DECAY, SUM_KAPPA]
+_CELL_ROWS = [kernels.P_GAIN, kernels.P_OFFSET, kernels.P_1, kernels.P_0, kernels.P_2, kernels.P_DECAY, kernels.P_KAPPA]
 
 
 class Recorded(NamedTuple):
@@ -89,28 +93,27 @@ def integrate(
 
     Gradients flow to w_rec, w_in, bias, ext, inputs, ext_nodes, defect, x0, gamma, sigma, q, cutoff_hz, scale and bias_drive, once.
     """
-    signals = {"ext": ext, "nodes": ext_nodes, "inputs": inputs, "defect": defect, "noise": noise}
-    shape = _Shape.of(w_rec, gamma, x0, signals, substeps, intervals)
-    dtype = x0.dtype
-    per_neuron = _PerNeuron(shape, dtype)
-    coefficients = _coefficients(
-        cell, dt_s / substeps, per_neuron, gamma, sigma, q, cutoff_hz, scale, bias_drive, saturation, bias, diffusion
+    if order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, not {order}")
+    if cell == "ctrnn" and any(given is not None for given in (noise, defect, saturation)):
+        raise ValueError("a CTRNN has no noise, defect or saturation")
+    shape = _Shape.of(
+        w_rec,
+        x0,
+        {"ext": ext, "nodes": ext_nodes, "inputs": inputs, "defect": defect, "noise": noise},
+        substeps,
+        intervals,
     )
-    pattern = _NO_WEIGHTS if w_rec is None and w_in is None else None
-    if pattern is None:
-        channels = 0 if w_in is None else w_in.shape[-1]
-        pattern = pattern_of(mask, mask_in, shape.members, shape.neurons, channels)
-        value = _stored_values(w_rec, w_in, pattern, coefficients[0])
-    else:
-        pattern = _empty_pattern(shape.members, shape.neurons)
-        value = x0.new_empty(0)
-    gain, _, p1, p0, p2, decay, kappa, _ = coefficients
-    want_cell = torch.is_grad_enabled() and (
-        any(c.requires_grad for c in (p1, p0, p2, decay, kappa))
-        or (gain.requires_grad and (ext is not None or ext_nodes is not None))
+    parameters = dict(
+        gamma=gamma, sigma=sigma, q=q, cutoff_hz=cutoff_hz, scale=scale, bias_drive=bias_drive,
+        low=None if saturation is None else saturation[0], high=None if saturation is None else saturation[1], diffusion=diffusion,
+    )  # fmt: skip
+    coefficients, differentiable = cell_coefficients(
+        cell, dt_s / substeps, (shape.members, shape.neurons), x0.dtype, parameters
     )
+    pattern = _pattern(shape, w_rec, w_in, mask, mask_in)
     kept = shape.intervals if record_last is None else min(record_last, shape.intervals)
-    plan = dict(
+    options = dict(
         kind={"oscillator": OSCILLATOR, "ctrnn": CTRNN}[cell],
         order=order,
         saturate=int(saturation is not None),
@@ -122,18 +125,29 @@ def integrate(
         recorded_from=shape.intervals - kept,
         want_power=int("power" in outputs),
         want_filtered=int("filtered" in outputs),
-        want_cell=int(want_cell),
+        want_cell=int(differentiable and torch.is_grad_enabled()),
     )
-    if order not in (1, 2):
-        raise ValueError(f"order must be 1 or 2, not {order}")
-    if cell == "ctrnn" and (noise is not None or defect is not None or saturation is not None):
-        raise ValueError("a CTRNN has no noise, defect or saturation")
-    start = x0.unsqueeze(2)
-    power, filtered = _Sweep.apply(
-        plan, pattern, threads or torch.get_num_threads(), segment, noise,
-        value, torch.stack([c.to(dtype) for c in coefficients]), start, ext, ext_nodes, inputs if pattern.inputs else None, defect,
+    power, filtered = Sweep.apply(
+        options, pattern, threads or torch.get_num_threads(), segment, noise,
+        coefficients, w_rec, w_in, bias, x0, ext, ext_nodes, inputs if pattern.inputs else None, defect,
     )  # fmt: skip
-    return Recorded(power if plan["want_power"] else None, filtered if plan["want_filtered"] else None)
+    return Recorded(power if options["want_power"] else None, filtered if options["want_filtered"] else None)
+
+
+def _pattern(
+    shape: "_Shape", w_rec: Tensor | None, w_in: Tensor | None, mask: Tensor | None, mask_in: Tensor | None
+) -> Pattern:
+    """Pattern of the weights that were given."""
+    channels = 0 if w_in is None else w_in.shape[-1]
+    if w_rec is None:
+        mask = _no_weights(shape.neurons)
+    return pattern_of(mask, mask_in, shape.members, shape.neurons, channels)
+
+
+@functools.lru_cache(maxsize=16)
+def _no_weights(neurons: int) -> Tensor:
+    """Mask of neurons that do not see each other; the same object every time, so that its pattern is remembered."""
+    return torch.zeros(neurons, neurons, dtype=torch.bool)
 
 
 class _Shape(NamedTuple):
@@ -145,7 +159,7 @@ class _Shape(NamedTuple):
     neurons: int
 
     @classmethod
-    def of(cls, w_rec, gamma, x0, signals, substeps, intervals) -> "_Shape":
+    def of(cls, w_rec, x0, signals, substeps, intervals) -> "_Shape":
         members, batch, times = x0.shape[0], x0.shape[1], intervals
         if w_rec is not None:
             members = max(members, w_rec.shape[0])
@@ -166,73 +180,6 @@ class _Shape(NamedTuple):
         return cls(members, batch, times, x0.shape[-1])
 
 
-class _PerNeuron:
-    """Turns anything that broadcasts to (M, N) into such a tensor."""
-
-    def __init__(self, shape: _Shape, dtype: torch.dtype):
-        self._shape, self._dtype = (shape.members, shape.neurons), dtype
-
-    def __call__(self, value: Tensor | float) -> Tensor:
-        return torch.as_tensor(value, dtype=self._dtype).expand(self._shape)
-
-
-def _coefficients(
-    cell, step_s, per_neuron, gamma, sigma, q, cutoff_hz, scale, bias_drive, saturation, bias, diffusion
-) -> tuple[Tensor, ...]:
-    """gain, offset, p1, p0, p2, decay, kappa, thermal amplitude, each (M, N): see `rows`. Drive argument u = gain * (weights @ y + e) + offset."""
-    gamma, gain, offset = per_neuron(gamma), per_neuron(scale), per_neuron(bias_drive)
-    zero = torch.zeros_like(gamma)
-    if cell == "ctrnn":
-        p0 = torch.exp(-gamma * step_s)
-        return gain, _with_bias(offset, gain, bias), _mean_decay(gamma * step_s) * step_s, p0, zero, zero, zero, zero
-    sigma, q, cutoff = per_neuron(sigma), per_neuron(q), per_neuron(cutoff_hz)
-    low, span = zero, 1.0
-    if saturation is not None:
-        low, high = (per_neuron(bound) for bound in saturation)
-        span = high - low
-        slope = span / ((offset - low) * (high - offset))
-        gain, offset = slope * gain, torch.log((offset - low) / (high - offset))
-    angle = 2 * math.pi * step_s * cutoff
-    return (
-        gain,
-        _with_bias(offset, gain, bias),
-        sigma * step_s * span,
-        (sigma * low - gamma) * step_s,
-        (sigma * low + gamma * q) * step_s,
-        torch.exp(-angle),
-        _mean_decay(angle),
-        torch.sqrt(per_neuron(diffusion) * step_s).detach(),
-    )
-
-
-def _with_bias(offset: Tensor, gain: Tensor, bias: Tensor | None) -> Tensor:
-    """Offset of the drive's argument with the constant external term."""
-    return offset if bias is None else offset + gain * bias
-
-
-def _mean_decay(angle: Tensor) -> Tensor:
-    """(1 - e^-angle) / angle, the mean of an exponential over a step."""
-    small = angle.abs() < 1e-4
-    safe = torch.where(small, torch.ones_like(angle), angle)
-    return torch.where(small, 1 - angle / 2 + angle * angle / 6, -torch.expm1(-safe) / safe)
-
-
-def _stored_values(w_rec: Tensor | None, w_in: Tensor | None, pattern: Pattern, gain: Tensor) -> Tensor:
-    """(stored,) weights times the gain of their row."""
-    if w_rec is None:
-        w_rec = w_in.new_zeros(pattern.members, pattern.neurons, pattern.neurons)
-    both = w_rec if w_in is None else torch.cat([w_rec, w_in], dim=2)
-    return both.reshape(-1).index_select(0, pattern.index) * gain.reshape(-1).index_select(0, pattern.row)
-
-
-_NO_WEIGHTS = object()
-
-
-def _empty_pattern(members: int, neurons: int) -> Pattern:
-    """Pattern of oscillators that do not see each other."""
-    return Pattern.from_mask(torch.zeros(members, neurons, neurons, dtype=torch.bool))
-
-
 def _array(tensor: Tensor | None, axes: int, dtype: np.dtype) -> np.ndarray:
     """C-contiguous array of a tensor; an absent one has a first axis of length 0."""
     if tensor is None:
@@ -247,128 +194,201 @@ def _like(tensor: Tensor | None, wanted: bool, members: int, batch: int, dtype: 
     return np.empty((members, batch, *tensor.shape[2:]), dtype)
 
 
-def _trajectory_shapes(plan: kernels.Plan, tasks: int, lanes: int, nodes: int) -> list[tuple[int, ...]]:
-    """Shapes of the arrays of `kernels.Trajectory` with a task axis in front."""
-    rows, second = plan.neurons + plan.inputs, nodes - 1 if plan.order == 2 else 0
-    shapes = [(nodes, plan.neurons), (nodes, rows), (second, rows), (nodes - 1, plan.neurons), (second, plan.neurons)]
-    return [(tasks, first, width, lanes) for first, width in shapes]
-
-
 def _segment_length(plan: kernels.Plan, tasks: int, lanes: int, itemsize: int, asked: int | None) -> int:
     """Steps between checkpoints: all of them where the trajectory may be kept."""
     if asked is not None:
         return max(1, min(asked, plan.steps))
-    elements = sum(math.prod(shape) for shape in _trajectory_shapes(plan, tasks, lanes, plan.steps + 1))
-    if elements * itemsize <= KEEP_BYTES:
-        return plan.steps
-    return max(2, math.isqrt(plan.steps))
+    elements = tasks * sum(math.prod(shape) for shape in kernels.trajectory_shapes(plan, plan.steps + 1, lanes))
+    return plan.steps if elements * itemsize <= KEEP_BYTES else max(2, math.isqrt(plan.steps))
 
 
-class _Sweep(torch.autograd.Function):
+@dataclass
+class _Job:
+    """What forward and backward of one call share."""
+
+    plan: kernels.Plan
+    pattern: Pattern
+    synapses: kernels.Synapses
+    cell: np.ndarray  # (kernels.CELL_ROWS, M, N)
+    signals: kernels.Signals
+    tasks: int
+    threads: int
+    kept: Loan | None = None  # trajectory and checkpoints
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.cell.dtype
+
+    @property
+    def lanes(self) -> int:
+        return LANES[self.dtype]
+
+    def states(self) -> tuple[kernels.Trajectory, np.ndarray]:
+        """Kept trajectory and checkpoints."""
+        return kernels.Trajectory(*self.kept.arrays[:5]), self.kept.arrays[5]
+
+    def forward(self, power: np.ndarray, filtered: np.ndarray) -> None:
+        """Integrate all tasks."""
+        trajectory, checkpoints = self.states()
+
+        def run(begin: int, end: int) -> None:
+            local = Loan(kernels.local_shapes(self.plan, self.lanes), self.dtype)
+            ring = Loan(kernels.trajectory_shapes(self.plan, 2, self.lanes), self.dtype)
+            kernels.forward_tasks(
+                self.plan, self.synapses, self.cell, self.signals, begin, end, trajectory, kernels.Trajectory(*ring.arrays), checkpoints,
+                kernels.Local(*local.arrays), power, filtered,
+            )  # fmt: skip
+
+        run_tasks(run, self.tasks, self.threads)
+
+    def backward(self, g_power: np.ndarray, g_filtered: np.ndarray, results: kernels.Results) -> None:
+        """Adjoint of all tasks."""
+        trajectory, checkpoints = self.states()
+        nodes = 2 if trajectory.x.shape[0] else max(self.plan.segment, 2) + 1
+        stored = int(np.diff(self.synapses.start[:: self.plan.neurons]).max())
+
+        def run(begin: int, end: int) -> None:
+            local = Loan(kernels.local_shapes(self.plan, self.lanes), self.dtype)
+            adjoint = Loan(kernels.adjoint_shapes(self.plan, self.lanes, stored), self.dtype)
+            again = Loan(kernels.trajectory_shapes(self.plan, nodes, self.lanes), self.dtype)
+            kernels.adjoint_tasks(
+                self.plan, self.synapses, self.cell, self.signals, begin, end, trajectory, kernels.Trajectory(*again.arrays), checkpoints,
+                kernels.Local(*local.arrays), kernels.Adjoint(*adjoint.arrays), g_power, g_filtered, results,
+            )  # fmt: skip
+
+        run_tasks(run, self.tasks, self.threads)
+
+    def keep(self, training: bool, segment: int | None) -> None:
+        """Choose between the whole trajectory, checkpoints and nothing, and make room."""
+        steps = self.plan.steps
+        length = _segment_length(self.plan, self.tasks, self.lanes, self.dtype.itemsize, segment) if training else steps
+        self.plan = self.plan._replace(segment=length)
+        whole, checkpoints = training and length == steps, -(-steps // length) if length < steps else 0
+        shapes = [
+            (self.tasks if whole else 0, *shape)
+            for shape in kernels.trajectory_shapes(self.plan, steps + 1, self.lanes)
+        ]
+        self.kept = Loan([*shapes, (self.tasks, checkpoints, 2, self.plan.neurons, self.lanes)], self.dtype)
+
+
+class Sweep(torch.autograd.Function):
     """The compiled sweep over all steps and its adjoint."""
 
     @staticmethod
-    def forward(ctx: Any, options, pattern, threads, segment, noise, value, cell, start, ext, nodes, inputs, defect):
+    def forward(
+        ctx: Any,
+        options,
+        pattern,
+        threads,
+        segment,
+        noise,
+        coefficients,
+        w_rec,
+        w_in,
+        bias,
+        x0,
+        ext,
+        nodes,
+        inputs,
+        defect,
+    ):
         """Tensors in the public layout -> power, filtered (M, B, recorded intervals, N)."""
-        dtype = np.dtype(str(cell.dtype).removeprefix("torch."))
-        lanes = LANES[dtype]
-        batch, members = options["batch"], pattern.members
-        tiles = -(-batch // lanes)
-        tasks = members * tiles
-        need = dict(zip(("weights", "cell", "start", "ext", "nodes", "inputs", "defect"), ctx.needs_input_grad[5:]))
+        dtype = np.dtype(str(x0.dtype).removeprefix("torch."))
+        tiles = -(-options["batch"] // LANES[dtype])
+        need = ctx.needs_input_grad
         plan = kernels.Plan(
-            **{k: v for k, v in options.items() if k != "want_cell"}, tiles=tiles, piece=PIECE[dtype], segment=options["steps"],
-            want_weights=int(need["weights"]), want_cell=options["want_cell"], want_ext=int(need["ext"]), want_nodes=int(need["nodes"]),
-            want_inputs=int(need["inputs"]), want_defect=int(need["defect"]),
+            **options, tiles=tiles, piece=PIECE[dtype], segment=0, want_weights=int(need[6] or need[7] or bool(options["want_cell"])),
+            want_ext=int(need[10]), want_nodes=int(need[11]), want_inputs=int(need[12]), want_defect=int(need[13]),
         )  # fmt: skip
-        training = any(ctx.needs_input_grad)
-        plan = plan._replace(
-            segment=_segment_length(plan, tasks, lanes, dtype.itemsize, segment) if training else plan.steps
-        )
-        whole = training and plan.segment == plan.steps
-        checkpoints = -(-plan.steps // plan.segment) if training and not whole else 0
-        loan = Loan(
-            [
-                *_trajectory_shapes(plan, tasks if whole else 0, lanes, plan.steps + 1),
-                (tasks, checkpoints, 2, plan.neurons, lanes),
-            ],
-            dtype,
-        )
-        numbers = _array(value, 1, dtype)
+        cell = _array(coefficients, 3, dtype).copy()
+        gain = cell[kernels.P_GAIN]
+        if bias is not None:
+            cell[kernels.P_OFFSET] += gain * bias.detach().numpy()
+        weights = pattern.gather(_numpy(w_rec), _numpy(w_in), dtype)
+        value = weights * gain.reshape(-1)[pattern.row]
         synapses = kernels.Synapses(
-            pattern.start, pattern.column, numbers, pattern.back_start, pattern.back_row, numbers[pattern.back_index]
+            pattern.start, pattern.column, value, pattern.back_start, pattern.back_row, value[pattern.back_index]
         )
         signals = kernels.Signals(
-            _array(start, 4, dtype), _array(ext, 4, dtype), _array(nodes, 4, dtype), _array(inputs, 4, dtype), _array(defect, 4, dtype),
-            _array(noise, 5, dtype),
+            _array(x0.unsqueeze(2), 4, dtype), _array(ext, 4, dtype), _array(nodes, 4, dtype), _array(inputs, 4, dtype),
+            _array(defect, 4, dtype), _array(noise, 5, dtype),
         )  # fmt: skip
-        arrays = (plan, synapses, _array(cell, 3, dtype), signals, lanes)
-        record = plan.steps // plan.substeps - plan.recorded_from
-        power = torch.empty(
-            (members, batch, record, plan.neurons) if plan.want_power else (0, 0, 0, 0), dtype=cell.dtype
+        job = _Job(plan, pattern, synapses, cell, signals, pattern.members * tiles, threads)
+        job.keep(any(need), segment)
+        shape = (pattern.members, plan.batch, plan.steps // plan.substeps - plan.recorded_from, plan.neurons)
+        power, filtered = (
+            torch.empty(shape if wanted else (0, 0, 0, 0), dtype=x0.dtype)
+            for wanted in (plan.want_power, plan.want_filtered)
         )
-        filtered = torch.empty(
-            (members, batch, record, plan.neurons) if plan.want_filtered else (0, 0, 0, 0), dtype=cell.dtype
-        )
-        trajectory, kept = kernels.Trajectory(*loan.arrays[:5]), loan.arrays[5]
-        views = power.numpy(), filtered.numpy()
-
-        def run(begin: int, end: int) -> None:
-            kernels.forward_tasks(*arrays, begin, end, trajectory, kept, *views)
-
-        run_tasks(run, tasks, threads)
-        ctx.set_materialize_grads(False)
-        # Saved only to detect in-place changes: without a copy, the arrays share memory with these tensors.
-        ctx.save_for_backward(value, cell, start, ext, nodes, inputs, defect)
-        ctx.loan, ctx.arrays, ctx.tasks, ctx.threads = (loan if training else None), arrays, tasks, threads
+        job.forward(power.numpy(), filtered.numpy())
+        if any(need):
+            ctx.set_materialize_grads(False)
+            # The job's arrays share memory with these tensors: saving them lets autograd notice changes in place.
+            ctx.save_for_backward(w_rec, w_in, bias, x0, ext, nodes, inputs, defect)
+            ctx.job, ctx.weights = job, weights
         return power, filtered
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g_power, g_filtered):
-        """Adjoints of value, cell, start, ext, nodes, inputs, defect."""
-        value, cell, start, ext, nodes, inputs, defect = ctx.saved_tensors
-        plan, synapses, cell_array, signals, lanes = ctx.arrays
-        dtype = cell_array.dtype
-        members, batch = cell.shape[1], plan.batch
-        results = kernels.Results(
-            np.empty((plan.tiles, synapses.value.size), dtype),
-            np.empty((plan.tiles, SUMS, members, plan.neurons), dtype),
-            np.empty((members, batch, 1, plan.neurons), dtype),
-            _like(ext, plan.want_ext, members, batch, dtype),
-            _like(nodes, plan.want_nodes, members, batch, dtype),
-            _like(inputs, plan.want_inputs, members, batch, dtype),
-            _like(defect, plan.want_defect, members, batch, dtype),
+        """Adjoints of the coefficients, weights, bias, initial state and signals."""
+        _, _, bias, x0, ext, nodes, inputs, defect = ctx.saved_tensors
+        job, plan, pattern = ctx.job, ctx.job.plan, ctx.job.pattern
+        results = _results(job, ext, nodes, inputs, defect)
+        job.backward(
+            _array(g_power if plan.want_power else None, 4, job.dtype),
+            _array(g_filtered if plan.want_filtered else None, 4, job.dtype),
+            results,
         )
-        gradients = (
-            _array(g_power if plan.want_power else None, 4, dtype),
-            _array(g_filtered if plan.want_filtered else None, 4, dtype),
-        )
-        trajectory, kept = kernels.Trajectory(*ctx.loan.arrays[:5]), ctx.loan.arrays[5]
-        unused = np.empty((0, 0, 0, 0), dtype)
-
-        def run(begin: int, end: int) -> None:
-            kernels.adjoint_tasks(*ctx.arrays, begin, end, trajectory, kept, unused, *gradients, results)
-
-        run_tasks(run, ctx.tasks, ctx.threads)
-        sums = results.sums.sum(axis=0)
-        g_cell = torch.zeros_like(cell)
-        g_cell[:7] = torch.from_numpy(sums[_CELL_SUMS])
-        gain = cell[0][:, None, None, :]
+        need, gain = ctx.needs_input_grad, job.cell[kernels.P_GAIN]
+        sums, g_value = results.sums.sum(axis=0), results.value.sum(axis=0)
+        g_rec, g_in = pattern.scatter(g_value * gain.reshape(-1)[pattern.row]) if plan.want_weights else (None, None)
+        scale = torch.from_numpy(gain)[:, None, None, :]
         return (
             None, None, None, None, None,
-            torch.from_numpy(results.value.sum(axis=0)) if plan.want_weights else None,
-            g_cell,
-            _reduce(results.start, start),
-            _reduce(results.ext, ext, gain) if plan.want_ext else None,
-            _reduce(results.nodes, nodes, gain) if plan.want_nodes else None,
-            _reduce(results.inputs, inputs) if plan.want_inputs else None,
-            _reduce(results.defect, defect) if plan.want_defect else None,
+            _cell_adjoint(job, sums, ctx.weights * g_value, _numpy(bias)) if need[5] else None,
+            torch.from_numpy(g_rec) if need[6] else None,
+            torch.from_numpy(g_in) if need[7] else None,
+            torch.from_numpy(sums[SUM_OFFSET] * gain).sum_to_size(bias.shape) if need[8] else None,
+            torch.from_numpy(results.start[:, :, 0]).sum_to_size(x0.shape) if need[9] else None,
+            _reduce(results.ext, ext, scale) if need[10] else None,
+            _reduce(results.nodes, nodes, scale) if need[11] else None,
+            _reduce(results.inputs, inputs) if need[12] else None,
+            _reduce(results.defect, defect) if need[13] else None,
         )  # fmt: skip
 
 
+def _results(job: _Job, ext, nodes, inputs, defect) -> kernels.Results:
+    """Room for the adjoints."""
+    plan, members = job.plan, job.pattern.members
+    wanted = ((ext, plan.want_ext), (nodes, plan.want_nodes), (inputs, plan.want_inputs), (defect, plan.want_defect))
+    return kernels.Results(
+        np.zeros((plan.tiles, job.synapses.value.size), job.dtype),
+        np.empty((plan.tiles, SUMS, members, plan.neurons), job.dtype),
+        np.empty((members, plan.batch, 1, plan.neurons), job.dtype),
+        *(_like(signal, bool(want), members, plan.batch, job.dtype) for signal, want in wanted),
+    )
+
+
+def _cell_adjoint(job: _Job, sums: np.ndarray, products: np.ndarray, bias: np.ndarray | None) -> Tensor:
+    """Adjoint of the coefficients; products: stored weights times the adjoint of their values. The gain multiplies weights, bias and external terms."""
+    result = np.zeros_like(job.cell)
+    result[_CELL_ROWS] = sums[_CELL_SUMS]
+    members, neurons = result.shape[1:]
+    by_row = np.bincount(job.pattern.row, products, minlength=members * neurons)
+    result[kernels.P_GAIN] += by_row.reshape(members, neurons).astype(job.dtype)
+    if bias is not None:
+        result[kernels.P_GAIN] += sums[SUM_OFFSET] * bias
+    return torch.from_numpy(result)
+
+
+def _numpy(tensor: Tensor | None) -> np.ndarray | None:
+    """Array of a tensor."""
+    return None if tensor is None else tensor.detach().numpy()
+
+
 def _reduce(adjoint: np.ndarray, tensor: Tensor, gain: Tensor | None = None) -> Tensor:
-    """Adjoint of a signal that may be shared by members or samples."""
+    """Adjoint of a signal that may be shared by members."""
     result = torch.from_numpy(adjoint)
     if gain is not None:
         result.mul_(gain)

@@ -9,15 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from spinhw.rollout.cpu.rows import (
-    ADJOINT, DRIVE, NEXT, OSCILLATOR, SUM_OFFSET, SUMS, WORK_ROWS,
-    activate_row, add_cell_row, add_filter_row, add_gain_row, add_row, add_scaled_row, adjoint_final_row, adjoint_predictor_row,
-    advance_row, filter_row, linearise_row, slope_row, thermal_row,
-)  # fmt: skip
+from spinhw.rollout.cpu import rows
+from spinhw.rollout.cpu.rows import OSCILLATOR, SUM_DECAY, SUM_GAIN, SUM_KAPPA, SUM_OFFSET, SUM_P0, SUM_P1, SUM_P2, SUMS
 from spinhw.rollout.cpu.tiles import add_tile, load_pair, load_tile, store_tile
-from spinhw.rollout.cpu.vector import JIT, gather_sum, outer_dots, one, tanh
+from spinhw.rollout.cpu.vector import JIT, JIT_INLINE, gather_sum, outer_dots
 
-P_GAIN, P_OFFSET, P_1, P_0, P_2, P_DECAY, P_KAPPA, P_THERMAL, CELL_ROWS = range(9)
+P_GAIN, P_OFFSET, P_1, P_0, P_2, P_DECAY, P_KAPPA, P_THERMAL, P_DECAY_MEAN, P_KAPPA_MEAN, CELL_ROWS = range(11)
 
 
 class Plan(NamedTuple):
@@ -86,7 +83,17 @@ class Local(NamedTuple):
     defect: np.ndarray  # (2, N, lanes)
     normals: np.ndarray  # (2, N, lanes)
     predicted: np.ndarray  # (N, lanes) predicted state
-    work: np.ndarray  # (WORK_ROWS, lanes)
+    drive: np.ndarray  # (lanes,) weights @ y of one neuron, or an adjoint through the transposed weights
+    x_next: np.ndarray  # (lanes,) linearised evaluation of one neuron: next state and its derivatives, see `rows`
+    by_x: np.ndarray
+    by_s: np.ndarray
+    by_p0: np.ndarray
+    by_p2: np.ndarray
+    g_state: np.ndarray  # (lanes,) adjoint of the next state of one neuron
+    e: np.ndarray  # (lanes,) stages of one neuron's step, see `rows`
+    rise: np.ndarray
+    span: np.ndarray
+    twin: np.ndarray
 
 
 class Adjoint(NamedTuple):
@@ -95,6 +102,7 @@ class Adjoint(NamedTuple):
     x: np.ndarray  # (N, lanes)
     y: np.ndarray  # (N, lanes)
     v: np.ndarray  # (N, lanes) adjoint of u of the present evaluation
+    v_final: np.ndarray  # (N, lanes) the same of a midpoint step's final evaluation
     weights: np.ndarray  # (stored values of the member, piece)
     sums: np.ndarray  # (SUMS, N, lanes)
     ext: np.ndarray  # (N, lanes)
@@ -118,33 +126,38 @@ class Results(NamedTuple):
 # ---------------------------------------------------------------- set-up
 
 
-@njit(**JIT)
-def new_local(plan, like):
-    """Work arrays; `like` is any array of the right type with the lanes on its last axis."""
-    n, lanes = plan.neurons, like.shape[like.ndim - 1]
-    return Local(
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((2, n, lanes), like.dtype),
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((2, n, lanes), like.dtype),
-        np.zeros((2, n, lanes), like.dtype),
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((WORK_ROWS, lanes), like.dtype),
-    )
+def trajectory_shapes(plan: Plan, nodes: int, lanes: int) -> list[tuple[int, ...]]:
+    """Shapes of the arrays of a `Trajectory`."""
+    n, rows, second = plan.neurons, plan.neurons + plan.inputs, nodes - 1 if plan.order == 2 else 0
+    return [(nodes, n, lanes), (nodes, rows, lanes), (second, rows, lanes), (nodes - 1, n, lanes), (second, n, lanes)]
+
+
+def local_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
+    """Shapes of the arrays of a `Local`."""
+    tile, pair = (plan.neurons, lanes), (2, plan.neurons, lanes)
+    return [tile, pair, tile, pair, pair, tile, *[(lanes,)] * 11]
+
+
+def adjoint_shapes(plan: Plan, lanes: int, stored: int) -> list[tuple[int, ...]]:
+    """Shapes of the arrays of an `Adjoint`; `stored` is the largest number of stored values of a member."""
+    tile, pair = (plan.neurons, lanes), (2, plan.neurons, lanes)
+    return [tile, tile, tile, tile, (stored, plan.piece), (SUMS, *tile), tile, pair, (plan.inputs, lanes), pair]
 
 
 @njit(**JIT)
-def new_trajectory(plan, nodes, like):
-    """Room for `nodes` nodes of one task."""
-    n, lanes, rows = plan.neurons, like.shape[like.ndim - 1], plan.neurons + plan.inputs
-    second = nodes - 1 if plan.order == 2 else 0
-    return Trajectory(
-        np.empty((nodes, n, lanes), like.dtype),
-        np.empty((nodes, rows, lanes), like.dtype),
-        np.empty((second, rows, lanes), like.dtype),
-        np.empty((nodes - 1, n, lanes), like.dtype),
-        np.empty((second, n, lanes), like.dtype),
-    )
+def clear(tile):
+    """tile = 0."""
+    for i in range(tile.shape[0]):
+        for l in range(tile.shape[1]):
+            tile[i, l] = 0
+
+
+@njit(**JIT)
+def copy(target, source, count):
+    """target[:count] = source[:count]."""
+    for i in range(count):
+        for l in range(target.shape[1]):
+            target[i, l] = source[i, l]
 
 
 @njit(**JIT)
@@ -152,11 +165,10 @@ def start_trajectory(plan, signals, member, first, trajectory):
     """Node 0: x from the caller, y = 0 (oscillator) or tanh x (CTRNN)."""
     x, y = trajectory.x[0], trajectory.y[0]
     load_tile(signals.start, member, first, 0, x)
-    y[:] = 0
+    clear(y)
     if plan.kind != OSCILLATOR:
         for i in range(plan.neurons):
-            for l in range(x.shape[1]):
-                y[i, l] = tanh(x[i, l])
+            rows.bend(i, y, x)
 
 
 # ---------------------------------------------------------------- external terms
@@ -164,9 +176,11 @@ def start_trajectory(plan, signals, member, first, trajectory):
 
 @njit(**JIT)
 def enter_interval(plan, signals, member, first, interval, local):
-    """Load the held term of an input interval."""
+    """Load the held term of an input interval; zero where there are only node terms, for pooled memory is not."""
     if signals.ext.shape[0] > 0:
         load_tile(signals.ext, member, first, interval, local.held)
+    elif signals.nodes.shape[0] > 0:
+        clear(local.held)
 
 
 @njit(**JIT)
@@ -190,68 +204,133 @@ def load_step(plan, signals, member, first, k, local):
 
 
 @njit(**JIT)
-def external_term(plan, signals, half, middle, local):
-    """The external term of one evaluation: at the start of the step, or at its middle."""
-    if signals.nodes.shape[0] == 0:
-        return local.held
+def combine_external(plan, middle, local):
+    """local.external = held term + node term, at the start of the step or at its middle."""
     for i in range(plan.neurons):
         if middle:
-            for l in range(local.held.shape[1]):
-                local.external[i, l] = local.held[i, l] + half * (local.node[0, i, l] + local.node[1, i, l])
+            rows.average(i, local.external, local.node[0], local.node[1])
+            rows.add(i, local.external, local.external, local.held)
         else:
-            for l in range(local.held.shape[1]):
-                local.external[i, l] = local.held[i, l] + local.node[0, i, l]
-    return local.external
+            rows.add(i, local.external, local.held, local.node[0])
 
 
 # ---------------------------------------------------------------- forward
 
 
+@njit(**JIT_INLINE)
+def external_drive(synapses, cell, member, i, row, y, external, has_external, drive):
+    """drive = weights @ y + gain * external term, for one neuron; `row` is its row among those of all members."""
+    gather_sum(drive, y, synapses.value, synapses.column, synapses.start[row], synapses.start[row + 1])
+    if has_external:
+        rows.add_scaled(i, drive, drive, cell[P_GAIN, member, i], external)
+
+
+@njit(**JIT)
+def evaluate_plain(
+    plan, synapses, cell, member, y, external, has_external, x, y_before, s, x_next, y_next, middle, local
+):
+    """Drive from y, into s, state after one step, and its filtered value (the mean with y_before where `middle`): plain oscillators."""
+    drive = local.drive
+    for i in range(plan.neurons):
+        external_drive(synapses, cell, member, i, member * plan.neurons + i, y, external, has_external, drive)
+        p1, p0, p2, offset = cell[P_1, member, i], cell[P_0, member, i], cell[P_2, member, i], cell[P_OFFSET, member, i]
+        where = P_DECAY_MEAN if middle else P_DECAY
+        decay, kappa = cell[where, member, i], cell[where + 1, member, i]
+        if plan.saturate:
+            rows.saturate(i, s, drive, offset)
+        else:
+            rows.shift(i, s, drive, offset)
+        rows.exponential(i, local.e, local.rise, local.span, s, p1, p0)
+        rows.advance(i, x_next, y_next, x, y_before, s, local.e, local.rise, local.span, p1, p2, decay, kappa)
+
+
 @njit(**JIT)
 def evaluate(plan, synapses, cell, member, y, external, has_external, x, s, x_next, local):
     """Drive of every neuron from y, into s, and the state after one step of it, into x_next."""
-    base = member * plan.neurons
-    drive = local.work[DRIVE]
+    drive = local.drive
     for i in range(plan.neurons):
-        gather_sum(drive, y, synapses.value, synapses.column, synapses.start[base + i], synapses.start[base + i + 1])
-        activate_row(
-            local.work, external, has_external, i, cell[P_GAIN, member, i], cell[P_OFFSET, member, i], plan.saturate, s
-        )
-        advance_row(plan.kind, x, s, i, cell[P_1, member, i], cell[P_0, member, i], cell[P_2, member, i], x_next)
+        external_drive(synapses, cell, member, i, member * plan.neurons + i, y, external, has_external, drive)
+        if plan.saturate:
+            rows.saturate(i, s, drive, cell[P_OFFSET, member, i])
+        else:
+            rows.shift(i, s, drive, cell[P_OFFSET, member, i])
+        if plan.kind == OSCILLATOR:
+            rows.logistic(i, x_next, x, s, cell[P_1, member, i], cell[P_0, member, i], cell[P_2, member, i])
+        else:
+            rows.relax(i, x_next, x, s, cell[P_1, member, i], cell[P_0, member, i])
 
 
 @njit(**JIT)
-def predict_middle(plan, cell, member, half, x, y, signals, local, middle):
-    """middle = mean of y and of the y predicted from local.predicted."""
-    has_defect = signals.defect.shape[0] > 0
+def filter_states(plan, cell, member, has_defect, x, x_next, y, defect, y_next):
+    """y_next of every neuron."""
+    before, after = defect[0], defect[1]
     for i in range(plan.neurons):
         decay, kappa = cell[P_DECAY, member, i], cell[P_KAPPA, member, i]
-        filter_row(plan.kind, x, local.predicted, y, i, decay, kappa, local.defect, has_defect, middle)
-        for l in range(y.shape[1]):
-            middle[i, l] = half * (middle[i, l] + y[i, l])
+        if plan.kind != OSCILLATOR:
+            rows.bend(i, y_next, x_next)
+        elif has_defect:
+            rows.high_pass_defect(i, y_next, x, x_next, y, decay, kappa, before, after)
+        else:
+            rows.high_pass(i, y_next, x, x_next, y, decay, kappa)
+
+
+@njit(**JIT)
+def predict_middle(plan, cell, member, has_defect, x, y, local, middle):
+    """middle = mean of y and of the y predicted from local.predicted."""
+    filter_states(plan, cell, member, has_defect, x, local.predicted, y, local.defect, middle)
+    for i in range(plan.neurons):
+        rows.average(i, middle, middle, y)
+
+
+@njit(**JIT)
+def predict(plan, synapses, cell, signals, member, x, y, s, middle, external, has_external, local):
+    """First half of a midpoint step: its drive into s, the mean y of the step into middle."""
+    has_defect = signals.defect.shape[0] > 0
+    if plan.kind == OSCILLATOR and not has_defect:
+        evaluate_plain(
+            plan, synapses, cell, member, y, external, has_external, x, y, s, local.predicted, middle, True, local
+        )
+    else:
+        evaluate(plan, synapses, cell, member, y, external, has_external, x, s, local.predicted, local)
+        predict_middle(plan, cell, member, has_defect, x, y, local, middle)
     for i in range(plan.neurons, y.shape[0]):
-        middle[i] = y[i]
+        rows.average(i, middle, y, y)
+
+
+@njit(**JIT)
+def finish_step(plan, synapses, cell, signals, member, source, external, has_external, x, y, s, x_next, y_next, local):
+    """The evaluation that ends a step: its drive, from `source`, into s, and the next states."""
+    has_defect, noisy = signals.defect.shape[0] > 0, signals.noise.shape[0] > 0
+    if plan.kind == OSCILLATOR and not has_defect and not noisy:
+        evaluate_plain(
+            plan, synapses, cell, member, source, external, has_external, x, y, s, x_next, y_next, False, local
+        )
+        return
+    evaluate(plan, synapses, cell, member, source, external, has_external, x, s, x_next, local)
+    if noisy:
+        first, second = local.normals[0], local.normals[1]
+        for i in range(plan.neurons):
+            rows.thermal(i, x_next, x_next, cell[P_THERMAL, member, i], first, second)
+    filter_states(plan, cell, member, has_defect, x, x_next, y, local.defect, y_next)
 
 
 @njit(**JIT)
 def step(plan, synapses, cell, signals, member, x, y, s, middle, s_middle, x_next, y_next, local):
     """One step: x, y -> x_next, y_next."""
-    half = one(x[0, 0]) / (one(x[0, 0]) + one(x[0, 0]))
-    has_external = signals.ext.shape[0] > 0 or signals.nodes.shape[0] > 0
-    has_defect = signals.defect.shape[0] > 0
-    external = external_term(plan, signals, half, False, local)
+    has_nodes = signals.nodes.shape[0] > 0
+    has_external = has_nodes or signals.ext.shape[0] > 0
+    external = local.external if has_nodes else local.held
+    if has_nodes:
+        combine_external(plan, False, local)
     if plan.order == 1:
-        evaluate(plan, synapses, cell, member, y, external, has_external, x, s, x_next, local)
-    else:
-        evaluate(plan, synapses, cell, member, y, external, has_external, x, s, local.predicted, local)
-        predict_middle(plan, cell, member, half, x, y, signals, local, middle)
-        external = external_term(plan, signals, half, True, local)
-        evaluate(plan, synapses, cell, member, middle, external, has_external, x, s_middle, x_next, local)
-    for i in range(plan.neurons):
-        if signals.noise.shape[0] > 0:
-            thermal_row(x_next, i, cell[P_THERMAL, member, i], local.normals)
-        decay, kappa = cell[P_DECAY, member, i], cell[P_KAPPA, member, i]
-        filter_row(plan.kind, x, x_next, y, i, decay, kappa, local.defect, has_defect, y_next)
+        finish_step(plan, synapses, cell, signals, member, y, external, has_external, x, y, s, x_next, y_next, local)
+        return
+    predict(plan, synapses, cell, signals, member, x, y, s, middle, external, has_external, local)
+    if has_nodes:
+        combine_external(plan, True, local)
+    finish_step(
+        plan, synapses, cell, signals, member, middle, external, has_external, x, y, s_middle, x_next, y_next, local
+    )
 
 
 @njit(**JIT)
@@ -290,37 +369,35 @@ def forward_task(plan, synapses, cell, signals, member, first, trajectory, check
     for begin in range(0, plan.steps, plan.segment):
         end = min(begin + plan.segment, plan.steps)
         if checkpoints.shape[0] > 0:
-            checkpoints[begin // plan.segment, 0] = trajectory.x[0]
-            checkpoints[begin // plan.segment, 1] = trajectory.y[0, : plan.neurons]
+            copy(checkpoints[begin // plan.segment, 0], trajectory.x[0], plan.neurons)
+            copy(checkpoints[begin // plan.segment, 1], trajectory.y[0], plan.neurons)
         last = forward_span(
             plan, synapses, cell, signals, member, first, begin, end, trajectory, local, power, filtered, True
         )
         if last != 0 and end < plan.steps:
-            trajectory.x[0] = trajectory.x[last]
-            trajectory.y[0] = trajectory.y[last]
+            copy(trajectory.x[0], trajectory.x[last], plan.neurons)
+            copy(trajectory.y[0], trajectory.y[last], plan.neurons)
 
 
 @njit(**JIT)
-def task_trajectory(trajectory, task):
-    """The part of one task of a trajectory of all tasks."""
-    return Trajectory(
-        trajectory.x[task], trajectory.y[task], trajectory.middle[task], trajectory.s[task], trajectory.s_middle[task]
-    )
-
-
-@njit(**JIT)
-def forward_tasks(plan, synapses, cell, signals, lane_count, begin, end, trajectory, checkpoints, power, filtered):
+def forward_tasks(plan, synapses, cell, signals, begin, end, trajectory, ring, checkpoints, local, power, filtered):
     """Tasks begin ... end - 1, in the order (member, tile).
 
-    trajectory: arrays with a task axis in front, of length 0 where nothing is kept; checkpoints (tasks, segments, 2, N, lanes).
+    trajectory: arrays with a task axis in front, of length 0 where nothing is kept: then `ring`, with 2 nodes, holds the states.
+    checkpoints (tasks, segments, 2, N, lanes); local: work arrays of this thread.
     """
-    like = np.empty((1, lane_count), cell.dtype)
-    local = new_local(plan, like)
-    keep = trajectory.x.shape[0] > 0
-    ring = new_trajectory(plan, 2, like)
+    lanes = local.held.shape[1]
     for task in range(begin, end):
-        member, first = task // plan.tiles, (task % plan.tiles) * lane_count
-        states = task_trajectory(trajectory, task) if keep else ring
+        member, first = task // plan.tiles, (task % plan.tiles) * lanes
+        states = ring
+        if trajectory.x.shape[0] > 0:
+            states = Trajectory(
+                trajectory.x[task],
+                trajectory.y[task],
+                trajectory.middle[task],
+                trajectory.s[task],
+                trajectory.s_middle[task],
+            )
         forward_task(plan, synapses, cell, signals, member, first, states, checkpoints[task], local, power, filtered)
 
 
@@ -328,117 +405,183 @@ def forward_tasks(plan, synapses, cell, signals, lane_count, begin, end, traject
 
 
 @njit(**JIT)
-def new_adjoint(plan, synapses, like):
-    """Adjoint state with room for the member that stores most values."""
-    n, lanes, stored = plan.neurons, like.shape[like.ndim - 1], 0
-    for m in range((synapses.start.shape[0] - 1) // n):
-        stored = max(stored, synapses.start[(m + 1) * n] - synapses.start[m * n])
-    return Adjoint(
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((stored, plan.piece), like.dtype),
-        np.zeros((SUMS, n, lanes), like.dtype),
-        np.zeros((n, lanes), like.dtype),
-        np.zeros((2, n, lanes), like.dtype),
-        np.zeros((plan.inputs, lanes), like.dtype),
-        np.zeros((2, n, lanes), like.dtype),
-    )
-
-
-@njit(**JIT)
 def clear_adjoint(adjoint):
     """Adjoint state of a new task."""
-    for array in (adjoint.x, adjoint.y, adjoint.ext, adjoint.weights, adjoint.inputs):
-        array[:] = 0
-    for stack in (adjoint.sums, adjoint.node, adjoint.defect):
-        stack[:] = 0
+    clear(adjoint.x)
+    clear(adjoint.y)
+    clear(adjoint.weights)
+    clear(adjoint.ext)
+    clear(adjoint.inputs)
+    for n in range(SUMS):
+        clear(adjoint.sums[n])
+    for n in range(2):
+        clear(adjoint.node[n])
+        clear(adjoint.defect[n])
 
 
 @njit(**JIT)
-def add_drive_row(plan, synapses, member, i, source, external, has_external, half, middle, adjoint):
+def linearise(plan, cell, member, i, x, s, local):
+    """Next state of one neuron and its derivatives, into `local`."""
+    p1, p0, p2 = cell[P_1, member, i], cell[P_0, member, i], cell[P_2, member, i]
+    if plan.kind == OSCILLATOR:
+        rows.linearise_logistic(i, local.x_next, local.by_x, local.by_s, local.by_p0, local.by_p2, x, s, p1, p0, p2)
+    else:
+        rows.linearise_relax(i, local.x_next, local.by_x, local.by_s, local.by_p0, local.by_p2, x, s, p1, p0)
+
+
+@njit(**JIT)
+def reach_drive(plan, cell, member, i, s, local, adjoint):
+    """Adjoint of u from local.g_state; with want_cell, also the sums of the cell's coefficients."""
+    if plan.saturate:
+        rows.through_sigmoid(i, adjoint.v, local.g_state, local.by_s, cell[P_1, member, i], s)
+    else:
+        rows.through_identity(i, adjoint.v, local.g_state, local.by_s, cell[P_1, member, i])
+    rows.add(i, adjoint.sums[SUM_OFFSET], adjoint.sums[SUM_OFFSET], adjoint.v)
+    if plan.want_cell:
+        p1, p0, p2 = adjoint.sums[SUM_P1], adjoint.sums[SUM_P0], adjoint.sums[SUM_P2]
+        rows.add_cell(i, p1, p0, p2, p1, p0, p2, local.g_state, s, local.by_s, local.by_p0, local.by_p2)
+
+
+@njit(**JIT)
+def leave_filter(plan, cell, member, i, g, x, x_next, y, has_defect, local, adjoint):
+    """Sums of the filter's coefficients and of the defect; g: adjoint of the filter's result. Arrays of one row or rows of tiles."""
+    if plan.want_cell:
+        decay, kappa = adjoint.sums[SUM_DECAY], adjoint.sums[SUM_KAPPA]
+        rows.add_filter(i, decay, kappa, decay, kappa, g, x, x_next, y)
+        if has_defect:
+            rows.add_product(i, kappa, kappa, g, local.defect[1])
+            rows.subtract_product(i, kappa, kappa, g, local.defect[0])
+    if plan.want_defect:
+        rows.add_scaled(i, adjoint.defect[1], adjoint.defect[1], cell[P_KAPPA, member, i], g)
+        rows.add_scaled(i, adjoint.defect[0], adjoint.defect[0], -cell[P_KAPPA, member, i], g)
+
+
+@njit(**JIT_INLINE)
+def leave_drive(plan, synapses, member, i, source, external, has_external, middle, adjoint):
     """What the adjoint of u of one row adds to the adjoints of weights, offset, gain and external terms."""
-    row = member * plan.neurons + i
-    v = adjoint.v
+    row, v = member * plan.neurons + i, adjoint.v
     if plan.want_weights:
         base = synapses.start[member * plan.neurons]
         outer_dots(adjoint.weights, base, v, i, source, synapses.column, synapses.start[row], synapses.start[row + 1])
-    add_row(adjoint.sums[SUM_OFFSET], i, v)
     if plan.want_ext:
-        add_row(adjoint.ext, i, v)
+        rows.add(i, adjoint.ext, adjoint.ext, v)
     if plan.want_nodes:
         if middle:
-            add_scaled_row(adjoint.node[0], i, half, v)
-            add_scaled_row(adjoint.node[1], i, half, v)
+            rows.add_half(i, adjoint.node[0], adjoint.node[0], v)
+            rows.add_half(i, adjoint.node[1], adjoint.node[1], v)
         else:
-            add_row(adjoint.node[0], i, v)
+            rows.add(i, adjoint.node[0], adjoint.node[0], v)
     if plan.want_cell and has_external:
-        add_gain_row(adjoint.sums, i, v, external)
+        rows.add_product(i, adjoint.sums[SUM_GAIN], adjoint.sums[SUM_GAIN], v, external)
 
 
 @njit(**JIT)
-def adjoint_final(
-    plan, synapses, cell, signals, member, x, y, s, source, x_next, y_next, external, half, local, adjoint
-):
+def final_row(plan, cell, member, i, x, s, y, x_next, y_next, has_defect, noisy, local, adjoint):
+    """Adjoint of the evaluation that ends a step, for one neuron: adjoint.v and the adjoints of x and y."""
+    decay, kappa, g_x, g_y = cell[P_DECAY, member, i], cell[P_KAPPA, member, i], adjoint.x, adjoint.y
+    linearise(plan, cell, member, i, x, s, local)
+    leave_filter(plan, cell, member, i, g_y, x, x_next, y, has_defect, local, adjoint)
+    if plan.kind == OSCILLATOR:
+        rows.through_high_pass(i, local.g_state, g_x, g_y, kappa)
+    else:
+        rows.through_bend(i, local.g_state, g_x, g_y, y_next)
+    if noisy:
+        rows.through_thermal(
+            i, local.g_state, local.g_state, local.x_next, cell[P_THERMAL, member, i], local.normals[0]
+        )
+    rows.step_back(i, g_x, g_y, local.g_state, local.by_x, g_y, decay, kappa)
+    reach_drive(plan, cell, member, i, s, local, adjoint)
+
+
+@njit(**JIT_INLINE)
+def plain_slopes(cell, member, i, x, s, local):
+    """local.by_x and local.by_s of one plain oscillator; by_s includes p1."""
+    p1, p0, p2 = cell[P_1, member, i], cell[P_0, member, i], cell[P_2, member, i]
+    rows.exponential_twin(i, local.e, local.rise, local.span, local.twin, s, p1, p0)
+    rows.slopes(i, local.by_x, local.by_s, x, s, local.e, local.rise, local.span, local.twin, p1, p2)
+
+
+@njit(**JIT_INLINE)
+def final_row_plain(plan, cell, member, i, x, s, local, adjoint):
+    """The same for plain oscillators."""
+    decay, kappa, g_x, g_y, sums = (
+        cell[P_DECAY, member, i],
+        cell[P_KAPPA, member, i],
+        adjoint.x,
+        adjoint.y,
+        adjoint.sums[SUM_OFFSET],
+    )
+    plain_slopes(cell, member, i, x, s, local)
+    if plan.saturate:
+        rows.retreat_saturated(i, adjoint.v, g_x, g_y, sums, local.by_x, local.by_s, s, g_x, g_y, sums, decay, kappa)
+    else:
+        rows.retreat(i, adjoint.v, g_x, g_y, sums, local.by_x, local.by_s, g_x, g_y, sums, decay, kappa)
+
+
+@njit(**JIT)
+def adjoint_final(plan, synapses, cell, signals, member, x, y, s, source, x_next, y_next, external, local, adjoint):
     """Adjoint of the evaluation that ends a step; `source` is the y its drive came from."""
     has_external = signals.ext.shape[0] > 0 or signals.nodes.shape[0] > 0
-    has_defect, thermal = signals.defect.shape[0] > 0, signals.noise.shape[0] > 0
-    work = local.work
+    has_defect, noisy = signals.defect.shape[0] > 0, signals.noise.shape[0] > 0
+    plain = plan.kind == OSCILLATOR and not (noisy or plan.want_cell or plan.want_defect)
     for i in range(plan.neurons):
-        p1, decay, kappa = cell[P_1, member, i], cell[P_DECAY, member, i], cell[P_KAPPA, member, i]
-        linearise_row(plan.kind, x, s, i, p1, cell[P_0, member, i], cell[P_2, member, i], work)
-        if plan.want_cell:
-            add_filter_row(adjoint.sums, i, adjoint.y[i], x, x_next[i], y, local.defect, has_defect)
-        if plan.want_defect:
-            add_scaled_row(adjoint.defect[1], i, kappa, adjoint.y)
-            add_scaled_row(adjoint.defect[0], i, -kappa, adjoint.y)
-        adjoint_final_row(
-            plan.kind,
-            work,
-            i,
-            decay,
-            kappa,
-            y_next,
-            thermal,
-            cell[P_THERMAL, member, i],
-            local.normals,
-            adjoint.x,
-            adjoint.y,
-        )
-        slope_row(work, plan.saturate, s, i, p1, adjoint.v)
-        if plan.want_cell:
-            add_cell_row(adjoint.sums, i, work, s)
-        add_drive_row(plan, synapses, member, i, source, external, has_external, half, plan.order == 2, adjoint)
+        if plain:
+            final_row_plain(plan, cell, member, i, x, s, local, adjoint)
+        else:
+            final_row(plan, cell, member, i, x, s, y, x_next, y_next, has_defect, noisy, local, adjoint)
+        leave_drive(plan, synapses, member, i, source, external, has_external, plan.order == 2, adjoint)
 
 
 @njit(**JIT)
-def adjoint_predictor(plan, synapses, cell, signals, member, x, y, middle, s, external, half, local, adjoint, v_final):
-    """Adjoint of the predictor of a midpoint step; v_final is the adjoint of u of the step's final evaluation."""
+def predictor_row(plan, cell, member, i, x, s, y, middle, has_defect, local, adjoint):
+    """Adjoint of the predictor of a midpoint step, for one neuron, from local.drive, the adjoint of its mean y."""
+    decay, kappa, g = cell[P_DECAY, member, i], cell[P_KAPPA, member, i], local.drive
+    linearise(plan, cell, member, i, x, s, local)
+    rows.halve(i, g, g)
+    leave_filter(plan, cell, member, i, g, x, local.x_next, y, has_defect, local, adjoint)
+    if plan.kind == OSCILLATOR:
+        rows.predictor_high_pass(i, local.g_state, g, kappa)
+    else:
+        rows.predictor_bend(i, local.g_state, g, middle, y)
+    rows.predictor_back(i, adjoint.x, adjoint.y, adjoint.x, adjoint.y, local.g_state, local.by_x, g, decay, kappa)
+    reach_drive(plan, cell, member, i, s, local, adjoint)
+
+
+@njit(**JIT_INLINE)
+def predictor_row_plain(plan, cell, member, i, x, s, local, adjoint):
+    """The same for plain oscillators."""
+    decay, kappa, g_x, g_y, sums = (
+        cell[P_DECAY, member, i],
+        cell[P_KAPPA, member, i],
+        adjoint.x,
+        adjoint.y,
+        adjoint.sums[SUM_OFFSET],
+    )
+    g, v = local.drive, adjoint.v
+    plain_slopes(cell, member, i, x, s, local)
+    if plan.saturate:
+        rows.retreat_predictor_saturated(
+            i, v, g_x, g_y, sums, local.by_x, local.by_s, s, g, g_x, g_y, sums, decay, kappa
+        )
+    else:
+        rows.retreat_predictor(i, v, g_x, g_y, sums, local.by_x, local.by_s, g, g_x, g_y, sums, decay, kappa)
+
+
+@njit(**JIT)
+def adjoint_predictor(plan, synapses, cell, signals, member, x, y, middle, s, external, local, adjoint):
+    """Adjoint of the predictor of a midpoint step, whose final evaluation left its adjoint of u in adjoint.v_final."""
     has_external = signals.ext.shape[0] > 0 or signals.nodes.shape[0] > 0
     has_defect = signals.defect.shape[0] > 0
-    work = local.work
+    plain = plan.kind == OSCILLATOR and not (plan.want_cell or plan.want_defect)
     base = member * (plan.neurons + plan.inputs)
+    start, row, value = synapses.back_start, synapses.back_row, synapses.back_value
     for i in range(plan.neurons):
-        p1, decay, kappa = cell[P_1, member, i], cell[P_DECAY, member, i], cell[P_KAPPA, member, i]
-        linearise_row(plan.kind, x, s, i, p1, cell[P_0, member, i], cell[P_2, member, i], work)
-        gather_sum(
-            work[DRIVE],
-            v_final,
-            synapses.back_value,
-            synapses.back_row,
-            synapses.back_start[base + i],
-            synapses.back_start[base + i + 1],
-        )
-        adjoint_predictor_row(plan.kind, work, i, decay, kappa, half, y, middle, adjoint.x, adjoint.y)
-        slope_row(work, plan.saturate, s, i, p1, adjoint.v)
-        if plan.want_cell:
-            add_filter_row(adjoint.sums, i, work[DRIVE], x, work[NEXT], y, local.defect, has_defect)
-            add_cell_row(adjoint.sums, i, work, s)
-        if plan.want_defect:
-            for l in range(x.shape[1]):
-                adjoint.defect[1, i, l] += kappa * work[DRIVE, l]
-                adjoint.defect[0, i, l] -= kappa * work[DRIVE, l]
-        add_drive_row(plan, synapses, member, i, y, external, has_external, half, False, adjoint)
+        gather_sum(local.drive, adjoint.v_final, value, row, start[base + i], start[base + i + 1])
+        if plain:
+            predictor_row_plain(plan, cell, member, i, x, s, local, adjoint)
+        else:
+            predictor_row(plan, cell, member, i, x, s, y, middle, has_defect, local, adjoint)
+        leave_drive(plan, synapses, member, i, y, external, has_external, False, adjoint)
 
 
 @njit(**JIT)
@@ -447,7 +590,7 @@ def pull_back(plan, synapses, member, v, local, adjoint, neurons_too):
     base = member * (plan.neurons + plan.inputs)
     begin = 0 if neurons_too else plan.neurons
     end = plan.neurons + plan.inputs if plan.want_inputs else plan.neurons
-    row = local.work[DRIVE]
+    row = local.drive
     for j in range(begin, end):
         gather_sum(
             row,
@@ -458,33 +601,33 @@ def pull_back(plan, synapses, member, v, local, adjoint, neurons_too):
             synapses.back_start[base + j + 1],
         )
         if j < plan.neurons:
-            for l in range(v.shape[1]):
-                adjoint.y[j, l] += row[l]
+            rows.add(j, adjoint.y, adjoint.y, row)
         else:
-            for l in range(v.shape[1]):
-                adjoint.inputs[j - plan.neurons, l] += row[l]
+            rows.add(j - plan.neurons, adjoint.inputs, adjoint.inputs, row)
 
 
 @njit(**JIT)
-def step_adjoint(plan, synapses, cell, signals, member, k, trajectory, local, adjoint, v_final):
+def step_adjoint(plan, synapses, cell, signals, member, k, trajectory, local, adjoint):
     """Adjoint of the step that starts at node k of the trajectory."""
-    half = one(cell[0, 0, 0]) / (one(cell[0, 0, 0]) + one(cell[0, 0, 0]))
     x, y, s = trajectory.x[k], trajectory.y[k], trajectory.s[k]
     x_next, y_next = trajectory.x[k + 1], trajectory.y[k + 1]
+    has_nodes = signals.nodes.shape[0] > 0
+    external = local.external if has_nodes else local.held
+    if has_nodes:
+        combine_external(plan, plan.order == 2, local)
     if plan.order == 1:
-        external = external_term(plan, signals, half, False, local)
-        adjoint_final(plan, synapses, cell, signals, member, x, y, s, y, x_next, y_next, external, half, local, adjoint)
+        adjoint_final(plan, synapses, cell, signals, member, x, y, s, y, x_next, y_next, external, local, adjoint)
         pull_back(plan, synapses, member, adjoint.v, local, adjoint, True)
         return
     middle, s_middle = trajectory.middle[k], trajectory.s_middle[k]
-    external = external_term(plan, signals, half, True, local)
     adjoint_final(
-        plan, synapses, cell, signals, member, x, y, s_middle, middle, x_next, y_next, external, half, local, adjoint
+        plan, synapses, cell, signals, member, x, y, s_middle, middle, x_next, y_next, external, local, adjoint
     )
-    v_final[:] = adjoint.v
-    pull_back(plan, synapses, member, v_final, local, adjoint, False)
-    external = external_term(plan, signals, half, False, local)
-    adjoint_predictor(plan, synapses, cell, signals, member, x, y, middle, s, external, half, local, adjoint, v_final)
+    copy(adjoint.v_final, adjoint.v, plan.neurons)
+    pull_back(plan, synapses, member, adjoint.v_final, local, adjoint, False)
+    if has_nodes:
+        combine_external(plan, False, local)
+    adjoint_predictor(plan, synapses, cell, signals, member, x, y, middle, s, external, local, adjoint)
     # The mean y of the midpoint depends directly on y as well: that half was added with the predictor's.
     pull_back(plan, synapses, member, adjoint.v, local, adjoint, True)
 
@@ -493,8 +636,8 @@ def step_adjoint(plan, synapses, cell, signals, member, k, trajectory, local, ad
 def shift_nodes(target, member, first, k, pair):
     """Node k + 1 is complete: write it out and move node k into its place."""
     store_tile(target, member, first, k + 1, pair[1])
-    pair[1] = pair[0]
-    pair[0] = 0
+    copy(pair[1], pair[0], pair.shape[1])
+    clear(pair[0])
 
 
 @njit(**JIT)
@@ -502,29 +645,15 @@ def leave_interval(plan, member, first, interval, results, adjoint):
     """Write and clear the adjoints of what is held over an interval."""
     if plan.want_ext:
         store_tile(results.ext, member, first, interval, adjoint.ext)
-        adjoint.ext[:] = 0
+        clear(adjoint.ext)
     if plan.want_inputs:
         store_tile(results.inputs, member, first, interval, adjoint.inputs)
-        adjoint.inputs[:] = 0
+        clear(adjoint.inputs)
 
 
 @njit(**JIT)
 def adjoint_span(
-    plan,
-    synapses,
-    cell,
-    signals,
-    member,
-    first,
-    begin,
-    end,
-    trajectory,
-    local,
-    adjoint,
-    v_final,
-    g_power,
-    g_filtered,
-    results,
+    plan, synapses, cell, signals, member, first, begin, end, trajectory, local, adjoint, g_power, g_filtered, results
 ):
     """Steps end - 1 ... begin; the trajectory starts at node `begin`."""
     for k in range(end - 1, begin - 1, -1):
@@ -537,7 +666,7 @@ def adjoint_span(
         if plan.want_cell and (k == end - 1 or (k + 1) % plan.substeps == 0):
             enter_interval(plan, signals, member, first, interval, local)
         load_step(plan, signals, member, first, k, local)
-        step_adjoint(plan, synapses, cell, signals, member, k - begin, trajectory, local, adjoint, v_final)
+        step_adjoint(plan, synapses, cell, signals, member, k - begin, trajectory, local, adjoint)
         if plan.want_nodes:
             shift_nodes(results.nodes, member, first, k, adjoint.node)
         if plan.want_defect:
@@ -547,14 +676,22 @@ def adjoint_span(
 
 
 @njit(**JIT)
+def total(tile, i):
+    """Sum of row i."""
+    result = tile[i, 0]
+    for l in range(1, tile.shape[1]):
+        result += tile[i, l]
+    return result
+
+
+@njit(**JIT)
 def finish_adjoint(plan, synapses, member, tile, first, x, y, adjoint, results):
     """Write the adjoints of node 0 and the sums; x, y at node 0."""
     for i in range(plan.neurons):
         if plan.kind != OSCILLATOR:
-            for l in range(x.shape[1]):
-                adjoint.x[i, l] += (one(x[i, l]) - y[i, l] * y[i, l]) * adjoint.y[i, l]
+            rows.through_bend(i, adjoint.x, adjoint.x, adjoint.y, y)
         for q in range(SUMS):
-            results.sums[tile, q, member, i] = adjoint.sums[q, i].sum()
+            results.sums[tile, q, member, i] = total(adjoint.sums[q], i)
     store_tile(results.start, member, first, 0, adjoint.x)
     if plan.want_nodes:
         store_tile(results.nodes, member, first, 0, adjoint.node[1])
@@ -563,29 +700,47 @@ def finish_adjoint(plan, synapses, member, tile, first, x, y, adjoint, results):
     if plan.want_weights:
         base = synapses.start[member * plan.neurons]
         for p in range(base, synapses.start[(member + 1) * plan.neurons]):
-            results.value[tile, p] = adjoint.weights[p - base].sum()
+            results.value[tile, p] = total(adjoint.weights, p - base)
 
 
 @njit(**JIT)
 def adjoint_tasks(
-    plan, synapses, cell, signals, lane_count, begin, end, trajectory, checkpoints, power, g_power, g_filtered, results
+    plan,
+    synapses,
+    cell,
+    signals,
+    begin,
+    end,
+    trajectory,
+    again,
+    checkpoints,
+    local,
+    adjoint,
+    g_power,
+    g_filtered,
+    results,
 ):
-    """Adjoint of tasks begin ... end - 1. Without a kept trajectory each segment is integrated again from its checkpoint."""
-    like = np.empty((1, lane_count), cell.dtype)
-    local, adjoint = new_local(plan, like), new_adjoint(plan, synapses, like)
-    v_final = np.zeros((plan.neurons, lane_count), cell.dtype)
-    keep = trajectory.x.shape[0] > 0
-    again = new_trajectory(plan, 2 if keep else max(plan.segment, 2) + 1, like)
+    """Adjoint of tasks begin ... end - 1. Without a kept trajectory each segment is integrated again, into `again`, from its checkpoint."""
+    keep, lanes = trajectory.x.shape[0] > 0, local.held.shape[1]
     for task in range(begin, end):
         member, tile = task // plan.tiles, task % plan.tiles
-        first = tile * lane_count
+        first = tile * lanes
         clear_adjoint(adjoint)
-        states = task_trajectory(trajectory, task) if keep else again
+        states = again
+        if keep:
+            states = Trajectory(
+                trajectory.x[task],
+                trajectory.y[task],
+                trajectory.middle[task],
+                trajectory.s[task],
+                trajectory.s_middle[task],
+            )
         for span_begin in range((plan.steps - 1) // plan.segment * plan.segment, -1, -plan.segment):
             span_end = min(span_begin + plan.segment, plan.steps)
             if not keep:
-                states.x[0] = checkpoints[task, span_begin // plan.segment, 0]
-                states.y[0, : plan.neurons] = checkpoints[task, span_begin // plan.segment, 1]
+                segment = span_begin // plan.segment
+                copy(states.x[0], checkpoints[task, segment, 0], plan.neurons)
+                copy(states.y[0], checkpoints[task, segment, 1], plan.neurons)
                 forward_span(
                     plan,
                     synapses,
@@ -597,12 +752,24 @@ def adjoint_tasks(
                     span_end,
                     states,
                     local,
-                    power,
-                    power,
+                    g_power,
+                    g_power,
                     False,
                 )
             adjoint_span(
-                plan, synapses, cell, signals, member, first, span_begin, span_end, states, local, adjoint, v_final,
-                g_power, g_filtered, results,
-            )  # fmt: skip
+                plan,
+                synapses,
+                cell,
+                signals,
+                member,
+                first,
+                span_begin,
+                span_end,
+                states,
+                local,
+                adjoint,
+                g_power,
+                g_filtered,
+                results,
+            )
         finish_adjoint(plan, synapses, member, tile, first, states.x[0], states.y[0], adjoint, results)

@@ -12,14 +12,17 @@ from torch.utils.weak import WeakTensorKeyDictionary
 class Pattern:
     """Positions of the stored weights of all members, ordered by (member, row, column).
 
-    Weights are read from one matrix per member, (N, N + inputs): recurrent columns first, then one column per input channel.
+    The columns of a member are its N neurons, then its input channels.
     """
 
     members: int
     neurons: int
     inputs: int
-    index: Tensor  # (stored,) positions in the flattened (M, N, N + inputs) matrix
-    row: Tensor  # (stored,) member * N + row
+    rec_place: np.ndarray  # where the stored recurrent weights are among all stored values
+    rec_index: np.ndarray  # their positions in the flattened (M, N, N) matrices
+    in_place: np.ndarray  # the same for the input weights
+    in_index: np.ndarray  # their positions in the flattened (M, N, inputs) matrices
+    row: np.ndarray  # (stored,) member * N + row
     start: np.ndarray  # (M * N + 1,)
     column: np.ndarray  # (stored,)
     back_start: np.ndarray  # (M * (N + inputs) + 1,)
@@ -32,20 +35,40 @@ class Pattern:
         members, neurons, columns = mask.shape
         dense = mask.detach().cpu().numpy().astype(bool)
         member, row, column = np.nonzero(dense)
-        flat = (member * neurons + row) * columns + column
+        flat_row, recurrent = member * neurons + row, column < neurons
+        rec_place, in_place = np.nonzero(recurrent)[0], np.nonzero(~recurrent)[0]
         back = np.argsort((member * columns + column) * neurons + row, kind="stable")
         return cls(
             members=members,
             neurons=neurons,
             inputs=columns - neurons,
-            index=torch.from_numpy(flat),
-            row=torch.from_numpy(member * neurons + row),
-            start=_starts(member * neurons + row, members * neurons),
+            rec_place=rec_place,
+            rec_index=flat_row[rec_place] * neurons + column[rec_place],
+            in_place=in_place,
+            in_index=flat_row[in_place] * (columns - neurons) + column[in_place] - neurons,
+            row=flat_row,
+            start=_starts(flat_row, members * neurons),
             column=np.ascontiguousarray(column),
             back_start=_starts(member * columns + column, members * columns),
             back_row=np.ascontiguousarray(row[back]),
             back_index=back,
         )
+
+    def gather(self, w_rec: np.ndarray | None, w_in: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+        """(stored,) values of (M, N, N) and (M, N, inputs) matrices."""
+        value = np.zeros(self.row.size, dtype)
+        for matrix, place, index in ((w_rec, self.rec_place, self.rec_index), (w_in, self.in_place, self.in_index)):
+            if matrix is not None:
+                value[place] = matrix.reshape(-1)[index]
+        return value
+
+    def scatter(self, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(M, N, N) and (M, N, inputs) matrices with these stored values, zero elsewhere."""
+        w_rec = np.zeros((self.members, self.neurons, self.neurons), value.dtype)
+        w_in = np.zeros((self.members, self.neurons, self.inputs), value.dtype)
+        w_rec.reshape(-1)[self.rec_index] = value[self.rec_place]
+        w_in.reshape(-1)[self.in_index] = value[self.in_place]
+        return w_rec, w_in
 
 
 def _starts(group: np.ndarray, groups: int) -> np.ndarray:

@@ -1,31 +1,36 @@
 """Vector primitives of the CPU kernels: short SIMD loops over a tile of samples.
 
 A tile is `lanes` samples of one network member, stored as the contiguous inner axis of every array of a kernel: (neuron, lane).
-The primitives below are compiled once per floating-point type; none of them calls a library function.
+Everything here is emitted as vector instructions, for single and double precision alike, and calls no library function: Numba's automatic
+vectorisation of the same loops depends on alias checks that fail or cost as much as the loop.
 
     gather_sum      out[l]    = sum_p values[p] * source[columns[p], l]            one row of a sparse matrix times a tile
     outer_dots      acc[p, :] += row[l] * source[columns[p], l], summed over l     gradient of that row's stored values
-    exp_parts       e^-t and what is needed for expm1 without cancellation         t >= 0, elementwise
-    sigmoid, tanh   elementwise, from exp_parts
-
-Numba's own loops would reload the accumulators from memory for every stored value, hence the two hand-written LLVM bodies.
+    row_kernel      turns a Python function of `Lanes` into a compiled elementwise kernel on rows of tiles
+    exp_parts       e^-t and what is needed for expm1 without cancellation; sigmoid and tanh from it
 """
 
+import inspect
 import math
+from typing import Callable
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 # Samples per tile: 64 floats fill eight 256-bit registers, which hides the latency of the fused multiply-add and leaves room for operands.
 LANES = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}
-PIECE_BYTES = 32  # width of the accumulators of `outer_dots`, one 256-bit register
+PIECE_BYTES = (
+    32  # width of the vectors of elementwise kernels and of the accumulators of `outer_dots`: one 256-bit register
+)
 PIECE = {dtype: PIECE_BYTES // dtype.itemsize for dtype in LANES}
 
-JIT = dict(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-JIT_OVERLOAD = dict(nogil=True, error_model="numpy", fastmath={"contract"})
+# No reference counts: kernels allocate nothing, and the counters of array views would cost as much as the arithmetic.
+JIT = dict(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)
+# For what is called once per neuron: a call would pass some hundred words of array descriptors on the stack, which takes longer than the work.
+JIT_INLINE = dict(JIT, forceinline=True)
 
 
 def _element(array_type):
@@ -132,98 +137,192 @@ def outer_dots(typing_context, accumulator, base, tile, row, source, columns, st
     return signature, codegen
 
 
-@intrinsic
-def _power_of_two(typing_context, shifted):
-    """2^-n as a floating-point number, where `shifted` = n + 1.5 * 2^(mantissa bits): n sits in the low bits of `shifted`."""
-
-    def codegen(context, builder, sig, args):
-        bits, mantissa, bias = (32, 23, 127) if sig.args[0] == types.float32 else (64, 52, 1023)
-        word = ir.IntType(bits)
-        number = builder.shl(builder.bitcast(args[0], word), ir.Constant(word, mantissa))
-        exponent = builder.sub(ir.Constant(word, bias << mantissa), number)
-        return builder.bitcast(exponent, args[0].type)
-
-    return shifted(shifted), codegen
+# ---------------------------------------------------------------- elementwise kernels
 
 
-def _taylor(dtype, terms):
+class Lanes:
+    """A vector of lanes while code is being generated: arithmetic on it emits instructions, a number stands for equal lanes."""
+
+    def __init__(self, builder, value):
+        self.builder, self.value = builder, value
+
+    @property
+    def single(self) -> bool:
+        """Single precision?"""
+        return isinstance(self.value.type.element, ir.FloatType)
+
+    def of(self, other):
+        """`other` (a number or Lanes) as an LLVM vector of this type."""
+        if isinstance(other, Lanes):
+            return other.value
+        return ir.Constant(self.value.type, [float(other)] * self.value.type.count)
+
+    def constant(self, number: float) -> "Lanes":
+        """Equal lanes of this type."""
+        return Lanes(self.builder, self.of(number))
+
+    def _emit(self, name, left, right):
+        return Lanes(self.builder, getattr(self.builder, name)(self.of(left), self.of(right), flags=("contract",)))
+
+    def __add__(self, other):
+        return self._emit("fadd", self, other)
+
+    def __radd__(self, other):
+        return self._emit("fadd", other, self)
+
+    def __sub__(self, other):
+        return self._emit("fsub", self, other)
+
+    def __rsub__(self, other):
+        return self._emit("fsub", other, self)
+
+    def __mul__(self, other):
+        return self._emit("fmul", self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other):
+        return self._emit("fdiv", self, other)
+
+    def __rtruediv__(self, other):
+        return self._emit("fdiv", other, self)
+
+    def __neg__(self):
+        return Lanes(self.builder, self.builder.fneg(self.value))
+
+    def __gt__(self, other):
+        return self.builder.fcmp_ordered(">", self.value, self.of(other))
+
+    def __lt__(self, other):
+        return self.builder.fcmp_ordered("<", self.value, self.of(other))
+
+    def equals(self, other):
+        """Mask of the lanes that are equal."""
+        return self.builder.fcmp_ordered("==", self.value, self.of(other))
+
+    def _call(self, name):
+        kind = "f32" if self.single else "f64"
+        function_type = ir.FunctionType(self.value.type, [self.value.type])
+        function = cgutils.get_or_insert_function(
+            self.builder.module, function_type, f"llvm.{name}.v{self.value.type.count}{kind}"
+        )
+        return Lanes(self.builder, self.builder.call(function, [self.value]))
+
+    def __abs__(self):
+        return self._call("fabs")
+
+    def sqrt(self):
+        """Square root."""
+        return self._call("sqrt")
+
+    def where(self, mask, other):
+        """These lanes where the mask holds, `other` elsewhere."""
+        return Lanes(self.builder, self.builder.select(mask, self.value, self.of(other)))
+
+    def power_of_two(self):
+        """2^-n, where self = n + 1.5 * 2^(mantissa bits): n sits in the low bits."""
+        bits, mantissa, bias = (32, 23, 127) if self.single else (64, 52, 1023)
+        word = ir.VectorType(ir.IntType(bits), self.value.type.count)
+        constant = lambda number: ir.Constant(word, [number] * word.count)  # noqa: E731
+        number = self.builder.shl(self.builder.bitcast(self.value, word), constant(mantissa))
+        return Lanes(
+            self.builder, self.builder.bitcast(self.builder.sub(constant(bias << mantissa), number), self.value.type)
+        )
+
+
+def row_kernel(*outputs: str) -> Callable:
+    """Decorator: a function of Lanes becomes a compiled kernel called as kernel(i, *outputs, *inputs) from Numba code.
+
+    2-D arguments stand for their row i, 1-D arguments for themselves, numbers for equal lanes. The function returns one Lanes per output.
+    Every lane is read before it is written, so an output may also be an input.
+    """
+
+    def decorate(function):
+        inputs = list(inspect.signature(function).parameters)
+        count = len(outputs)
+
+        def codegen(context, builder, sig, args):
+            first = sig.args[1]
+            kind, size, lanes = _element(first)
+            vector, index = ir.VectorType(kind, PIECE_BYTES // size), ir.IntType(64)
+            row = builder.mul(_word(builder, args[0]), ir.Constant(index, lanes))
+            operands = [_operand(context, builder, t, a, row, vector) for t, a in zip(sig.args[1:], args[1:])]
+            step = ir.Constant(index, vector.count)
+            with cgutils.for_range_slice(builder, ir.Constant(index, 0), ir.Constant(index, lanes), step, index) as (
+                offset,
+                _,
+            ):
+                values = [
+                    Lanes(builder, operand if is_scalar else _load(builder, vector, operand, offset, size))
+                    for operand, is_scalar in operands[count:]
+                ]
+                results = function(*values)
+                results = results if isinstance(results, tuple) else (results,)
+                for (pointer, _), result in zip(operands[:count], results, strict=True):
+                    _store(builder, values[0].of(result), pointer, offset, size)
+            return context.get_dummy_value()
+
+        names = ", ".join(["i", *(f"out_{name}" for name in outputs), *inputs])
+        space = {"build": lambda *arguments: (types.void(*arguments), codegen)}
+        exec(f"def {function.__name__}(typing_context, {names}):\n    return build({names})", space)
+        definition = space[function.__name__]
+        definition.__doc__, definition.__module__ = function.__doc__, function.__module__
+        return intrinsic(definition)
+
+    return decorate
+
+
+def _operand(context, builder, kind, value, row, vector):
+    """(pointer to the first lane of an array's row, False) or (vector of equal lanes, True)."""
+    if not isinstance(kind, types.Array):
+        return _splat(builder, value, vector), True
+    pointer = _data(context, builder, kind, value)
+    return (builder.gep(pointer, [row]) if kind.ndim == 2 else pointer), False
+
+
+def _taylor(terms: int) -> list[float]:
     """Coefficients 1/2!, 1/3!, ... of (e^r - 1 - r) / r^2."""
-    return tuple(dtype(1.0 / math.factorial(k + 2)) for k in range(terms))
+    return [1.0 / math.factorial(k + 2) for k in range(terms)]
 
 
-# Range reduction t = n ln 2 - r with |r| <= ln(2) / 2: clamp of t, 1 / ln 2, rounding shift, ln 2 as a short head and a tail.
-_CLAMP32, _CLAMP64 = np.float32(87.0), 708.0
-_INVERSE32, _INVERSE64 = np.float32(1.0 / math.log(2.0)), 1.0 / math.log(2.0)
-_SHIFT32, _SHIFT64 = np.float32(1.5 * 2.0**23), 1.5 * 2.0**52
-_HEAD32, _TAIL32 = np.float32(0.693359375), np.float32(-2.12194440054690583e-4)
-_HEAD64, _TAIL64 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-_C32, _C64 = _taylor(np.float32, 6), _taylor(np.float64, 13)
-_ONE32, _ZERO32, _TWO32 = np.float32(1.0), np.float32(0.0), np.float32(2.0)
+# Range reduction t = n ln 2 - r with |r| <= ln(2) / 2: bounds of t, rounding shift, ln 2 as a short head and a tail, coefficients.
+# The lower bound leaves room for products of e^-t and t in the same precision.
+_EXP = {
+    True: (-60.0, 87.0, 1.5 * 2.0**23, 0.693359375, -2.12194440054690583e-4, _taylor(6)),
+    False: (-600.0, 708.0, 1.5 * 2.0**52, 6.93147180369123816490e-01, 1.90821492927058770002e-10, _taylor(14)),
+}
 
 
-@njit(**JIT)
-def _exp_parts32(t):
-    c = _C32
-    t = _CLAMP32 if t > _CLAMP32 else t
-    shifted = t * _INVERSE32 + _SHIFT32
-    n = shifted - _SHIFT32
-    r = (n * _HEAD32 - t) + n * _TAIL32
-    q = ((((c[5] * r + c[4]) * r + c[3]) * r + c[2]) * r + c[1]) * r + c[0]
-    power = _power_of_two(shifted)
-    return power + power * (r + r * r * q), q, n == _ZERO32
+def exp_parts(t: Lanes):
+    """(t, e^-t, q, near). Where the mask `near` holds, q = (e^-t - 1 + t) / t^2 to full precision; elsewhere |t| > 0.34.
+
+    The t returned is at least -60 (single) or -600 (double precision); e^-t stays above the smallest normal number. NaN stays NaN.
+    """
+    low, high, shift, head, tail, coefficients = _EXP[t.single]
+    t = t.constant(low).where(t < low, t)
+    bounded = t.constant(high).where(t > high, t)
+    shifted = bounded * (1.0 / math.log(2.0)) + shift
+    n = shifted - shift
+    r = (n * head - bounded) + n * tail
+    square = r * r
+    pairs = [
+        odd * r + even for even, odd in zip(map(t.constant, coefficients[::2]), map(t.constant, coefficients[1::2]))
+    ]
+    q = pairs[-1]
+    for pair in reversed(pairs[:-1]):
+        q = q * square + pair
+    power = shifted.power_of_two()
+    return t, power + power * (r + square * q), q, n.equals(0.0)
 
 
-@njit(**JIT)
-def _exp_parts64(t):
-    c = _C64
-    t = _CLAMP64 if t > _CLAMP64 else t
-    shifted = t * _INVERSE64 + _SHIFT64
-    n = shifted - _SHIFT64
-    r = (n * _HEAD64 - t) + n * _TAIL64
-    q = (((((c[12] * r + c[11]) * r + c[10]) * r + c[9]) * r + c[8]) * r + c[7]) * r + c[6]
-    q = (((((q * r + c[5]) * r + c[4]) * r + c[3]) * r + c[2]) * r + c[1]) * r + c[0]
-    power = _power_of_two(shifted)
-    return power + power * (r + r * r * q), q, n == 0.0
+def sigmoid(u: Lanes) -> Lanes:
+    """1 / (1 + e^-u), at least e^-60 (single) or e^-600 (double precision)."""
+    _, e, _, _ = exp_parts(u)
+    return 1.0 / (e + 1.0)
 
 
-def exp_parts(t):
-    """(e^-t, q, near) for t >= 0. Where `near` holds, q = (e^-t - 1 + t) / t^2 to full precision; elsewhere q is meaningless and t > 0.34."""
-    raise NotImplementedError("for compiled code only")
-
-
-@overload(exp_parts, jit_options=JIT_OVERLOAD)
-def _exp_parts_overload(t):
-    if t == types.float32:
-        return lambda t: _exp_parts32(t)
-    return lambda t: _exp_parts64(t)
-
-
-def one(t):
-    """1 in the type of t, so that single precision is not promoted."""
-    raise NotImplementedError("for compiled code only")
-
-
-@overload(one, jit_options=JIT_OVERLOAD)
-def _one_overload(t):
-    if t == types.float32:
-        return lambda t: _ONE32
-    return lambda t: 1.0
-
-
-@njit(**JIT)
-def sigmoid(u):
-    """1 / (1 + e^-u)."""
-    unit = one(u)
-    e, _, _ = exp_parts(abs(u))
-    return (unit if u > unit - unit else e) / (unit + e)
-
-
-@njit(**JIT)
-def tanh(x):
+def tanh(x: Lanes) -> Lanes:
     """Hyperbolic tangent, accurate near 0."""
-    unit = one(x)
-    t = abs(x + x)
-    e, q, near = exp_parts(t)
-    fall = t - t * t * q if near else unit - e
-    size = fall / (unit + e)
-    return size if x > unit - unit else -size
+    t, e, q, near = exp_parts(abs(x + x))
+    size = (t - t * t * q).where(near, 1.0 - e) / (e + 1.0)
+    return size.where(x > 0.0, -size)

@@ -1,5 +1,6 @@
 """Reused memory and threads of the CPU engine."""
 
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,14 @@ from typing import Callable
 import numpy as np
 
 
+ALIGNMENT = 64  # bytes of a cache line: rows of tiles then never straddle more lines than they must
+STAGGER = (
+    7 * ALIGNMENT
+)  # extra distance between arrays, so that equal rows of large arrays do not compete for the same cache sets
+
+
 class Workspace:
-    """Arrays that go back to a pool when their last user is gone.
+    """Buffers that go back to a pool when their last user is gone.
 
     A trajectory is tens of MB and is needed anew at every training step: fresh pages from the system would cost as much as the forward pass.
     """
@@ -19,20 +26,21 @@ class Workspace:
         self._free: list[np.ndarray] = []  # oldest first
         self._lock = threading.Lock()
 
-    def take(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Uninitialised flat array of that many elements, viewed in `shape`."""
-        size = int(np.prod(shape, dtype=np.int64))
+    def take(self, size: int) -> np.ndarray:
+        """Uninitialised buffer of `size` bytes, aligned to a cache line."""
         with self._lock:
             for position in range(len(self._free) - 1, -1, -1):
-                if self._free[position].size == size and self._free[position].dtype == dtype:
-                    return self._free.pop(position).reshape(shape)
-        return np.empty(size, dtype).reshape(shape)
+                if self._free[position].size == size:
+                    return self._free.pop(position)
+        raw = np.empty(size + ALIGNMENT, np.uint8)
+        skip = -raw.ctypes.data % ALIGNMENT
+        return raw[skip : skip + size]
 
-    def give(self, arrays: tuple[np.ndarray, ...]) -> None:
-        """Hand arrays back; the oldest ones are dropped beyond the limit."""
+    def give(self, buffer: np.ndarray) -> None:
+        """Hand a buffer back; the oldest ones are dropped beyond the limit."""
         with self._lock:
-            self._free.extend(array.reshape(-1) for array in arrays if array.size)
-            while self._free and sum(array.nbytes for array in self._free) > self._limit_bytes:
+            self._free.append(buffer)
+            while sum(kept.size for kept in self._free) > self._limit_bytes:
                 self._free.pop(0)
 
 
@@ -40,13 +48,22 @@ workspace = Workspace()
 
 
 class Loan:
-    """Arrays on loan from the pool for as long as this object lives."""
+    """Uninitialised arrays from the pool, on loan for as long as this object lives."""
 
     def __init__(self, shapes: list[tuple[int, ...]], dtype: np.dtype):
-        self.arrays = tuple(workspace.take(shape, dtype) for shape in shapes)
+        sizes = [math.prod(shape) * dtype.itemsize for shape in shapes]
+        begins, end = [], 0
+        for size in sizes:
+            begins.append(end)
+            end += -(-size // ALIGNMENT) * ALIGNMENT + STAGGER
+        self._buffer = workspace.take(end)
+        self.arrays = tuple(
+            self._buffer[begin : begin + size].view(dtype).reshape(shape)
+            for begin, size, shape in zip(begins, sizes, shapes)
+        )
 
     def __del__(self):
-        workspace.give(self.arrays)
+        workspace.give(self._buffer)
 
 
 _pool: ThreadPoolExecutor | None = None
