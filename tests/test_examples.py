@@ -77,3 +77,8 @@ def test_own_loop_is_short() -> None:
     lines = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line.strip() and not line.startswith(('"', "import", "from"))]
     assert len(code) <= 16
+
+
+def test_readme_shows_the_own_loop_as_it_is() -> None:
+    code = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8").split("\n", 2)[2].strip()
+    assert code in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -182,4 +182,4 @@ def test_energy_of_rest_and_electronics_are_lines_of_their_own() -> None:
 def test_energy_of_the_software_peer_is_its_arithmetic() -> None:
     account = software_ledger(EnergySettings(), neurons=96, synapses=2896, samples=64, duration_s=64e-9)
     assert account.total_j("software") == pytest.approx(0.8526e-6, rel=1e-3)  # 185 344 multiply-adds at 4.6 pJ
-    assert account.per_inference_j == 0
+    assert account.per_inference_j == account.scaled_per_inference_j == account.total_j("software")

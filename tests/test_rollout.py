@@ -376,11 +376,10 @@ def test_sparse_weights_act_and_learn_only_where_they_exist() -> None:
         assert (fast[~mask] == 0).all()
 
 
-@pytest.mark.parametrize("arguments", [{"loop_delay_s": 1e-9}, {"record_drive": True}])
-def test_an_engine_refuses_what_it_cannot_do(arguments: dict) -> None:
-    with pytest.raises(ValueError, match="engine 'cpu' cannot do this, it lacks a (loop delay|record of the drive)"):
-        rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="cpu", **arguments)
-    rollout(weights(), neurons(), inputs(), Steps(1e-9), **arguments)
+def test_an_engine_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(ValueError, match="engine 'cpu' cannot do this, it lacks a loop delay"):
+        rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="cpu", loop_delay_s=1e-9)
+    rollout(weights(), neurons(), inputs(), Steps(1e-9), loop_delay_s=1e-9)
 
 
 def test_unknown_engine_is_refused() -> None:

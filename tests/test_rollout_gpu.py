@@ -25,7 +25,15 @@ PER_NEURON = ("gamma", "sigma", "q", "cutoff_hz", "gain", "bias_drive")
 class Case:
     """A rollout with fresh leaves, the same for every engine."""
 
-    def __init__(self, *, order: int = 2, bounded: bool = True, cell: str = "spintronic", extras: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        order: int = 2,
+        bounded: bool = True,
+        cell: str = "spintronic",
+        extras: bool = False,
+        started: bool = False,
+    ) -> None:
         self.generator = torch.Generator().manual_seed(1)
         self.leaves: list[torch.Tensor] = []
         sources = (CHANNELS, *LAYERS[:-1])
@@ -38,6 +46,8 @@ class Case:
         self.inputs = self.leaf(self.normal(MEMBERS, BATCH, SAMPLES, CHANNELS))
         self.steps = Steps(1e-9, SUBSTEPS, order)
         self.options: dict[str, Any] = {"cell": cell}
+        if started:
+            self.options["initial"] = self.leaf(self.normal(MEMBERS, BATCH, SIZE))
         if extras:
             self.options |= self.everything()
 
@@ -102,7 +112,11 @@ def check_case(**choices: Any) -> None:
 
 
 @pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("choices", [{}, {"bounded": False}, {"cell": "ctrnn"}, {"extras": True}], ids=str)
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"bounded": False}, {"cell": "ctrnn"}, {"cell": "ctrnn", "started": True}, {"extras": True}],
+    ids=str,
+)
 def test_values_and_gradients_are_the_references(order: int, choices: dict) -> None:
     check_case(order=order, **choices)
 

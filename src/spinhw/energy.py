@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from spinhw.config import Settings
-from spinhw.units import DurationS, EnergyJ, PowerW
+from spinhw.units import DurationS, EnergyJ, PowerW, show_quantity
 
 _HOROWITZ = "32-bit multiply and add at 45 nm, arithmetic only: Horowitz, ISSCC 2014"
 _ROSS = "Ross et al., Nature Nanotechnology 18, 1273 (2023), quoted by Plouet et al. 2024, section V"
@@ -111,7 +111,11 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
     powers = {"neurons": settings.neuron_power_w, "synapses": settings.synapse_power_w}
     lines = [
         EnergyLine(
-            "constants", part, count * constants[part], "estimated", f"{count} x {constants[part]:.3g} J; {_ROSS}"
+            "constants",
+            part,
+            count * constants[part],
+            "estimated",
+            f"{count} x {show_quantity(constants[part], 'J')}; {_ROSS}",
         )
         for part, count in counts.items()
     ]
@@ -123,7 +127,7 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
                 part,
                 count * powers[part] * time_s,
                 "estimated",
-                f"{count} x {powers[part]:.3g} W x {time_s:.3g} s",
+                f"{count} x {show_quantity(powers[part], 'W')} x {show_quantity(time_s, 's')}",
             )
             for part, count in counts.items()
             if time_s > 0
@@ -150,6 +154,6 @@ def software_ledger(
         duration_s: Time that the same inference takes in hardware, in seconds; kept with the ledger.
     """
     energy_j = synapses * samples * settings.per_multiply_add_j
-    source = f"{synapses} x {samples} x {settings.per_multiply_add_j:.3g} J; {_HOROWITZ}"
+    source = f"{synapses} x {samples} x {show_quantity(settings.per_multiply_add_j, 'J')}; {_HOROWITZ}"
     line = EnergyLine("software", "multiply-adds", energy_j, "estimated", source)
     return EnergyLedger(neurons, synapses, duration_s, (line,))

@@ -65,9 +65,14 @@ def format_quantity(value: float, unit: str) -> str:
     exact = f"{value!r} {unit}"
     if value == 0 or unit == "1/s":
         return exact
-    compact = registry().Quantity(value, unit).to_compact()
-    nice = f"{float(f'{compact.magnitude:.12g}'):g} {compact.units:~}"
+    nice = show_quantity(value, unit, digits=12)
     return nice if parse_quantity(nice, unit) == value else exact
+
+
+def show_quantity(value: float, unit: str, digits: int = 4) -> str:
+    """Write an SI number for people: with a prefix, rounded to significant digits, such as "24.68 pJ"."""
+    compact = registry().Quantity(value, unit).to_compact()
+    return f"{compact.magnitude:.{digits}g} {compact.units:~}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from spinhw.device import device_schema, load_device, open_bank, open_device, op
 from spinhw.device.contract import check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, nearest
 from spinhw.network import NetworkSettings
-from spinhw.report import energy_table, verdict_table
+from spinhw.report import print_energy, verdict_table
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
 
 # The contract is checked with a network that is small but has every part: two layers, sparse, a hardware read-out.
@@ -22,7 +22,7 @@ _INTERVAL_S = 1e-9
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
     """Print the account of one inference of a run or a config."""
     config = RunFolder.open(source).config if source.is_dir() else source
-    Console(highlight=False).print(energy_table(energy_ledger(load_run(config, overrides))))
+    print_energy(Console(highlight=False), energy_ledger(load_run(config, overrides)))
 
 
 def check_profile(name: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, "#000000")
 GREY, LIGHT = "#666666", "#D9D9D9"
 
-STYLE = {
+STYLE: Any = {
     "font.size": 10.0,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -75,6 +76,6 @@ def _colour(line: EnergyLine) -> str:
     return (_REST_COLOURS if line.form == "rest" else _PART_COLOURS).get(line.part, GREY)
 
 
-def _marking(line: EnergyLine) -> dict[str, str]:
+def _marking(line: EnergyLine) -> dict[str, Any]:
     """Estimates are hatched: what was measured stands out by being solid."""
     return {} if line.basis == "measured" else {"hatch": "///", "edgecolor": "white"}

@@ -24,11 +24,11 @@ def plot_overview(
     """Draw accuracy, confusion matrix, waveforms and energy into one PNG file of the shape of a slide."""
     with page(path, 13.4, 7.5) as figure:
         figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
-        left, right = figure.subfigures(1, 2, width_ratios=(2, 3))
+        left, right = figure.subfigures(1, 2, width_ratios=(2, 3), squeeze=False).flat
         upper, lower = left.subplots(2, 1, height_ratios=(4, 5))
         draw_accuracy(upper, curves)
         draw_confusion(lower, counts)
-        waves, bars = right.subfigures(2, 1, height_ratios=(5, 2.6))
+        waves, bars = right.subfigures(2, 1, height_ratios=(5, 2.6), squeeze=False).flat
         first = draw_traces(waves, traces)[0]
         account = bars.subplots()
         draw_energy(account, ledger)

@@ -50,15 +50,16 @@ def run_traces(results: Results) -> Traces:
     places = [slice(end - size, end) for end, size in zip(ends, shown.layers, strict=True)]
     liveliest = [int(shown.state[:, :, place].std(axis=1).mean(axis=0).argmax()) for place in places]
     columns = [place.start + neuron for place, neuron in zip(places, liveliest, strict=True)]
-    limits, spintronic = network.saturation, network.kind == "spintronic"
-    bounded = isinstance(limits, SigmoidSaturation)
+    limits, spintronic, bounds = network.saturation, network.kind == "spintronic", None
+    if isinstance(limits, SigmoidSaturation):
+        bounds = (limits.lowest_over_gamma, limits.highest_over_gamma)
     return Traces(
         labels=tuple(int(label) for label in shown.labels[:_DIGITS]),
         neurons=tuple(liveliest),
         sample_interval_s=shown.sample_interval_s,
         drive=shown.drive_over_gamma[:_DIGITS, :, columns].astype(np.float64),
         state=shown.state[:_DIGITS, :, columns].astype(np.float64),
-        bounds=(limits.lowest_over_gamma, limits.highest_over_gamma) if bounded else None,
+        bounds=bounds,
         rest=float(shown.state[0, 0, columns[0]]) if spintronic and network.initial_state == "rest" else None,
         spintronic=spintronic,
     )

@@ -57,7 +57,7 @@ def draw_traces(figure: Figure | SubFigure, traces: Traces) -> list[Axes]:
 
 
 def _times_ns(traces: Traces) -> NDArray[np.float64]:
-    return np.arange(traces.state.shape[1]) * traces.sample_interval_s * 1e9
+    return np.arange(traces.state.shape[1], dtype=np.float64) * traces.sample_interval_s * 1e9
 
 
 def _draw_drive(axes: Axes, traces: Traces, layer: int) -> None:

@@ -27,9 +27,17 @@ _FORMS = {
 class Verdict(Protocol):
     """A promise of a device and whether it was kept."""
 
-    name: str
-    passed: bool
-    detail: str
+    @property
+    def name(self) -> str:
+        """The promise."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was kept."""
+
+    @property
+    def detail(self) -> str:
+        """What was seen."""
 
 
 def percent(figure: Mapping[str, Any]) -> str:
@@ -95,14 +103,14 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
     fine, coarse = summary["accuracy_converged"]["mean"], summary["accuracy"]["mean"]
     if abs(fine - coarse) > _MOST_GAP:
         found.append(
-            f"converged and training-step accuracy differ by {100 * abs(fine - coarse):.1f} points: the network learned "
-            "its integrator; raise training.substeps"
+            f"converged and training-step accuracy differ by {100 * abs(fine - coarse):.1f} points: the network "
+            "learned its integrator; raise training.substeps"
         )
     guessing = 1 / len(summary["confusion"])
     if fine < _LEARNED * guessing:
         found.append(
-            f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of guessing; more "
-            "training.epochs or another training.learning_rate usually helps"
+            f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of guessing; "
+            "more training.epochs or another training.learning_rate usually helps"
         )
     if summary["held_out"] == "validation":
         found.append("accuracy was measured on validation images, not on the test half (task.held_out)")
@@ -124,24 +132,34 @@ def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def energy_table(account: EnergyLedger) -> Table:
-    """Lay out the account of one inference, line by line and with its totals."""
-    table = Table(
-        title=f"energy of one inference: {account.neurons} neurons, {account.synapses} synapses", show_footer=False
-    )
+def print_energy(console: Console, account: EnergyLedger) -> None:
+    """Print the account of one inference, line by line, with its totals and the source of every number."""
+    table = Table(title=f"energy of one inference: {account.neurons} neurons, {account.synapses} synapses")
     for column in ("account", "part", "energy", "basis", "source"):
         table.add_column(column, justify="right" if column == "energy" else "left")
-    for line in account.lines:
-        table.add_row(_FORMS[line.form], line.part, joules(line.energy_j), line.basis, line.source)
+    for number, line in enumerate(account.lines, start=1):
+        table.add_row(_FORMS[line.form], line.part, joules(line.energy_j), line.basis, f"({number})")
     table.add_section()
-    duration = f"{1e9 * account.duration_s:.4g} ns"
+    for name, energy_j in _totals(account):
+        table.add_row("[bold]total[/]", name, joules(energy_j), "", "")
+    console.print(table)
+    for number, line in enumerate(account.lines, start=1):
+        console.print(f"({number}) {line.source}", soft_wrap=True)
+
+
+def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
     if account.total_j("software"):
-        table.add_row("total", "software arithmetic", joules(account.total_j("software")))
-        return table
-    table.add_row("total", "constants per inference", joules(account.per_inference_j))
-    table.add_row("total", f"power for {duration}", joules(account.scaled_per_inference_j))
-    table.add_row("total", f"power for {duration} and the rest after it", joules(account.with_rest_j))
-    return table
+        return [("arithmetic", account.total_j("software"))]
+    duration = f"{1e9 * account.duration_s:.4g} ns"
+    totals = [
+        ("constants per inference", account.per_inference_j),
+        (f"power for {duration}", account.scaled_per_inference_j),
+    ]
+    if account.total_j("rest"):
+        totals.append((f"power for {duration} and the rest", account.with_rest_j))
+    if account.total_j("readout"):
+        totals.append(("read-out electronics, on top", account.total_j("readout")))
+    return totals
 
 
 def verdict_table(title: str, verdicts: Iterable[Verdict]) -> Table:

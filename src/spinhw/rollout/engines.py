@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spinhw.rollout import reference
 from spinhw.rollout.checks import check_driven, check_network
+from spinhw.rollout.folding import wants_gradient
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
 
 Engine = Literal["auto", "reference", "cpu", "gpu"]
@@ -51,11 +52,13 @@ def rollout(
         overrides: For a layer (1 or above), the y of the layer before at every step node, (member, batch, steps + 1,
             source), in place of the rollout's own.
         loop_delay_s: Delay of every y on its way to a drive (y = 0 before the first sample), in seconds, zero or above.
-        record_drive: Whether to return the drive.
+        record_drive: Whether to return the mean drive of each interval.
         record_last: How many samples at the end to return; None for all.
-        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no delay, no record of the drive),
-            "gpu" (Triton, on CUDA tensors of float32; like "cpu" otherwise) or "auto" (the fastest that can do what is
-            asked where the tensors are).
+        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no delay, no gradient by the noise,
+            a record of the drive only where no gradient is wanted), "gpu" (Triton, on CUDA tensors of float32; like
+            "cpu" otherwise, but never a record of the drive) or "auto" (the fastest that can do what is asked where
+            the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()` says, whatever Numba's
+            own settings, and gives the same bits for any number.
 
     Returns:
         States and outputs at the end of each sample interval.
@@ -65,7 +68,10 @@ def rollout(
     """
     overrides = overrides or {}
     check_network(weights, neurons, inputs, steps, initial, extras, overrides)
-    compiled = _compiled(_chosen(engine, inputs, loop_delay_s, record_drive, cell, extras))
+    lacking = _missing_on_both(loop_delay_s, cell, extras)
+    if record_drive and not lacking:
+        lacking = _missing_for_record(engine, inputs, weights, neurons, initial, extras, overrides)
+    compiled = _compiled(_chosen(engine, inputs, lacking))
     if compiled is not None:
         return compiled.rollout(
             weights,
@@ -77,6 +83,7 @@ def rollout(
             initial=initial,
             extras=extras,
             overrides=overrides,
+            record_drive=record_drive,
             record_last=record_last,
         )
     return reference.rollout(
@@ -122,7 +129,7 @@ def rollout_driven(
         ValueError: An argument whose shape does not fit, or an engine that cannot do it; the message names it.
     """
     check_driven(drive, neurons, steps, at_nodes, initial, extras)
-    compiled = _compiled(_chosen(engine, drive, 0.0, False, "spintronic", extras))
+    compiled = _compiled(_chosen(engine, drive, _missing_on_both(0.0, "spintronic", extras)))
     if compiled is not None:
         return compiled.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
     return reference.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
@@ -133,10 +140,13 @@ def _compiled(name: str) -> ModuleType | None:
     return None if name == "reference" else importlib.import_module(f"spinhw.rollout.{name}")
 
 
-def _chosen(
-    engine: Engine, tensor: Tensor, loop_delay_s: float, record_drive: bool, cell: str, extras: Extras
-) -> Literal["reference", "cpu", "gpu"]:
+def _chosen(engine: Engine, tensor: Tensor, lacking: str) -> Literal["reference", "cpu", "gpu"]:
     """Give the engine to use.
+
+    Args:
+        engine: What the caller asked for.
+        tensor: One of the tensors.
+        lacking: What is asked for and no compiled engine can do; empty if there is nothing.
 
     Raises:
         ValueError: It does not exist or lacks something that is asked for.
@@ -146,9 +156,7 @@ def _chosen(
     wanted = engine if engine != "auto" else "cpu" if tensor.device.type == "cpu" else "gpu"
     if wanted not in ("cpu", "gpu"):
         raise ValueError(f"engine must be 'auto', 'reference', 'cpu' or 'gpu', not {engine!r}")
-    missing = (_missing_on_cpu(tensor) if wanted == "cpu" else _missing_on_gpu(tensor, extras)) or _missing_on_both(
-        loop_delay_s, record_drive, cell, extras
-    )
+    missing = (_missing_on_cpu(tensor) if wanted == "cpu" else _missing_on_gpu(tensor)) or lacking
     if missing and engine != "auto":
         raise ValueError(f"engine {engine!r} cannot do this, it lacks {missing}; use 'auto' or 'reference'")
     return "reference" if missing else wanted
@@ -158,10 +166,12 @@ def _missing_on_cpu(tensor: Tensor) -> str:
     """Say what only the CPU engine cannot do of this; empty if there is nothing."""
     if importlib.util.find_spec("numba") is None:
         return "the package numba, which is not installed"
+    if tensor.dtype not in (torch.float32, torch.float64):
+        return f"tensors of {tensor.dtype}: its state is torch.float32 or torch.float64"
     return "" if tensor.device.type == "cpu" else f"tensors on the device {tensor.device.type!r}"
 
 
-def _missing_on_gpu(tensor: Tensor, extras: Extras) -> str:
+def _missing_on_gpu(tensor: Tensor) -> str:
     """Say what only the GPU engine cannot do of this; empty if there is nothing."""
     if importlib.util.find_spec("triton") is None:
         return "the package triton, which the extra `gpu` installs on Linux: pip install 'spinhw[gpu]'"
@@ -169,16 +179,33 @@ def _missing_on_gpu(tensor: Tensor, extras: Extras) -> str:
     devices = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
     if tensor.device.type not in devices:
         return f"tensors on the device {tensor.device.type!r}"
-    if tensor.dtype != torch.float32:
-        return f"tensors of {tensor.dtype}: its state is torch.float32"
-    given = (extras.noise, extras.diffusion_per_s)
-    return "gradients by the noise" if any(each is not None and each.requires_grad for each in given) else ""
+    return "" if tensor.dtype == torch.float32 else f"tensors of {tensor.dtype}: its state is torch.float32"
 
 
-def _missing_on_both(loop_delay_s: float, record_drive: bool, cell: str, extras: Extras) -> str:
+def _missing_on_both(loop_delay_s: float, cell: str, extras: Extras) -> str:
     """Say what neither compiled engine can do of this; empty if there is nothing."""
     if loop_delay_s > 0:
         return "a loop delay"
-    if record_drive:
-        return "a record of the drive"
+    if wants_gradient([extras.noise, extras.diffusion_per_s]):
+        return "gradients by the noise"
     return "noise or a defect of a ctrnn" if cell == "ctrnn" and extras != Extras() else ""
+
+
+def _missing_for_record(
+    engine: Engine,
+    inputs: Tensor,
+    weights: Weights,
+    neurons: Neurons,
+    initial: str | Tensor,
+    extras: Extras,
+    overrides: Mapping[int, Tensor],
+) -> str:
+    """Say why the compiled engines cannot record the drive; empty where they can."""
+    if engine == "gpu" or inputs.device.type != "cpu":
+        return "a record of the drive"
+    bounds = (neurons.bounds.lowest, neurons.bounds.highest) if neurons.bounds else ()
+    per_neuron = (neurons.gamma, neurons.sigma, neurons.q, neurons.cutoff_hz, neurons.gain, neurons.bias_drive)
+    start = (initial,) if isinstance(initial, Tensor) else ()
+    tensors = (*weights.w_ext, *weights.w_int, *weights.bias, *per_neuron, *bounds, *start, extras.defect)
+    learns = wants_gradient((inputs, *tensors, *overrides.values()))
+    return "gradients beside a record of the drive" if torch.is_grad_enabled() and learns else ""

@@ -71,7 +71,9 @@ def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLe
     return {
         "inferences": found | {"total": total},
         "energy_of_all_inferences_j": total * account.scaled_per_inference_j,
-        "energy_of_all_inferences_basis": "estimated: power times duration (or arithmetic) of each, had every inference run there",
+        "energy_of_all_inferences_basis": (
+            "estimated: power times duration (or arithmetic) of each, had every inference run there"
+        ),
     }
 
 

@@ -1,12 +1,6 @@
-"""Fast integration of oscillator networks on the CPU, with gradients.
+"""The autograd function around the compiled sweeps, and how a call is turned into one."""
 
-`integrate` follows the shared semantics of all engines. It turns physical parameters into the per-step coefficients of the kernels with
-ordinary (differentiable) torch operations on (member, neuron) arrays; the sweep over steps and its adjoint are compiled.
-Axes: member M, sample B, input interval T, neuron N; S = T * substeps steps, nodes 0 ... S. Times in seconds, rates in 1/s, weights and states dimensionless.
-"""
-
-import functools
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,12 +9,22 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from spinhw.rollout.cpu import kernels
-from spinhw.rollout.cpu.coefficients import cell_coefficients
-from spinhw.rollout.cpu.pattern import Pattern, pattern_of
-from spinhw.rollout.cpu.rows import (
-    CTRNN,
-    OSCILLATOR,
+from spinhw.rollout.cpu.job import Job, array, dtype_of
+from spinhw.rollout.cpu.kernels.plan import (
+    P_0,
+    P_1,
+    P_2,
+    P_DECAY,
+    P_GAIN,
+    P_KAPPA,
+    P_OFFSET,
+    Plan,
+    Recorded,
+    Results,
+    Signals,
+    Synapses,
+)
+from spinhw.rollout.cpu.kernels.rows import (
     SUM_DECAY,
     SUM_GAIN,
     SUM_KAPPA,
@@ -30,366 +34,215 @@ from spinhw.rollout.cpu.rows import (
     SUM_P2,
     SUMS,
 )
-from spinhw.rollout.cpu.vector import LANES, PIECE
-from spinhw.rollout.cpu.workspace import Loan, run_tasks
+from spinhw.rollout.cpu.kernels.vector import LANES, PIECE
+from spinhw.rollout.cpu.pattern import Pattern
+from spinhw.rollout.folding import wants_gradient
+from spinhw.rollout.parameters import Steps
 
-KEEP_BYTES = (
-    1 << 30
-)  # largest trajectory that is kept for the adjoint; longer ones are integrated again from checkpoints
+# Which sum over steps is the adjoint of which coefficient.
 _CELL_SUMS = [SUM_GAIN, SUM_OFFSET, SUM_P1, SUM_P0, SUM_P2, SUM_DECAY, SUM_KAPPA]
-_CELL_ROWS = [kernels.P_GAIN, kernels.P_OFFSET, kernels.P_1, kernels.P_0, kernels.P_2, kernels.P_DECAY, kernels.P_KAPPA]
+_CELL_ROWS = [P_GAIN, P_OFFSET, P_1, P_0, P_2, P_DECAY, P_KAPPA]
 
 
-class Recorded(NamedTuple):
-    """Recorded states at the end of input intervals, (M, B, recorded intervals, N); None where not asked for."""
+class Given(NamedTuple):
+    """Tensors of a call, in one floating-point type; None where there is none. Gradients flow to all but the noise.
 
-    power: Tensor | None
-    filtered: Tensor | None
-
-
-def integrate(
-    w_rec: Tensor | None = None,
-    ext: Tensor | None = None,
-    *,
-    gamma: Tensor | float,
-    x0: Tensor,
-    dt_s: float,
-    substeps: int = 1,
-    order: int = 1,
-    cell: str = "oscillator",
-    mask: Tensor | None = None,
-    sigma: Tensor | float = 1.0,
-    q: Tensor | float = 0.0,
-    cutoff_hz: Tensor | float = 0.0,
-    scale: Tensor | float = 1.0,
-    bias_drive: Tensor | float = 0.0,
-    saturation: tuple[Tensor | float, Tensor | float] | None = None,
-    bias: Tensor | None = None,
-    w_in: Tensor | None = None,
-    inputs: Tensor | None = None,
-    mask_in: Tensor | None = None,
-    ext_nodes: Tensor | None = None,
-    noise: Tensor | None = None,
-    diffusion: Tensor | float = 0.0,
-    defect: Tensor | None = None,
-    intervals: int | None = None,
-    record_last: int | None = None,
-    outputs: tuple[str, ...] = ("power", "filtered"),
-    threads: int | None = None,
-    segment: int | None = None,
-) -> Recorded:
-    """Integrate a network of M members and record power x and filtered y at the end of input intervals.
-
-    w_rec (M, N, N), row = destination; only entries where `mask` ((M, N, N) or (N, N) boolean) holds are used and get gradients.
-    External terms, added inside the drive and multiplied by `scale`; all optional, they add up:
-        ext (M or 1, B, T, N) held over each interval; bias (M, N) constant;
-        w_in (M, N, C) with inputs (M or 1, B, T, C) and mask_in, like `mask`: same as ext = inputs @ w_in^T, but much cheaper;
-        ext_nodes (M or 1, B, S + 1, N) at step nodes.
-    gamma, sigma, q, cutoff_hz, scale, bias_drive, saturation bounds (lo, hi), diffusion: (M, N), or anything that broadcasts to it.
-    x0 (M, B or 1, N). noise (M or 1, B, S, N, 2) standard normals; defect (M or 1, B, S + 1, N) is added to x before the high-pass.
-    cell "oscillator", or "ctrnn": dx/dt = -gamma x + scale * (...) + bias_drive, y = tanh x.
-    record_last: only the last so many intervals are recorded (and T, N large arrays avoided). outputs: which of power, filtered to return.
-    threads: default torch's. segment: steps between checkpoints; default: keep everything up to 1 GiB, else about sqrt(S).
-
-    Gradients flow to w_rec, w_in, bias, ext, inputs, ext_nodes, defect, x0, gamma, sigma, q, cutoff_hz, scale and bias_drive, once.
+    Args:
+        coefficients: (row, member, neuron); see `kernels.plan` for the rows.
+        start: State before the first sample, (member, batch or 1, neuron).
+        w_rec: (member, neuron, neuron), source last; only what the pattern has is used, and gets a gradient.
+        w_in: (member, neuron, input), likewise.
+        bias: (member, neuron).
+        ext: Held over each interval, (member, batch, time, neuron).
+        nodes: Given at the step nodes, (member, batch, steps + 1, neuron).
+        inputs: (member, batch, time, input).
+        defect: (member, batch, steps + 1, neuron).
+        noise: (member, batch, steps, neuron, 2).
     """
-    if order not in (1, 2):
-        raise ValueError(f"order must be 1 or 2, not {order}")
-    if cell == "ctrnn" and any(given is not None for given in (noise, defect, saturation)):
-        raise ValueError("a CTRNN has no noise, defect or saturation")
-    shape = _Shape.of(
-        w_rec,
-        x0,
-        {"ext": ext, "nodes": ext_nodes, "inputs": inputs, "defect": defect, "noise": noise},
-        substeps,
-        intervals,
-    )
-    parameters = dict(
-        gamma=gamma, sigma=sigma, q=q, cutoff_hz=cutoff_hz, scale=scale, bias_drive=bias_drive,
-        low=None if saturation is None else saturation[0], high=None if saturation is None else saturation[1], diffusion=diffusion,
-    )  # fmt: skip
-    coefficients, differentiable = cell_coefficients(
-        cell, dt_s / substeps, (shape.members, shape.neurons), x0.dtype, parameters
-    )
-    pattern = _pattern(shape, w_rec, w_in, mask, mask_in)
-    kept = shape.intervals if record_last is None else min(record_last, shape.intervals)
-    options = dict(
-        kind={"oscillator": OSCILLATOR, "ctrnn": CTRNN}[cell],
-        order=order,
-        saturate=int(saturation is not None),
-        steps=shape.intervals * substeps,
-        substeps=substeps,
-        batch=shape.batch,
-        neurons=shape.neurons,
-        inputs=pattern.inputs,
-        recorded_from=shape.intervals - kept,
-        want_power=int("power" in outputs),
-        want_filtered=int("filtered" in outputs),
-        want_cell=int(differentiable and torch.is_grad_enabled()),
-    )
-    power, filtered = Sweep.apply(
-        options, pattern, threads or torch.get_num_threads(), segment, noise,
-        coefficients, w_rec, w_in, bias, x0, ext, ext_nodes, inputs if pattern.inputs else None, defect,
-    )  # fmt: skip
-    return Recorded(power if options["want_power"] else None, filtered if options["want_filtered"] else None)
+
+    coefficients: Tensor
+    start: Tensor
+    w_rec: Tensor | None = None
+    w_in: Tensor | None = None
+    bias: Tensor | None = None
+    ext: Tensor | None = None
+    nodes: Tensor | None = None
+    inputs: Tensor | None = None
+    defect: Tensor | None = None
+    noise: Tensor | None = None
 
 
-def _pattern(
-    shape: "_Shape", w_rec: Tensor | None, w_in: Tensor | None, mask: Tensor | None, mask_in: Tensor | None
-) -> Pattern:
-    """Pattern of the weights that were given."""
-    channels = 0 if w_in is None else w_in.shape[-1]
-    if w_rec is None:
-        mask = _no_weights(shape.neurons)
-    return pattern_of(mask, mask_in, shape.members, shape.neurons, channels)
+@dataclass(frozen=True)
+class Wanted:
+    """What a call does and records.
 
+    Args:
+        kind: OSCILLATOR or CTRNN.
+        saturate: Whether the drive is bounded.
+        batch: Samples of each member.
+        samples: Input intervals.
+        recorded: How many of them, at the end, are recorded.
+        drive: Whether the mean drive is recorded, without a gradient.
+    """
 
-@functools.lru_cache(maxsize=16)
-def _no_weights(neurons: int) -> Tensor:
-    """Mask of neurons that do not see each other; the same object every time, so that its pattern is remembered."""
-    return torch.zeros(neurons, neurons, dtype=torch.bool)
-
-
-class _Shape(NamedTuple):
-    """Axis lengths of a call."""
-
-    members: int
+    kind: int
+    saturate: bool
     batch: int
-    intervals: int
-    neurons: int
-
-    @classmethod
-    def of(cls, w_rec, x0, signals, substeps, intervals) -> "_Shape":
-        members, batch, times = x0.shape[0], x0.shape[1], intervals
-        if w_rec is not None:
-            members = max(members, w_rec.shape[0])
-        for name, signal in signals.items():
-            if signal is None:
-                continue
-            members, batch = max(members, signal.shape[0]), max(batch, signal.shape[1])
-            length = {"nodes": (signal.shape[2] - 1) // substeps, "defect": (signal.shape[2] - 1) // substeps,
-                      "noise": signal.shape[2] // substeps}.get(name, signal.shape[2])  # fmt: skip
-            if times is not None and times != length:
-                raise ValueError(f"{name} lasts {length} intervals, others {times}")
-            times = length
-        if times is None:
-            raise ValueError("nothing tells the number of intervals: pass `intervals`")
-        for name, signal in signals.items():
-            if signal is not None and (signal.shape[1] != batch or signal.shape[0] not in (1, members)):
-                raise ValueError(f"{name} is {tuple(signal.shape)}: its first axes must be ({members} or 1, {batch})")
-        return cls(members, batch, times, x0.shape[-1])
+    samples: int
+    recorded: int
+    drive: bool
 
 
-def _array(tensor: Tensor | None, axes: int, dtype: np.dtype) -> np.ndarray:
-    """C-contiguous array of a tensor; an absent one has a first axis of length 0."""
-    if tensor is None:
-        return np.empty((0,) * axes, dtype)
-    return np.ascontiguousarray(tensor.detach().numpy(), dtype)
+def integrate(given: Given, wanted: Wanted, steps: Steps, pattern: Pattern) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Integrate a network and record x, y and, where asked for, the mean of s over each interval.
+
+    Each is (member, batch, recorded intervals, neuron), at the end of the intervals; once differentiable.
+    """
+    # No channels, nothing to sum: the kernels take that as a network without inputs.
+    given = given._replace(inputs=given.inputs if pattern.inputs else None)
+    dtype, learns = dtype_of(given.start), torch.is_grad_enabled()
+    needs = {name: learns and wants_gradient([each]) for name, each in given._asdict().items()}
+    plan = Plan(
+        kind=wanted.kind,
+        order=steps.order,
+        saturate=int(wanted.saturate),
+        steps=wanted.samples * steps.substeps,
+        substeps=steps.substeps,
+        batch=wanted.batch,
+        neurons=pattern.neurons,
+        inputs=pattern.inputs,
+        tiles=-(-wanted.batch // LANES[dtype]),
+        piece=PIECE[dtype],
+        recorded_from=wanted.samples - min(wanted.recorded, wanted.samples),
+        segment=0,
+        want_power=1,
+        want_filtered=1,
+        want_drive=int(wanted.drive),
+        want_weights=int(needs["w_rec"] or needs["w_in"] or needs["coefficients"]),
+        want_cell=int(needs["coefficients"]),
+        want_ext=int(needs["ext"]),
+        want_nodes=int(needs["nodes"]),
+        want_inputs=int(needs["inputs"]),
+        want_defect=int(needs["defect"]),
+    )
+    power, filtered, drive = _Sweep.apply(plan, pattern, any(needs.values()), *given)
+    return power, filtered, drive if wanted.drive else None
 
 
-def _like(tensor: Tensor | None, wanted: bool, members: int, batch: int, dtype: np.dtype) -> np.ndarray:
-    """Room for the adjoint of a signal, for every member and sample."""
-    if tensor is None or not wanted:
-        return np.empty((0, 0, 0, 0), dtype)
-    return np.empty((members, batch, *tensor.shape[2:]), dtype)
-
-
-def _segment_length(plan: kernels.Plan, tasks: int, lanes: int, itemsize: int, asked: int | None) -> int:
-    """Steps between checkpoints: all of them where the trajectory may be kept."""
-    if asked is not None:
-        return max(1, min(asked, plan.steps))
-    elements = tasks * sum(math.prod(shape) for shape in kernels.trajectory_shapes(plan, plan.steps + 1, lanes))
-    return plan.steps if elements * itemsize <= KEEP_BYTES else max(2, math.isqrt(plan.steps))
-
-
-@dataclass
-class _Job:
-    """What forward and backward of one call share."""
-
-    plan: kernels.Plan
-    pattern: Pattern
-    synapses: kernels.Synapses
-    cell: np.ndarray  # (kernels.CELL_ROWS, M, N)
-    signals: kernels.Signals
-    tasks: int
-    threads: int
-    kept: Loan | None = None  # trajectory and checkpoints
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.cell.dtype
-
-    @property
-    def lanes(self) -> int:
-        return LANES[self.dtype]
-
-    def states(self) -> tuple[kernels.Trajectory, np.ndarray]:
-        """Kept trajectory and checkpoints."""
-        return kernels.Trajectory(*self.kept.arrays[:5]), self.kept.arrays[5]
-
-    def forward(self, power: np.ndarray, filtered: np.ndarray) -> None:
-        """Integrate all tasks."""
-        trajectory, checkpoints = self.states()
-
-        def run(begin: int, end: int) -> None:
-            local = Loan(kernels.local_shapes(self.plan, self.lanes), self.dtype)
-            ring = Loan(kernels.trajectory_shapes(self.plan, 2, self.lanes), self.dtype)
-            kernels.forward_tasks(
-                self.plan, self.synapses, self.cell, self.signals, begin, end, trajectory, kernels.Trajectory(*ring.arrays), checkpoints,
-                kernels.Local(*local.arrays), power, filtered,
-            )  # fmt: skip
-
-        run_tasks(run, self.tasks, self.threads)
-
-    def backward(self, g_power: np.ndarray, g_filtered: np.ndarray, results: kernels.Results) -> None:
-        """Adjoint of all tasks."""
-        trajectory, checkpoints = self.states()
-        nodes = 2 if trajectory.x.shape[0] else max(self.plan.segment, 2) + 1
-        stored = int(np.diff(self.synapses.start[:: self.plan.neurons]).max())
-
-        def run(begin: int, end: int) -> None:
-            local = Loan(kernels.local_shapes(self.plan, self.lanes), self.dtype)
-            adjoint = Loan(kernels.adjoint_shapes(self.plan, self.lanes, stored), self.dtype)
-            again = Loan(kernels.trajectory_shapes(self.plan, nodes, self.lanes), self.dtype)
-            kernels.adjoint_tasks(
-                self.plan, self.synapses, self.cell, self.signals, begin, end, trajectory, kernels.Trajectory(*again.arrays), checkpoints,
-                kernels.Local(*local.arrays), kernels.Adjoint(*adjoint.arrays), g_power, g_filtered, results,
-            )  # fmt: skip
-
-        run_tasks(run, self.tasks, self.threads)
-
-    def keep(self, training: bool, segment: int | None) -> None:
-        """Choose between the whole trajectory, checkpoints and nothing, and make room."""
-        steps = self.plan.steps
-        length = _segment_length(self.plan, self.tasks, self.lanes, self.dtype.itemsize, segment) if training else steps
-        self.plan = self.plan._replace(segment=length)
-        whole, checkpoints = training and length == steps, -(-steps // length) if length < steps else 0
-        shapes = [
-            (self.tasks if whole else 0, *shape)
-            for shape in kernels.trajectory_shapes(self.plan, steps + 1, self.lanes)
-        ]
-        self.kept = Loan([*shapes, (self.tasks, checkpoints, 2, self.plan.neurons, self.lanes)], self.dtype)
-
-
-class Sweep(torch.autograd.Function):
+class _Sweep(torch.autograd.Function):
     """The compiled sweep over all steps and its adjoint."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        options,
-        pattern,
-        threads,
-        segment,
-        noise,
-        coefficients,
-        w_rec,
-        w_in,
-        bias,
-        x0,
-        ext,
-        nodes,
-        inputs,
-        defect,
-    ):
-        """Tensors in the public layout -> power, filtered (M, B, recorded intervals, N)."""
-        dtype = np.dtype(str(x0.dtype).removeprefix("torch."))
-        tiles = -(-options["batch"] // LANES[dtype])
-        need = ctx.needs_input_grad
-        plan = kernels.Plan(
-            **options, tiles=tiles, piece=PIECE[dtype], segment=0, want_weights=int(need[6] or need[7] or bool(options["want_cell"])),
-            want_ext=int(need[10]), want_nodes=int(need[11]), want_inputs=int(need[12]), want_defect=int(need[13]),
-        )  # fmt: skip
-        cell = _array(coefficients, 3, dtype).copy()
-        gain = cell[kernels.P_GAIN]
-        if bias is not None:
-            cell[kernels.P_OFFSET] += gain * bias.detach().numpy()
-        weights = pattern.gather(_numpy(w_rec), _numpy(w_in), dtype)
-        value = weights * gain.reshape(-1)[pattern.row]
-        synapses = kernels.Synapses(
-            pattern.start, pattern.column, value, pattern.back_start, pattern.back_row, value[pattern.back_index]
-        )
-        signals = kernels.Signals(
-            _array(x0.unsqueeze(2), 4, dtype), _array(ext, 4, dtype), _array(nodes, 4, dtype), _array(inputs, 4, dtype),
-            _array(defect, 4, dtype), _array(noise, 5, dtype),
-        )  # fmt: skip
-        job = _Job(plan, pattern, synapses, cell, signals, pattern.members * tiles, threads)
-        job.keep(any(need), segment)
+        ctx: Any, plan: Plan, pattern: Pattern, training: bool, *tensors: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        given = Given(*tensors)  # type: ignore[arg-type]
+        job, weights = _prepared(plan, pattern, given, training)
         shape = (pattern.members, plan.batch, plan.steps // plan.substeps - plan.recorded_from, plan.neurons)
-        power, filtered = (
-            torch.empty(shape if wanted else (0, 0, 0, 0), dtype=x0.dtype)
-            for wanted in (plan.want_power, plan.want_filtered)
+        power, filtered, drive = (
+            torch.empty(shape if wanted else (0, 0, 0, 0), dtype=given.start.dtype)
+            for wanted in (plan.want_power, plan.want_filtered, plan.want_drive)
         )
-        job.forward(power.numpy(), filtered.numpy())
-        if any(need):
+        job.forward(Recorded(power.numpy(), filtered.numpy(), drive.numpy()))
+        ctx.mark_non_differentiable(drive)
+        if training:
             ctx.set_materialize_grads(False)
             # The job's arrays share memory with these tensors: saving them lets autograd notice changes in place.
-            ctx.save_for_backward(w_rec, w_in, bias, x0, ext, nodes, inputs, defect)
+            ctx.save_for_backward(*tensors)
             ctx.job, ctx.weights = job, weights
-        return power, filtered
+        return power, filtered, drive.div_(plan.substeps)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g_power, g_filtered):
-        """Adjoints of the coefficients, weights, bias, initial state and signals."""
-        _, _, bias, x0, ext, nodes, inputs, defect = ctx.saved_tensors
-        job, plan, pattern = ctx.job, ctx.job.plan, ctx.job.pattern
-        results = _results(job, ext, nodes, inputs, defect)
-        job.backward(
-            _array(g_power if plan.want_power else None, 4, job.dtype),
-            _array(g_filtered if plan.want_filtered else None, 4, job.dtype),
-            results,
-        )
-        need, gain = ctx.needs_input_grad, job.cell[kernels.P_GAIN]
-        sums, g_value = results.sums.sum(axis=0), results.value.sum(axis=0)
-        g_rec, g_in = pattern.scatter(g_value * gain.reshape(-1)[pattern.row]) if plan.want_weights else (None, None)
-        scale = torch.from_numpy(gain)[:, None, None, :]
-        return (
-            None, None, None, None, None,
-            _cell_adjoint(job, sums, ctx.weights * g_value, _numpy(bias)) if need[5] else None,
-            torch.from_numpy(g_rec) if need[6] else None,
-            torch.from_numpy(g_in) if need[7] else None,
-            torch.from_numpy(sums[SUM_OFFSET] * gain).sum_to_size(bias.shape) if need[8] else None,
-            torch.from_numpy(results.start[:, :, 0]).sum_to_size(x0.shape) if need[9] else None,
-            _reduce(results.ext, ext, scale) if need[10] else None,
-            _reduce(results.nodes, nodes, scale) if need[11] else None,
-            _reduce(results.inputs, inputs) if need[12] else None,
-            _reduce(results.defect, defect) if need[13] else None,
-        )  # fmt: skip
+    def backward(
+        ctx: Any, g_power: Tensor | None, g_filtered: Tensor | None, g_drive: None
+    ) -> tuple[Tensor | None, ...]:
+        given, job = Given(*ctx.saved_tensors), ctx.job
+        results = _room(job, given)
+        nothing = array(None, 4, job.dtype)
+        job.backward(Recorded(array(g_power, 4, job.dtype), array(g_filtered, 4, job.dtype), nothing), results)
+        needs = dict(zip(Given._fields, ctx.needs_input_grad[3:], strict=True))
+        return None, None, None, *_gradients(job, given, needs, ctx.weights, results)
 
 
-def _results(job: _Job, ext, nodes, inputs, defect) -> kernels.Results:
-    """Room for the adjoints."""
+def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tuple[Job, np.ndarray]:
+    """Lay a call out for the kernels; also give the stored weights without their gain."""
+    dtype = dtype_of(given.start)
+    cell = array(given.coefficients, 3, dtype).copy()
+    gain = cell[P_GAIN]
+    if given.bias is not None:
+        cell[P_OFFSET] += gain * given.bias.detach().numpy()
+    weights = pattern.gather(_numpy(given.w_rec), _numpy(given.w_in), dtype)
+    value = weights * gain.reshape(-1)[pattern.row]
+    synapses = Synapses(
+        pattern.start, pattern.column, value, pattern.back_start, pattern.back_row, value[pattern.back_index]
+    )
+    signals = Signals(
+        array(given.start.unsqueeze(2), 4, dtype),
+        array(given.ext, 4, dtype),
+        array(given.nodes, 4, dtype),
+        array(given.inputs, 4, dtype),
+        array(given.defect, 4, dtype),
+        array(given.noise, 5, dtype),
+    )
+    return Job(plan, pattern, synapses, cell, signals, torch.get_num_threads(), training), weights
+
+
+def _room(job: Job, given: Given) -> Results:
+    """Make room for the adjoints."""
     plan, members = job.plan, job.pattern.members
-    wanted = ((ext, plan.want_ext), (nodes, plan.want_nodes), (inputs, plan.want_inputs), (defect, plan.want_defect))
-    return kernels.Results(
+
+    def like(tensor: Tensor | None, wanted: int) -> np.ndarray:
+        shape = (members, plan.batch, *tensor.shape[2:]) if tensor is not None and wanted else (0, 0, 0, 0)
+        return np.empty(shape, job.dtype)
+
+    return Results(
         np.zeros((plan.tiles, job.synapses.value.size), job.dtype),
         np.empty((plan.tiles, SUMS, members, plan.neurons), job.dtype),
         np.empty((members, plan.batch, 1, plan.neurons), job.dtype),
-        *(_like(signal, bool(want), members, plan.batch, job.dtype) for signal, want in wanted),
+        like(given.ext, plan.want_ext),
+        like(given.nodes, plan.want_nodes),
+        like(given.inputs, plan.want_inputs),
+        like(given.defect, plan.want_defect),
     )
 
 
-def _cell_adjoint(job: _Job, sums: np.ndarray, products: np.ndarray, bias: np.ndarray | None) -> Tensor:
-    """Adjoint of the coefficients; products: stored weights times the adjoint of their values. The gain multiplies weights, bias and external terms."""
+def _gradients(
+    job: Job, given: Given, needs: dict[str, bool], weights: np.ndarray, results: Results
+) -> list[Tensor | None]:
+    """Give the gradients by the tensors of a call, None where not wanted; weights: the stored ones, without gain."""
+    plan, pattern, gain = job.plan, job.pattern, job.cell[P_GAIN]
+    sums, g_value = results.sums.sum(axis=0), results.value.sum(axis=0)
+    g_rec, g_in = pattern.scatter(g_value * gain.reshape(-1)[pattern.row]) if plan.want_weights else (None, None)
+    scale = torch.from_numpy(gain)[:, None, None, :]
+    found: dict[str, Callable[[], Tensor]] = {
+        "coefficients": lambda: _cell_adjoint(job, sums, weights * g_value, _numpy(given.bias)),
+        "start": lambda: torch.from_numpy(results.start[:, :, 0]).sum_to_size(given.start.shape),
+        "w_rec": lambda: torch.from_numpy(g_rec),
+        "w_in": lambda: torch.from_numpy(g_in),
+        "bias": lambda: torch.from_numpy(sums[SUM_OFFSET] * gain),
+        "ext": lambda: torch.from_numpy(results.ext).mul_(scale),
+        "nodes": lambda: torch.from_numpy(results.nodes).mul_(scale),
+        "inputs": lambda: torch.from_numpy(results.inputs),
+        "defect": lambda: torch.from_numpy(results.defect),
+    }
+    return [found[name]() if needs[name] else None for name in Given._fields]
+
+
+def _cell_adjoint(job: Job, sums: np.ndarray, products: np.ndarray, bias: np.ndarray | None) -> Tensor:
+    """Give the adjoint of the coefficients; the gain multiplies weights, bias and external terms.
+
+    products: stored weights times the adjoint of their values.
+    """
     result = np.zeros_like(job.cell)
     result[_CELL_ROWS] = sums[_CELL_SUMS]
     members, neurons = result.shape[1:]
     by_row = np.bincount(job.pattern.row, products, minlength=members * neurons)
-    result[kernels.P_GAIN] += by_row.reshape(members, neurons).astype(job.dtype)
+    result[P_GAIN] += by_row.reshape(members, neurons).astype(job.dtype)
     if bias is not None:
-        result[kernels.P_GAIN] += sums[SUM_OFFSET] * bias
+        result[P_GAIN] += sums[SUM_OFFSET] * bias
     return torch.from_numpy(result)
 
 
 def _numpy(tensor: Tensor | None) -> np.ndarray | None:
-    """Array of a tensor."""
     return None if tensor is None else tensor.detach().numpy()
-
-
-def _reduce(adjoint: np.ndarray, tensor: Tensor, gain: Tensor | None = None) -> Tensor:
-    """Adjoint of a signal that may be shared by members."""
-    result = torch.from_numpy(adjoint)
-    if gain is not None:
-        result.mul_(gain)
-    return result.sum_to_size(tensor.shape)

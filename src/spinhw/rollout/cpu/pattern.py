@@ -1,6 +1,7 @@
 """Which weights exist: a sparse pattern shared by all calls that use the same mask."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -76,32 +77,30 @@ def _starts(group: np.ndarray, groups: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.bincount(group, minlength=groups))]).astype(np.int64)
 
 
-_known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_known = WeakTensorKeyDictionary()  # mask -> {key: (pattern, input mask)}
 
 
-def pattern_of(mask: Tensor | None, mask_in: Tensor | None, members: int, neurons: int, inputs: int) -> Pattern:
-    """Pattern of the recurrent mask ((M, N, N) or (N, N); None: dense) and of the input mask ((M, N, inputs) or (N, inputs); None: dense).
+def pattern_of(mask: Tensor, mask_in: Tensor, members: int) -> Pattern:
+    """Give the pattern of two masks, remembered as long as the recurrent one lives and neither changes.
 
-    Remembered as long as the recurrent mask lives and neither mask changes.
+    mask: (member or 1, neuron, neuron), source last; mask_in: (member or 1, neuron, input).
     """
-    key = (members, neurons, inputs, _version(mask), id(mask_in), _version(mask_in))
-    if mask is not None and mask in _known and key in _known[mask]:
+    key = (members, _version(mask), id(mask_in), _version(mask_in))
+    if mask in _known and key in _known[mask]:
         return _known[mask][key][0]
-    recurrent = _expand(mask, members, neurons, neurons)
-    pattern = Pattern.from_mask(torch.cat([recurrent, _expand(mask_in, members, neurons, inputs)], dim=2))
-    if mask is not None:
-        # The input mask is kept with the pattern, so that its id cannot be reused.
-        _known.setdefault(mask, {})[key] = (pattern, mask_in)
+    both = [each.bool().cpu().expand(members, -1, -1) for each in (mask, mask_in)]
+    pattern = Pattern.from_mask(torch.cat(both, dim=2))
+    # The input mask is kept with the pattern, so that its id cannot be reused.
+    _known.setdefault(mask, {})[key] = (pattern, mask_in)
     return pattern
 
 
-def _version(mask: Tensor | None) -> int:
-    """Counter of in-place changes."""
-    return -1 if mask is None else mask._version
+@lru_cache(maxsize=16)
+def uncoupled(neurons: int) -> tuple[Tensor, Tensor]:
+    """Give the masks of neurons that see nothing; the same objects every time, so that their pattern is remembered."""
+    return torch.zeros(1, neurons, neurons, dtype=torch.bool), torch.zeros(1, neurons, 0, dtype=torch.bool)
 
 
-def _expand(mask: Tensor | None, members: int, rows: int, columns: int) -> Tensor:
-    """Boolean mask of every member."""
-    if mask is None:
-        return torch.ones(members, rows, columns, dtype=torch.bool)
-    return mask.bool().cpu().expand(members, rows, columns)
+def _version(mask: Tensor) -> int:
+    """Give the counter of changes in place."""
+    return mask._version  # noqa: SLF001  # The only name torch has for it.

@@ -3,31 +3,31 @@
 import math
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
+from itertools import pairwise
 
 import numpy as np
 
-
-ALIGNMENT = 64  # bytes of a cache line: rows of tiles then never straddle more lines than they must
-STAGGER = (
-    7 * ALIGNMENT
-)  # extra distance between arrays, so that equal rows of large arrays do not compete for the same cache sets
+ALIGNMENT = 64  # Bytes of a cache line: rows of tiles then never straddle more lines than they must.
+# Extra distance between arrays, so that equal rows of large arrays do not compete for the same cache sets.
+STAGGER = 7 * ALIGNMENT
 
 
 class Workspace:
     """Buffers that go back to a pool when their last user is gone.
 
-    A trajectory is tens of MB and is needed anew at every training step: fresh pages from the system would cost as much as the forward pass.
+    A trajectory is tens of MB and is needed anew at every training step: fresh pages from the system would cost as much
+    as the forward pass.
     """
 
-    def __init__(self, limit_bytes: int = 1 << 30):
+    def __init__(self, limit_bytes: int = 1 << 30) -> None:
         self._limit_bytes = limit_bytes
         self._free: list[np.ndarray] = []  # oldest first
         self._lock = threading.Lock()
 
     def take(self, size: int) -> np.ndarray:
-        """Uninitialised buffer of `size` bytes, aligned to a cache line."""
+        """Give an uninitialised buffer of `size` bytes, aligned to a cache line."""
         with self._lock:
             for position in range(len(self._free) - 1, -1, -1):
                 if self._free[position].size == size:
@@ -50,7 +50,7 @@ workspace = Workspace()
 class Loan:
     """Uninitialised arrays from the pool, on loan for as long as this object lives."""
 
-    def __init__(self, shapes: list[tuple[int, ...]], dtype: np.dtype):
+    def __init__(self, shapes: list[tuple[int, ...]], dtype: np.dtype) -> None:
         sizes = [math.prod(shape) * dtype.itemsize for shape in shapes]
         begins, end = [], 0
         for size in sizes:
@@ -59,10 +59,10 @@ class Loan:
         self._buffer = workspace.take(end)
         self.arrays = tuple(
             self._buffer[begin : begin + size].view(dtype).reshape(shape)
-            for begin, size, shape in zip(begins, sizes, shapes)
+            for begin, size, shape in zip(begins, sizes, shapes, strict=True)
         )
 
-    def __del__(self):
+    def __del__(self) -> None:
         workspace.give(self._buffer)
 
 
@@ -81,13 +81,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def run_tasks(function: Callable[[int, int], None], tasks: int, threads: int) -> None:
-    """Call function(begin, end) on contiguous parts of range(tasks), one part per thread; the caller's thread takes the first."""
+    """Call function(begin, end) on contiguous parts of range(tasks), one a thread; the caller's takes the first."""
     global _pool, _pool_size
     threads = max(1, min(threads, tasks))
     bounds = [tasks * n // threads for n in range(threads + 1)]
     if threads > 1 and _pool_size < threads - 1:
         _pool, _pool_size = ThreadPoolExecutor(threads - 1, thread_name_prefix="rollout"), threads - 1
-    waiting = [_pool.submit(function, bounds[n], bounds[n + 1]) for n in range(1, threads)] if threads > 1 else []
+    waiting = [_pool.submit(function, *part) for part in pairwise(bounds[1:])] if _pool is not None else []
     function(bounds[0], bounds[1])
     for future in waiting:
         future.result()

@@ -51,7 +51,7 @@ class Signals(NamedTuple):
         matrix: (member, neuron, neuron), source last, times the gain.
         held: Argument of the saturation from outside, held over intervals, (member, batch, time, neuron).
         nodes: The same at step nodes, (member, batch, steps + 1, neuron).
-        cell: Coefficients (member, 6, neuron), see `folding`.
+        cell: Coefficients (member, 6, neuron), see `spinhw.rollout.folding`: p1, p0, damping, decay, passed, kick.
         start: x, (member, batch, neuron).
         defect: (member, batch, steps + 1, neuron).
         noise: (member, batch, steps, neuron, 2).
@@ -151,7 +151,8 @@ class _Sweep(torch.autograd.Function):
         filtered = torch.empty_like(power)
         trajectory = _room(plan, signals, plan.steps if keep else 0)
         checkpoints = []
-        state = (like, torch.zeros_like(like))
+        # A CTRNN starts with the output that belongs to its state, the high-pass of an oscillator with silence.
+        state = (like, torch.tanh(like) if plan.ctrnn else torch.zeros_like(like))
         for begin in range(0, plan.steps, segment):
             checkpoints.append(state)
             span = range(begin, min(begin + segment, plan.steps))
@@ -175,7 +176,8 @@ class _Sweep(torch.autograd.Function):
             kept = ctx.trajectory or _again(plan, signals, span, ctx.checkpoints[number])
             found = _launch_adjoint(plan, signals, span, kept, record, state, wanted)
             gradients.add(span, kept, found)
-        gradients.sums["start"] = state[0]
+        slope = 1 - torch.tanh(signals.start) ** 2 if plan.ctrnn else 0.0
+        gradients.sums["start"] = state[0] + slope * state[1]
         return None, *(gradients.sums.get(name) for name in Signals._fields)
 
 

@@ -10,7 +10,8 @@ Names used throughout the CPU engine, per neuron and lane:
     by_...   derivative of the next state by ... (by s: p1 * by_s)
 """
 
-from spinhw.rollout.cpu.vector import exp_parts, row_kernel, sigmoid, tanh
+from spinhw.rollout.cpu.kernels.lanes import exp_parts, sigmoid, tanh
+from spinhw.rollout.cpu.kernels.vector import row_kernel
 
 OSCILLATOR, CTRNN = 0, 1
 # Sums over steps and samples that the adjoint returns per neuron.
@@ -33,7 +34,7 @@ def shift(drive, offset):
 
 
 def _logistic(x, s, p1, p0, p2):
-    """x / (e^-z + c h phi(-z) x) with z = p1 s + p0 and c h = p1 s + p2.
+    """Give x / (e^-z + c h phi(-z) x) with z = p1 s + p0 and c h = p1 s + p2.
 
     The form of both signs of z: z is bounded below where e^z is negligible, so that e^-z does not overflow.
     """
@@ -50,8 +51,8 @@ def logistic(x, s, p1, p0, p2):
     return _logistic(x, s, p1, p0, p2)
 
 
-# The kernels of plain oscillators are cut into stages. A processor looks a few hundred instructions ahead: with a short chain of dependent
-# operations per vector it works on many vectors at a time, with a long one it waits.
+# The kernels of plain oscillators are cut into stages. A processor looks a few hundred instructions ahead: with a short
+# chain of dependent operations per vector it works on many vectors at a time, with a long one it waits.
 
 
 @row_kernel("e", "rise", "span")
@@ -264,31 +265,31 @@ def retreat_predictor(by_x, by_s, g_middle, g_x, g_y, sum_v, decay, kappa):
 
 @row_kernel("total")
 def add(total, term):
-    """total + term."""
+    """Give total + term."""
     return total + term
 
 
 @row_kernel("total")
 def add_scaled(total, factor, term):
-    """total + factor * term."""
+    """Give total + factor * term."""
     return total + factor * term
 
 
 @row_kernel("total")
 def add_product(total, a, b):
-    """total + a * b."""
+    """Give total + a * b."""
     return total + a * b
 
 
 @row_kernel("total")
 def add_half(total, term):
-    """total + term / 2."""
+    """Give total + term / 2."""
     return total + 0.5 * term
 
 
 @row_kernel("total")
 def subtract_product(total, a, b):
-    """total - a * b."""
+    """Give total - a * b."""
     return total - a * b
 
 
