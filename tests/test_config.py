@@ -33,6 +33,9 @@ class Outer(Settings):
         ("100 fJ", "J", 1e-13),
         ("1 / ns", "1/s", 1e9),
         ("1 uW", "W", 1e-6),
+        ("1e9/s", "1/s", 1e9),
+        ("14.12ns", "s", 14.12e-9),
+        ("5 1/ns", "1/s", 5e9),
     ],
 )
 def test_quantities_with_units(text: str, unit: str, value: float) -> None:
@@ -55,6 +58,11 @@ def test_quantities_with_units(text: str, unit: str, value: float) -> None:
         ("soon", "no number with a unit"),
         ("5 ns; import os", "no number with a unit"),
         ("__import__('os').getcwd()", "no number with a unit"),
+        ("9**9**9 ns", "no number with a unit"),
+        ("1 s**9**9**9", "no number with a unit"),
+        ("2 ns + 3 ns", "no number with a unit"),
+        ("14,12 ns", "no number with a unit"),
+        ("1e999999 ns", "finite number"),
     ],
 )
 def test_what_is_no_quantity_is_refused_with_an_example(value: object, message: str) -> None:

@@ -1,6 +1,7 @@
 """Quantities: text with units in YAML ("14.12 ns"), plain SI floats everywhere inside."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,13 @@ EXAMPLES = {
 }
 
 
+# One number, then units with small whole powers. pint itself would also do arithmetic, and "9**9**9 ns" takes for ever.
+_WORD = r"[A-Za-zµμΩ°]+(?:(?:\*\*|\^)-?\d)?"
+_UNITS = rf"(?:1?\s*/\s*)?{_WORD}(?:\s*[*/ ]\s*{_WORD})*"
+_NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)"
+_QUANTITY = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>{_UNITS}|)")
+
+
 @lru_cache(maxsize=1)
 def registry() -> "pint.UnitRegistry":
     """Return the one unit registry of the process."""
@@ -44,11 +52,13 @@ def parse_quantity(text: object, unit: str) -> float:
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
+    found = _QUANTITY.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}")
     try:
-        quantity: pint.Quantity = registry().Quantity(text)
-    except (
-        Exception
-    ) as error:  # pint raises many kinds of errors, tokenizer errors among them, for text that is no quantity
+        unit_text = "1 " + found["unit"] if found["unit"].startswith("/") else found["unit"]
+        quantity: pint.Quantity = registry().Quantity(float(found["number"]), unit_text)
+    except Exception as error:  # pint raises many kinds of errors for text that is no unit
         raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}") from error
     if quantity.dimensionless:
         raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
