@@ -84,7 +84,7 @@ def test_ctrnn_is_refused_where_the_chip_only_makes_sense_for_oscillators():
 
 def test_spread_has_the_asked_standard_deviation():
     ask = {"gamma": 0.2, "sigma": 0.1, "q": 0.2, "cutoff": 0.3, "gain": 0.05}
-    network = NetworkSettings(layers=(20_000,))
+    network = NetworkSettings(layers=(4_000,) * 5)
     hidden = make(chip_settings(spread=ask), 0, network=network).hidden.neurons
     nominal = network.neurons(torch.float64)
     for name, field in {"gamma": "gamma", "sigma": "sigma", "cutoff": "cutoff_hz", "gain": "gain"}.items():

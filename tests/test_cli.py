@@ -1,6 +1,8 @@
 """The command line as a user meets it: help, exit codes, one clear line for bad input, a whole run."""
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 
 from spinhw.cli import main
 from spinhw.config import shipped
+from spinhw.train import atomic
 
 COMMANDS = ("demo", "train", "evaluate", "energy", "check", "schema")
 TINY = """
@@ -72,7 +75,7 @@ def test_version(spinhw) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.epoch=5", r"training: unknown key 'epoch'; did you mean 'epochs'\?"),
+        ("training.epoch=5", r"--set training\.epoch: unknown key 'epoch'; did you mean 'epochs'\?"),
         ("nework.tau=5 ns", r"unknown key 'nework'; did you mean 'network'\?"),
         (
             "network.tau=14 kg",
@@ -80,8 +83,8 @@ def test_version(spinhw) -> None:
         ),
         ("network.tau=14", r"network\.tau: a unit is needed, such as '14\.12 ns'; seen: 14"),
         ("network.tau=-1 ns", r"network\.tau: must be above zero; seen: '-1 ns'"),
-        ("network.gain=.nan", r"network\.gain: .*finite number; seen: nan"),
-        ("network.gain=.inf", r"network\.gain: .*finite number; seen: inf"),
+        ("network.gain=.nan", r"network\.gain: .*finite number.*seen: nan"),
+        ("network.gain=.inf", r"network\.gain: .*finite number.*seen: inf"),
         ("energy.per_neuron=nan fJ", r"energy\.per_neuron: a finite number is needed"),
         ("network.density_intra=1.2", r"network\.density_intra: .*less than or equal to 1; seen: 1\.2"),
         ("network.layers=[]", r"network\.layers: .*at least 1 item"),
@@ -160,6 +163,13 @@ def test_check_shows_a_verdict_for_every_promise(spinhw) -> None:
     assert "BROKEN" not in shown.out
 
 
+def test_check_takes_a_profile_that_names_a_late_oscillator(spinhw, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("kind: simulated\nchip: {defects: {dead: [50]}}\n", encoding="utf-8")
+    shown = spinhw("check", "--device", path)
+    assert shown.code == 0, shown.err
+
+
 def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch) -> None:
     from spinhw.cli import inspection
     from spinhw.device.contract import Verdict
@@ -196,6 +206,7 @@ def test_a_whole_run_evaluation_energy_and_what_is_refused(spinhw, tiny: Path, t
 
     again = spinhw("train", tiny, "--out", run)
     assert again.code == 2
+    assert "training" not in again.out
     assert "this exists already" in again.err
 
     other = spinhw("train", tiny, "--resume", run, "--set", "network.gain=0.7")
@@ -216,6 +227,96 @@ def test_a_whole_run_evaluation_energy_and_what_is_refused(spinhw, tiny: Path, t
     assert cut.code == 2
     assert "checkpoint.safetensors" in cut.err
     assert len(cut.err.splitlines()) == 1
+
+
+def test_paths_with_brackets_and_pictures_that_fail(
+    spinhw, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails after training, the table is printed and the user knows that the results are safe."""
+    from spinhw.cli import training
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(training, "draw_run", full)
+    run = tmp_path / "a[" / "b]:x:"
+    shown = spinhw("train", tiny, "--out", run, "--set", "training.seeds=[0]")
+    assert shown.code == 2
+    assert f"run folder: {run}" in shown.out
+    assert "accuracy converged" in shown.out
+    assert "with the rest" not in shown.out
+    assert "the pictures could not be drawn; seen: No space left on device" in shown.err
+    assert f"the results are safe in {run / 'summary.json'}" in shown.err
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_a_software_network_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from spinhw.report import print_run
+
+    figure = {"mean": 0.9, "std": None}
+    drive = dict.fromkeys(("0.0", "0.05", "0.5", "0.95", "1.0"), 0.5)
+    summary = {
+        "network": "ctrnn", "task": "digits", "seeds": [0], "accuracy_converged": figure, "accuracy": figure,
+        "energy_per_image_j": 8.5e-7, "energy_per_image_scaled_j": 8.5e-7, "energy_per_image_with_rest_j": 8.5e-7,
+        "neurons": 96, "synapses": 2896, "drive_over_gamma": drive, "drive_saturated_share": None, "wall_s": 1.0,
+        "confusion": [[1] * 10] * 10, "held_out": "test",
+    }  # fmt: skip
+    print_run(Console(width=200), summary, Path("a[/]b"))
+    shown = capsys.readouterr().out
+    assert "software arithmetic" in shown
+    assert "no saturation" in shown
+    assert "a[/]b" in shown
+    assert not any(word in shown for word in ("constants", "hardware", "rest between"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--set", "device.chip.thermal_power=1"),
+            r"--set device\.chip\.thermal_power: no device is named; .*--device",
+        ),
+        (("--device", "ideal", "--set", "device=thermal"), r"--device and --set device do not go together"),
+    ],
+)
+def test_overrides_of_a_device_need_one(spinhw, tiny: Path, options: tuple[str, ...], message: str) -> None:
+    shown = spinhw("train", tiny, *options)
+    assert shown.code == 2
+    assert re.search(message, shown.err), shown.err
+
+
+def test_a_shipped_recipe_is_found_from_anywhere(spinhw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert spinhw("energy", "examples/digits.yaml").code == 0
+    assert "examples/digits.yaml" in spinhw("energy", "examples/digit.yaml").err
+
+
+def test_a_file_held_by_another_program_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Antivirus and file synchronisers on Windows do that."""
+    replace, refusals = os.replace, iter([True, True, False])
+
+    def held(old: Path, new: Path) -> None:
+        if next(refusals):
+            raise PermissionError(errno.EACCES, "Access is denied")
+        replace(old, new)
+
+    monkeypatch.setattr(atomic.os, "replace", held)
+    atomic.write_atomically(tmp_path / "a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
+def test_what_to_do_when_nothing_can_be_written(tmp_path: Path) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    assert "--resume" not in str(atomic.not_written(tmp_path / "run", error))
+    (tmp_path / "checkpoint.safetensors").touch()
+    assert "go on with --resume" in str(atomic.not_written(tmp_path / "summary.json", error))
+
+
+@pytest.mark.parametrize("what", ["run", "device"])
+def test_schema_is_ascii(spinhw, what: str) -> None:
+    assert spinhw("schema", what).out.isascii()
 
 
 def test_out_and_resume_do_not_go_together(spinhw, tiny: Path, tmp_path: Path) -> None:

@@ -1,16 +1,40 @@
 """Quantities, YAML loading, messages, overrides, profiles, streams, errors."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from spinhw.config import Settings, apply_overrides, build, find_profile, load, profile_names, read_yaml
+from spinhw.config import (
+    Settings,
+    apply_overrides,
+    build,
+    find_profile,
+    find_recipe,
+    load,
+    parse_yaml,
+    profile_names,
+    read_yaml,
+    recipe_names,
+    shipped,
+)
 from spinhw.errors import ConfigError, DeviceError, nearest
 from spinhw.streams import numpy_stream, stream_key, torch_stream
 from spinhw.units import EXAMPLES, DurationS, FrequencyHz, TimeS, format_quantity, parse_quantity
+
+Rate = Annotated[float, Field(gt=0)]
+
+
+class ShapeA(Settings):
+    kind: Literal["a"] = Field(description="Kind.")
+
+
+class ShapeB(Settings):
+    kind: Literal["b"] = Field(description="Kind.")
+    width: float = Field(default=1.0, gt=0, description="Width.")
 
 
 class Inner(Settings):
@@ -23,6 +47,13 @@ class Outer(Settings):
     inner: Inner = Field(default=Inner(), description="Part.")
     density: float = Field(default=0.5, ge=0, le=1, description="Share.")
     names: list[str] = Field(default=[], description="Names.")
+    count: int = Field(default=1, description="Number.")
+    switch: bool = Field(default=False, description="Switch.")
+    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1,), min_length=1, description="Sizes.")
+    rate: Rate | tuple[Rate, ...] = Field(default=0.1, description="Rates.")
+    shape: Annotated[ShapeA | ShapeB, Field(discriminator="kind")] = Field(
+        default=ShapeA(kind="a"), description="Kind."
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,9 +129,22 @@ def test_settings_go_through_yaml_unchanged(tmp_path: Path) -> None:
         ({"inner": {"tau": "-1 ns"}}, "inner.tau: must be above zero; seen: '-1 ns'"),
         ({"inner": {"tau": "0 ns"}}, "inner.tau: must be above zero"),
         ({"inner": {"rest": "-1 ns"}}, "inner.rest: must be at least 0.0"),
-        ({"density": 1.5}, "density: Input should be less than or equal to 1; seen: 1.5"),
-        ({"density": float("nan")}, "density: Input should be a finite number; seen: nan"),
-        ({"inner": 3}, "file.yaml: inner: "),
+        ({"density": 1.5}, "density: must be less than or equal to 1; seen: 1.5"),
+        ({"density": float("nan")}, "density: a finite number is needed; seen: nan"),
+        ({"inner": 3}, "file.yaml: inner: a mapping of keys is needed here; seen: 3"),
+        ({"density": True}, "file.yaml: density: a number is needed; seen: true"),
+        ({"count": False}, "file.yaml: count: a whole number is needed; seen: false"),
+        ({"sizes": [3, True]}, "file.yaml: sizes.1: a whole number is needed; seen: true"),
+        ({"density": "much"}, "density: a number is needed; seen: 'much'"),
+        ({"names": 3}, "names: a list is needed, such as [32, 32]; seen: 3"),
+        ({"count": "1e3"}, "count: a whole number is needed; seen: '1e3'; next: write 1000"),
+        ({"count": 2.5}, "count: a whole number is needed; seen: 2.5"),
+        ({"switch": 3}, "switch: true or false is needed; seen: 3"),
+        ({"sizes": [0]}, "file.yaml: sizes.0: must be greater than or equal to 1; seen: 0."),
+        ({"rate": [0.1, -1]}, "file.yaml: rate.1: must be greater than 0; seen: -1."),
+        ({"shape": {"kind": "c"}}, "file.yaml: shape.kind: this kind is not known; seen: c; allowed: a, b"),
+        ({"shape": {}}, "file.yaml: shape.kind: this key is missing; allowed: a, b; next: add it"),
+        ({"shape": {"kind": "b", "width": -1}}, "file.yaml: shape.width: must be greater than 0; seen: -1"),
     ],
 )
 def test_bad_values_name_file_key_value_and_what_is_allowed(data: dict, message: str) -> None:
@@ -133,6 +177,9 @@ def test_overrides_replace_single_keys_and_leave_the_original_alone() -> None:
         ("=3", "not an override"),
         ("inner..tau=3", "not an override"),
         ("names=[1", "the value is not YAML"),
+        ("names={[1]: 2}", "--set names: the value is not YAML; seen: '{[1]: 2}'"),
+        ("names=2020-13-45", "the value is not YAML"),
+        ("names=" + 3000 * "[", "the value is not YAML"),
         ("inner.tau=3", "--set inner.tau: a unit is needed"),
         ("inner.tua=3", "unknown key 'tua'; did you mean 'tau'?"),
     ],
@@ -150,7 +197,14 @@ def test_bad_overrides_are_named(override: str, message: str) -> None:
         ("a: 1\n b: 2\n", "broken YAML at line 2, column"),
         ("a: 1\na: 2\n", "key 'a' stands twice"),
         ("- 1\n- 2\n", "not a YAML mapping; seen: list"),
-        ("", "not a YAML mapping"),
+        ("", "the file is empty"),
+        ("# nothing yet\n", "the file is empty"),
+        ("a: {[1]: 2}\n", "broken YAML at line 1, column 5"),
+        ("{[1]: 2}\n", "broken YAML at line 1, column 2; seen: a key must be a plain word"),
+        ("a: 1\nb: 2020-13-45\n", "broken YAML at line 2, column 4; seen: this value cannot be read"),
+        ("a: !!bool soon\n", "broken YAML at line 1, column 4"),
+        ("a: " + 3000 * "[", "it is nested too deeply"),
+        ("a: &a {b: 1}\nc: {<<: *a, d: 1, d: 2}\n", "key 'd' stands twice"),
         ("a: !!python/object/apply:os.getcwd []\n", "broken YAML"),
     ],
 )
@@ -161,6 +215,40 @@ def test_broken_yaml_names_the_place(tmp_path: Path, text: str, message: str) ->
         read_yaml(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_merge_keys_are_followed() -> None:
+    text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: *a}\n"
+    assert parse_yaml(text, "here") == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 2}}
+
+
+@pytest.mark.parametrize(
+    ("data", "overrides", "place"),
+    [
+        ({"inner": {"tua": 1}}, ["inner.tau=1 ns"], "file.yaml: inner: unknown key 'tua'"),
+        ({}, ["inner.tua=1"], "--set inner.tua: unknown key 'tua'"),
+        ({}, ["iner.tau=1"], "--set iner.tau: unknown key 'iner'"),
+        ({"iner": {"tau": 1}}, ["iner.cutoff=1"], "file.yaml: unknown key 'iner'"),
+        ({"inner": {"tau": "1 ns"}}, ["inner={tua: 1}"], "--set inner.tua: unknown key 'tua'"),
+        ({"inner": {"tau": 1}}, ["inner.cutoff=1 MHz"], "file.yaml: inner.tau: a unit is needed"),
+        ({"names": ["a"]}, ["names.0=b"], "--set names.0: a list is needed"),
+    ],
+)
+def test_who_set_a_bad_value_is_blamed(data: dict, overrides: list[str], place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, data, "file.yaml", overrides)
+    assert str(caught.value).startswith(place)
+    assert "{" not in str(caught.value)
+
+
+def test_recipes_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("digits.yaml", "examples/digits.yaml"):
+        assert find_recipe(Path(name)).samefile(shipped("examples") / "digits.yaml")
+    for name in ("mine/digits.yaml", "digit.yaml"):
+        with pytest.raises(ConfigError, match="there is no such file") as caught:
+            find_recipe(Path(name))
+        assert all(known in str(caught.value) for known in recipe_names())
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:
@@ -185,6 +273,7 @@ def test_unknown_profile_lists_those_there_are(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         find_profile(name)
     assert all(known in str(caught.value) for known in profile_names())
+    assert str(caught.value).count("lab-noise") == 1
 
 
 def test_override_of_a_scalar_by_a_path_is_a_plain_mapping() -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from fakes import INPUTS, NEURONS, FakeDevice, inputs, parameters
-from spinhw.device import ObservationPlan, Quality
+from spinhw import NetworkSettings, SpintronicNetwork
+from spinhw.device import ObservationPlan, Quality, SimulatedSettings, open_bank, open_device, open_synapses
 from spinhw.device.session import MOST_REPEATS
 from spinhw.errors import DeviceError, LimitError
 
@@ -30,7 +31,18 @@ def test_a_batch_is_converted_and_assembled():
     assert trace.shots == (0, 4)  # three neurons over two channels are two repeats
     assert trace.averages == 2
     assert trace.device_ids == ("fake-0",)
+    assert trace.seed is None
     assert set(trace.applied) == {"w_ext.0", "bias.0"}
+
+
+def test_traces_of_a_simulated_device_keep_its_seed():
+    settings, network = SimulatedSettings(kind="simulated", seed=7), NetworkSettings(layers=(2,), outputs=2)
+    with open_device(settings, network, 1e-9) as device:
+        device.program(SpintronicNetwork(network, seed=0).values())
+        assert device.run(torch.zeros(1, 3, 1)).seed == device.describe().seed == 7
+    with open_bank(settings, network, 1e-9) as bank:
+        assert bank.play(torch.full((1, 3, 2), 2e8)).seed == bank.describe().seed == 7
+    assert open_synapses(settings).describe().seed == 7
 
 
 def test_software_parameters_are_handed_through():

@@ -59,6 +59,24 @@ def test_parameters_by_name_and_state_dict_round_trip() -> None:
     assert torch.equal(network(u), other(u))
 
 
+def test_masks_that_are_replaced_take_effect_at_once() -> None:
+    network, other = SpintronicNetwork(SMALL, seed=1), SpintronicNetwork(SMALL, seed=2)
+    u = torch.rand(5, 7, 1)
+    network(u)
+    network.load_state_dict(other.state_dict(), assign=True)
+    assert torch.equal(network(u), other(u))
+    assert network.to("meta").weights().sparsity.recurrent.is_meta
+
+
+def test_masks_that_stay_are_put_together_only_once() -> None:
+    network = SpintronicNetwork(SMALL, seed=1)
+    first = network.weights().sparsity
+    assert network.weights().sparsity is first
+    with torch.no_grad():
+        network.mask("w_int.0").logical_not_()
+    assert network.weights().sparsity is not first
+
+
 def test_same_seed_same_network_and_another_seed_another() -> None:
     one, same, other = (SpintronicNetwork(SMALL, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
@@ -128,9 +146,35 @@ def test_the_software_peer_has_no_saturation() -> None:
 
 
 def test_layers_cannot_be_empty() -> None:
-    for layers in ([], [4, 0]):
+    for layers in ([], [4, 0], [4, 4097]):
         with pytest.raises(ConfigError, match="layers"):
             build(NetworkSettings, {"layers": layers}, "file.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("tau", "1e300 s", "tau: must be at most 1.0 s"),
+        ("tau", "1e-300 s", "tau: must be at least 1e-15 s"),
+        ("drive_rate", "1e19 / s", "drive_rate: must be at most 1e\\+18 1/s"),
+        ("cutoff", "1e30 Hz", "cutoff: must be at most 1e\\+18 Hz"),
+    ],
+)
+def test_times_and_rates_beyond_single_precision_are_refused(key: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(NetworkSettings, {key: value}, "file.yaml")
+
+
+def test_decimal_comma_is_named() -> None:
+    with pytest.raises(ConfigError, match="decimal point, not a comma"):
+        build(NetworkSettings, {"tau": "14,12 ns"}, "file.yaml")
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.9999])
+def test_neither_half_of_the_digits_is_empty(share: float) -> None:
+    with pytest.raises(ConfigError, match="train_fraction"):
+        build(DigitsSettings, {"train_fraction": share}, "file.yaml")
+    assert all(len(split(DigitsSettings(train_fraction=end), 0).train) for end in (0.01, 0.99))
 
 
 def test_longer_steps_can_be_asked_for() -> None:

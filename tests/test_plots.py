@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from spinhw.config import build
 from spinhw.energy import EnergyLedger, EnergySettings, ledger, software_ledger
 from spinhw.plots import LearningCurves, Traces, plot_confusion, plot_energy, plot_learning, plot_overview, plot_traces
+from spinhw.plots.energy import draw_energy
 
 RANDOM = np.random.default_rng(3)
 
@@ -66,6 +68,17 @@ def test_traces(tmp_path: Path, layers: int, bounded: bool) -> None:
 def test_energy(tmp_path: Path, one: EnergyLedger) -> None:
     plot_energy(one, tmp_path / "e.png")
     assert min(size_of(tmp_path / "e.png")) > 200
+
+
+@pytest.mark.parametrize(
+    ("one", "unit"), [(account(), "pJ"), (software_ledger(EnergySettings(), 96, 2896, 64, 64e-9), "nJ")]
+)
+def test_energy_has_bars_in_a_readable_unit(one: EnergyLedger, unit: str) -> None:
+    axes = Figure().subplots()
+    draw_energy(axes, one)
+    assert axes.patches
+    assert axes.get_xlabel() == f"energy per inference ({unit})"
+    assert 1 < axes.get_xlim()[1] < 2000
 
 
 def test_overview(tmp_path: Path) -> None:

@@ -398,3 +398,31 @@ def test_only_the_last_samples_when_asked(run: Run) -> None:
     last = run(weights(), neurons(), inputs(), Steps(1e-9), record_last=2)
     assert torch.equal(last.filtered, whole.filtered[:, :, -2:])
     assert torch.equal(last.power, whole.power[:, :, -2:])
+
+
+@pytest.mark.parametrize("last", [0, -1, TIMES + 1])
+def test_more_samples_than_there_are_cannot_be_asked_for(run: Run, last: int) -> None:
+    with pytest.raises(ValueError, match=f"record_last is {last}; it must be 1 to {TIMES}"):
+        run(weights(), neurons(), inputs(), Steps(1e-9), record_last=last)
+
+
+def test_sequences_cannot_be_empty(run: Run, run_driven: Run) -> None:
+    with pytest.raises(ValueError, match="inputs has 0 time samples"):
+        run(weights(), neurons(), inputs()[:, :, :0], Steps(1e-9))
+    for at_nodes, nodes in ((False, 0), (True, 1)):
+        with pytest.raises(ValueError, match="drive has 0 time samples"):
+            run_driven(torch.zeros(1, 2, nodes, sum(LAYERS), dtype=F64), neurons(), Steps(1e-9), at_nodes=at_nodes)
+
+
+def test_weights_and_inputs_must_be_of_one_type(run: Run) -> None:
+    with pytest.raises(ValueError, match=r"weights.w_ext\[0\] is of torch.float64 and inputs of torch.float32"):
+        run(weights(), neurons(), inputs().float(), Steps(1e-9))
+
+
+def test_tensors_must_be_on_one_device(run: Run) -> None:
+    here, there = weights(), torch.device("meta")
+    moved = replace(here, bias=(*here.bias[:2], here.bias[2].to(there)))
+    with pytest.raises(ValueError, match=r"weights.bias\[2\] is on the device 'meta' and inputs on 'cpu'"):
+        run(moved, neurons(), inputs(), Steps(1e-9))
+    with pytest.raises(ValueError, match=r"neurons.gamma is on the device 'meta'"):
+        run(here, neurons().to(there), inputs(), Steps(1e-9))

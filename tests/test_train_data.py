@@ -47,6 +47,15 @@ def test_every_image_is_shown_once_in_an_epoch_the_last_batch_included():
     assert key(shown) == key(as_sequence(data.train[0], TASK))
 
 
+def test_order_is_drawn_once_for_all_batches_of_an_epoch(monkeypatch):
+    data, settings, drawn = EnsembleData.load(TASK, (3, 4)), training(seeds=[3, 4]), []
+    real = torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda *args, **named: drawn.append(args) or real(*args, **named))
+    for batch in range(3):
+        training_batch(data, settings, 4711, batch)
+    assert len(drawn) == 2
+
+
 def test_labels_stay_with_their_images():
     data, settings = EnsembleData.load(TASK, (3,)), training(seeds=[3], batch_size=898)
     inputs, labels = training_batch(data, settings, 2, 0)

@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import shlex
+from pathlib import Path
 
 import pytest
 import torch
@@ -144,6 +146,18 @@ def test_other_folders_are_no_run_folders(tmp_path):
         RunFolder.open(tmp_path)
     with pytest.raises(ConfigError, match="not a run folder; seen: no such folder"):
         RunFolder.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["run", "my run", 'a"b', "läufe-1"])
+def test_resume_command_survives_the_shell(tmp_path, name):
+    path = tmp_path / name
+    words = shlex.split(RunFolder(path).resume_command)
+    assert words == ["spinhw", "train", str(path / "config.yaml"), "--resume", str(path)]
+
+
+def test_resume_command_is_quoted_only_where_it_must_be(tmp_path):
+    assert '"' not in RunFolder(Path("runs/digits-20250131-235959")).resume_command
+    assert RunFolder(Path("my runs/a")).resume_command.endswith('--resume "my runs/a"')
 
 
 def test_metrics_past_the_checkpoint_are_forgotten(tmp_path):

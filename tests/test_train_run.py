@@ -13,6 +13,7 @@ from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.train import Interrupted, RunSettings, resume_run, train_run
 from spinhw.train.checkpoint import load_checkpoint
+from spinhw.train.learner import Learner
 from spinhw.train.statistics import bootstrap_interval, over_seeds
 from spinhw.train.summary import changed_keys
 
@@ -32,7 +33,7 @@ def tiny(**training) -> RunSettings:
         "weight_average": 0.8,
         "substeps": 1,
         "order": 1,
-        "fine_steps_per_ns": 2,
+        "fine_steps_per_ns": 16,
         "evaluate_every": 2,
         "threads": 1,
     }
@@ -83,7 +84,7 @@ def whole(tmp_path_factory):
 
 
 def without_times(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != "wall_s"}
+    return {key: value for key, value in row.items() if key not in ("wall_s", "train_wall_s")}
 
 
 def assert_same_run(results, expected) -> None:
@@ -125,7 +126,7 @@ def test_summary_has_what_reports_need(whole):
     trace = np.trace(summary["confusion"]) / (2 * 72)
     assert trace == pytest.approx(summary["accuracy_converged"]["mean"])
     assert summary["held_out"] == "validation"
-    assert summary["wall_s"] > 0
+    assert 0 < summary["train_wall_s"] < summary["wall_s"]
 
 
 def test_examples_show_one_image_of_each_class(whole):
@@ -160,8 +161,9 @@ def test_interrupted_twice_still_equals_uninterrupted(tmp_path, whole):
 
 def test_second_ctrl_c_stops_at_once_and_the_last_checkpoint_goes_on(tmp_path, whole):
     folder = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match=r"stopped at once.*run/config.yaml --resume .*run\.$") as caught:
         train_run(tiny(), folder, Watcher((1, 2), lambda: (press_ctrl_c(), press_ctrl_c())))
+    assert caught.value.exit_code == 130
     assert load_checkpoint(folder / "checkpoint.safetensors")[1]["epoch"] == 1
     assert_same_run(resume_run(folder), whole[0])
 
@@ -186,7 +188,57 @@ def test_crash_between_checkpoints_goes_on_from_the_last_one(tmp_path, whole):
 
 
 def test_finished_run_can_be_measured_again(whole):
-    assert_same_run(resume_run(whole[0].folder), whole[0])
+    again = resume_run(whole[0].folder)
+    assert_same_run(again, whole[0])
+    first = whole[0].summary
+    assert 0 < again.summary["train_wall_s"] <= first["train_wall_s"] + 0.5 * (first["wall_s"] - first["train_wall_s"])
+
+
+def test_time_in_the_training_loop_adds_up():
+    learner = Learner(tiny())
+    with learner.training_time():
+        assert learner.train_wall_s > 0
+    first = learner.train_wall_s
+    assert learner.train_wall_s == first
+    other = Learner(tiny())
+    other.restore(learner.tensors(), learner.facts())
+    with other.training_time():
+        pass
+    assert other.train_wall_s > first
+
+
+def test_resuming_with_other_versions_warns_and_goes_on(tmp_path, caplog, monkeypatch):
+    folder = tmp_path / "run"
+    train_run(tiny(epochs=0), folder)
+    resume_run(folder)
+    assert not caplog.text
+    monkeypatch.setattr("spinhw.__version__", "99.0")
+    resume_run(folder)
+    assert "the last bits may differ" in caplog.text
+    assert "-> 99.0" in caplog.text
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(("engine", "package"), [("cpu", "numba"), ("gpu", "triton")])
+def test_engine_that_is_not_there_is_refused_before_anything_is_made(tmp_path, monkeypatch, engine, package):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=f"training.engine: '{engine}' cannot be used here.*{package}"):
+        train_run(tiny(engine=engine), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_gpu_engine_is_refused_without_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET")
+    with pytest.raises(ConfigError, match="training.engine: 'gpu' cannot be used here"):
+        train_run(tiny(engine="gpu"), tmp_path / "run")
+
+
+def test_answers_that_overflow_are_one_clear_line(tmp_path):
+    data = tiny(epochs=0).model_dump(mode="json", by_alias=True)
+    data["network"] |= {"out_gain": 1e38, "weight_scale": 1e6, "weight_limit": None}
+    with pytest.raises(ConfigError, match="answers of the networks overflow: seed 3, 5; seen: logits") as caught:
+        train_run(build(RunSettings, data, "run.yaml"), tmp_path / "run")
+    assert "\n" not in str(caught.value)
 
 
 def test_full_disk_while_training_keeps_the_old_checkpoint(tmp_path, monkeypatch, whole):

@@ -1,23 +1,42 @@
 """YAML files into frozen settings: loading, overrides, messages that name the file and the key, shipped profiles."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from spinhw.errors import ConfigError, nearest
+from spinhw.errors import ConfigError, did_you_mean, nearest
 
+# Above this a number is not written out in a message.
+_MOST_DIGITS = 1e15
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v)$")
 
 
 def yaml_key(field_name: str) -> str:
     """Name a field as people write it: the unit stands in the value, so ``tau_s`` is ``tau`` in YAML."""
     return _UNIT_SUFFIX.sub("", field_name)
+
+
+@dataclass(frozen=True)
+class _Boolean:
+    """True or false where neither is asked for: Python takes them for 1 and 0, and no field takes this."""
+
+    value: bool
+
+    def __repr__(self) -> str:
+        return "true" if self.value else "false"
+
+
+def _no_number(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_no_number(one) for one in value]
+    return _Boolean(value) if isinstance(value, bool) else value
 
 
 class Settings(BaseModel):
@@ -27,16 +46,19 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_keys(cls, data: Any) -> Any:
+    def _refuse_unknown_keys_and_booleans(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         known = {field.alias or name for name, field in cls.model_fields.items()}
         for key in data:
             if key not in known:
                 raise PydanticCustomError(
-                    "unknown_key", "unknown key {key}; {hint}", {"key": repr(key), "hint": nearest(str(key), known)}
+                    "unknown_key",
+                    "unknown key {key}; {hint}",
+                    {"key": repr(key), "name": str(key), "hint": nearest(str(key), known)},
                 )
-        return data
+        switches = {field.alias or name for name, field in cls.model_fields.items() if field.annotation is bool}
+        return {key: value if key in switches else _no_number(value) for key, value in data.items()}
 
     def to_yaml(self) -> str:
         """Write these settings as YAML that loads back to the same settings."""
@@ -46,21 +68,48 @@ class Settings(BaseModel):
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
+_MERGE = "tag:yaml.org,2002:merge"
+
+
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loader that refuses a key written twice instead of dropping the first."""
+    """Safe loader that refuses a key written twice instead of dropping the first, and every error names its place."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make an object; yaml lets what Python says of a bad date or number through as it is."""
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"this value cannot be read ({error})", node.start_mark
+            ) from error
 
 
 def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for index, key in enumerate(keys):
-        if key in keys[:index]:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {key!r} stands twice", node.value[index][0].start_mark
-            )
-    return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
+    seen = set()
+    for key_node, _ in node.value:
+        key = None if key_node.tag == _MERGE else loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
+        name = (key_node.tag == _MERGE, key)
+        if name in seen:
+            what = "<<" if key_node.tag == _MERGE else key
+            raise yaml.constructor.ConstructorError(None, None, f"key {what!r} stands twice", key_node.start_mark)
+        seen.add(name)
+    loader.flatten_mapping(node)
+    return {
+        loader.construct_object(key, deep=True): loader.construct_object(value, deep=True) for key, value in node.value
+    }
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def _read(text: str) -> Any:
+    """Parse YAML; whatever is wrong is a `yaml.YAMLError`."""
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -83,12 +132,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_yaml(text: str, source: str) -> dict[str, Any]:
     """Parse one YAML mapping; `source` names it in messages."""
     try:
-        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+        data = _read(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError(f"{source}: broken YAML at {place}", seen=problem, todo="mend that line") from error
+    if data is None:
+        raise ConfigError(f"{source}: the file is empty", allowed="lines of the form 'key: value'")
     if not isinstance(data, dict):
         raise ConfigError(
             f"{source}: not a YAML mapping", seen=type(data).__name__, allowed="lines of the form 'key: value'"
@@ -107,10 +158,10 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str,
                 f"--set {override}: not an override", seen=override, allowed="KEY=VALUE, such as training.epochs=5"
             )
         try:
-            value = yaml.safe_load(text)
+            value = _read(text)
         except yaml.YAMLError as error:
             raise ConfigError(
-                f"--set {override}: the value is not YAML", seen=text, allowed="such as 5, true, 14 ns or [1, 2]"
+                f"--set {path}: the value is not YAML", seen=_short(text), allowed="such as 5, null, 14 ns or [1, 2]"
             ) from error
         result = _with_value(result, keys, value)
     return result
@@ -128,12 +179,13 @@ def build(model: type[SettingsT], data: Mapping[str, Any], source: str, override
     Raises:
         ConfigError: One line for each thing that is wrong, with file (or ``--set``), key, value and what is allowed.
     """
+    changed = apply_overrides(dict(data), overrides)
     try:
-        return model.model_validate(apply_overrides(dict(data), overrides))
+        return model.model_validate(changed)
     except ValidationError as error:
-        set_keys = {override.partition("=")[0].strip() for override in overrides}
-        lines = [_describe(detail, source, set_keys) for detail in error.errors()]
-        raise _join(lines) from error
+        set_keys = [tuple(override.partition("=")[0].strip().split(".")) for override in overrides]
+        mistakes = _without_echoes([_Mistake.of(detail, changed) for detail in error.errors()])
+        raise _join([_describe(one, model, data, source, set_keys) for one in mistakes]) from error
 
 
 def _join(errors: list[ConfigError]) -> ConfigError:
@@ -144,20 +196,136 @@ def _join(errors: list[ConfigError]) -> ConfigError:
     return joined
 
 
-def _describe(detail: ErrorDetails, source: str, set_keys: set[str]) -> ConfigError:
-    key = ".".join(str(part) for part in detail["loc"])
-    from_command_line = any(
-        key == name or key.startswith(name + ".") or name.startswith(key + ".") for name in set_keys
-    )
-    place = f"--set {key}" if from_command_line else f"{source}: {key}" if key else source
-    if detail["type"] == "missing":
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    """What pydantic found: where by the user's own keys, and whether it tried several readings of the value."""
+
+    keys: Keys
+    one_of_many: bool
+    detail: ErrorDetails
+
+    @classmethod
+    def of(cls, detail: ErrorDetails, data: Any) -> "_Mistake":
+        """Leave out the parts of a place that are no keys of the data but readings that pydantic tried."""
+        keys, readings, missing = [], 0, detail["type"] == "missing"
+        for index, part in enumerate(detail["loc"]):
+            if isinstance(part, int) and isinstance(data, list | tuple):
+                data = data[part] if part < len(data) else None
+            elif isinstance(data, Mapping) and part in data:
+                data = data[part]
+            elif not (missing and index == len(detail["loc"]) - 1):
+                readings += 1
+                continue
+            keys.append(str(part))
+        return cls(tuple(keys), readings > 0, detail)
+
+
+def _without_echoes(mistakes: list[_Mistake]) -> list[_Mistake]:
+    """Drop what only follows from a mistake further in: a list cut short by it, a reading that fits even less."""
+
+    def further_in(one: _Mistake) -> bool:
+        size = len(one.keys)
+        return any(len(other.keys) > size and other.keys[:size] == one.keys for other in mistakes)
+
+    return [one for one in mistakes if not ((one.detail["type"] == "too_short" or one.one_of_many) and further_in(one))]
+
+
+# What pydantic calls its errors, in people's words.
+_WORDS = {
+    "int_type": "a whole number is needed",
+    "int_parsing": "a whole number is needed",
+    "int_from_float": "a whole number is needed",
+    "float_type": "a number is needed",
+    "float_parsing": "a number is needed",
+    "finite_number": "a finite number is needed",
+    "string_type": "a text is needed",
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "tuple_type": "a list is needed, such as [32, 32]",
+    "list_type": "a list is needed, such as [32, 32]",
+    "dict_type": "a mapping of keys is needed here",
+    "mapping_type": "a mapping of keys is needed here",
+    "model_type": "a mapping of keys is needed here",
+    "model_attributes_type": "a mapping of keys is needed here",
+}
+
+
+def _describe(mistake: _Mistake, model: type[Settings], data: Any, source: str, set_keys: list[Keys]) -> ConfigError:
+    detail, context, keys = mistake.detail, mistake.detail.get("ctx", {}), mistake.keys
+    kind = detail["type"]
+    if kind == "unknown_key":
+        place = _place((*keys, context["name"]), keys, data, source, set_keys)
+        return ConfigError(f"{place}: {detail['msg']}")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        tag = (*keys, "kind")
+        place, allowed = _place(tag, tag, data, source, set_keys), ", ".join(_kinds(model, keys))
+        if kind == "union_tag_not_found":
+            return ConfigError(f"{place}: this key is missing", allowed=allowed, todo="add it")
+        return ConfigError(f"{place}: this kind is not known", seen=context.get("tag"), allowed=allowed)
+    place = _place(keys, keys, data, source, set_keys, whole=kind == "value_error")
+    if kind == "missing":
         return ConfigError(f"{place}: this key is missing", todo="add it")
-    seen = None if detail["type"] == "unknown_key" else _short(detail["input"])
-    return ConfigError(f"{place}: {detail['msg'].removeprefix('Value error, ')}", seen=seen)
+    value = detail["input"]
+    message = _WORDS.get(kind) or re.sub(
+        r"^(Input|String|List|Tuple) should ", "must ", detail["msg"].removeprefix("Value error, ")
+    )
+    return ConfigError(
+        f"{place}: {message}",
+        seen=None if isinstance(value, Mapping) else _short(value),
+        todo=_whole_number(value) if kind == "int_parsing" else "",
+    )
+
+
+def _place(at: Keys, shown: Keys, data: Any, source: str, set_keys: list[Keys], whole: bool = False) -> str:
+    """Name file and key, or ``--set`` where that is where the failing value comes from.
+
+    Args:
+        at: Where the failing value stands.
+        shown: The key to name in a file.
+        data: What the file says.
+        source: The file.
+        set_keys: What was set on the command line.
+        whole: Whether several keys together are wrong, of which some may have been set.
+    """
+    replaced = _inner(data, at)
+    for name in set_keys:
+        if name == at[: len(name)] or (at and at == name[: len(at)] and not isinstance(replaced, Mapping)):
+            return f"--set {'.'.join(name if len(name) > len(at) else at)}"
+    inside = [".".join(name) for name in set_keys if whole and name[: len(at)] == at]
+    file = f"{source} with --set {', '.join(inside)}" if inside else source
+    return f"{file}: {'.'.join(shown)}" if shown else file
+
+
+def _inner(data: Any, keys: Keys) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _kinds(model: type[Settings], keys: Keys) -> list[str]:
+    """List the kinds that a field may be of, such as "none" and "sigmoid" of ``network.saturation``."""
+    found: list[type[Settings]] = [model]
+    for key in keys:
+        fields = [field for one in found for name, field in one.model_fields.items() if (field.alias or name) == key]
+        types = [one for field in fields for one in (field.annotation, *get_args(field.annotation))]
+        found = [one for one in types if isinstance(one, type) and issubclass(one, Settings)]
+    return [str(kind) for one in found for kind in get_args(one.model_fields["kind"].annotation)]
+
+
+def _whole_number(value: Any) -> str:
+    """Say how a whole number such as 1e3, which YAML takes for a text, is written."""
+    try:
+        number = float(value)
+        return f"write {int(number)}" if number.is_integer() and abs(number) < _MOST_DIGITS else ""
+    except (TypeError, ValueError):
+        return ""
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = {"True": "true", "False": "false", "None": "null"}.get(repr(value), repr(value))
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -197,5 +365,26 @@ def find_profile(name: str) -> Path:
     raise ConfigError(
         f"device profile {name!r} was not found",
         allowed=", ".join(profile_names()),
-        todo=nearest(name, profile_names()),
+        todo=did_you_mean(name, profile_names()),
+    )
+
+
+def recipe_names() -> list[str]:
+    """List the shipped recipes."""
+    return sorted(path.name for path in shipped("examples").glob("*.yaml"))
+
+
+def find_recipe(path: Path) -> Path:
+    """Find the config of a run: the path as it is, or ``examples/NAME`` among the shipped ones from anywhere.
+
+    Raises:
+        ConfigError: There is no such file; the message lists the shipped ones.
+    """
+    if path.exists():
+        return path
+    if path.parent in {Path(), Path("examples")} and path.name in recipe_names():
+        return shipped("examples") / path.name
+    raise ConfigError(
+        f"{path}: there is no such file",
+        todo="check the path, or use a shipped recipe: " + ", ".join(f"examples/{name}" for name in recipe_names()),
     )

@@ -57,5 +57,10 @@ class CalibrationError(SpinhwError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is meant by a misspelt one, or list those there are."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"
+    return did_you_mean(name, names) or f"choose one of {', '.join(names)}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant by a misspelt one; nothing where none is near, for messages that list them."""
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""

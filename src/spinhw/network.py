@@ -45,21 +45,23 @@ class NetworkSettings(Settings):
         default="spintronic", description="'spintronic' (oscillators) or 'ctrnn' (the software peer, tanh neurons)."
     )
     inputs: int = Field(default=1, ge=1, description="Input channels.")
-    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        default=(32, 32, 32), min_length=1, description="Neurons of each layer, first layer first; each at least 1."
+    layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
+        default=(32, 32, 32), min_length=1, description="Neurons of each layer, first layer first; each 1 to 4096."
     )
     outputs: int = Field(default=10, ge=1, description="Output channels (classes).")
     density_input: Density = Field(default=0.5, description="Share of input synapses that exist, 0 to 1.")
     density_inter: Density = Field(default=0.5, description="Share of synapses between layers that exist, 0 to 1.")
     density_intra: Density = Field(default=0.5, description="Share of synapses within a layer that exist, 0 to 1.")
-    tau_s: TimeS = Field(default=5e-9, description="Relaxation time 1/gamma of a neuron; above zero.")
+    tau_s: TimeS = Field(default=5e-9, description="Relaxation time 1/gamma of a neuron; 1 fs to 1 s.")
     sigma: float = Field(default=1.0, gt=0.0, description="Drive efficiency of the nominal neuron, dimensionless.")
     q: float = Field(default=0.0, ge=0.0, description="Non-linear damping Q, dimensionless, 0 or above.")
     cutoff_hz: NonNegativeFrequencyHz = Field(
         default=44e6, description="Corner of the high-pass behind each neuron; 0 or above."
     )
     gain: float = Field(default=0.5, gt=0.0, description="Gain S between layers, dimensionless.")
-    drive_rate_per_s: RatePerS = Field(default=1e9, description="Drive of a unit synaptic sum at S = 1.")
+    drive_rate_per_s: RatePerS = Field(
+        default=1e9, description="Drive of a unit synaptic sum at S = 1; above zero, at most 1e18 1/s."
+    )
     saturation: Annotated[NoSaturation | SigmoidSaturation, Field(discriminator="kind")] = Field(
         default=SigmoidSaturation(), description="Bound of the drive."
     )
@@ -139,7 +141,7 @@ class SpintronicNetwork(nn.Module):
         self.w_int = nn.ParameterList(drawn[f"w_int.{layer}"] for layer in layers)
         self.bias = nn.ParameterList(drawn[f"bias.{layer}"] for layer in layers)
         self.w_out, self.b_out = nn.Parameter(drawn["w_out"]), nn.Parameter(drawn["b_out"])
-        self._remembered: tuple[list[int], Sparsity] | None = None
+        self._remembered: tuple[list[tuple[Tensor, int]], Sparsity] | None = None
         for name in settings.topology().masked_shapes():
             self.register_buffer(_mask_name(name), drawn[_mask_name(name)])
 
@@ -166,12 +168,13 @@ class SpintronicNetwork(nn.Module):
         return Weights(by_layer("w_ext"), by_layer("w_int"), by_layer("bias"), self._sparsity())
 
     def _sparsity(self) -> Sparsity:
-        """The masks as one object, made again only when one of them has changed (by loading a state)."""
-        masks = [mask if self.ensemble else mask[None] for mask in self.masks().values()]
-        version = [mask._version for mask in masks]  # noqa: SLF001 - torch's counter of in-place changes has no public name
-        if self._remembered is None or self._remembered[0] != version:
+        """The masks as one object, made again only when one of them has changed or was put in another's place."""
+        # noqa below: torch's counter of in-place changes has no public name.
+        present = [(mask, mask._version) for mask in self.masks().values()]  # noqa: SLF001
+        if self._remembered is None or not _same_tensors(self._remembered[0], present):
+            masks = [mask if self.ensemble else mask[None] for mask, _ in present]
             layers = len(self.settings.layers)
-            self._remembered = version, Sparsity.of(masks[:layers], masks[layers:])
+            self._remembered = present, Sparsity.of(masks[:layers], masks[layers:])
         return self._remembered[1]
 
     def neurons(self) -> Neurons:
@@ -243,6 +246,12 @@ class SpintronicNetwork(nn.Module):
         return per_member + (
             self.settings.layers[-1] * self.settings.outputs if self.settings.readout == "hardware" else 0
         )
+
+
+def _same_tensors(old: list[tuple[Tensor, int]], new: list[tuple[Tensor, int]]) -> bool:
+    """Tell whether these are the very same tensors, each with its counter of changes as it was."""
+    pairs = zip(old, new, strict=True)
+    return all(before is now and was == counter for (before, was), (now, counter) in pairs)
 
 
 def _mask_name(name: str) -> str:

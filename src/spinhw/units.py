@@ -53,6 +53,8 @@ def parse_quantity(text: object, unit: str) -> float:
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
     found = _QUANTITY.fullmatch(text.strip())
+    if found is None and _QUANTITY.fullmatch(text.strip().replace(",", ".", 1)):
+        raise ValueError(f"this is no number with a unit: write a decimal point, not a comma, as in {EXAMPLES[unit]!r}")
     if found is None:
         raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}")
     try:
@@ -92,11 +94,13 @@ class Quantity:
     Args:
         unit: SI unit, a key of `EXAMPLES`.
         minimum: Smallest value allowed, in SI; None for no bound.
+        maximum: Largest value allowed, in SI; None for no bound.
         positive: Whether zero and below are refused.
     """
 
     unit: str
     minimum: float | None = None
+    maximum: float | None = None
     positive: bool = False
 
     def _read(self, value: Any) -> float:
@@ -111,7 +115,12 @@ class Quantity:
         if self.positive and number <= 0:
             raise PydanticCustomError("quantity_range", "must be above zero")
         if self.minimum is not None and number < self.minimum:
-            raise PydanticCustomError("quantity_range", "must be at least {least}", {"least": self.minimum})
+            raise PydanticCustomError("quantity_range", "must be at least {least}", {"least": self._text(self.minimum)})
+        if self.maximum is not None and number > self.maximum:
+            raise PydanticCustomError("quantity_range", "must be at most {most}", {"most": self._text(self.maximum)})
+
+    def _text(self, bound: float) -> str:
+        return f"{bound} {self.unit}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate text to a float and serialise a float to text."""
@@ -133,11 +142,12 @@ class Quantity:
         }
 
 
-TimeS = Annotated[float, Quantity("s", positive=True)]
+# Beyond these, squares and ratios of rates overflow in float32; no spintronic device comes near them.
+TimeS = Annotated[float, Quantity("s", minimum=1e-15, maximum=1.0, positive=True)]
 DurationS = Annotated[float, Quantity("s", minimum=0.0)]
-FrequencyHz = Annotated[float, Quantity("Hz", positive=True)]
-NonNegativeFrequencyHz = Annotated[float, Quantity("Hz", minimum=0.0)]
-RatePerS = Annotated[float, Quantity("1/s", positive=True)]
+FrequencyHz = Annotated[float, Quantity("Hz", maximum=1e18, positive=True)]
+NonNegativeFrequencyHz = Annotated[float, Quantity("Hz", minimum=0.0, maximum=1e18)]
+RatePerS = Annotated[float, Quantity("1/s", maximum=1e18, positive=True)]
 EnergyJ = Annotated[float, Quantity("J", minimum=0.0)]
 PowerW = Annotated[float, Quantity("W", minimum=0.0)]
 CurrentA = Annotated[float, Quantity("A")]

@@ -126,7 +126,9 @@ def schema(
 ) -> None:
     """Print the JSON schema of a YAML file, for your editor.
 
-    Example: [bold]spinhw schema device[/]
+    With --out FILE it is written into a file instead.
+
+    Example: [bold]spinhw schema device --out device.json[/]
     """
     from spinhw.cli.inspection import show_schema
 

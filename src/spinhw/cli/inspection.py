@@ -9,20 +9,20 @@ from rich.console import Console
 
 from spinhw.device import device_schema, load_device, open_bank, open_device, open_synapses
 from spinhw.device.contract import check_bank, check_device, check_synapses
-from spinhw.errors import ConfigError, DeviceError, nearest
+from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.network import NetworkSettings
 from spinhw.report import print_energy, verdict_table
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
 
-# The contract is checked with a network that is small but has every part: two layers, sparse, a hardware read-out.
-_PROBE = NetworkSettings(layers=(6, 4), outputs=3)
+# The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
+_PROBE = NetworkSettings(layers=(32, 32, 32))
 _INTERVAL_S = 1e-9
 
 
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
     """Print the account of one inference of a run or a config."""
     config = RunFolder.open(source).config if source.is_dir() else source
-    print_energy(Console(highlight=False), energy_ledger(load_run(config, overrides)))
+    print_energy(Console(highlight=False, emoji=False), energy_ledger(load_run(config, overrides)))
 
 
 def check_profile(name: str) -> None:
@@ -31,7 +31,7 @@ def check_profile(name: str) -> None:
     Raises:
         DeviceError: A promise is broken; names it.
     """
-    settings, console = load_device(name), Console(highlight=False)
+    settings, console = load_device(name), Console(highlight=False, emoji=False)
     contracts = {
         "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
         "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
@@ -52,7 +52,7 @@ def show_schema(what: str, out: Path | None) -> None:
     """
     schemas = {"run": lambda: RunSettings.model_json_schema(by_alias=True), "device": device_schema}
     if what not in schemas:
-        raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=nearest(what, schemas))
+        raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))
     text = schema_text(schemas[what]())
     if out is None:
         print(text, end="")
@@ -64,5 +64,5 @@ def show_schema(what: str, out: Path | None) -> None:
 
 
 def schema_text(schema: dict[str, Any]) -> str:
-    """Write a schema as it is shipped."""
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    """Write a schema as it is shipped: in ASCII, for a shell of Windows writes no UTF-8 into a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=True) + "\n"

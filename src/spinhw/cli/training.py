@@ -6,18 +6,28 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
+from spinhw.config import find_recipe
 from spinhw.device import load_device
 from spinhw.errors import ConfigError
 from spinhw.plots import draw_run
-from spinhw.report import TerminalProgress, print_evaluation, print_run
+from spinhw.report import TerminalProgress, print_evaluation, print_figures, print_run
 from spinhw.train import Results, RunSettings, default_folder, evaluate_run, load_run, resume_run, train_run
 
 
 def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
-    """Train a config into a new run folder and show what came out."""
+    """Train a config into a new run folder and show what came out.
+
+    Raises:
+        ConfigError: The folder exists, or something is wrong with the config.
+    """
     settings, console = load_run(config, overrides, device), _console()
-    folder = out or default_folder(config)
+    folder, recipe = out or default_folder(config), find_recipe(config)
+    if folder.exists():
+        raise ConfigError(f"{folder}: this exists already", todo="choose another folder, or go on with --resume")
+    if recipe != config:
+        console.print(f"the shipped recipe: {escape(str(recipe))}", soft_wrap=True)
     _announce(console, settings, folder)
     with TerminalProgress(console) as progress:
         results = train_run(settings, folder, progress)
@@ -47,7 +57,7 @@ def evaluate_folder(folder: Path, device: str | None) -> None:
 
 
 def _console() -> Console:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     handler = RichHandler(console=console, show_path=False, show_time=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
     return console
@@ -57,10 +67,20 @@ def _announce(console: Console, settings: RunSettings, folder: Path) -> None:
     training, network = settings.training, settings.network
     count = len(training.seeds)
     networks = f"{count} {network.kind} networks side by side" if count > 1 else f"one {network.kind} network"
-    console.print(f"training {networks} for {training.epochs} epochs into {folder}", soft_wrap=True)
+    console.print(f"training {networks} for {training.epochs} epochs into {escape(str(folder))}", soft_wrap=True)
     console.print("(the first run on a machine compiles the integrator once, about a minute before the bar moves)")
 
 
 def _show(console: Console, results: Results) -> None:
-    figures = draw_run(results, results.folder / "figures")
-    print_run(console, results.summary, results.folder, figures)
+    print_run(console, results.summary, results.folder)
+    folder = results.folder / "figures"
+    try:
+        figures = draw_run(results, folder)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: the pictures could not be drawn",
+            seen=error.strerror or error,
+            todo=f"the results are safe in {results.folder / 'summary.json'}; free some space or close the picture, "
+            "then draw them with --resume",
+        ) from error
+    print_figures(console, figures)

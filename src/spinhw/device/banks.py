@@ -8,8 +8,6 @@ from dataclasses import replace
 from torch import Tensor
 
 from spinhw.device.assemble import assemble, with_members
-from spinhw.device.conversion import Conversion
-from spinhw.device.description import Description
 from spinhw.device.limits import check_finite
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
@@ -25,10 +23,6 @@ class OscillatorBank(Session):
         conversion: Between model units and SI.
     """
 
-    def __init__(self, description: Description, conversion: Conversion) -> None:
-        super().__init__(description.name)
-        self._description, self._conversion = description, conversion
-
     @abstractmethod
     def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
         """Play a whole batch `averages` times for each repeat and record.
@@ -38,15 +32,6 @@ class OscillatorBank(Session):
             repeats: Oscillators to observe in each repeat.
             averages: Shots to average over, at least 1.
         """
-
-    def describe(self) -> Description:
-        """Tell sample periods, limits, observables, members and capabilities. Works on a bank that is not open."""
-        return self._description
-
-    @property
-    def conversion(self) -> Conversion:
-        """Get the conversion between model units and SI."""
-        return self._conversion
 
     def play(self, drive: Tensor, observe: ObservationPlan | None = None, averages: int = 1) -> Trace:
         """Play a batch of drives and record the power.
@@ -84,7 +69,9 @@ class OscillatorBank(Session):
         readings, repeats = self._attempt(lambda: self._play(currents, plan.repeats, averages))
         trace = assemble(readings, plan, about.neurons, self._conversion, about.device_ids, averages)
         duration = time.perf_counter() - clock
-        trace = replace(trace, started_unix_s=started, duration_s=duration, repeats_after_faults=repeats)
+        trace = replace(
+            trace, started_unix_s=started, duration_s=duration, repeats_after_faults=repeats, seed=about.seed
+        )
         return trace.without_member() if bare and about.members == 1 else trace
 
 
@@ -96,10 +83,6 @@ class SynapseBank(Session):
         conversion: Between model units and SI.
     """
 
-    def __init__(self, description: Description, conversion: Conversion) -> None:
-        super().__init__(description.name)
-        self._description, self._conversion = description, conversion
-
     @abstractmethod
     def _measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Samples:
         """Set tunings and tones one point after another and read the voltage of the chain.
@@ -109,15 +92,6 @@ class SynapseBank(Session):
             rf_hz: In hertz, (point,).
             power: In watts, (point,).
         """
-
-    def describe(self) -> Description:
-        """Tell limits and how many resonators there are. Works on a bank that is not open."""
-        return self._description
-
-    @property
-    def conversion(self) -> Conversion:
-        """Get the conversion between model units and SI."""
-        return self._conversion
 
     def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Signal:
         """Measure the rectified voltage of the chain at a list of points.

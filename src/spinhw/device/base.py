@@ -36,8 +36,7 @@ class Device(Session):
     """
 
     def __init__(self, description: Description, conversion: Conversion) -> None:
-        super().__init__(description.name)
-        self._description, self._conversion = description, conversion
+        super().__init__(description, conversion)
         self._programmed: dict[str, Tensor] = {}  # In SI, as sent last.
         self._kept: dict[str, Tensor] = {}  # In SI, as read back then.
         self._applied: dict[str, Tensor] = {}  # The same in model units.
@@ -59,15 +58,6 @@ class Device(Session):
             repeats: Neurons to observe in each repeat; may be empty.
             averages: Shots to average over, at least 1.
         """
-
-    def describe(self) -> Description:
-        """Tell sample periods, limits, observables, members and capabilities. Works on a device that is not open."""
-        return self._description
-
-    @property
-    def conversion(self) -> Conversion:
-        """Get the conversion between model units and SI."""
-        return self._conversion
 
     def program(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Set weights and biases, dimensionless, and read them back.
@@ -138,6 +128,7 @@ class Device(Session):
             started_unix_s=started,
             duration_s=time.perf_counter() - clock,
             repeats_after_faults=repeats,
+            seed=about.seed,
         )
         return trace.without_member() if bare and about.members == 1 else trace
 

@@ -26,6 +26,7 @@ class Description:
         software_parameters: Parameters of the network that stay in software; `program` hands them through.
         limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive", "tuning"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
+        seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Description:
     software_parameters: frozenset[str] = frozenset()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     loop_delay_s: float = 0.0
+    seed: int | None = None
 
     @property
     def members(self) -> int:

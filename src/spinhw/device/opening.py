@@ -73,6 +73,7 @@ def open_bank(
         observables=frozenset({"power", "power0", "drive_applied"}),
         capabilities=frozenset({"replay"}),
         limits=_limits({"drive": (settings.chip.drive_dac, over_gamma)}),
+        seed=settings.seed,
     )
     return SimulatedOscillatorBank(array, description, conversion)
 
@@ -98,6 +99,7 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
         observables=frozenset({"voltage"}),
         capabilities=frozenset({"replay"}),
         limits={"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)},
+        seed=settings.seed,
     )
     return SimulatedSynapseBank(chain, description, conversion)
 
@@ -141,6 +143,7 @@ def _describe_network(
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
         limits=_chip_limits(settings.chip, conversion),
         loop_delay_s=settings.chip.loop_delay_s,
+        seed=settings.seed,
     )
 
 

@@ -10,7 +10,7 @@ from spinhw.device.base import Device
 from spinhw.device.conversion import Line
 from spinhw.device.description import Description
 from spinhw.device.session import Session
-from spinhw.device.trace import Quality, Signal, Trace
+from spinhw.device.trace import SIGNALS, Quality, Signal, Trace
 
 BATCH, TIMES = 2, 4  # Size of the batches that are played.
 
@@ -57,6 +57,7 @@ def check_trace(trace: Trace, about: Description) -> None:
     for name in sorted(about.observables):
         check_signal(name, trace.signals().get(name), shapes[name])
     expect(trace.device_ids == about.device_ids, f"the trace comes from {trace.device_ids}, not {about.device_ids}")
+    expect(trace.seed == about.seed, f"the trace has the seed {trace.seed}, not {about.seed}")
     expect(trace.started_unix_s > 0 and trace.duration_s >= 0, "the trace has no time")
 
 
@@ -86,8 +87,7 @@ def describes(session: OscillatorBank | Device) -> str:
     expect(len(set(about.device_ids)) == about.members >= 1, f"device ids are not unique: {about.device_ids}")
     expect(about.neurons >= 1 and about.sample_interval_s > 0, f"sizes or periods are not positive: {about}")
     expect(about.readout_interval_s > 0, "there is no read-out interval")
-    known = ("power", "power0", "filtered", "outputs", "drive_applied")
-    expect(about.observables <= set(known), f"unknown observables: {sorted(about.observables)}")
+    expect(about.observables <= set(SIGNALS), f"unknown observables: {sorted(about.observables)}")
     return f"{about.kind} {about.name}, {about.neurons} oscillators, {', '.join(sorted(about.observables))}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from spinhw.device.conversion import Conversion
+from spinhw.device.description import Description
 from spinhw.device.safety import release, uninterrupted, watch
 from spinhw.errors import DeviceError
 
@@ -21,11 +23,13 @@ class Session(ABC):
     """Base of devices and banks. Backends fill the hooks; a hook reports trouble as `DeviceError` and repeats nothing.
 
     Args:
-        name: Who this is, for messages, such as the device id.
+        description: What the device or bank is; its name is used in messages.
+        conversion: Between model units and SI.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, description: Description, conversion: Conversion) -> None:
+        self.name = description.name
+        self._description, self._conversion = description, conversion
         self.unconfirmed: tuple[str, ...] = ()  # Outputs that the last close could not confirm off.
         self.faults = 0  # Faults since the session was made, recovered or not.
         self._is_open, self._identity = False, ""
@@ -49,6 +53,15 @@ class Session(ABC):
     @abstractmethod
     def _restore(self, state: dict[str, Any]) -> None:
         """Go back to a state that `_state` gave."""
+
+    def describe(self) -> Description:
+        """Tell sample periods, limits, observables, members and capabilities. Works where nothing is open."""
+        return self._description
+
+    @property
+    def conversion(self) -> Conversion:
+        """Get the conversion between model units and SI."""
+        return self._conversion
 
     def open(self) -> None:
         """Connect and remember who answers. Changes no output.

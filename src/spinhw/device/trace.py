@@ -79,6 +79,7 @@ class Trace:
         started_unix_s: When the measurement began, seconds since 1970.
         duration_s: How long it took by the clock on the wall, in seconds.
         repeats_after_faults: How often the batch was measured again because the device failed.
+        seed: What the hidden parameters of a simulated device were drawn from, with its ids; None for a physical one.
     """
 
     device_ids: tuple[str, ...]
@@ -94,6 +95,7 @@ class Trace:
     started_unix_s: float = 0.0
     duration_s: float = 0.0
     repeats_after_faults: int = 0
+    seed: int | None = None
 
     def signals(self) -> dict[str, Signal]:
         """Give the signals that there are, by name."""

@@ -10,6 +10,7 @@ from spinhw.energy import EnergyLedger, EnergyLine
 from spinhw.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, page
 
 _PART_COLOURS = {"neurons": ORANGE, "synapses": BLUE, "electronics": PURPLE}
+_UNITS = ((1e-12, "pJ"), (1e-9, "nJ"), (1e-6, "µJ"))
 _REST_COLOURS = {"neurons": "#F5D79A", "synapses": SKY}
 
 
@@ -20,19 +21,28 @@ def plot_energy(ledger: EnergyLedger, path: Path) -> None:
 
 
 def draw_energy(axes: Axes, ledger: EnergyLedger) -> None:
-    """Draw one bar for each account, its parts end to end, with its total and basis; pJ."""
+    """Draw one bar for each account, its parts end to end, with its total and basis; in pJ, nJ or µJ by size."""
     bars = _bars(ledger)
+    most_j = max((_total(lines) for _, lines in bars), default=0.0)
+    one_j, unit = energy_unit(most_j)
     for height, (_, lines) in enumerate(bars):
-        _draw_bar(axes, height, lines)
+        _draw_bar(axes, height, lines, one_j, unit)
+    if not bars:
+        axes.annotate("no energy was counted", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
     axes.set_yticks(range(len(bars)), [name for name, _ in bars])
-    axes.set(xlabel="energy per inference (pJ)", title=f"{ledger.neurons} neurons, {ledger.synapses} synapses")
+    axes.set(xlabel=f"energy per inference ({unit})", title=f"{ledger.neurons} neurons, {ledger.synapses} synapses")
     axes.set_ylim(len(bars) - 0.4, -0.6)
-    axes.set_xlim(0, 1.45 * 1e12 * max((_total(lines) for _, lines in bars), default=0) or 1)
+    axes.set_xlim(0, 1.45 * most_j / one_j or 1)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(unique.values(), unique.keys(), loc="lower right", handlelength=1.0)
+
+
+def energy_unit(energy_j: float) -> tuple[float, str]:
+    """Choose the unit that an energy reads well in: its joules and its name."""
+    return next(((one_j, unit) for one_j, unit in _UNITS if energy_j < 1000 * one_j), _UNITS[-1])
 
 
 def _bars(ledger: EnergyLedger) -> list[tuple[str, list[EnergyLine]]]:
@@ -45,7 +55,7 @@ def _bars(ledger: EnergyLedger) -> list[tuple[str, list[EnergyLine]]]:
     ]
     if "rest" in forms:
         accounts.append(("power with the\nrest between", ("power", "rest")))
-    accounts += [("read-out", ("readout",)), ("measured", ("measured",))]
+    accounts += [("read-out", ("readout",)), ("measured", ("measured",)), ("arithmetic\nin software", ("software",))]
     chosen = [(name, [line for line in ledger.lines if line.form in wanted]) for name, wanted in accounts]
     return [(name, lines) for name, lines in chosen if lines]
 
@@ -54,15 +64,20 @@ def _total(lines: Sequence[EnergyLine]) -> float:
     return sum(line.energy_j for line in lines)
 
 
-def _draw_bar(axes: Axes, height: int, lines: Sequence[EnergyLine]) -> None:
+def _draw_bar(axes: Axes, height: int, lines: Sequence[EnergyLine], one_j: float, unit: str) -> None:
     left = 0.0
     for line in lines:
-        width = 1e12 * line.energy_j
+        width = line.energy_j / one_j
         axes.barh(height, width, 0.6, left, color=_colour(line), label=_label(line), **_marking(line))
         left += width
     basis = " and ".join(sorted({line.basis for line in lines}))
     axes.annotate(
-        f"{left:.4g} pJ  ({basis})", (left, height), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9
+        f"{left:.4g} {unit}  ({basis})",
+        (left, height),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from spinhw.network import SigmoidSaturation
 from spinhw.plots.confusion import plot_confusion
-from spinhw.plots.energy import plot_energy
+from spinhw.plots.energy import energy_unit, plot_energy
 from spinhw.plots.learning import LearningCurves, plot_learning
 from spinhw.plots.overview import plot_overview
 from spinhw.plots.traces import Traces, plot_traces
@@ -69,7 +69,10 @@ def _title(results: Results) -> str:
     facts = results.summary
     figure, seeds = facts["accuracy_converged"], len(facts["seeds"])
     spread = "" if figure["std"] is None else f" ± {100 * figure['std']:.1f}"
-    energy = f"{1e12 * facts['energy_per_image_j']:.2f} pJ" if facts["energy_per_image_j"] < 1e-9 else "software"
+    one_j, unit = energy_unit(facts["energy_per_image_j"])
+    energy = f"{facts['energy_per_image_j'] / one_j:.2f} {unit}" + (
+        " of arithmetic" if facts["network"] == "ctrnn" else ""
+    )
     count = f"{seeds} seeds" if seeds > 1 else "one seed"
     size = f"{facts['neurons']} neurons, {facts['synapses']} synapses"
     return f"Sequential digits: {100 * figure['mean']:.1f}{spread} % converged ({count}), {energy} per image, {size}"

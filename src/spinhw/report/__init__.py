@@ -1,6 +1,14 @@
 """What people read in a terminal: progress and tables."""
 
 from spinhw.report.progress import TerminalProgress
-from spinhw.report.tables import percent, print_energy, print_evaluation, print_run, verdict_table
+from spinhw.report.tables import percent, print_energy, print_evaluation, print_figures, print_run, verdict_table
 
-__all__ = ["TerminalProgress", "percent", "print_energy", "print_evaluation", "print_run", "verdict_table"]
+__all__ = [
+    "TerminalProgress",
+    "percent",
+    "print_energy",
+    "print_evaluation",
+    "print_figures",
+    "print_run",
+    "verdict_table",
+]

@@ -22,10 +22,10 @@ class TerminalProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[news]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(elapsed_when_finished=False),
             console=console,
@@ -65,4 +65,4 @@ class TerminalProgress:
         late = time.monotonic() - self._last_line_s > _SECONDS_BETWEEN_LINES
         if not self._console.is_terminal and (late or done == total):
             self._last_line_s = time.monotonic()
-            self._console.print(f"{what}: {done}/{total}  {news}".rstrip(), highlight=False)
+            self._console.print(f"{what}: {done}/{total}  {news}".rstrip(), highlight=False, markup=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spinhw.energy import EnergyLedger
@@ -57,20 +58,24 @@ def joules(energy_j: float) -> str:
     return f"{energy_j:.3g} J"
 
 
-def print_run(console: Console, summary: Mapping[str, Any], folder: Path, figures: Mapping[str, Path]) -> None:
+def print_run(console: Console, summary: Mapping[str, Any], folder: Path) -> None:
     """Print what came out of a run, and what to mind."""
     table = Table(
         title=f"{summary['network']} network, {summary['task']}, {len(summary['seeds'])} seeds", show_header=False
     )
     for name, value in _rows(summary):
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     console.print(table)
     for warning in warnings(summary):
-        console.print(f"[bold yellow]mind:[/] {warning}")
-    console.print(f"run folder: {folder}", soft_wrap=True)
+        console.print(f"[bold yellow]mind:[/] {escape(warning)}")
+    console.print(f"run folder: {escape(str(folder))}", soft_wrap=True)
+
+
+def print_figures(console: Console, figures: Mapping[str, Path]) -> None:
+    """Print where the pictures of a run are."""
     first = figures.get("overview") or next(iter(figures.values()), None)
     if first is not None:
-        console.print(f"pictures:   {first} and others beside it", soft_wrap=True)
+        console.print(f"pictures:   {escape(str(first))} and others beside it", soft_wrap=True)
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -80,16 +85,28 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if "accuracy_on_device" in summary:
         rows.append(("accuracy on the device", percent(summary["accuracy_on_device"])))
-    rows += [
-        ("energy per image, constants", joules(summary["energy_per_image_j"])),
-        ("energy per image, scaled to its time", joules(summary["energy_per_image_scaled_j"])),
-        ("with the rest between images", joules(summary["energy_per_image_with_rest_j"])),
-        ("hardware", f"{summary['neurons']} neurons, {summary['synapses']} synapses"),
+    share = summary["drive_saturated_share"]
+    return [
+        *rows,
+        *_energy_rows(summary),
         ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
+        ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
+        ("training took", f"{summary['wall_s']:.0f} s"),
     ]
-    if summary["drive_saturated_share"] is not None:
-        rows.append(("time at the saturation", f"{100 * summary['drive_saturated_share']:.1f} %"))
-    return [*rows, ("training took", f"{summary['wall_s']:.0f} s")]
+
+
+def _energy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    size = f"{summary['neurons']} neurons, {summary['synapses']} synapses"
+    constants, scaled, with_rest = (summary[f"energy_per_image_{part}j"] for part in ("", "scaled_", "with_rest_"))
+    if summary["network"] == "ctrnn":
+        return [("energy per image, software arithmetic", joules(constants)), ("software", size)]
+    rest = [("with the rest between images", joules(with_rest))] if with_rest != scaled else []
+    return [
+        ("energy per image, constants", joules(constants)),
+        ("energy per image, scaled to its time", joules(scaled)),
+        *rest,
+        ("hardware", size),
+    ]
 
 
 def _quantiles(values: Mapping[str, float]) -> str:
@@ -125,9 +142,8 @@ def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     if "accuracy_on_device" in found:
         device = found["device"]
         table.add_row("accuracy on the device", percent(found["accuracy_on_device"]))
-        table.add_row(
-            "devices", f"{device['ids'][0]} to {device['ids'][-1]}" if len(device["ids"]) > 1 else device["ids"][0]
-        )
+        first, last = device["ids"][0], device["ids"][-1]
+        table.add_row("devices", escape(first if first == last else f"{first} to {last}"))
         table.add_row("good samples", f"{100 * device['good_share']:.2f} %")
     console.print(table)
 
@@ -138,13 +154,13 @@ def print_energy(console: Console, account: EnergyLedger) -> None:
     for column in ("account", "part", "energy", "basis", "source"):
         table.add_column(column, justify="right" if column == "energy" else "left")
     for number, line in enumerate(account.lines, start=1):
-        table.add_row(_FORMS[line.form], line.part, joules(line.energy_j), line.basis, f"({number})")
+        table.add_row(_FORMS[line.form], escape(line.part), joules(line.energy_j), line.basis, f"({number})")
     table.add_section()
     for name, energy_j in _totals(account):
         table.add_row("[bold]total[/]", name, joules(energy_j), "", "")
     console.print(table)
     for number, line in enumerate(account.lines, start=1):
-        console.print(f"({number}) {line.source}", soft_wrap=True)
+        console.print(f"({number}) {escape(line.source)}", soft_wrap=True)
 
 
 def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
@@ -164,9 +180,10 @@ def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
 
 def verdict_table(title: str, verdicts: Iterable[Verdict]) -> Table:
     """Lay out the verdicts of a contract."""
-    table = Table(title=title)
+    table = Table(title=escape(title))
     for column in ("promise", "verdict", "what was seen"):
         table.add_column(column)
     for verdict in verdicts:
-        table.add_row(verdict.name, "[green]kept[/]" if verdict.passed else "[bold red]BROKEN[/]", verdict.detail)
+        told = "[green]kept[/]" if verdict.passed else "[bold red]BROKEN[/]"
+        table.add_row(escape(verdict.name), told, escape(verdict.detail))
     return table

@@ -64,10 +64,11 @@ def rollout(
         States and outputs at the end of each sample interval.
 
     Raises:
-        ValueError: An argument whose shape does not fit, or an engine that cannot do it; the message names it.
+        ValueError: An argument whose shape, type or device does not fit, or an engine that cannot do it; the message
+            names it.
     """
     overrides = overrides or {}
-    check_network(weights, neurons, inputs, steps, initial, extras, overrides)
+    check_network(weights, neurons, inputs, steps, initial, extras, overrides, record_last)
     lacking = _missing_on_both(loop_delay_s, cell, extras)
     if record_drive and not lacking:
         lacking = _missing_for_record(engine, inputs, weights, neurons, initial, extras, overrides)
@@ -133,6 +134,13 @@ def rollout_driven(
     if compiled is not None:
         return compiled.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
     return reference.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
+
+
+def engine_lacks(engine: Engine, tensor: Tensor) -> str:
+    """Say what an engine lacks for tensors such as this one; empty if there is nothing, as for "auto" always."""
+    if engine == "cpu":
+        return _missing_on_cpu(tensor)
+    return _missing_on_gpu(tensor) if engine == "gpu" else ""
 
 
 def _compiled(name: str) -> ModuleType | None:

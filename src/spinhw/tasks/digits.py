@@ -22,9 +22,9 @@ class DigitsSettings(Settings):
     """The sequential digits task."""
 
     kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
-    sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; above zero.")
+    sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; 1 fs to 1 s.")
     train_fraction: float = Field(
-        default=0.5, gt=0.0, lt=1.0, description="Share of the images used for training, 0 to 1."
+        default=0.5, ge=0.01, le=0.99, description="Share of the images used for training, 0.01 to 0.99."
     )
     input_offset: float = Field(default=0.3, description="Subtracted from each pixel, which lies in 0 to 1.")
     input_scale: float = Field(default=4.0, gt=0.0, description="Then multiplies it: u = scale (pixel - offset).")

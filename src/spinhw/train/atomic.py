@@ -2,11 +2,14 @@
 
 import errno
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from spinhw.errors import ConfigError
 
+# Antivirus and file synchronisers on Windows hold a file for moments: wait that long before each new attempt.
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -19,7 +22,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         _write_through(temporary, data)
-        os.replace(temporary, path)
+        _replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise not_written(path, error) from error
@@ -44,14 +47,28 @@ def append_line(path: Path, line: str) -> None:
 
 
 def not_written(path: Path, error: OSError) -> ConfigError:
-    """Say that a file could not be written, and what to do."""
-    full = error.errno in _FULL
+    """Say that a file or a new folder could not be written, and what to do."""
+    full, saved = error.errno in _FULL, (path.parent / "checkpoint.safetensors").is_file()
     return ConfigError(
         f"{path}: {'the disk is full' if full else 'this could not be written'}",
         seen=error.strerror or str(error),
         todo=("free some space" if full else "make the folder writable")
-        + "; what was saved before is intact (go on with --resume)",
+        + (
+            "; what was saved before is intact (go on with --resume)"
+            if saved
+            else "; nothing was started, so start anew"
+        ),
     )
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    for pause_s in _PAUSES_S:
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            time.sleep(pause_s)
+    os.replace(temporary, path)
 
 
 def _write_through(path: Path, data: bytes) -> None:

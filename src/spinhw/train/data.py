@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 import torch
@@ -55,12 +56,17 @@ def training_batch(data: EnsembleData, training: TrainingSettings, epoch: int, b
     return torch.stack(inputs), torch.stack(labels)
 
 
+@lru_cache(maxsize=256)
+def _order(images: int, seed: int, epoch: int) -> Tensor:
+    """Draw the order in which a seed shows its images in an epoch; all its batches ask for it. Not to be changed."""
+    return torch.randperm(images, generator=torch_stream("order", seed, epoch))
+
+
 def _member_batch(
     data: EnsembleData, training: TrainingSettings, member: int, epoch: int, batch: int
 ) -> tuple[Tensor, Tensor]:
     seed, size = data.seeds[member], training.batch_size
-    order = torch.randperm(data.train.shape[1], generator=torch_stream("order", seed, epoch))
-    chosen = order[batch * size : (batch + 1) * size]
+    chosen = _order(data.train.shape[1], seed, epoch)[batch * size : (batch + 1) * size]
     images = augment(
         data.train[member, chosen], training.augmentation, torch_stream("augmentation", seed, epoch, batch)
     )

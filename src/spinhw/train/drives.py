@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.tasks import as_sequence
 from spinhw.train.data import EnsembleData
@@ -29,11 +30,21 @@ class DriveStatistics:
 
 @torch.no_grad()
 def drive_statistics(network: SpintronicNetwork, data: EnsembleData) -> DriveStatistics:
-    """Look at the mean drive of every sample interval, for up to 20 held-out images of each member."""
+    """Look at the mean drive of every sample interval, for up to 20 held-out images of each member.
+
+    Raises:
+        ConfigError: Some are not finite.
+    """
     inputs = as_sequence(data.test[:, :_IMAGES], data.task)
     drive = network.run(inputs, record_drive=True).drive
     if drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")
+    if not drive.isfinite().all():
+        raise ConfigError(
+            "the drives of the networks overflow",
+            seen="drives that are not finite",
+            todo="bring network.weight_limit, gain, drive_rate and task.input_scale nearer to one",
+        )
     neurons = network.neurons()
     levels = (drive / neurons.gamma[:, None, None]).numpy()  # (member, batch, time, neuron)
     quantiles = {str(p): float(value) for p, value in zip(QUANTILES, np.quantile(levels, QUANTILES), strict=True)}

@@ -1,10 +1,11 @@
 """How well trained networks recognise images that they have not seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.tasks import as_sequence
@@ -40,9 +41,34 @@ def held_out_logits(
         training: Images at a time, and the engine.
         steps: Another time grid than the network's own.
         tick: Told of the progress.
+
+    Raises:
+        ConfigError: Some are not finite.
     """
     chunks = held_out_chunks(data, training.batch_size, tick)
-    return torch.cat([logits(network, inputs, steps, training.engine) for inputs in chunks], dim=1)
+    answers = torch.cat([logits(network, inputs, steps, training.engine) for inputs in chunks], dim=1)
+    refuse_non_finite(answers, data.seeds)
+    return answers
+
+
+def refuse_non_finite(answers: Tensor, seeds: Sequence[int]) -> None:
+    """Stop where the networks' answers are no numbers to count with.
+
+    Args:
+        answers: Logits, (member, image, class).
+        seeds: Seed of each member.
+
+    Raises:
+        ConfigError: Names the seeds.
+    """
+    fine = answers.isfinite().flatten(1).all(1).tolist()
+    if not all(fine):
+        wrong = [str(seed) for seed, good in zip(seeds, fine, strict=True) if not good]
+        raise ConfigError(
+            f"the answers of the networks overflow: seed {', '.join(wrong)}",
+            seen="logits that are not finite",
+            todo="bring network.weight_limit, out_gain, gain, sigma, drive_rate and task.input_scale nearer to one",
+        )
 
 
 def accuracy(answers: Tensor, labels: Tensor) -> list[float]:

@@ -1,7 +1,8 @@
 """Everything that changes while a run trains, and nothing else: what a checkpoint holds."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from spinhw.network import SpintronicNetwork
 from spinhw.train.average import WeightAverage
 from spinhw.train.optimiser import MemberAdam
 from spinhw.train.settings import RunSettings
+from spinhw.train.versions import bit_versions
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Learner:
         self.steps = 0  # Steps of the optimiser that are done.
         self.sums = EpochSums.zero(len(self.seeds))
         self._started = time.monotonic()
+        self._trained_s = 0.0  # Time in the training loop, without the visit to it that may be going on.
+        self._entered: float | None = None  # When that visit began.
 
     @property
     def evaluated(self) -> SpintronicNetwork:
@@ -77,6 +81,20 @@ class Learner:
     def wall_s(self) -> float:
         """Time spent on the run so far, resumes included, in seconds."""
         return time.monotonic() - self._started
+
+    @property
+    def train_wall_s(self) -> float:
+        """Time spent in the training loop so far, resumes included, in seconds."""
+        return self._trained_s + (0.0 if self._entered is None else time.monotonic() - self._entered)
+
+    @contextmanager
+    def training_time(self) -> Iterator[None]:
+        """Count the time within the context as time in the training loop."""
+        self._entered = time.monotonic()
+        try:
+            yield
+        finally:
+            self._trained_s, self._entered = self.train_wall_s, None
 
     def finish_epoch(self) -> None:
         """Move on to the next epoch."""
@@ -97,7 +115,9 @@ class Learner:
             "steps": self.steps,
             "sums": vars(self.sums),
             "wall_s": self.wall_s,
+            "train_wall_s": self.train_wall_s,
             "threads": torch.get_num_threads(),
+            "versions": bit_versions(),
         }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -120,6 +140,7 @@ class Learner:
         self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
         self.sums = EpochSums(**facts["sums"])
         self._started = time.monotonic() - facts["wall_s"]
+        self._trained_s = facts.get("train_wall_s", facts["wall_s"])  # Checkpoints before 2026-11-22 lack it.
 
     def finite_weights(self) -> Tensor:
         """Tell of every member whether all its weights and biases are finite, (member,)."""

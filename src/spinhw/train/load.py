@@ -1,11 +1,12 @@
 """From a YAML file to the settings of a run, the device profile that it names included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spinhw.config import apply_overrides, build, read_yaml
+from spinhw.config import apply_overrides, build, find_recipe, read_yaml
 from spinhw.device import DeviceSettings, load_device
+from spinhw.errors import ConfigError
 from spinhw.train.settings import RunSettings
 
 
@@ -15,21 +16,30 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
     A device that is named there is put in place of its name, so that the settings are complete.
 
     Args:
-        path: The file.
+        path: The file; ``examples/NAME`` is also found where there is no such folder.
         overrides: Such as ["training.epochs=5"]; those of ``device.`` change the profile that is named.
         device: Name or file of a device profile, in place of the file's own.
 
     Raises:
         ConfigError: One line for each thing that is wrong.
     """
-    data, rest = read_yaml(path), list(overrides)
-    named = [override for override in rest if override.partition("=")[0].strip() == "device"]
-    data = apply_overrides(data, named)
+    path, keys = find_recipe(path), {override: override.partition("=")[0].strip() for override in overrides}
+    named = [override for override, key in keys.items() if key == "device"]
+    if device is not None and named:
+        raise ConfigError(
+            "--device and --set device do not go together",
+            seen=f"--device {device}, --set {named[-1]}",
+            todo="keep one",
+        )
+    data = apply_overrides(read_yaml(path), named)
     if device is not None:
         data["device"] = _plain(load_device(device))
     elif isinstance(data.get("device"), str):
         data["device"] = _plain(load_device(_beside(data["device"], path.parent)))
-    return build(RunSettings, data, str(path), [override for override in rest if override not in named])
+    inside = [key for key in keys.values() if key.startswith("device.")]
+    if inside and not isinstance(data.get("device"), Mapping):
+        raise ConfigError(f"--set {inside[0]}: no device is named", todo="add --device NAME")
+    return build(RunSettings, data, str(path), [override for override in overrides if override not in named])
 
 
 def _beside(name: str, folder: Path) -> str:

@@ -33,23 +33,24 @@ def train(
         ConfigError: Training diverged, or the disk is full; metrics and checkpoints up to then are kept.
     """
     batches = data.batches(training.batch_size)
-    while learner.epoch < training.epochs:
-        rates = learning_rates(training, learner.epoch)
-        while learner.batch < batches:
-            inputs, labels = training_batch(data, training, learner.epoch, learner.batch)
-            losses, answers = train_step(learner, inputs, labels, training, rates)
-            learner.sums.add(losses, correct_answers(answers, labels), labels.shape[1])
-            learner.batch += 1
-            _tell(progress, learner, (training.epochs, batches))
-            if interrupt.requested:
+    with learner.training_time():
+        while learner.epoch < training.epochs:
+            rates = learning_rates(training, learner.epoch)
+            while learner.batch < batches:
+                inputs, labels = training_batch(data, training, learner.epoch, learner.batch)
+                losses, answers = train_step(learner, inputs, labels, training, rates)
+                learner.sums.add(losses, correct_answers(answers, labels), labels.shape[1])
+                learner.batch += 1
+                _tell(progress, learner, (training.epochs, batches))
+                if interrupt.requested:
+                    save(learner, folder)
+                    raise _interrupted(learner, folder, batches)
+            row = _metrics_row(learner, data, training, rates)
+            folder.append_metrics(row)
+            progress.on_epoch(row)
+            learner.finish_epoch()
+            if learner.epoch % training.checkpoint_every == 0 or learner.epoch == training.epochs:
                 save(learner, folder)
-                raise _interrupted(learner, folder, batches)
-        row = _metrics_row(learner, data, training, rates)
-        folder.append_metrics(row)
-        progress.on_epoch(row)
-        learner.finish_epoch()
-        if learner.epoch % training.checkpoint_every == 0 or learner.epoch == training.epochs:
-            save(learner, folder)
 
 
 def train_step(

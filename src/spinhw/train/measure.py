@@ -7,7 +7,7 @@ from spinhw.device import DeviceSettings
 from spinhw.network import SpintronicNetwork
 from spinhw.train.data import EnsembleData
 from spinhw.train.deploy import answer_on_device
-from spinhw.train.evaluate import accuracy, confusion, held_out_logits
+from spinhw.train.evaluate import accuracy, confusion, held_out_logits, refuse_non_finite
 from spinhw.train.progress import NamedTick
 from spinhw.train.settings import RunSettings
 from spinhw.train.statistics import over_seeds
@@ -23,6 +23,9 @@ def measure_simulated(
         network: The trained networks.
         data: Their data.
         tick: Told of the progress; may raise to stop.
+
+    Raises:
+        ConfigError: The answers are not finite.
     """
     training, labels = settings.training, data.test_labels
     coarse = held_out_logits(network, data, training, tick=partial(tick, "accuracy"))
@@ -54,6 +57,7 @@ def measure_on_device(
         return {}
     size = settings.training.batch_size
     answers = answer_on_device(network, data, device, size, partial(tick, "accuracy on the device"))
+    refuse_non_finite(answers.logits, data.seeds)
     return {
         "accuracy_on_device": over_seeds(accuracy(answers.logits, data.test_labels)),
         "device": {

@@ -1,7 +1,8 @@
 """Whole runs: train, go on, measure."""
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from spinhw.device import DeviceSettings
 from spinhw.errors import ConfigError
+from spinhw.rollout.engines import engine_lacks
 from spinhw.train.atomic import append_line
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData
@@ -25,7 +27,10 @@ from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.settings import RunSettings
-from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, versions
+from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts
+from spinhw.train.versions import changed_versions, versions
+
+_log = logging.getLogger(__name__)
 
 
 def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> Results:
@@ -37,17 +42,19 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
         progress: Told what happens.
 
     Raises:
-        ConfigError: The folder exists, the disk is full, the device does not fit, or training diverged.
+        ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, or
+            training diverged.
         DeviceError: The device failed; the trained networks are saved, and `resume_run` measures again.
-        Interrupted: The user asked to stop; `resume_run` goes on.
+        Interrupted: The user asked to stop, once or twice; `resume_run` goes on.
     """
     refuse_misfit(settings)
+    refuse_engine(settings)
     with _threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
         made = RunFolder.create(folder, settings)
         try:
             save(learner, made)
-        except ConfigError:
+        except (ConfigError, KeyboardInterrupt):
             made.discard()
             raise
         return _go_on(settings, learner, made, progress, interrupt)
@@ -63,14 +70,19 @@ def resume_run(folder: Path, settings: RunSettings | None = None, progress: Prog
         settings: What the caller believes the run to be; refused if it is not. None takes the folder's word.
         progress: Told what happens.
 
+    With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
+
     Raises:
-        ConfigError: It is no run folder, the settings differ, or the checkpoint is missing or damaged.
+        ConfigError: It is no run folder, the settings differ, the engine is not to be had, or the checkpoint is missing
+            or damaged.
         Interrupted: The user asked to stop again.
     """
     opened = RunFolder.open(folder)
     recorded = opened.settings()
     refuse_other_settings(opened, recorded, settings or recorded)
+    refuse_engine(recorded)
     tensors, facts = load_checkpoint(opened.checkpoint)
+    _warn_of_versions(opened, facts.get("versions"))
     with _threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
         learner = Learner(recorded)
         learner.restore(tensors, facts)
@@ -99,6 +111,7 @@ def evaluate_run(folder: Path, device: DeviceSettings | None = None, progress: P
     """
     opened = RunFolder.open(folder)
     settings = opened.settings()
+    refuse_engine(settings)
     tensors, facts = load_checkpoint(opened.checkpoint)
     with _threads(settings.training.threads or facts["threads"]), Interrupt() as interrupt:
         learner = Learner(settings)
@@ -127,29 +140,52 @@ def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunS
         )
 
 
+def refuse_engine(settings: RunSettings) -> None:
+    """Check that the engine which the run names can train here: networks are trained in float32 on the CPU.
+
+    Raises:
+        ConfigError: Says what it lacks.
+    """
+    engine = settings.training.engine
+    lacking = engine_lacks(engine, torch.zeros(1))
+    if lacking:
+        raise ConfigError(
+            f"training.engine: {engine!r} cannot be used here, it lacks {lacking}",
+            allowed="auto, reference, or an engine that is there",
+            todo="write 'engine: auto', or install what is missing",
+        )
+
+
 def _go_on(
     settings: RunSettings, learner: Learner, folder: RunFolder, progress: Progress, interrupt: Interrupt
 ) -> Results:
-    data = EnsembleData.load(settings.task, settings.training.seeds)
-    train(learner, data, settings.training, folder, progress, interrupt)
-    summary = _summary(settings, learner, data, partial(_tick, folder, progress, interrupt))
-    folder.write_summary(summary)
-    recorded = record_examples(learner.evaluated, data, settings.fine_steps)
+    try:
+        data = EnsembleData.load(settings.task, settings.training.seeds)
+        train(learner, data, settings.training, folder, progress, interrupt)
+        summary = _summary(settings, learner, data, partial(_tick, folder, progress, interrupt))
+        folder.write_summary(summary)
+        recorded = record_examples(learner.evaluated, data, settings.fine_steps)
+    except KeyboardInterrupt as error:  # The second Ctrl-C.
+        raise Interrupted(
+            "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
+        ) from error
     return Results(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
 
 
 def _summary(settings: RunSettings, learner: Learner, data: EnsembleData, tick: "partial[None]") -> dict[str, Any]:
     network, account = learner.evaluated, energy_ledger(settings)
+    simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
     drives = drive_statistics(network, data)
     return {
         **headline(settings, data),
-        **measure_simulated(settings, network, data, tick),
+        **simulated,
         **measure_on_device(settings, network, data, settings.device, tick),
         **energy_facts(account),
         **inference_facts(settings, data, account),
         "drive_over_gamma": drives.quantiles,
         "drive_saturated_share": drives.saturated,
         "wall_s": learner.wall_s,
+        "train_wall_s": learner.train_wall_s,
         "versions": versions(),
     }
 
@@ -161,6 +197,12 @@ def _tick(folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str
             f"interrupted while measuring {what}; the trained networks are saved",
             todo=f"measure again with: {folder.resume_command}",
         )
+
+
+def _warn_of_versions(folder: RunFolder, then: Mapping[str, str] | None) -> None:
+    changed = "" if then is None else changed_versions(then)
+    if changed:
+        _log.warning("%s: the last bits may differ from here on, for versions have changed: %s", folder.path, changed)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -14,6 +15,15 @@ from spinhw.train.atomic import append_line, not_written, write_atomically
 from spinhw.train.settings import RunSettings
 
 _log = logging.getLogger(__name__)
+
+
+_PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
+
+
+def _quoted(path: Path) -> str:
+    """Write a path as one word of a command line, in double quotes where it needs them, which every shell knows."""
+    text = str(path)
+    return text if _PLAIN.fullmatch(text) else '"' + re.sub(r'(["$`])', r"\\\1", text) + '"'
 
 
 def default_folder(config: Path) -> Path:
@@ -36,7 +46,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What to type to go on with this run, whatever options it was started with."""
-        return f"spinhw train {self.config} --resume {self.path}"
+        return f"spinhw train {_quoted(self.config)} --resume {_quoted(self.path)}"
 
     @classmethod
     def create(cls, path: Path, settings: RunSettings) -> "RunFolder":

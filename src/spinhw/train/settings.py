@@ -76,7 +76,7 @@ class TrainingSettings(Settings):
         description="Decay per step of a running average of the weights, used instead of them; null for off.",
     )
     substeps: int = Field(
-        default=2, ge=1, description="Integration steps for each sample interval while training, at least 1."
+        default=2, ge=1, le=1000, description="Integration steps for each sample interval while training, 1 to 1000."
     )
     order: Literal[1, 2] = Field(
         default=2, description="Order of the integration: 1 (frozen drive) or 2 (midpoint drive)."
@@ -89,7 +89,7 @@ class TrainingSettings(Settings):
         "which costs less; 0 to 1. The rest, and every accuracy, uses `substeps`.",
     )
     fine_steps_per_ns: int = Field(
-        default=16, ge=1, description="Steps per nanosecond of the converged accuracy, at least 1."
+        default=16, ge=16, le=1000, description="Steps per nanosecond of the converged accuracy, 16 to 1000."
     )
     evaluate_every: int = Field(
         default=5, ge=1, description="Epochs between looks at the held-out accuracy, at least 1."
@@ -102,7 +102,8 @@ class TrainingSettings(Settings):
     threads: int | None = Field(
         default=None,
         ge=1,
-        description="Threads of torch; null for torch's own choice. The last bits of a result depend on it.",
+        le=1024,
+        description="Threads of torch, 1 to 1024; null for torch's own choice. The last bits of a result depend on it.",
     )
 
     def substeps_in(self, epoch: int) -> int:

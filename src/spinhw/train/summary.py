@@ -1,29 +1,12 @@
 """What came out of a run, as plain data: the contents of ``summary.json``."""
 
-import platform
 from collections.abc import Mapping
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import torch
-
-import spinhw
 from spinhw.energy import EnergyLedger, ledger, software_ledger
 from spinhw.network import NetworkSettings
 from spinhw.train.data import EnsembleData
 from spinhw.train.settings import RunSettings
-
-_PACKAGES = ("torch", "numba", "numpy", "safetensors", "scikit-learn", "pydantic")
-
-
-def versions() -> dict[str, str]:
-    """Name the versions that the bits of a result depend on, and the threads."""
-    found = {"spinhw": spinhw.__version__, "python": platform.python_version(), "machine": platform.machine()}
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found | {"threads": str(torch.get_num_threads())}
 
 
 def counts(network: NetworkSettings) -> tuple[int, int]:
