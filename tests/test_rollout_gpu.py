@@ -179,7 +179,9 @@ def test_what_the_engine_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ValueError, match="engine 'gpu' cannot do this, it lacks gradients by the noise"):
         case.run("gpu")
     case = Case()
-    case.inputs = case.inputs.double()
+    case.inputs, case.neurons = case.inputs.double(), case.neurons.to(torch.float64)
+    doubled = (tuple(t.double() for t in kind) for kind in (case.weights.w_ext, case.weights.w_int, case.weights.bias))
+    case.weights = Weights(*doubled)
     with pytest.raises(ValueError, match=r"lacks tensors of torch\.float64: its state is torch\.float32"):
         case.run("gpu")
     monkeypatch.delenv("TRITON_INTERPRET")

@@ -16,7 +16,7 @@ DPI = 160  # A slide of 13 inches is then 2080 pixels wide, the width of a proje
 
 # Okabe and Ito's palette without its yellow, which vanishes on white: told apart with any colour vision.
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
-COLOURS = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, "#000000")
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#000000")
 GREY, LIGHT = "#666666", "#D9D9D9"
 
 STYLE: Any = {

@@ -37,7 +37,8 @@ def draw_energy(axes: Axes, ledger: EnergyLedger) -> None:
     axes.grid(axis="x")
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    axes.legend(unique.values(), unique.keys(), loc="lower right", handlelength=1.0)
+    # Beside the axes: with a rest between images the bars reach into every corner.
+    axes.legend(unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.0)
 
 
 def energy_unit(energy_j: float) -> tuple[float, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from spinhw.plots.canvas import BLUE, GREY, VERMILION, page
@@ -57,6 +57,9 @@ def draw_loss(axes: Axes, curves: LearningCurves) -> None:
     """Draw the training loss on a logarithmic axis."""
     _spread(axes, curves.epochs, curves.loss, GREY)
     axes.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y")
 
 

@@ -66,13 +66,13 @@ def _draw_drive(axes: Axes, traces: Traces, layer: int) -> None:
         axes.stairs(values, _times_ns(traces), color=colour, linewidth=1.2, baseline=None, label=str(image))
     if traces.spintronic:
         axes.axhline(2.0, color=GREY, linewidth=0.8, linestyle=":")
-        _name_line(axes, 2.0, "bias", layer)
-    for bound in traces.bounds or ():
+        _name_line(axes, 2.0, "bias", traces, layer)
+    for bound, name in zip(traces.bounds or (), ("lowest", "highest"), strict=False):
         axes.axhline(bound, color=GREY, linewidth=0.8, linestyle="--")
+        _name_line(axes, bound, name, traces, layer)
     if traces.bounds:
-        _name_line(axes, traces.bounds[1], "saturation", layer)
         margin = 0.08 * (traces.bounds[1] - traces.bounds[0])
-        axes.set_ylim(traces.bounds[0] - margin, traces.bounds[1] + 2 * margin)
+        axes.set_ylim(traces.bounds[0] - margin, traces.bounds[1] + margin)
 
 
 def _draw_state(axes: Axes, traces: Traces, layer: int) -> None:
@@ -81,7 +81,7 @@ def _draw_state(axes: Axes, traces: Traces, layer: int) -> None:
         axes.plot(times, traces.state[image, :, layer], color=colour, linewidth=1.2)
     if traces.rest is not None:
         axes.axhline(traces.rest, color=GREY, linewidth=0.8, linestyle=":")
-        _name_line(axes, traces.rest, "rest", layer)
+        _name_line(axes, traces.rest, "rest", traces, layer)
     if traces.spintronic:
         axes.set_ylim(-0.03, 1.03)
     axes.set(xlabel="time (ns)", xlim=(0, times[-1]))
@@ -91,8 +91,8 @@ def _cycle(count: int) -> list[str]:
     return [COLOURS[index % len(COLOURS)] for index in range(count)]
 
 
-def _name_line(axes: Axes, height: float, text: str, layer: int) -> None:
-    """Write what a horizontal line means, in the first column only."""
-    if layer == 0:
+def _name_line(axes: Axes, height: float, text: str, traces: Traces, layer: int) -> None:
+    """Write what a horizontal line means, to the right of the last column, where no waveform crosses it."""
+    if layer == len(traces.neurons) - 1:
         place = axes.get_yaxis_transform()
-        axes.text(0.99, height, text, color=GREY, fontsize=8, ha="right", va="bottom", transform=place)
+        axes.text(1.02, height, text, color=GREY, fontsize=8, va="center", transform=place)
