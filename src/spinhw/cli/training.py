@@ -14,6 +14,7 @@ from spinhw.errors import ConfigError
 from spinhw.plots import draw_run
 from spinhw.report import TerminalProgress, print_evaluation, print_figures, print_run
 from spinhw.train import Results, RunSettings, default_folder, evaluate_run, load_run, resume_run, train_run
+from spinhw.train.run_folder import exists_already
 
 
 def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
@@ -25,7 +26,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     settings, console = load_run(config, overrides, device), _console()
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
-        raise ConfigError(f"{folder}: this exists already", todo="choose another folder, or go on with --resume")
+        raise exists_already(folder)
     if recipe != config:
         console.print(f"the shipped recipe: {escape(str(recipe))}", soft_wrap=True)
     _announce(console, settings, folder)

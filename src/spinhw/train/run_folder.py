@@ -31,6 +31,11 @@ def default_folder(config: Path) -> Path:
     return Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
+def exists_already(path: Path) -> ConfigError:
+    """Make the error for a new run folder whose path is taken."""
+    return ConfigError(f"{path}: this exists already", todo="choose another folder, or go on with --resume")
+
+
 class RunFolder:
     """Paths and files of a run. `create` or `open` one."""
 
@@ -59,9 +64,7 @@ class RunFolder:
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:
-            raise ConfigError(
-                f"{path}: this exists already", todo="choose another folder, or go on with --resume"
-            ) from error
+            raise exists_already(path) from error
         except OSError as error:
             raise not_written(path, error) from error
         try:

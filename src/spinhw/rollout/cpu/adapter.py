@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from spinhw.physics import coefficients, equilibrium
+from spinhw.rollout.cells import CELLS
 from spinhw.rollout.cpu.engine import Given, Wanted, integrate
 from spinhw.rollout.cpu.kernels.rows import CTRNN, OSCILLATOR
 from spinhw.rollout.cpu.pattern import pattern_of, uncoupled
 from spinhw.rollout.folding import Folded, fold
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Sparsity, Steps, Weights
 from spinhw.rollout.recurrence import block_matrix, node_drive
+from spinhw.rollout.reference import start_state
 
 _KINDS = {"spintronic": OSCILLATOR, "ctrnn": CTRNN}
 
@@ -32,7 +33,7 @@ def rollout(
 ) -> Rollout:
     """Integrate whole networks; arguments as for `spinhw.rollout.rollout`, checked already."""
     members, batch, samples, channels = inputs.shape
-    start = _start(neurons, initial, cell, members, inputs)
+    start = _start(neurons, steps, initial, cell, members, inputs)
     sparsity = weights.sparsity or Sparsity.dense(weights.layers, channels)
     folded = fold(
         neurons,
@@ -77,7 +78,7 @@ def rollout_driven(
     """Integrate uncoupled oscillators; arguments as for `spinhw.rollout.rollout_driven`, checked already."""
     members, batch, length, width = drive.shape
     samples = (length - 1) // steps.substeps if at_nodes else length
-    start = _start(neurons, initial, "spintronic", members, drive)
+    start = _start(neurons, steps, initial, "spintronic", members, drive)
     folded = fold(neurons, steps.step_s, members, diffusion_per_s=extras.diffusion_per_s)
     given = Given(
         coefficients=_stacked(folded, drive.dtype),
@@ -98,11 +99,9 @@ def _stacked(folded: Folded, dtype: torch.dtype) -> Tensor:
     return folded.stacked(gain, offset, p1, p0, p2, decay, passed, kick, (1 + decay) / 2, passed / 2, dtype=dtype)
 
 
-def _start(neurons: Neurons, initial: str | Tensor, cell: str, members: int, like: Tensor) -> Tensor:
-    """Give the state before the first sample, (member, batch or 1, neuron)."""
+def _start(neurons: Neurons, steps: Steps, initial: str | Tensor, cell: str, members: int, like: Tensor) -> Tensor:
+    """Give the state before the first sample, (member, batch or 1, neuron): once for all samples where they agree."""
     if isinstance(initial, Tensor):
         return initial.expand(members, -1, -1)
-    if initial == "half" or cell == "ctrnn":
-        return like.new_full((members, 1, neurons.gamma.shape[-1]), 0.5 if initial == "half" else 0.0)
-    rest = equilibrium(*coefficients(neurons.bias_drive, neurons.gamma, neurons.sigma, neurons.q))
-    return rest.to(like.dtype)[:, None].expand(members, -1, -1)
+    once = like.new_empty(members, 1, neurons.gamma.shape[-1])
+    return start_state(CELLS[cell](neurons, steps.step_s), initial, once)
