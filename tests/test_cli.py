@@ -14,10 +14,21 @@ from spinhw.cli import main
 from spinhw.config import shipped
 from spinhw.train import atomic
 
-COMMANDS = ("demo", "train", "evaluate", "energy", "check", "schema")
+COMMANDS = ("demo", "train", "evaluate", "energy", "check", "study", "schema")
 TINY = """
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
+"""
+TINY_GRID = """
+seeds: [0]
+protocols:
+  mine: {spintronic: examples/digits.yaml, ctrnn: examples/ctrnn.yaml, taus: [5 ns], learning_rates: [0.1]}
+overrides: ["network.layers=[3, 2]", training.epochs=1, training.batch_size=450, training.substeps=1]
+sample_intervals: [1 ns]
+substeps: [1]
+densities_intra: [0.5]
+densities_inter: [0.5]
+densities_all: [0.5]
 """
 
 
@@ -131,7 +142,7 @@ def test_broken_yaml_names_line_and_column(spinhw, tmp_path: Path, text: str, me
         (("energy", "none.yaml"), r"none\.yaml: there is no such file"),
         (("check", "--device", "ideel"), r"device profile 'ideel' was not found; allowed: .*imperfect-chip"),
         (("check", "--device", "none.yaml"), r"none\.yaml: there is no such device file"),
-        (("schema", "runs"), r"there is no schema 'runs'; allowed: run, device; next: did you mean 'run'\?"),
+        (("schema", "runs"), r"there is no schema 'runs'; allowed: run, device, study; next: did you mean 'run'\?"),
     ],
 )
 def test_missing_things_give_one_line_and_exit_code_2(spinhw, arguments: tuple[str, ...], message: str) -> None:
@@ -151,7 +162,7 @@ def test_unknown_option_is_bad_input(spinhw) -> None:
 def test_energy_of_every_shipped_recipe(spinhw, config: str) -> None:
     shown = spinhw("energy", shipped("examples") / config)
     assert shown.code == 0
-    wanted = ("852.58 nJ",) if config == "ctrnn.yaml" else ("38.56 pJ", "24.68 pJ", "9.60 pJ", "28.96 pJ")
+    wanted = ("852.58 nJ",) if config.startswith("ctrnn") else ("38.56 pJ", "24.68 pJ", "9.60 pJ", "28.96 pJ")
     assert all(text in shown.out for text in wanted)
     assert "estimated" in shown.out
 
@@ -181,7 +192,7 @@ def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch
     assert "BROKEN" in shown.out
 
 
-@pytest.mark.parametrize("what", ["run", "device"])
+@pytest.mark.parametrize("what", ["run", "device", "study"])
 def test_shipped_schema_is_that_of_the_code(spinhw, tmp_path: Path, what: str) -> None:
     path = tmp_path / "schema.json"
     assert spinhw("schema", what, "--out", path).code == 0
@@ -314,7 +325,7 @@ def test_what_to_do_when_nothing_can_be_written(tmp_path: Path) -> None:
     assert "go on with --resume" in str(atomic.not_written(tmp_path / "summary.json", error))
 
 
-@pytest.mark.parametrize("what", ["run", "device"])
+@pytest.mark.parametrize("what", ["run", "device", "study"])
 def test_schema_is_ascii(spinhw, what: str) -> None:
     assert spinhw("schema", what).out.isascii()
 
@@ -334,3 +345,30 @@ def test_interrupt_before_training_is_130(spinhw, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(training, "load_run", stop)
     shown = spinhw("train", tiny)
     assert shown.code == 130
+
+
+def test_a_study_ends_with_its_claims_and_says_what_it_left(spinhw, tmp_path: Path) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(TINY_GRID, encoding="utf-8")
+    shown = spinhw("study", "headline", "--grid", grid, "--out", tmp_path / "out", "--jobs", 1)
+    assert shown.code == 0, shown.err
+    assert "1 different points, 1 networks; expected: about" in shown.out
+    assert re.search(r"(yes|no)  headline, mine: 89.83", shown.out)
+    assert (tmp_path / "out" / "headline.png").is_file()
+    again = spinhw("study", "headline", "--grid", grid, "--out", tmp_path / "out", "--jobs", 1)
+    assert "1 of them done already" in again.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("fig2",), "there is no study 'fig2'; allowed: .*did you mean 'fig2b'"),
+        (("fig4", "--set", "seeds=[]"), "seeds"),
+        (("fig4", "--grid", "missing.yaml"), "missing.yaml: there is no such file"),
+    ],
+)
+def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint: str) -> None:
+    shown = spinhw("study", *arguments)
+    assert shown.code == 2
+    assert re.search(complaint, shown.err)
+    assert "Traceback" not in shown.err

@@ -120,8 +120,32 @@ def check(
 
 
 @app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="headline, ctrnn, fig2b, fig3a, fig3b, fig3c, fig4 or all.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder; what is there already is not done again.")] = Path(
+        "runs/studies"
+    ),
+    grid: Annotated[Path | None, typer.Option("--grid", help="YAML file of the grid; shipped by default.")] = None,
+    sets: Sets = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; one for each core by default.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler to do the work.")
+    ] = None,
+) -> None:
+    """Repeat a figure of the paper: picture, table, and which of the paper's claims hold.
+
+    A study that is interrupted goes on where it was when the same command is given again.
+
+    Example: [bold]spinhw study fig2b --out runs/studies[/]
+    """
+    from spinhw.cli.studies import study_figures
+
+    study_figures(name, out, grid, sets or [], jobs, cluster)
+
+
+@app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="'run' or 'device'.")] = "run",
+    what: Annotated[str, typer.Argument(help="'run', 'device' or 'study'.")] = "run",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
 ) -> None:
     """Print the JSON schema of a YAML file, for your editor.

@@ -12,6 +12,7 @@ from spinhw.device.contract import check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.network import NetworkSettings
 from spinhw.report import print_energy, verdict_table
+from spinhw.studies import GridSettings
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
@@ -50,7 +51,11 @@ def show_schema(what: str, out: Path | None) -> None:
     Raises:
         ConfigError: There is no such schema, or the file cannot be written.
     """
-    schemas = {"run": lambda: RunSettings.model_json_schema(by_alias=True), "device": device_schema}
+    schemas = {
+        "run": lambda: RunSettings.model_json_schema(by_alias=True),
+        "device": device_schema,
+        "study": lambda: GridSettings.model_json_schema(by_alias=True),
+    }
     if what not in schemas:
         raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))
     text = schema_text(schemas[what]())

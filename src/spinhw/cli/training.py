@@ -1,13 +1,12 @@
 """Commands that train and measure."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
 
+from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.device import load_device
 from spinhw.errors import ConfigError
@@ -23,7 +22,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_run(config, overrides, device), _console()
+    settings, console = load_run(config, overrides, device), make_console()
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
         raise exists_already(folder)
@@ -43,7 +42,7 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
     """
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
-    settings, console = load_run(config, overrides, device), _console()
+    settings, console = load_run(config, overrides, device), make_console()
     with TerminalProgress(console) as progress:
         results = resume_run(folder, settings, progress)
     _show(console, results)
@@ -51,17 +50,10 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
 
 def evaluate_folder(folder: Path, device: str | None) -> None:
     """Measure the networks of a run and show what came out."""
-    profile, console = (None if device is None else load_device(device)), _console()
+    profile, console = (None if device is None else load_device(device)), make_console()
     with TerminalProgress(console) as progress:
         found = evaluate_run(folder, profile, progress)
     print_evaluation(console, found)
-
-
-def _console() -> Console:
-    console = Console(highlight=False, emoji=False)
-    handler = RichHandler(console=console, show_path=False, show_time=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
-    return console
 
 
 def _announce(console: Console, settings: RunSettings, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Training: runs, their settings, folders and checkpoints, and what came out."""
 
+from spinhw.train.divergence import Diverged
 from spinhw.train.examples import Examples
 from spinhw.train.interrupt import Interrupted
 from spinhw.train.load import load_run
@@ -13,6 +14,7 @@ from spinhw.train.summary import energy_ledger
 __all__ = [
     "SILENT",
     "AugmentationSettings",
+    "Diverged",
     "Examples",
     "Interrupted",
     "Progress",

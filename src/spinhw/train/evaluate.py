@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.tasks import as_sequence
 from spinhw.train.data import EnsembleData
+from spinhw.train.divergence import Diverged
 from spinhw.train.forward import logits
 from spinhw.train.loss import correct_answers
 from spinhw.train.progress import Tick
@@ -43,7 +43,7 @@ def held_out_logits(
         tick: Told of the progress.
 
     Raises:
-        ConfigError: Some are not finite.
+        Diverged: Some are not finite.
     """
     chunks = held_out_chunks(data, training.batch_size, tick)
     answers = torch.cat([logits(network, inputs, steps, training.engine) for inputs in chunks], dim=1)
@@ -59,13 +59,14 @@ def refuse_non_finite(answers: Tensor, seeds: Sequence[int]) -> None:
         seeds: Seed of each member.
 
     Raises:
-        ConfigError: Names the seeds.
+        Diverged: Names the seeds.
     """
-    fine = answers.isfinite().flatten(1).all(1).tolist()
-    if not all(fine):
-        wrong = [str(seed) for seed, good in zip(seeds, fine, strict=True) if not good]
-        raise ConfigError(
-            f"the answers of the networks overflow: seed {', '.join(wrong)}",
+    fine = answers.isfinite().flatten(1).all(1)
+    if not fine.all():
+        raise Diverged(
+            "the answers of the networks overflow",
+            fine,
+            seeds,
             seen="logits that are not finite",
             todo="bring network.weight_limit, out_gain, gain, sigma, drive_rate and task.input_scale nearer to one",
         )

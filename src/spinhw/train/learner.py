@@ -12,6 +12,7 @@ from torch import Tensor
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.train.average import WeightAverage
+from spinhw.train.divergence import Diverged
 from spinhw.train.optimiser import MemberAdam
 from spinhw.train.settings import RunSettings
 from spinhw.train.versions import bit_versions
@@ -153,12 +154,13 @@ class Learner:
             fine: Whether all is well with each member, (member,).
 
         Raises:
-            ConfigError: Names the seeds where it is not.
+            Diverged: Names the seeds where it is not.
         """
         if not fine.all():
-            seeds = [str(seed) for seed, good in zip(self.seeds, fine.tolist(), strict=True) if not good]
-            raise ConfigError(
-                f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1}: seed {', '.join(seeds)}",
+            raise Diverged(
+                f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1}",
+                fine,
+                self.seeds,
                 seen="a loss or weight that is not finite",
                 todo="lower training.learning_rate, or bound the network by its weight_limit and saturation",
             )

@@ -1,0 +1,207 @@
+"""Accuracy over the axis of a study: median and quartiles over seeds, one panel for each protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
+
+from spinhw.plots.canvas import COLOURS, GREY, LIGHT, page
+
+Floats = NDArray[np.float64]
+
+_JITTER = np.linspace(-0.12, 0.12, 10)  # Sideways, so that equal networks are told apart.
+
+
+@dataclass(frozen=True)
+class SweepCurve:
+    """One curve.
+
+    Args:
+        label: For the legend.
+        x: Where the points stand, (point,).
+        accuracy: Share recognised, (point, seed), 0 to 1.
+    """
+
+    label: str
+    x: Floats
+    accuracy: Floats
+
+
+@dataclass(frozen=True)
+class Waveforms:
+    """One neuron's power for one image of each class.
+
+    Args:
+        title: What tells this panel from the others.
+        sample_interval_s: Time between two samples, in seconds.
+        power: x, (image, time).
+        labels: Class of each image, (image,).
+    """
+
+    title: str
+    sample_interval_s: float
+    power: Floats
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SweepPanel:
+    """What was measured under one protocol.
+
+    Args:
+        title: The protocol.
+        curves: Its curves.
+        waveforms: Drawn beneath, where there are any.
+    """
+
+    title: str
+    curves: Sequence[SweepCurve]
+    waveforms: Sequence[Waveforms] = ()
+
+
+def plot_sweep(
+    panels: Sequence[SweepPanel], path: Path, xlabel: str, *, log: bool, band: tuple[float, float] | None = None
+) -> None:
+    """Draw the panels side by side into a PNG file.
+
+    Args:
+        panels: One for each protocol.
+        path: The file.
+        xlabel: Label of the axis, with its unit.
+        log: Whether the axis is logarithmic.
+        band: Part of the axis to shade: where the paper sees its best accuracy.
+    """
+    traced = any(panel.waveforms for panel in panels)
+    with page(path, 5.2 * len(panels), 5.6 if traced else 3.8) as figure:
+        columns = figure.subfigures(1, len(panels), squeeze=False)[0]
+        for column, panel in zip(columns, panels, strict=True):
+            axes = _upper(column, panel, traced)
+            if band is not None:
+                axes.axvspan(*band, color=LIGHT, alpha=0.5, linewidth=0)
+            _draw(axes, panel, xlabel, log)
+
+
+def _upper(column: Figure, panel: SweepPanel, traced: bool) -> Axes:  # type: ignore[type-arg, unused-ignore]
+    """Make room for the curves, and draw the waveforms beneath them."""
+    if not traced:
+        return column.subplots(1, 1)
+    count = max(1, len(panel.waveforms))
+    grid = column.add_gridspec(2, count, height_ratios=(3, 2))
+    for position, waveforms in enumerate(panel.waveforms):
+        _draw_waveforms(column.add_subplot(grid[1, position]), waveforms, first=position == 0)
+    return column.add_subplot(grid[0, :])
+
+
+def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
+    for curve, colour in zip(panel.curves, COLOURS, strict=False):
+        percent = 100 * curve.accuracy
+        lower, median, upper = np.quantile(percent, (0.25, 0.5, 0.75), axis=1)
+        axes.fill_between(curve.x, lower, upper, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(curve.x, median, color=colour, marker="o", markersize=4, label=curve.label)
+    axes.set(xlabel=xlabel, ylabel="accuracy, converged (%)", title=panel.title)
+    axes.set_ylim(0.0, 100.0)
+    axes.grid(axis="y")
+    if log:
+        axes.set_xscale("log")
+        marks = sorted({float(x) for curve in panel.curves for x in curve.x})
+        axes.xaxis.set_major_locator(FixedLocator(marks))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend(loc="lower left" if not log else "best", title="median, 25 to 75 %", title_fontsize=8.0)
+
+
+def _draw_waveforms(axes: Axes, waveforms: Waveforms, first: bool) -> None:
+    time_ns = 1e9 * waveforms.sample_interval_s * np.arange(waveforms.power.shape[1])
+    for power, label in zip(waveforms.power, waveforms.labels, strict=True):
+        axes.plot(time_ns, power, linewidth=0.8, color=COLOURS[int(label) % len(COLOURS)], alpha=0.8)
+    axes.set(xlabel="time (ns)", title=waveforms.title)
+    axes.title.set_fontsize(9.0)
+    axes.set_ylim(0.0, 1.0)
+    if first:
+        axes.set_ylabel("power x of a neuron\nof the last layer")
+    else:
+        axes.tick_params(labelleft=False)
+
+
+@dataclass(frozen=True)
+class DrivePoints:
+    """Points of figure 3c under one protocol.
+
+    Args:
+        title: The protocol.
+        drive: Cumulative drive I dt, (point,).
+        accuracy: Median share recognised, (point,), 0 to 1.
+        remembers: Whether tau is longer than dt, (point,).
+    """
+
+    title: str
+    drive: Floats
+    accuracy: Floats
+    remembers: NDArray[np.bool_]
+
+
+def plot_drive(panels: Sequence[DrivePoints], path: Path) -> None:
+    """Draw accuracy over the cumulative drive, one panel for each protocol, into a PNG file."""
+    with page(path, 5.2 * len(panels), 3.8) as figure:
+        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            axes.axvline(1.0, color=GREY, linestyle="--", linewidth=1.0)
+            for chosen, colour, label in (
+                (panel.remembers, COLOURS[2], "tau longer than dt"),
+                (~panel.remembers, COLOURS[1], "tau shorter than dt"),
+            ):
+                axes.plot(
+                    panel.drive[chosen],
+                    100 * panel.accuracy[chosen],
+                    "o",
+                    markersize=4.5,
+                    alpha=0.8,
+                    color=colour,
+                    label=label,
+                )
+            axes.set(xscale="log", xlabel="cumulative drive I dt", ylabel="accuracy, converged (%)", title=panel.title)
+            axes.set_ylim(0.0, 100.0)
+            axes.grid(axis="y")
+            axes.legend(loc="lower left")
+
+
+@dataclass(frozen=True)
+class SeedColumn:
+    """Networks of one kind.
+
+    Args:
+        label: Beneath the column.
+        accuracy: Share recognised, (seed,), 0 to 1.
+        published: Mean and standard deviation of the paper, where it has any.
+    """
+
+    label: str
+    accuracy: Floats
+    published: tuple[float, float] | None = None
+
+
+def plot_seeds(columns: Sequence[SeedColumn], path: Path, title: str) -> None:
+    """Draw every network as a dot beside mean and standard deviation, and the paper's, into a PNG file."""
+    with page(path, 1.5 + 1.45 * len(columns), 4.0) as figure:
+        axes = figure.subplots()
+        for place, (column, colour) in enumerate(zip(columns, COLOURS, strict=False)):
+            percent = 100 * column.accuracy
+            beside = place - 0.1 + np.resize(_JITTER, percent.size)
+            axes.plot(beside, percent, "o", color=colour, alpha=0.5, markersize=4)
+            spread = percent.std(ddof=1) if percent.size > 1 else 0.0
+            axes.errorbar(place + 0.16, percent.mean(), spread, fmt="D", color=colour, capsize=3, markersize=5)
+            axes.annotate(f"{percent.mean():.1f}", (place + 0.22, percent.mean()), va="center", fontsize=9)
+            if column.published is not None:
+                mean, std = (100 * value for value in column.published)
+                label = "published mean, standard deviation" if place == 0 else None
+                axes.errorbar(place + 0.36, mean, std, fmt="_", color=GREY, capsize=3, label=label)
+        axes.set_xticks(range(len(columns)), [column.label for column in columns])
+        axes.set(ylabel="accuracy, converged (%)", title=title, xlim=(-0.4, len(columns) - 0.3))
+        axes.grid(axis="y")
+        if any(column.published for column in columns):
+            axes.legend(loc="lower left")

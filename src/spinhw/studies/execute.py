@@ -1,0 +1,125 @@
+"""Spread points over cores or machines; what is done already is not done again."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from joblib import Parallel, delayed, parallel_config
+
+from spinhw.errors import ConfigError
+from spinhw.studies.outcome import Outcome
+from spinhw.studies.point import Point
+from spinhw.studies.work import work
+
+
+class StudyProgress(Protocol):
+    """Looks on from the side; must not raise and must not change anything."""
+
+    def on_point(self, point: Point, predicted_s: float, outcome: Outcome) -> None:
+        """A point is done, of which this much time was expected."""
+
+
+class PointStore:
+    """Outcomes on disk, ``FOLDER/points/KEY/outcome.json``, beside the run folder of each point.
+
+    Args:
+        folder: Of the studies.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "points"
+
+    def place(self, point: Point) -> Path:
+        """Give the folder of a point."""
+        return self._folder / point.key
+
+    def outcome(self, point: Point) -> Outcome | None:
+        """Read the outcome of a point; None where there is none yet, or not the waveforms that are wanted."""
+        path = self._file(point)
+        found = Outcome.load(path) if path.is_file() else None
+        lacks = found is not None and point.traced and found.trace is None and any(found.accuracy)
+        return None if lacks else found
+
+    def save(self, point: Point, outcome: Outcome) -> None:
+        """Keep the outcome of a point.
+
+        Raises:
+            ConfigError: The disk is full.
+        """
+        self.place(point).mkdir(parents=True, exist_ok=True)
+        outcome.save(self._file(point))
+
+    def _file(self, point: Point) -> Path:
+        return self.place(point) / "outcome.json"
+
+
+def run_points(
+    points: Sequence[Point],
+    store: PointStore,
+    predicted_s: Mapping[str, float],
+    progress: StudyProgress,
+    *,
+    jobs: int | None = None,
+    cluster: str | None = None,
+) -> None:
+    """Train every point whose outcome is not there yet, the longest first, so that no core waits at the end.
+
+    Args:
+        points: The points.
+        store: Where outcomes are and go.
+        predicted_s: Time expected for each point, by key.
+        progress: Told of every point that is done.
+        jobs: Processes on this machine; None for one on each core.
+        cluster: Address of a Dask scheduler, whose workers then do the work; they need spinhw and the same folder.
+
+    Raises:
+        ConfigError: A point failed (the others are kept), or the scheduler does not answer.
+    """
+    todo = sorted((p for p in points if store.outcome(p) is None), key=lambda point: -predicted_s[point.key])
+    by_key, failures = {point.key: point for point in todo}, []
+    with _workers(cluster):
+        calls = (delayed(work)(point, store.place(point)) for point in todo)
+        # An explicit batch size: joblib would otherwise hand several short points to one worker.
+        parallel = Parallel(
+            n_jobs=-1 if cluster else jobs or os.cpu_count() or 1, return_as="generator_unordered", batch_size=1
+        )
+        for done in parallel(calls):
+            point = by_key[done.key]
+            if done.outcome is None:
+                failures.append(f"{point.command}: {done.failure}")
+                continue
+            store.save(point, done.outcome)
+            progress.on_point(point, predicted_s[point.key], done.outcome)
+    if failures:
+        raise ConfigError(
+            f"{len(failures)} of {len(todo)} points failed; the others are kept",
+            seen=failures[0],
+            todo="mend what is wrong there, then give the same command again: it goes on with what is missing",
+        )
+
+
+@contextmanager
+def _workers(cluster: str | None) -> Iterator[None]:
+    """Choose where the work is done: processes of this machine, or the workers of a Dask scheduler."""
+    if cluster is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigError(
+            "--cluster needs the package distributed, which is not installed", todo="pip install 'spinhw[cluster]'"
+        ) from error
+    try:
+        client = Client(cluster, timeout="5 s")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ConfigError(
+            "--cluster: the Dask scheduler does not answer",
+            seen=f"{cluster} ({type(error).__name__})",
+            allowed="the address that `dask scheduler` prints, such as tcp://10.0.0.5:8786",
+            todo="start the scheduler and its workers, then give the same command again",
+        ) from error
+    with client, parallel_config("dask"):
+        yield

@@ -1,0 +1,76 @@
+"""The picture of each study."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spinhw.plots.sweep import (
+    DrivePoints,
+    SeedColumn,
+    SweepCurve,
+    SweepPanel,
+    Waveforms,
+    plot_drive,
+    plot_seeds,
+    plot_sweep,
+)
+from spinhw.studies.claims import FAST, PAPER_CTRNN, PAPER_CTRNN_STD, PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD, SLOW
+from spinhw.studies.measured import Measured
+from spinhw.studies.study import Study
+
+_NS = 1e9
+_PUBLISHED = {
+    "spintronic": (PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD),
+    "ctrnn": (PAPER_CTRNN, PAPER_CTRNN_STD),
+}
+
+
+def draw(study: Study, curves: Sequence[Measured], path: Path) -> None:
+    """Draw a study into a PNG file."""
+    by_protocol = {name: [each for each in curves if each.curve.protocol == name] for name in study.protocols}
+    if study.name in ("headline", "ctrnn"):
+        plot_seeds([_column(each) for each in curves], path, study.title)
+    elif study.name == "fig3c":
+        plot_drive([_drive_points(name, chosen) for name, chosen in by_protocol.items()], path)
+    elif study.name == "fig4":
+        panels = [_panel(name, chosen, 1.0) for name, chosen in by_protocol.items()]
+        plot_sweep(panels, path, "density of the connections", log=False)
+    else:
+        panels = [_panel(name, chosen, _NS) for name, chosen in by_protocol.items()]
+        band = (FAST * _NS, SLOW * _NS) if study.name == "fig2b" else None
+        plot_sweep(panels, path, "time between two input points (ns)", log=True, band=band)
+
+
+def _column(each: Measured) -> SeedColumn:
+    published = _PUBLISHED[each.curve.kind] if each.curve.protocol == "paper" else None
+    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
+
+
+def _panel(name: str, curves: Sequence[Measured], scale: float) -> SweepPanel:
+    lines = [SweepCurve(each.curve.label, scale * each.x, each.accuracy) for each in curves]
+    return SweepPanel(f"protocol '{name}'", lines, [one for each in curves for one in _waveforms(each)])
+
+
+def _waveforms(each: Measured) -> list[Waveforms]:
+    if each.curve.kind != "spintronic":
+        return []
+    return [
+        Waveforms(
+            f"{_NS * interval_s:g} ns between points",
+            float(interval_s),
+            np.array(outcome.trace.power),
+            np.array(outcome.trace.labels),
+        )
+        for interval_s, outcome, point in zip(each.x, each.outcomes, each.curve.points, strict=True)
+        if outcome.trace is not None and point.traced
+    ]
+
+
+def _drive_points(name: str, curves: Sequence[Measured]) -> DrivePoints:
+    return DrivePoints(
+        f"protocol '{name}'",
+        np.concatenate([each.drive for each in curves]),
+        np.concatenate([each.median for each in curves]),
+        np.concatenate([each.remembers for each in curves]),
+    )

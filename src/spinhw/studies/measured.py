@@ -1,0 +1,61 @@
+"""Curves as measured: plain arrays for claims, tables and figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinhw.studies.outcome import Outcome, cumulative_drive
+from spinhw.studies.study import Curve, Study
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A curve and what came out at its points.
+
+    Args:
+        curve: The curve.
+        outcomes: One for each point.
+    """
+
+    curve: Curve
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def x(self) -> Floats:
+        """Where the points stand on the axis, (point,), in SI."""
+        return np.array(self.curve.x)
+
+    @property
+    def accuracy(self) -> Floats:
+        """Converged accuracy, (point, seed), 0 to 1; 0 for a network that diverged."""
+        return np.stack([outcome.converged() for outcome in self.outcomes])
+
+    @property
+    def median(self) -> Floats:
+        """Median over seeds, (point,), as in the paper's figures."""
+        return np.median(self.accuracy, axis=1)
+
+    @property
+    def drive(self) -> Floats:
+        """Cumulative drive I dt, median over the seeds that did not diverge, (point,); NaN where all did."""
+        drives = [
+            cumulative_drive(point.settings, outcome.mean_weight)
+            for point, outcome in zip(self.curve.points, self.outcomes, strict=True)
+        ]
+        known = [[value for value in each if value is not None] for each in drives]
+        return np.array([np.median(values) if values else np.nan for values in known])
+
+    @property
+    def remembers(self) -> NDArray[np.bool_]:
+        """Whether the relaxation time of each point is longer than its sample interval, (point,)."""
+        settings = [point.settings for point in self.curve.points]
+        return np.array([each.network.tau_s > each.task.sample_interval_s for each in settings])
+
+
+def measure(study: Study, outcomes: Mapping[str, Outcome]) -> list[Measured]:
+    """Put the outcomes, by key, to the curves of a study."""
+    return [Measured(curve, tuple(outcomes[point.key] for point in curve.points)) for curve in study.curves]

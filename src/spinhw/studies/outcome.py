@@ -1,0 +1,92 @@
+"""What came out at one point, network by network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spinhw.train import RunSettings
+from spinhw.train.atomic import write_atomically
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Power of one neuron of the last layer while a network reads one image of each class.
+
+    Args:
+        labels: Class of each image, (image,).
+        power: x before the first sample and at the end of each, (image, time + 1).
+    """
+
+    labels: list[int]
+    power: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out, one number for each seed; None for a network whose training diverged.
+
+    Args:
+        seeds: The seeds.
+        accuracy: Share of the held-out images recognised at the training step, 0 to 1.
+        accuracy_converged: The same at the fine steps; what figures show.
+        mean_weight: <|W|> over the synapses between and within layers that exist, dimensionless.
+        wall_s: Time that training and measuring took, in seconds.
+        version: Version of spinhw that trained.
+        trace: Waveforms, where the point is traced.
+    """
+
+    seeds: list[int]
+    accuracy: list[float | None]
+    accuracy_converged: list[float | None]
+    mean_weight: list[float | None]
+    wall_s: float
+    version: str
+    trace: Trace | None = None
+
+    def converged(self) -> NDArray[np.float64]:
+        """Give the converged accuracies, (seed,); a network that diverged recognises nothing: 0."""
+        return np.array([0.0 if value is None else value for value in self.accuracy_converged])
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        write_atomically(path, (json.dumps(asdict(self), indent=1, allow_nan=False) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "Outcome":
+        """Read what `save` wrote."""
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        trace = data.pop("trace", None)
+        return cls(**data, trace=None if trace is None else Trace(**trace))
+
+
+def mean_weights(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> list[float]:
+    """Average |W| over the existing synapses between and within layers, without those of the input, (member,).
+
+    Args:
+        parameters: Weights by name, with the member axis in front.
+        masks: Which of them exist, by name.
+    """
+    names = [name for name in masks if name != "w_ext.0"]
+    sizes = torch.cat([parameters[name].abs().flatten(1) for name in names], dim=1)
+    exist = torch.cat([masks[name].flatten(1) for name in names], dim=1).to(sizes.dtype)
+    mean: list[float] = ((sizes * exist).sum(1) / exist.sum(1).clamp(min=1)).tolist()
+    return mean
+
+
+def cumulative_drive(settings: RunSettings, mean_weight: Sequence[float | None]) -> list[float | None]:
+    """Give I dt of each network, dimensionless (Plouet et al. 2024, eq. 9 and 11).
+
+    I = drive_rate S <|W|> sqrt(N) with the fan-in N = density_inter n + density_intra n of a layer of n neurons; the
+    paper's drive_rate is 1/ns.
+    """
+    network = settings.network
+    size = sum(network.layers) / len(network.layers)
+    fan_in = (network.density_inter + network.density_intra) * size
+    scale = network.drive_rate_per_s * network.gain * fan_in**0.5 * settings.task.sample_interval_s
+    return [None if weight is None else scale * weight for weight in mean_weight]

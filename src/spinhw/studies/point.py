@@ -1,0 +1,53 @@
+"""One point of a study: a run of its own, many networks side by side."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from spinhw.train import RunSettings, load_run
+
+# One thread a run: the cores are shared among points, and the bits do not depend on how many cores there are.
+_EVERY_POINT = ("training.threads=1",)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run and where it comes from. Points with equal settings are one and the same, whatever figures they stand in.
+
+    Args:
+        recipe: File of the recipe that it varies.
+        overrides: What is varied, as KEY=VALUE.
+        settings: The whole run that comes out.
+        key: A name that only runs with the same settings share.
+        traced: Whether a neuron's waveforms are kept for a figure.
+    """
+
+    recipe: str
+    overrides: tuple[str, ...]
+    settings: RunSettings = field(repr=False)
+    key: str
+    traced: bool = field(default=False, compare=False)
+
+    @classmethod
+    def vary(cls, recipe: str, overrides: Sequence[str], traced: bool = False) -> "Point":
+        """Make a point from a recipe and what is changed in it.
+
+        Raises:
+            ConfigError: There is no such recipe, or something is wrong with the result.
+        """
+        every = (*overrides, *_EVERY_POINT)
+        return cls(recipe, every, *_loaded(recipe, every), traced)
+
+    @property
+    def command(self) -> str:
+        """What to type to train this point by itself."""
+        return " ".join(["spinhw train", self.recipe, *(f'--set "{each}"' for each in self.overrides)])
+
+
+@lru_cache(maxsize=1024)
+def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
+    """Load a run and name it; the same points stand in several figures."""
+    settings = load_run(Path(recipe), overrides)
+    return settings, hashlib.sha256(settings.to_yaml().encode()).hexdigest()[:16]

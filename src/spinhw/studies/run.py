@@ -1,0 +1,91 @@
+"""A study from grid to pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinhw.studies.claim import Claim
+from spinhw.studies.claims import judge
+from spinhw.studies.execute import PointStore, StudyProgress, run_points
+from spinhw.studies.figures import draw
+from spinhw.studies.forecast import forecast_s
+from spinhw.studies.measured import measure
+from spinhw.studies.outcome import Outcome
+from spinhw.studies.point import Point
+from spinhw.studies.settings import GridSettings
+from spinhw.studies.study import Study, distinct
+from spinhw.studies.tables import as_csv, as_markdown
+from spinhw.train.atomic import write_atomically
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is to be done.
+
+    Args:
+        points: Every distinct point of the studies.
+        missing: Those without an outcome yet.
+        predicted_s: Processor time that each of them will take, by key, in seconds.
+    """
+
+    points: list[Point]
+    missing: list[Point]
+    predicted_s: dict[str, float]
+
+    @property
+    def networks(self) -> int:
+        """How many networks all points train."""
+        return sum(len(point.settings.training.seeds) for point in self.points)
+
+    @property
+    def total_s(self) -> float:
+        """Processor time still to come, in seconds."""
+        return sum(self.predicted_s.values())
+
+
+def look_ahead(studies: Sequence[Study], store: PointStore) -> Outlook:
+    """Count the points, and time what is missing of them."""
+    points = distinct(point for study in studies for point in study.points)
+    missing = [point for point in points if store.outcome(point) is None]
+    return Outlook(points, missing, forecast_s(missing))
+
+
+def run_studies(
+    studies: Sequence[Study],
+    grid: GridSettings,
+    outlook: Outlook,
+    folder: Path,
+    progress: StudyProgress,
+    *,
+    jobs: int | None = None,
+    cluster: str | None = None,
+) -> list[Claim]:
+    """Train what is missing, then write table, picture and claims of every study into the folder.
+
+    Args:
+        studies: The studies.
+        grid: Their grid, which is kept beside the results.
+        outlook: What is to be done.
+        folder: Where everything goes.
+        progress: Told of every point that is done.
+        jobs: Processes on this machine; None for one on each core.
+        cluster: Address of a Dask scheduler; None for this machine.
+
+    Raises:
+        ConfigError: A point failed, the disk is full, or the scheduler does not answer.
+    """
+    store = PointStore(folder)
+    write_atomically(folder / "grid.yaml", grid.to_yaml().encode())
+    run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
+    outcomes = {point.key: found for point in outlook.points if (found := store.outcome(point)) is not None}
+    claims = [claim for study in studies for claim in write_study(study, outcomes, folder)]
+    write_atomically(folder / "claims.md", as_markdown(claims).encode())
+    return claims
+
+
+def write_study(study: Study, outcomes: Mapping[str, Outcome], folder: Path) -> list[Claim]:
+    """Write ``NAME.csv`` and ``NAME.png`` of one study; return the claims that it bears on."""
+    curves = measure(study, outcomes)
+    write_atomically(folder / f"{study.name}.csv", as_csv(study.name, curves).encode())
+    draw(study, curves, folder / f"{study.name}.png")
+    return judge(study.name, curves)

@@ -1,0 +1,59 @@
+"""What a study compares: curves of points over one axis."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from spinhw.studies.point import Point
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points over the axis of a study.
+
+    Args:
+        protocol: How they are trained, by name.
+        label: What tells this curve from the others, for legends and tables.
+        kind: "spintronic" or "ctrnn".
+        x: Where each point stands on the axis, in SI.
+        points: The points.
+    """
+
+    protocol: str
+    label: str
+    kind: str
+    x: tuple[float, ...]
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A figure of the paper as a set of curves.
+
+    Args:
+        name: As on the command line.
+        title: What it shows.
+        curves: Its curves; those of one protocol belong into one picture.
+    """
+
+    name: str
+    title: str
+    curves: tuple[Curve, ...]
+
+    @property
+    def points(self) -> list[Point]:
+        """Every point, once; one that any curve wants traced is."""
+        return distinct(point for curve in self.curves for point in curve.points)
+
+    @property
+    def protocols(self) -> list[str]:
+        """Protocols in the order of the curves."""
+        return list(dict.fromkeys(curve.protocol for curve in self.curves))
+
+
+def distinct(points: Iterable[Point]) -> list[Point]:
+    """Give points with equal settings once, the first of them, or the first that is traced."""
+    found: dict[str, Point] = {}
+    for point in points:
+        if point.key not in found or (point.traced and not found[point.key].traced):
+            found[point.key] = point
+    return list(found.values())

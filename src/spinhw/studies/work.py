@@ -1,0 +1,126 @@
+"""The work at one point: train its networks, measure them, and go on where that was left."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinhw import __version__
+from spinhw.errors import SpinhwError
+from spinhw.studies.outcome import Outcome, Trace, mean_weights
+from spinhw.studies.point import Point
+from spinhw.train import Diverged, Results, RunSettings, load_run, resume_run, train_run
+from spinhw.train.atomic import write_atomically
+from spinhw.train.checkpoint import load_checkpoint
+from spinhw.train.learner import Learner
+from spinhw.train.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker hands back: an outcome, or why there is none.
+
+    Args:
+        key: Of the point.
+        outcome: What came out; None where the point failed.
+        failure: What was wrong, in words.
+    """
+
+    key: str
+    outcome: Outcome | None = None
+    failure: str = ""
+
+
+def work(point: Point, folder: Path) -> Done:
+    """Train and measure a point, in whatever process this is; an error meant for people becomes a value.
+
+    Args:
+        point: The point.
+        folder: Of the point alone; what an earlier attempt left there is taken up.
+    """
+    try:
+        return Done(point.key, train_point(point, folder))
+    except SpinhwError as error:
+        return Done(point.key, failure=str(error))
+
+
+def train_point(point: Point, folder: Path) -> Outcome:
+    """Train and measure the networks of a point; one that diverges is left out, the others begin anew without it.
+
+    Networks of an ensemble do not touch each other, so that the others come out as they would have anyway.
+
+    Raises:
+        ConfigError: The disk is full, or a run in the folder is damaged.
+        Interrupted: The user asked to stop; the run is saved.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lost = _Lost(folder / "diverged.json")
+    wanted = point.settings.training.seeds
+    while True:
+        left = [seed for seed in wanted if seed not in lost.seeds]
+        if not left:
+            return _outcome(wanted, None, point.traced)
+        try:
+            return _outcome(wanted, _train(point, left, folder), point.traced)
+        except Diverged as error:
+            lost.add(error.seeds)
+
+
+class _Lost:
+    """Seeds whose training diverged, remembered on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.seeds: list[int] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+    def add(self, seeds: Sequence[int]) -> None:
+        self.seeds = sorted({*self.seeds, *seeds})
+        write_atomically(self._path, json.dumps(self.seeds).encode())
+
+
+def _train(point: Point, seeds: Sequence[int], folder: Path) -> Results:
+    everyone = len(seeds) == len(point.settings.training.seeds)
+    settings = point.settings if everyone else _with_seeds(point, seeds)
+    run = folder / ("run" if everyone else "run-of-" + "-".join(map(str, seeds)))
+    return resume_run(run, settings) if RunFolder(run).checkpoint.is_file() else train_run(settings, _fresh(run))
+
+
+def _with_seeds(point: Point, seeds: Sequence[int]) -> RunSettings:
+    return load_run(Path(point.recipe), (*point.overrides, f"training.seeds={list(seeds)}"))
+
+
+def _fresh(run: Path) -> Path:
+    """Clear away a run folder that was killed before its first checkpoint."""
+    RunFolder(run).discard()
+    return run
+
+
+def _outcome(seeds: Sequence[int], results: Results | None, traced: bool) -> Outcome:
+    if results is None:
+        nothing: list[float | None] = [None] * len(seeds)
+        return Outcome(list(seeds), nothing, nothing, nothing, 0.0, __version__)
+    trained, summary = results.settings.training.seeds, results.summary
+    learner = Learner(results.settings)
+    learner.restore(*load_checkpoint(RunFolder(results.folder).checkpoint))
+    weights = mean_weights(learner.evaluated.values(), learner.evaluated.masks())
+
+    def of_all(values: Sequence[float]) -> list[float | None]:
+        by_seed = dict(zip(trained, values, strict=True))
+        return [by_seed.get(seed) for seed in seeds]
+
+    return Outcome(
+        list(seeds),
+        of_all(summary["accuracy"]["per_seed"]),
+        of_all(summary["accuracy_converged"]["per_seed"]),
+        of_all(weights),
+        summary["wall_s"],
+        __version__,
+        _trace(results) if traced else None,
+    )
+
+
+def _trace(results: Results) -> Trace:
+    """Take the neuron of the last layer whose power varies most from image to image: the most telling one."""
+    power = results.examples.state[:, :, -results.examples.layers[-1] :]  # (image, time + 1, neuron)
+    chosen = int(power.std(axis=0).mean(axis=0).argmax())
+    return Trace(results.examples.labels.tolist(), power[:, :, chosen].astype(float).round(5).tolist())
