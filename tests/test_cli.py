@@ -14,7 +14,7 @@ from spinhw.cli import main
 from spinhw.config import shipped
 from spinhw.train import atomic
 
-COMMANDS = ("demo", "train", "evaluate", "energy", "check", "study", "schema")
+COMMANDS = ("demo", "train", "evaluate", "energy", "check", "study", "tune", "schema")
 TINY = """
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
@@ -142,7 +142,10 @@ def test_broken_yaml_names_line_and_column(spinhw, tmp_path: Path, text: str, me
         (("energy", "none.yaml"), r"none\.yaml: there is no such file"),
         (("check", "--device", "ideel"), r"device profile 'ideel' was not found; allowed: .*imperfect-chip"),
         (("check", "--device", "none.yaml"), r"none\.yaml: there is no such device file"),
-        (("schema", "runs"), r"there is no schema 'runs'; allowed: run, device, study; next: did you mean 'run'\?"),
+        (
+            ("schema", "runs"),
+            r"there is no schema 'runs'; allowed: run, device, study, tuning; next: did you mean 'run'\?",
+        ),
     ],
 )
 def test_missing_things_give_one_line_and_exit_code_2(spinhw, arguments: tuple[str, ...], message: str) -> None:
@@ -192,7 +195,7 @@ def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch
     assert "BROKEN" in shown.out
 
 
-@pytest.mark.parametrize("what", ["run", "device", "study"])
+@pytest.mark.parametrize("what", ["run", "device", "study", "tuning"])
 def test_shipped_schema_is_that_of_the_code(spinhw, tmp_path: Path, what: str) -> None:
     path = tmp_path / "schema.json"
     assert spinhw("schema", what, "--out", path).code == 0
@@ -325,7 +328,7 @@ def test_what_to_do_when_nothing_can_be_written(tmp_path: Path) -> None:
     assert "go on with --resume" in str(atomic.not_written(tmp_path / "summary.json", error))
 
 
-@pytest.mark.parametrize("what", ["run", "device", "study"])
+@pytest.mark.parametrize("what", ["run", "device", "study", "tuning"])
 def test_schema_is_ascii(spinhw, what: str) -> None:
     assert spinhw("schema", what).out.isascii()
 

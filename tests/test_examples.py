@@ -14,7 +14,7 @@ from spinhw.train import load_run
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "examples").glob("*.yaml"))
-FILES = [*RECIPES, *sorted((ROOT / "examples" / "studies").glob("*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
+FILES = [*RECIPES, *sorted((ROOT / "examples").glob("*/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -144,8 +144,28 @@ def study(
 
 
 @app.command()
+def tune(
+    config: Annotated[Path, typer.Argument(help="YAML file of the run that is varied.")],
+    space: Annotated[Path | None, typer.Option("--space", help="YAML file of what to vary.")] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Finished trials that there shall be.")] = 50,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder; one with trials in it goes on.")] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URL", help="Database that several machines share.")
+    ] = None,
+    sets: Sets = None,
+) -> None:
+    """Search for better hyper-parameters (Optuna) on development seeds and validation images.
+
+    Example: [bold]spinhw tune examples/digits_paper.yaml --trials 30 --out runs/tune[/]
+    """
+    from spinhw.cli.tuning import tune_config
+
+    tune_config(config, space, trials, out, storage, sets or [])
+
+
+@app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="'run', 'device' or 'study'.")] = "run",
+    what: Annotated[str, typer.Argument(help="'run', 'device', 'study' or 'tuning'.")] = "run",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
 ) -> None:
     """Print the JSON schema of a YAML file, for your editor.

@@ -14,6 +14,7 @@ from spinhw.network import NetworkSettings
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
+from spinhw.tuning import SpaceSettings
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
 _PROBE = NetworkSettings(layers=(32, 32, 32))
@@ -55,6 +56,7 @@ def show_schema(what: str, out: Path | None) -> None:
         "run": lambda: RunSettings.model_json_schema(by_alias=True),
         "device": device_schema,
         "study": lambda: GridSettings.model_json_schema(by_alias=True),
+        "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
     }
     if what not in schemas:
         raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))

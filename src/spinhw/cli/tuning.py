@@ -1,0 +1,78 @@
+"""The command that searches for hyper-parameters."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from spinhw.cli.terminal import make_console
+from spinhw.config import find_recipe, load, shipped
+from spinhw.errors import ConfigError
+from spinhw.plots.search import plot_search
+from spinhw.train import Interrupted
+from spinhw.train.atomic import write_atomically
+from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
+
+
+def tune_config(
+    config: Path, space: Path | None, trials: int, out: Path | None, storage: str | None, overrides: Sequence[str]
+) -> None:
+    """Search, and leave the trials, a picture and the best recipe in a folder.
+
+    Raises:
+        ConfigError: Optuna is not installed, or something is wrong with the config, the space or the database.
+        Interrupted: The user asked to stop; finished trials are kept.
+    """
+    recipe, console = find_recipe(config), make_console()
+    folder = out or Path("runs") / f"tune-{recipe.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    settings = load(SpaceSettings, space or shipped("examples") / "tuning" / "paper.yaml")
+    _make(folder)
+    search = Search(recipe, settings, storage or f"sqlite:///{folder / 'trials.db'}", recipe.stem, overrides)
+    console.print(
+        f"{trials} trials of {len(settings.seeds)} networks each over {', '.join(settings.axes)}, judged on validation "
+        f"images; into {escape(str(folder))}",
+        soft_wrap=True,
+    )
+    try:
+        search.run(trials, lambda tried: _tell(console, tried, trials, search))
+    except (KeyboardInterrupt, Interrupted) as error:
+        raise Interrupted(
+            "the search was interrupted; finished trials are kept",
+            todo=f'give the same command again with --out "{folder}" to go on',
+        ) from error
+    _leave(console, recipe, settings, search, overrides, folder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {folder}: the folder cannot be made", seen=error, todo="name another") from error
+
+
+def _tell(console: Console, tried: Tried, trials: int, search: Search) -> None:
+    every = search.tried()
+    best = max(each.score for each in every)
+    shown = {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in tried.values.items()}
+    values = ", ".join(f"{key}={value}" for key, value in shown.items())
+    console.print(
+        f"{len(every)}/{trials}  {100 * tried.score:.2f} %  (best {100 * best:.2f} %)  {escape(values)}", soft_wrap=True
+    )
+
+
+def _leave(
+    console: Console, recipe: Path, space: SpaceSettings, search: Search, overrides: Sequence[str], folder: Path
+) -> None:
+    every = search.tried()
+    write_atomically(folder / "trials.csv", trials_csv(every).encode())
+    save_best(recipe, search, overrides, folder / "best.yaml")
+    values = {key: [each.values[key] for each in every] for key in space.axes}
+    logs = {key: isinstance(axis, RangeSettings) and axis.log for key, axis in space.axes.items()}
+    plot_search(np.array([each.score for each in every]), values, logs, folder / "search.png")
+    best, score = " ".join(f'--set "{line}"' for line in search.best_overrides()), max(each.score for each in every)
+    console.print(f"best of {len(every)}: {100 * score:.2f} %, with {escape(best)}", soft_wrap=True)
+    command = f"spinhw train {folder / 'best.yaml'}"
+    console.print(f"train it on the reported seeds with: {escape(command)}", soft_wrap=True)

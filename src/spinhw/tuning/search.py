@@ -1,0 +1,152 @@
+"""A search for hyper-parameters with Optuna, as the paper did it (Plouet et al. 2024, section III)."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spinhw.errors import ConfigError
+from spinhw.streams import numpy_stream
+from spinhw.train import load_run
+from spinhw.train.atomic import write_atomically
+from spinhw.tuning.space import RangeSettings, SpaceSettings
+from spinhw.tuning.trial import trial_score, trial_settings, written
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A finished trial.
+
+    Args:
+        number: Its number in the search, from 0.
+        values: What was tried, by key.
+        score: Mean converged accuracy on validation images, 0 to 1.
+    """
+
+    number: int
+    values: dict[str, float | int | str]
+    score: float
+
+
+class Search:
+    """A search whose trials lie in a database, so that several processes or machines can share it.
+
+    Args:
+        config: The run that is varied.
+        space: What is varied.
+        storage: URL of the database, such as sqlite:///trials.db; it is made where it is missing.
+        name: Name of the search in the database; those with the same name go on together.
+        overrides: Overrides of every trial.
+
+    Raises:
+        ConfigError: Optuna is not installed, the database does not answer, or a value of the space does not fit the
+            config: both ends of every axis are tried out before anything is trained.
+    """
+
+    def __init__(
+        self, config: Path, space: SpaceSettings, storage: str, name: str, overrides: Sequence[str] = ()
+    ) -> None:
+        self._optuna = _optuna()
+        self._config, self._space, self._overrides = config, space, overrides
+        for values in _corners(space):
+            trial_settings(config, space, overrides, values)
+        self._study = self._open(storage, name)
+
+    def run(self, trials: int, tell: Callable[[Tried], None]) -> None:
+        """Try until the search has this many finished trials, those of others and of earlier runs included.
+
+        Args:
+            trials: How many there shall be.
+            tell: Called after every trial of this process.
+        """
+        while len(self.tried()) < trials:
+            trial = self._study.ask()
+            values = {key: self._suggest(trial, key) for key in self._space.axes}
+            try:
+                score = trial_score(trial_settings(self._config, self._space, self._overrides, values))
+            except BaseException:
+                self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+                raise
+            self._study.tell(trial, score)
+            tell(Tried(trial.number, values, score))
+
+    def tried(self) -> list[Tried]:
+        """Give every finished trial, in order."""
+        finished = self._study.get_trials(states=(self._optuna.trial.TrialState.COMPLETE,))
+        return [Tried(each.number, dict(each.params), float(each.value)) for each in finished]
+
+    def best_overrides(self) -> list[str]:
+        """Give the best values as overrides, KEY=VALUE."""
+        best = max(self.tried(), key=lambda each: each.score)
+        return written(self._space, best.values)
+
+    def _suggest(self, trial: Any, key: str) -> float | int | str:
+        axis = self._space.axes[key]
+        if not isinstance(axis, RangeSettings):
+            return str(trial.suggest_categorical(key, list(axis.values)))
+        if axis.whole:
+            return int(trial.suggest_int(key, round(axis.lowest), round(axis.highest), log=axis.log))
+        return float(trial.suggest_float(key, axis.lowest, axis.highest, log=axis.log))
+
+    def _open(self, storage: str, name: str) -> Any:
+        # The stream is shared by all processes of a search: each begins where the trials so far end.
+        try:
+            known = {each.study_name: each.n_trials for each in self._optuna.get_all_study_summaries(storage)}
+            seed = int(numpy_stream("tune", name, known.get(name, 0)).integers(2**31))
+            sampler = self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            return self._optuna.create_study(
+                storage=storage, study_name=name, direction="maximize", sampler=sampler, load_if_exists=True
+            )
+        except Exception as error:  # Optuna lets the errors of every kind of database through.
+            raise ConfigError(
+                "--storage: the database of the search cannot be used",
+                seen=f"{storage} ({str(error).splitlines()[0]})",
+                allowed="a URL such as sqlite:///trials.db, or that of a PostgreSQL or MySQL server",
+                todo="check the URL and that the server runs",
+            ) from error
+
+
+def trials_csv(tried: Sequence[Tried]) -> str:
+    """Write one line for each trial."""
+    text = io.StringIO()
+    keys = list(dict.fromkeys(key for each in tried for key in each.values))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("trial", "accuracy_converged", *keys))
+    for each in tried:
+        writer.writerow((each.number, round(each.score, 6), *(each.values.get(key, "") for key in keys)))
+    return text.getvalue()
+
+
+def save_best(config: Path, search: Search, overrides: Sequence[str], path: Path) -> None:
+    """Write the config with the best values as a recipe, with all its own images and seeds.
+
+    Raises:
+        ConfigError: The disk is full.
+    """
+    write_atomically(path, load_run(config, (*overrides, *search.best_overrides())).to_yaml().encode())
+
+
+def _corners(space: SpaceSettings) -> list[dict[str, float | int | str]]:
+    """Give values at both ends of every axis, for a check before the first trial."""
+    corners: list[dict[str, float | int | str]] = [{}, {}]
+    for key, axis in space.axes.items():
+        for corner, end in zip(corners, (0, -1), strict=True):
+            if not isinstance(axis, RangeSettings):
+                corner[key] = axis.values[end]
+            else:
+                bound = (axis.lowest, axis.highest)[end]
+                corner[key] = round(bound) if axis.whole else bound
+    return corners
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise ConfigError(
+            "spinhw tune needs the package optuna, which is not installed", todo="pip install 'spinhw[tune]'"
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna

@@ -1,0 +1,138 @@
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinhw.config import build, load, shipped
+from spinhw.errors import ConfigError
+from spinhw.plots.search import plot_search
+from spinhw.train import load_run
+from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
+from spinhw.tuning.trial import trial_settings, written
+
+pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
+
+RECIPE = shipped("examples") / "digits_paper.yaml"
+SPACE = {
+    "axes": {
+        "network.tau": {"kind": "range", "lowest": 2, "highest": 40, "log": True, "unit": "ns"},
+        "network.readout_samples": {"kind": "range", "lowest": 1, "highest": 4, "whole": True},
+        "network.initial_state": {"kind": "choice", "values": ["rest", "half"]},
+    },
+    "seeds": [100],
+}
+
+
+def space(**changes: object) -> SpaceSettings:
+    return build(SpaceSettings, SPACE | changes, "space")
+
+
+def search(folder: Path, name: str = "one") -> Search:
+    return Search(RECIPE, space(), f"sqlite:///{folder / 'trials.db'}", name)
+
+
+@pytest.fixture
+def easy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Score a trial by a formula that is best at tau = 10 ns, instead of training."""
+    monkeypatch.setattr(
+        "spinhw.tuning.search.trial_score",
+        lambda settings: float(np.exp(-(np.log(settings.network.tau_s / 10e-9) ** 2))),
+    )
+
+
+def test_a_trial_never_sees_test_images_or_reported_seeds() -> None:
+    settings = trial_settings(RECIPE, space(), (), {"network.tau": 3.25})
+    assert settings.task.held_out == "validation"
+    assert settings.training.seeds == (100,)
+    assert settings.network.tau_s == pytest.approx(3.25e-9)
+
+
+def test_values_are_written_with_their_units() -> None:
+    values = {"network.tau": 3.0, "network.readout_samples": 2, "network.initial_state": "rest"}
+    assert written(space(), values) == ["network.tau=3 ns", "network.readout_samples=2", "network.initial_state=rest"]
+
+
+def test_a_search_finds_the_optimum_and_writes_it_as_a_recipe(tmp_path: Path, easy: None) -> None:
+    told: list[Tried] = []
+    found = search(tmp_path)
+    found.run(40, told.append)
+    assert len(told) == len(found.tried()) == 40
+    best = max(found.tried(), key=lambda each: each.score)
+    assert float(best.values["network.tau"]) == pytest.approx(10, rel=0.3)
+    save_best(RECIPE, found, (), tmp_path / "best.yaml")
+    recipe = load_run(tmp_path / "best.yaml")
+    assert recipe.network.tau_s == pytest.approx(1e-9 * float(best.values["network.tau"]), rel=1e-5)
+    assert recipe.task.held_out == "test"
+    assert recipe.training.seeds == tuple(range(10))
+
+
+def test_a_search_goes_on_with_the_trials_of_others(tmp_path: Path, easy: None) -> None:
+    search(tmp_path).run(3, lambda tried: None)
+    other, told = search(tmp_path), []
+    other.run(5, told.append)
+    assert [each.number for each in told] == [3, 4]
+    assert len(other.tried()) == 5
+    assert len({each.values["network.tau"] for each in other.tried()}) == 5
+
+
+def test_a_trial_that_breaks_does_not_count(tmp_path: Path, easy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search(tmp_path)
+    found.run(1, lambda tried: None)
+    monkeypatch.setattr("spinhw.tuning.search.trial_score", lambda settings: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        found.run(2, lambda tried: None)
+    assert len(found.tried()) == 1
+
+
+def test_a_trial_really_trains(tmp_path: Path) -> None:
+    small = ("network.layers=[3, 2]", "training.epochs=1", "training.substeps=1", "training.batch_size=300")
+    found = Search(RECIPE, space(), f"sqlite:///{tmp_path / 'trials.db'}", "one", small)
+    found.run(1, lambda tried: None)
+    assert 0 <= found.tried()[0].score <= 1
+
+
+def test_a_space_that_does_not_fit_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    wrong = space(axes={"network.tauu": {"kind": "range", "lowest": 1, "highest": 2, "unit": "ns"}})
+    with pytest.raises(ConfigError, match=r"unknown key 'tauu'.*did you mean 'tau'"):
+        Search(RECIPE, wrong, f"sqlite:///{tmp_path / 'trials.db'}", "one")
+    assert not (tmp_path / "trials.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        ({"kind": "range", "lowest": 2, "highest": 1}, "lowest must be the smaller one"),
+        ({"kind": "range", "lowest": 0, "highest": 1, "log": True}, "with log it must be above 0"),
+        ({"kind": "choice", "values": ["one"]}, "at least 2"),
+    ],
+)
+def test_bad_axes_are_refused(axis: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        space(axes={"network.tau": axis})
+
+
+def test_a_database_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"--storage: the database.*no-such-kind://x.*sqlite:///trials.db"):
+        Search(RECIPE, space(), "no-such-kind://x", "one")
+
+
+def test_trials_become_a_table_and_a_picture(tmp_path: Path) -> None:
+    tried = [Tried(0, {"network.tau": 2.0}, 0.5), Tried(1, {"network.tau": 3.0}, 0.75)]
+    rows = list(csv.DictReader(io.StringIO(trials_csv(tried))))
+    assert [row["accuracy_converged"] for row in rows] == ["0.5", "0.75"]
+    plot_search(np.array([0.5, 0.75]), {"network.tau": [2.0, 3.0]}, {"network.tau": True}, tmp_path / "search.png")
+    assert (tmp_path / "search.png").stat().st_size > 5000
+
+
+def test_every_shipped_space_fits_the_recipe_it_names() -> None:
+    for path in sorted((shipped("examples") / "tuning").glob("*.yaml")):
+        named = re.findall(r"spinhw tune (examples/\w+\.yaml)", path.read_text(encoding="utf-8"))
+        assert named
+        for recipe in named:
+            for end in ("lowest", "highest"):
+                loaded = load(SpaceSettings, path)
+                values = {key: getattr(axis, end, "") for key, axis in loaded.axes.items()}
+                trial_settings(shipped("examples").parent / recipe, loaded, (), values)
