@@ -17,8 +17,9 @@ from numba.core.caching import NullCache
 from numba.core.dispatcher import Dispatcher
 
 from spinhw.rollout import Extras, Neurons, Rollout, Sparsity, Steps, Weights, rollout, rollout_driven
-from spinhw.rollout.cpu import job, kernels, pattern
-from spinhw.rollout.cpu.kernels import adjoint, adjoint_rows, forward, sources, tiles
+from spinhw.rollout.cpu import job, kernels, pattern, plain
+from spinhw.rollout.cpu.kernels import adjoint, adjoint_rows, forward, plain_adjoint, sources, tiles
+from spinhw.rollout.cpu.kernels import plain as plain_forward
 from spinhw.rollout.cpu.kernels.plan import trajectory_shapes
 from spinhw.rollout.cpu.workspace import Workspace
 
@@ -126,6 +127,15 @@ def check_close(some: list[torch.Tensor], others: list[torch.Tensor], tolerance:
 
 
 @pytest.fixture
+def plain_jobs(monkeypatch: pytest.MonkeyPatch) -> list[plain.PlainJob]:
+    """Calls that the kernels of plain networks took."""
+    jobs: list[plain.PlainJob] = []
+    forward = plain.PlainJob.forward
+    monkeypatch.setattr(plain.PlainJob, "forward", lambda self, to: jobs.append(self) or forward(self, to))
+    return jobs
+
+
+@pytest.fixture
 def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
@@ -160,6 +170,40 @@ KINDS = [
 def test_values_and_gradients_are_the_references(dtype: torch.dtype, order: int, choices: dict) -> None:
     choices = choices | {"order": order}
     check_close(found(dtype=dtype, **choices), [x.to(dtype) for x in found("reference", **choices)], CLOSE[dtype])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("choices", [{}, {"last": 1}, {"inputs_learn": False}, {"batch": 75}], ids=str)
+def test_plain_networks_are_the_references(
+    dtype: torch.dtype, order: int, choices: dict, plain_jobs: list[plain.PlainJob], threads: Callable[[int], None]
+) -> None:
+    """Their own kernels: batches that fill tiles and blocks, and ones that do not; any number of threads."""
+    choices = choices | {"order": order, "neurons_learn": False}
+    wanted = [x.to(dtype) for x in found("reference", **choices)]
+    threads(1)
+    once = found(dtype=dtype, **choices)
+    threads(3)
+    assert same(found(dtype=dtype, **choices), once)
+    check_close(once, wanted, CLOSE[dtype])
+    assert len(plain_jobs) == 2
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("segment", [1, 2, 5])
+def test_segments_of_plain_networks(order: int, segment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    choices = {"order": order, "neurons_learn": False}
+    whole = found(**choices)
+    monkeypatch.setattr(plain, "SEGMENT", segment)
+    check_close(found(**choices), whole, 1e-13)
+
+
+def test_long_steps_are_not_plain(plain_jobs: list[plain.PlainJob]) -> None:
+    case = Case(neurons_learn=False)
+    case.steps = Steps(5e-9, SUBSTEPS, 2)  # z up to 1.5
+    case.run()
+    assert not plain_jobs
+    check_close([case.run().power], [case.run("reference").power], 1e-10)
 
 
 @pytest.mark.parametrize("at_nodes", [False, True])
@@ -379,18 +423,25 @@ def test_gradients_that_the_engine_lacks_are_refused() -> None:
 
 def test_nothing_is_kept_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
-    plain = job.Job.forward
-    monkeypatch.setattr(job.Job, "forward", lambda self, to: kept.append(self.kept_bytes) or plain(self, to))
-    with torch.no_grad():
-        Case().run()
-    Case().run()
-    assert kept[0] == 0 < kept[1]
+
+    def watch(kind: Any) -> None:
+        forward = kind.forward
+        monkeypatch.setattr(kind, "forward", lambda self, to: kept.append(self.kept_bytes) or forward(self, to))
+
+    watch(job.Job)
+    watch(plain.PlainJob)
+    for choices in ({}, {"bounded": False}):
+        with torch.no_grad():
+            Case(**choices).run()
+        Case(**choices).run()
+    assert len(kept) == 4
+    assert kept[0] == kept[2] == 0 < min(kept[1], kept[3])
 
 
 def test_only_entry_points_are_cached_and_know_the_sources() -> None:
     compiled = {
         name: value
-        for module in (forward, adjoint, adjoint_rows, tiles)
+        for module in (forward, adjoint, adjoint_rows, plain_forward, plain_adjoint, tiles)
         for name, value in vars(module).items()
         if isinstance(value, Dispatcher)
     }

@@ -36,6 +36,7 @@ from spinhw.rollout.cpu.kernels.rows import (
 )
 from spinhw.rollout.cpu.kernels.vector import LANES, PIECE
 from spinhw.rollout.cpu.pattern import Pattern
+from spinhw.rollout.cpu.plain import PlainJob, is_plain
 from spinhw.rollout.folding import wants_gradient
 from spinhw.rollout.parameters import Steps
 
@@ -165,7 +166,7 @@ class _Sweep(torch.autograd.Function):
         return None, None, None, *_gradients(job, given, needs, ctx.weights, results)
 
 
-def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tuple[Job, np.ndarray]:
+def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tuple[Job | PlainJob, np.ndarray]:
     """Lay a call out for the kernels; also give the stored weights without their gain."""
     dtype = dtype_of(given.start)
     cell = array(given.coefficients, 3, dtype).copy()
@@ -185,10 +186,11 @@ def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tup
         array(given.defect, 4, dtype),
         array(given.noise, 5, dtype),
     )
-    return Job(plan, pattern, synapses, cell, signals, torch.get_num_threads(), training), weights
+    make = PlainJob if is_plain(plan, cell, signals, training) else Job
+    return make(plan, pattern, synapses, cell, signals, torch.get_num_threads(), training), weights
 
 
-def _room(job: Job, given: Given) -> Results:
+def _room(job: Job | PlainJob, given: Given) -> Results:
     """Make room for the adjoints."""
     plan, members = job.plan, job.pattern.members
 
@@ -198,7 +200,7 @@ def _room(job: Job, given: Given) -> Results:
 
     return Results(
         np.zeros((plan.tiles, job.synapses.value.size), job.dtype),
-        np.empty((plan.tiles, SUMS, members, plan.neurons), job.dtype),
+        np.zeros((plan.tiles, SUMS, members, plan.neurons), job.dtype),
         np.empty((members, plan.batch, 1, plan.neurons), job.dtype),
         like(given.ext, plan.want_ext),
         like(given.nodes, plan.want_nodes),
@@ -208,7 +210,7 @@ def _room(job: Job, given: Given) -> Results:
 
 
 def _gradients(
-    job: Job, given: Given, needs: dict[str, bool], weights: np.ndarray, results: Results
+    job: Job | PlainJob, given: Given, needs: dict[str, bool], weights: np.ndarray, results: Results
 ) -> list[Tensor | None]:
     """Give the gradients by the tensors of a call, None where not wanted; weights: the stored ones, without gain."""
     plan, pattern, gain = job.plan, job.pattern, job.cell[P_GAIN]
@@ -229,7 +231,7 @@ def _gradients(
     return [found[name]() if needs[name] else None for name in Given._fields]
 
 
-def _cell_adjoint(job: Job, sums: np.ndarray, products: np.ndarray, bias: np.ndarray | None) -> Tensor:
+def _cell_adjoint(job: Job | PlainJob, sums: np.ndarray, products: np.ndarray, bias: np.ndarray | None) -> Tensor:
     """Give the adjoint of the coefficients; the gain multiplies weights, bias and external terms.
 
     products: stored weights times the adjoint of their values.

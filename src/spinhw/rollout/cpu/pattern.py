@@ -49,9 +49,9 @@ class Pattern:
             in_index=flat_row[in_place] * (columns - neurons) + column[in_place] - neurons,
             row=flat_row,
             start=_starts(flat_row, members * neurons),
-            column=np.ascontiguousarray(column),
+            column=column.astype(np.int32),
             back_start=_starts(member * columns + column, members * columns),
-            back_row=np.ascontiguousarray(row[back]),
+            back_row=row[back].astype(np.int32),
             back_index=back,
         )
 

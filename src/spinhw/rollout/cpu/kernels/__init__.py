@@ -2,5 +2,7 @@
 
 from spinhw.rollout.cpu.kernels.adjoint import adjoint_tasks
 from spinhw.rollout.cpu.kernels.forward import forward_tasks
+from spinhw.rollout.cpu.kernels.plain import plain_forward_tasks
+from spinhw.rollout.cpu.kernels.plain_adjoint import plain_adjoint_tasks
 
-__all__ = ["adjoint_tasks", "forward_tasks"]
+__all__ = ["adjoint_tasks", "forward_tasks", "plain_adjoint_tasks", "plain_forward_tasks"]

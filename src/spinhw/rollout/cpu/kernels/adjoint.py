@@ -18,7 +18,7 @@ from spinhw.rollout.cpu.kernels.forward import combine_external, enter_interval,
 from spinhw.rollout.cpu.kernels.plan import Trajectory
 from spinhw.rollout.cpu.kernels.rows import OSCILLATOR, SUMS
 from spinhw.rollout.cpu.kernels.sources import SOURCES
-from spinhw.rollout.cpu.kernels.tiles import add_tile, clear, copy, store_tile
+from spinhw.rollout.cpu.kernels.tiles import add_tile, clear, copy, store_tile, total
 from spinhw.rollout.cpu.kernels.vector import JIT, JIT_ENTRY, gather_sum
 
 
@@ -157,15 +157,6 @@ def adjoint_span(
             shift_nodes(results.defect, member, first, k, adjoint.defect)
         if k % plan.substeps == 0:
             leave_interval(plan, member, first, interval, results, adjoint)
-
-
-@njit(**JIT)
-def total(tile, i):
-    """Sum of row i."""
-    result = tile[i, 0]
-    for lane in range(1, tile.shape[1]):
-        result += tile[i, lane]
-    return result
 
 
 @njit(**JIT)

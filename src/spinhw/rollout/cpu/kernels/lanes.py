@@ -1,12 +1,17 @@
 """Arithmetic on vectors of lanes while code is being generated, and the functions that the kernels need of it.
 
-exp_parts       e^-t and what is needed for expm1 without cancellation; sigmoid and tanh from it
+fitted, polynomial   coefficients of a smooth function on a short interval, and their sum
+exp_parts            e^-t and what is needed for expm1 without cancellation; tanh from it
+sigmoid              with its own exponential, of which it needs less
 """
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
+from numpy.polynomial import Chebyshev, Polynomial
 
 
 class Lanes:
@@ -99,6 +104,23 @@ class Lanes:
         )
 
 
+def fitted(function: Callable[[np.ndarray], np.ndarray], bound: float, degree: int) -> list[float]:
+    """Coefficients, from the constant on, of a polynomial as close to a function as can be for |z| <= bound."""
+    fit = Chebyshev.interpolate(function, degree, domain=[-bound, bound])
+    return fit.convert(kind=Polynomial).coef.tolist()
+
+
+def polynomial(z: Lanes, coefficients: list[float]) -> Lanes:
+    """Sum of coefficients[k] z^k, in pairs: they need not wait for one another."""
+    square = z * z
+    terms = [z.constant(each) for each in coefficients]
+    pairs = [odd * z + even for even, odd in zip(terms[::2], terms[1::2], strict=False)]
+    result = terms[-1] if len(terms) % 2 else pairs.pop()
+    for pair in reversed(pairs):
+        result = result * square + pair
+    return result
+
+
 def _taylor(terms: int) -> list[float]:
     """Coefficients 1/2!, 1/3!, ... of (e^r - 1 - r) / r^2."""
     return [1.0 / math.factorial(k + 2) for k in range(terms)]
@@ -124,22 +146,22 @@ def exp_parts(t: Lanes):
     shifted = bounded * (1.0 / math.log(2.0)) + shift
     n = shifted - shift
     r = (n * head - bounded) + n * tail
-    square = r * r
-    pairs = [
-        odd * r + even
-        for even, odd in zip(map(t.constant, coefficients[::2]), map(t.constant, coefficients[1::2]), strict=True)
-    ]
-    q = pairs[-1]
-    for pair in reversed(pairs[:-1]):
-        q = q * square + pair
-    power = shifted.power_of_two()
-    return t, power + power * (r + square * q), q, n.equals(0.0)
+    q, power = polynomial(r, coefficients), shifted.power_of_two()
+    return t, power + power * (r + r * r * q), q, n.equals(0.0)
+
+
+_LOG2_E = 1.0 / math.log(2.0)
+_POWER = {single: fitted(lambda r: np.exp2(-r), 0.5, 6 if single else 11) for single in (True, False)}  # 2^-r
 
 
 def sigmoid(u: Lanes) -> Lanes:
     """1 / (1 + e^-u), at least e^-60 (single) or e^-600 (double precision)."""
-    _, e, _, _ = exp_parts(u)
-    return 1.0 / (e + 1.0)
+    low, high, shift, *_ = _EXP[u.single]
+    u = u.constant(low).where(u < low, u)
+    u = u.constant(high).where(u > high, u)
+    shifted = u * _LOG2_E + shift
+    r = u * _LOG2_E - (shifted - shift)
+    return 1.0 / (shifted.power_of_two() * polynomial(r, _POWER[u.single]) + 1.0)
 
 
 def tanh(x: Lanes) -> Lanes:

@@ -113,6 +113,42 @@ class Adjoint(NamedTuple):
     defect: np.ndarray  # (2, N, lanes)
 
 
+class Kept(NamedTuple):
+    """What the adjoint of plain networks starts from, see `plain`; a first axis of length 0 where nothing is kept."""
+
+    s: np.ndarray  # (tasks, evaluations, N, lanes) drives, `order` evaluations a step
+    nodes: np.ndarray  # (tasks, segments, 2, N, lanes) x and y at the start of each segment
+
+
+class Work(NamedTuple):
+    """Work arrays of one thread for plain networks."""
+
+    x: np.ndarray  # (N, lanes) state
+    y: np.ndarray  # (2, N + inputs, lanes) sources of the present evaluation and of the next
+    s: np.ndarray  # (N, lanes) drives, where they are not kept
+    predicted: np.ndarray  # (N, lanes) predicted state
+    drive: np.ndarray  # (lanes,) weights @ y of one neuron, or an adjoint through the transposed weights
+    inputs: np.ndarray  # (T * inputs, lanes) inputs of all intervals
+
+
+class Evaluations(NamedTuple):
+    """Those of one segment, in order, for the adjoint of plain networks."""
+
+    source: np.ndarray  # (evaluations + 1, N + inputs, lanes) the y that the drive came from
+    by_x: np.ndarray  # (evaluations, N, lanes) derivatives of the state they lead to by x
+    by_u: np.ndarray  # (evaluations, N, lanes) and by u
+
+
+class PlainAdjoint(NamedTuple):
+    """Adjoint state of one task of plain networks."""
+
+    x: np.ndarray  # (N, lanes)
+    y: np.ndarray  # (N + inputs, lanes), with the inputs held over the present interval
+    v: np.ndarray  # (2, N, lanes) adjoint of u, of the first evaluation of a step and of the last
+    offset: np.ndarray  # (N, piece) partial sums of v
+    weights: np.ndarray  # (stored values of the member, piece)
+
+
 class Results(NamedTuple):
     """Adjoints that a task writes; an unwanted one has a first axis of length 0."""
 
@@ -141,3 +177,28 @@ def adjoint_shapes(plan: Plan, lanes: int, stored: int) -> list[tuple[int, ...]]
     """Give the shapes of the arrays of an `Adjoint`; `stored`: the largest number of stored values of a member."""
     tile, pair = (plan.neurons, lanes), (2, plan.neurons, lanes)
     return [tile, tile, tile, tile, (stored, plan.piece), (SUMS, *tile), tile, pair, (plan.inputs, lanes), pair]
+
+
+def kept_shapes(plan: Plan, tasks: int, lanes: int) -> list[tuple[int, ...]]:
+    """Give the shapes of the arrays of a `Kept`; no tasks: nothing is kept."""
+    segments, tile = -(-plan.steps // plan.segment), (plan.neurons, lanes)
+    return [(tasks, plan.steps * plan.order, *tile), (tasks, segments, 2, *tile)]
+
+
+def work_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
+    """Give the shapes of the arrays of a `Work`."""
+    tile = (plan.neurons, lanes)
+    held = plan.steps // plan.substeps * plan.inputs
+    return [tile, (2, plan.neurons + plan.inputs, lanes), tile, tile, (lanes,), (held, lanes)]
+
+
+def evaluations_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
+    """Give the shapes of the arrays of an `Evaluations`."""
+    count, tile = plan.segment * plan.order, (plan.neurons, lanes)
+    return [(count + 1, plan.neurons + plan.inputs, lanes), (count, *tile), (count, *tile)]
+
+
+def plain_adjoint_shapes(plan: Plan, lanes: int, stored: int) -> list[tuple[int, ...]]:
+    """Give the shapes of the arrays of a `PlainAdjoint`; `stored`: the largest number of stored values of a member."""
+    tile = (plan.neurons, lanes)
+    return [tile, (plan.neurons + plan.inputs, lanes), (2, *tile), (plan.neurons, plan.piece), (stored, plan.piece)]

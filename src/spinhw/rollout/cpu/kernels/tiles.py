@@ -2,7 +2,20 @@
 
 from numba import njit
 
-from spinhw.rollout.cpu.kernels.vector import JIT
+from spinhw.rollout.cpu.kernels.vector import JIT, PIECE_BYTES, turn, turn_add
+
+
+@njit(**JIT)
+def blocks(array, first, tile):
+    """How many samples and channels of `array` fill whole blocks of `turn`, from sample `first` on."""
+    piece = PIECE_BYTES // array.itemsize
+    return min(tile.shape[1], array.shape[1] - first) // piece * piece, array.shape[3] // piece * piece, piece
+
+
+@njit(**JIT)
+def place(array, member, sample, time):
+    """Position of channel 0 in the flattened array."""
+    return ((member * array.shape[1] + sample) * array.shape[2] + time) * array.shape[3]
 
 
 @njit(**JIT)
@@ -11,27 +24,43 @@ def load_tile(source, member, first, time, tile):
 
     Members, and samples, share an axis of length 1.
     """
-    batch = source.shape[1]
-    m = member if source.shape[0] > 1 else 0
-    for lane in range(tile.shape[1]):
-        b = min(first + lane, batch - 1)
-        for n in range(source.shape[3]):
+    m, lanes, channels = member if source.shape[0] > 1 else 0, tile.shape[1], source.shape[3]
+    samples, whole, piece = blocks(source, first, tile)
+    stride = source.shape[2] * channels
+    for lane in range(0, samples, piece):
+        for n in range(0, whole, piece):
+            turn(tile, n * lanes + lane, lanes, source, place(source, m, first + lane, time) + n, stride)
+    for lane in range(lanes):
+        b = min(first + lane, source.shape[1] - 1)
+        for n in range(whole if lane < samples else 0, channels):
             tile[n, lane] = source[m, b, time, n]
 
 
 @njit(**JIT)
 def add_tile(source, member, first, time, tile):
     """Add source[member, first + lane, time, n] to tile[n, lane], for the samples that exist."""
-    for lane in range(min(tile.shape[1], source.shape[1] - first)):
-        for n in range(source.shape[3]):
+    lanes, channels = tile.shape[1], source.shape[3]
+    samples, whole, piece = blocks(source, first, tile)
+    stride = source.shape[2] * channels
+    for lane in range(0, samples, piece):
+        for n in range(0, whole, piece):
+            turn_add(tile, n * lanes + lane, lanes, source, place(source, member, first + lane, time) + n, stride)
+    for lane in range(min(lanes, source.shape[1] - first)):
+        for n in range(whole if lane < samples else 0, channels):
             tile[n, lane] += source[member, first + lane, time, n]
 
 
 @njit(**JIT)
 def store_tile(target, member, first, time, tile):
     """Set target[member, first + lane, time, n] to tile[n, lane], for the samples that exist."""
-    for lane in range(min(tile.shape[1], target.shape[1] - first)):
-        for n in range(target.shape[3]):
+    lanes, channels = tile.shape[1], target.shape[3]
+    samples, whole, piece = blocks(target, first, tile)
+    stride = target.shape[2] * channels
+    for lane in range(0, samples, piece):
+        for n in range(0, whole, piece):
+            turn(target, place(target, member, first + lane, time) + n, stride, tile, n * lanes + lane, lanes)
+    for lane in range(min(lanes, target.shape[1] - first)):
+        for n in range(whole if lane < samples else 0, channels):
             target[member, first + lane, time, n] = tile[n, lane]
 
 
@@ -60,3 +89,12 @@ def copy(target, source, count):
     for i in range(count):
         for lane in range(target.shape[1]):
             target[i, lane] = source[i, lane]
+
+
+@njit(**JIT)
+def total(tile, i):
+    """Sum of row i."""
+    result = tile[i, 0]
+    for lane in range(1, tile.shape[1]):
+        result += tile[i, lane]
+    return result
