@@ -1,114 +1,95 @@
 """Checks of the tensors of a rollout, once, at its boundary: shapes, types, places."""
 
-from collections.abc import Mapping
-
 from torch import Tensor
 
-from spinhw.rollout.parameters import Extras, Neurons, Steps, Weights
+from spinhw.rollout.parameters import Extras
+from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
 
 
-def check_network(
-    weights: Weights,
-    neurons: Neurons,
-    inputs: Tensor,
-    steps: Steps,
-    initial: str | Tensor,
-    extras: Extras,
-    overrides: Mapping[int, Tensor],
-    record_last: int | None,
-) -> None:
+def check_network(problem: NetworkProblem) -> None:
     """Check the arguments of `rollout`.
 
     Raises:
         ValueError: Names the argument, what it is (shape, type or device) and what is wanted.
     """
-    members, sizes = weights.members, weights.layers
+    weights, inputs, members, sizes = problem.weights, problem.inputs, problem.members, problem.weights.layers
     _expect("inputs", inputs, (members, None, None, weights.w_ext[0].shape[-1]))
-    _check_length("inputs", inputs.shape[2], record_last)
-    batch, nodes = inputs.shape[1], inputs.shape[2] * steps.substeps + 1
+    _check_length("inputs", problem)
     for layer, size in enumerate(sizes):
         source = weights.w_ext[0].shape[-1] if layer == 0 else sizes[layer - 1]
         _expect(f"weights.w_ext[{layer}]", weights.w_ext[layer], (members, size, source))
         _expect(f"weights.w_int[{layer}]", weights.w_int[layer], (members, size, size))
         _expect(f"weights.bias[{layer}]", weights.bias[layer], (members, size))
-    _check_alike("inputs", inputs, weights, neurons)
-    _check_neurons(neurons, members, sum(sizes))
-    _check_initial(initial, (members, batch, sum(sizes)))
-    _check_extras(extras, (members, batch, nodes, sum(sizes)))
-    for layer, outputs in overrides.items():
+    _check_common("inputs", problem)
+    for layer, outputs in problem.overrides.items():
         if not 1 <= layer < len(sizes):
             raise ValueError(
                 f"overrides are for layers 1 to {len(sizes) - 1}, not {layer}; the first layer's is `inputs`"
             )
-        _expect(f"overrides[{layer}]", outputs, (members, batch, nodes, sizes[layer - 1]))
+        _expect(f"overrides[{layer}]", outputs, (members, problem.batch, _nodes(problem), sizes[layer - 1]))
 
 
-def check_driven(
-    drive: Tensor, neurons: Neurons, steps: Steps, at_nodes: bool, initial: str | Tensor, extras: Extras
-) -> None:
+def check_driven(problem: DrivenProblem) -> None:
     """Check the arguments of `rollout_driven`.
 
     Raises:
-        ValueError: Names the argument, what it is (shape or device) and what is wanted.
+        ValueError: Names the argument, what it is (shape, type or device) and what is wanted.
     """
-    _expect("drive", drive, (None, None, None, None))
-    members, batch, length, width = drive.shape
-    if at_nodes and (length - 1) % steps.substeps:
-        raise ValueError(
-            f"drive at nodes has {length} nodes; a whole number of intervals needs time * {steps.substeps} + 1"
-        )
-    times = (length - 1) // steps.substeps if at_nodes else length
-    _check_length("drive", times, None)
-    _check_alike("drive", drive, None, neurons)
-    _check_neurons(neurons, members, width)
-    _check_initial(initial, (members, batch, width))
-    _check_extras(extras, (members, batch, times * steps.substeps + 1, width))
+    _expect("drive", problem.drive, (None, None, None, None))
+    length, substeps = problem.drive.shape[2], problem.steps.substeps
+    if problem.at_nodes and (length - 1) % substeps:
+        raise ValueError(f"drive at nodes has {length} nodes; a whole number of intervals needs time * {substeps} + 1")
+    _check_length("drive", problem)
+    _check_common("drive", problem)
 
 
-def _check_length(name: str, times: int, record_last: int | None) -> None:
+def _check_common(name: str, problem: Problem) -> None:
+    """Check what both kinds of problem have; `name` is that of its signal."""
+    _check_neurons(problem)
+    _check_initial(problem.initial, (problem.members, problem.batch, problem.width))
+    _check_extras(problem.extras, (problem.members, problem.batch, _nodes(problem), problem.width))
+    _check_alike(name, problem)
+
+
+def _nodes(problem: Problem) -> int:
+    return problem.samples * problem.steps.substeps + 1
+
+
+def _check_length(name: str, problem: Problem) -> None:
+    times, recorded = problem.samples, problem.recorded
     if times < 1:
         raise ValueError(f"{name} has {times} time samples; at least one is needed")
-    if record_last is not None and not 1 <= record_last <= times:
-        raise ValueError(f"record_last is {record_last}; it must be 1 to {times}, the samples there are, or None")
+    if problem.batch < 1:
+        raise ValueError(f"{name} has shape {tuple(problem.signal.shape)}, a batch of nothing; at least one is needed")
+    if not 1 <= recorded <= times:
+        raise ValueError(f"record_last is {recorded}; it must be 1 to {times}, the samples there are, or None")
 
 
-def _check_alike(name: str, driving: Tensor, weights: Weights | None, neurons: Neurons) -> None:
-    """Check that everything lies on one device, and that weights have the type of what they multiply."""
-    matrices = ("w_ext", "w_int", "bias")
-    placed = {
-        f"weights.{kind}[{layer}]": tensor
-        for kind in (matrices if weights else ())
-        for layer, tensor in enumerate(getattr(weights, kind))
-    }
-    for other, tensor in placed.items():
-        if tensor.dtype != driving.dtype:
+def _check_alike(name: str, problem: Problem) -> None:
+    """Check that everything is of one floating-point type and lies on one device, those of the signal."""
+    dtype, device = problem.signal.dtype, problem.signal.device
+    if not dtype.is_floating_point:
+        raise ValueError(f"{name} is of {dtype}; it must be of a floating-point type: write {name}.to(torch.float32)")
+    for other, tensor in problem.tensors().items():
+        if tensor.dtype != dtype:
+            raise ValueError(f"{other} is of {tensor.dtype} and {name} of {dtype}; they must be alike: convert one")
+        if tensor.device != device:
             raise ValueError(
-                f"{other} is of {tensor.dtype} and {name} of {driving.dtype}; they must be alike: convert one of them"
-            )
-    for other, tensor in (placed | {"neurons.gamma": neurons.gamma}).items():
-        if tensor.device != driving.device:
-            raise ValueError(
-                f"{other} is on the device {str(tensor.device)!r} and {name} on {str(driving.device)!r}; "
+                f"{other} is on the device {str(tensor.device)!r} and {name} on {str(device)!r}; "
                 "move them to one device"
             )
 
 
-def _check_neurons(neurons: Neurons, members: int, width: int) -> None:
-    for name in ("gamma", "sigma", "q", "cutoff_hz", "gain", "bias_drive"):
-        value = getattr(neurons, name)
-        if value.ndim != 2 or value.shape[0] not in (1, members) or value.shape[1] != width:
-            raise ValueError(f"neurons.{name} has shape {tuple(value.shape)}; it must be ({members} or 1, {width})")
+def _check_neurons(problem: Problem) -> None:
+    for name, value in problem.tensors().items():
+        if name.startswith("neurons."):
+            _expect_either(name, value, (problem.members,), problem.width)
 
 
 def _check_initial(initial: str | Tensor, shape: tuple[int, int, int]) -> None:
     if isinstance(initial, Tensor):
-        members, batch, width = shape
-        if initial.ndim != 3 or any(
-            have not in want for have, want in zip(initial.shape, ((1, members), (1, batch), (width,)), strict=True)
-        ):
-            raise ValueError(
-                f"initial has shape {tuple(initial.shape)}; it must be ({members} or 1, {batch} or 1, {width})"
-            )
+        *leading, width = shape
+        _expect_either("initial", initial, tuple(leading), width)
     elif initial not in ("rest", "half"):
         raise ValueError(f"initial must be 'rest', 'half' or a tensor, not {initial!r}")
 
@@ -117,8 +98,9 @@ def _check_extras(extras: Extras, node_shape: tuple[int, int, int, int]) -> None
     members, batch, nodes, width = node_shape
     if (extras.noise is None) != (extras.diffusion_per_s is None):
         raise ValueError("noise and diffusion_per_s belong together; only one of them was given")
-    if extras.noise is not None:
+    if extras.noise is not None and extras.diffusion_per_s is not None:
         _expect("extras.noise", extras.noise, (members, batch, nodes - 1, width, 2))
+        _expect_either("extras.diffusion_per_s", extras.diffusion_per_s, (members,), width)
     if extras.defect is not None:
         _expect("extras.defect", extras.defect, node_shape)
 
@@ -130,3 +112,12 @@ def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
     if not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}; it must be ({wanted})")
+
+
+def _expect_either(name: str, tensor: Tensor, leading: tuple[int, ...], width: int) -> None:
+    """Check a shape whose leading axes may be 1 in place of what they stand for."""
+    shape = tuple(tensor.shape)
+    fits = len(shape) == len(leading) + 1 and shape[-1] == width
+    if not fits or any(have not in (1, want) for have, want in zip(shape, leading, strict=False)):
+        wanted = ", ".join([*(f"{size} or 1" for size in leading), str(width)])
+        raise ValueError(f"{name} has shape {shape}; it must be ({wanted})")

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from spinhw.rollout import reference
 from spinhw.rollout.checks import check_driven, check_network
 from spinhw.rollout.folding import wants_gradient
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
+from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
 
 Engine = Literal["auto", "reference", "cpu", "gpu"]
 
@@ -67,40 +67,22 @@ def rollout(
         ValueError: An argument whose shape, type or device does not fit, or an engine that cannot do it; the message
             names it.
     """
-    overrides = overrides or {}
-    check_network(weights, neurons, inputs, steps, initial, extras, overrides, record_last)
-    lacking = _missing_on_both(loop_delay_s, cell, extras)
-    if record_drive and not lacking:
-        lacking = _missing_for_record(engine, inputs, weights, neurons, initial, extras, overrides)
-    compiled = _compiled(_chosen(engine, inputs, lacking))
-    if compiled is not None:
-        return compiled.rollout(
-            weights,
-            neurons,
-            inputs,
-            steps,
-            cell=cell,
-            drive_rate_per_s=drive_rate_per_s,
-            initial=initial,
-            extras=extras,
-            overrides=overrides,
-            record_drive=record_drive,
-            record_last=record_last,
-        )
-    return reference.rollout(
+    problem = NetworkProblem(
         weights,
         neurons,
         inputs,
         steps,
-        cell=cell,
-        drive_rate_per_s=drive_rate_per_s,
-        initial=initial,
-        extras=extras,
-        overrides=overrides,
-        loop_delay_s=loop_delay_s,
-        record_drive=record_drive,
-        record_last=record_last,
+        cell,
+        drive_rate_per_s,
+        initial,
+        extras,
+        overrides or {},
+        loop_delay_s,
+        record_drive,
+        record_last,
     )
+    check_network(problem)
+    return _module(_chosen(engine, inputs, _lacking(problem, engine))).rollout(problem)
 
 
 def rollout_driven(
@@ -129,11 +111,9 @@ def rollout_driven(
     Raises:
         ValueError: An argument whose shape does not fit, or an engine that cannot do it; the message names it.
     """
-    check_driven(drive, neurons, steps, at_nodes, initial, extras)
-    compiled = _compiled(_chosen(engine, drive, _missing_on_both(0.0, "spintronic", extras)))
-    if compiled is not None:
-        return compiled.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
-    return reference.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
+    problem = DrivenProblem(drive, neurons, steps, at_nodes, initial, extras)
+    check_driven(problem)
+    return _module(_chosen(engine, drive, _lacking(problem, engine))).rollout_driven(problem)
 
 
 def engine_lacks(engine: Engine, tensor: Tensor) -> str:
@@ -143,9 +123,9 @@ def engine_lacks(engine: Engine, tensor: Tensor) -> str:
     return _missing_on_gpu(tensor) if engine == "gpu" else ""
 
 
-def _compiled(name: str) -> ModuleType | None:
-    """Import a compiled engine, which takes a while: only where it is used. None for the reference."""
-    return None if name == "reference" else importlib.import_module(f"spinhw.rollout.{name}")
+def _module(name: str) -> ModuleType:
+    """Import an engine, which takes a while for a compiled one: only where it is used."""
+    return importlib.import_module(f"spinhw.rollout.{name}")
 
 
 def _chosen(engine: Engine, tensor: Tensor, lacking: str) -> Literal["reference", "cpu", "gpu"]:
@@ -190,30 +170,24 @@ def _missing_on_gpu(tensor: Tensor) -> str:
     return "" if tensor.dtype == torch.float32 else f"tensors of {tensor.dtype}: its state is torch.float32"
 
 
-def _missing_on_both(loop_delay_s: float, cell: str, extras: Extras) -> str:
-    """Say what neither compiled engine can do of this; empty if there is nothing."""
-    if loop_delay_s > 0:
-        return "a loop delay"
-    if wants_gradient([extras.noise, extras.diffusion_per_s]):
+def _lacking(problem: Problem, engine: Engine) -> str:
+    """Say what the compiled engines cannot do of this; empty if there is nothing."""
+    if wants_gradient([problem.extras.noise, problem.extras.diffusion_per_s]):
         return "gradients by the noise"
-    return "noise or a defect of a ctrnn" if cell == "ctrnn" and extras != Extras() else ""
+    return _lacking_for_network(problem, engine) if isinstance(problem, NetworkProblem) else ""
 
 
-def _missing_for_record(
-    engine: Engine,
-    inputs: Tensor,
-    weights: Weights,
-    neurons: Neurons,
-    initial: str | Tensor,
-    extras: Extras,
-    overrides: Mapping[int, Tensor],
-) -> str:
+def _lacking_for_network(problem: NetworkProblem, engine: Engine) -> str:
+    if problem.loop_delay_s > 0:
+        return "a loop delay"
+    if problem.cell == "ctrnn" and problem.extras != Extras():
+        return "noise or a defect of a ctrnn"
+    return _missing_for_record(problem, engine) if problem.record_drive else ""
+
+
+def _missing_for_record(problem: NetworkProblem, engine: Engine) -> str:
     """Say why the compiled engines cannot record the drive; empty where they can."""
-    if engine == "gpu" or inputs.device.type != "cpu":
+    if engine == "gpu" or problem.inputs.device.type != "cpu":
         return "a record of the drive"
-    bounds = (neurons.bounds.lowest, neurons.bounds.highest) if neurons.bounds else ()
-    per_neuron = (neurons.gamma, neurons.sigma, neurons.q, neurons.cutoff_hz, neurons.gain, neurons.bias_drive)
-    start = (initial,) if isinstance(initial, Tensor) else ()
-    tensors = (*weights.w_ext, *weights.w_int, *weights.bias, *per_neuron, *bounds, *start, extras.defect)
-    learns = wants_gradient((inputs, *tensors, *overrides.values()))
-    return "gradients beside a record of the drive" if torch.is_grad_enabled() and learns else ""
+    learns = torch.is_grad_enabled() and wants_gradient(problem.tensors().values())
+    return "gradients beside a record of the drive" if learns else ""

@@ -1,50 +1,35 @@
 """The reference rollout: plain torch, differentiable by autograd, the meaning every faster engine must reproduce."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from spinhw.physics import thermal_step
 from spinhw.rollout.cells import CELLS, Cell
 from spinhw.rollout.drivers import Driver, GivenDriver, NetworkDriver
-from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
+from spinhw.rollout.parameters import Extras, Rollout, Steps
+from spinhw.rollout.problem import DrivenProblem, NetworkProblem
 from spinhw.rollout.recurrence import recurrence
 
 
-def rollout(
-    weights: Weights,
-    neurons: Neurons,
-    inputs: Tensor,
-    steps: Steps,
-    *,
-    cell: str,
-    drive_rate_per_s: float,
-    initial: str | Tensor,
-    extras: Extras,
-    overrides: Mapping[int, Tensor],
-    loop_delay_s: float,
-    record_drive: bool,
-    record_last: int | None,
-) -> Rollout:
-    """Integrate whole networks; arguments as for `spinhw.rollout.rollout`, checked already."""
-    scale = (neurons.gain * drive_rate_per_s)[:, None]  # (member or 1, 1, neuron)
-    kind = CELLS[cell](neurons, steps.step_s)
-    synapses = recurrence(weights, inputs, overrides).scaled(scale)
-    driver = NetworkDriver(kind, synapses, steps.substeps, loop_delay_s / steps.step_s)
-    start = start_state(kind, initial, synapses.held[:, :, 0])
-    first = 0 if record_last is None else inputs.shape[2] - record_last
-    return integrate(kind, driver, start, range(first, inputs.shape[2]), steps, extras, record_drive)
+def rollout(problem: NetworkProblem) -> Rollout:
+    """Integrate a whole network."""
+    neurons, steps = problem.neurons, problem.steps
+    scale = (neurons.gain * problem.drive_rate_per_s)[:, None]  # (member or 1, 1, neuron)
+    cell = CELLS[problem.cell](neurons, steps.step_s)
+    synapses = recurrence(problem.weights, problem.inputs, problem.overrides).scaled(scale)
+    driver = NetworkDriver(cell, synapses, steps.substeps, problem.loop_delay_s / steps.step_s)
+    start = start_state(cell, problem.initial, synapses.held[:, :, 0])
+    recorded = range(problem.samples - problem.recorded, problem.samples)
+    return integrate(cell, driver, start, recorded, steps, problem.extras, problem.record_drive)
 
 
-def rollout_driven(
-    drive: Tensor, neurons: Neurons, steps: Steps, *, at_nodes: bool, initial: str | Tensor, extras: Extras
-) -> Rollout:
-    """Integrate uncoupled oscillators; arguments as for `spinhw.rollout.rollout_driven`, checked already."""
-    times = (drive.shape[2] - 1) // steps.substeps if at_nodes else drive.shape[2]
-    kind = CELLS["spintronic"](neurons, steps.step_s)
-    driver = GivenDriver(drive, steps.substeps, at_nodes)
-    return integrate(kind, driver, start_state(kind, initial, drive[:, :, 0]), range(times), steps, extras, False)
+def rollout_driven(problem: DrivenProblem) -> Rollout:
+    """Integrate uncoupled oscillators."""
+    drive, steps = problem.drive, problem.steps
+    cell = CELLS["spintronic"](problem.neurons, steps.step_s)
+    driver = GivenDriver(drive, steps.substeps, problem.at_nodes)
+    start = start_state(cell, problem.initial, drive[:, :, 0])
+    return integrate(cell, driver, start, range(problem.samples), steps, problem.extras, False)
 
 
 def start_state(cell: Cell, initial: str | Tensor, like: Tensor) -> Tensor:

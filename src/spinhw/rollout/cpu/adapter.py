@@ -1,7 +1,5 @@
 """The CPU engine behind the signature of the reference rollout."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -10,86 +8,65 @@ from spinhw.rollout.cpu.engine import Given, Wanted, integrate
 from spinhw.rollout.cpu.kernels.rows import CTRNN, OSCILLATOR
 from spinhw.rollout.cpu.pattern import pattern_of, uncoupled
 from spinhw.rollout.folding import Folded, fold
-from spinhw.rollout.parameters import Extras, Neurons, Rollout, Sparsity, Steps, Weights
+from spinhw.rollout.parameters import Rollout, Sparsity
+from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
 from spinhw.rollout.recurrence import block_matrix, node_drive
 from spinhw.rollout.reference import start_state
 
 _KINDS = {"spintronic": OSCILLATOR, "ctrnn": CTRNN}
 
 
-def rollout(
-    weights: Weights,
-    neurons: Neurons,
-    inputs: Tensor,
-    steps: Steps,
-    *,
-    cell: str,
-    drive_rate_per_s: float,
-    initial: str | Tensor,
-    extras: Extras,
-    overrides: Mapping[int, Tensor],
-    record_drive: bool,
-    record_last: int | None,
-) -> Rollout:
-    """Integrate whole networks; arguments as for `spinhw.rollout.rollout`, checked already."""
+def rollout(problem: NetworkProblem) -> Rollout:
+    """Integrate a whole network; it asks for no loop delay."""
+    weights, neurons, inputs, extras = problem.weights, problem.neurons, problem.inputs, problem.extras
     members, batch, samples, channels = inputs.shape
-    start = _start(neurons, steps, initial, cell, members, inputs)
+    start = _start(problem, problem.cell)
     sparsity = weights.sparsity or Sparsity.dense(weights.layers, channels)
     folded = fold(
         neurons,
-        steps.step_s,
+        problem.steps.step_s,
         members,
-        cell=cell,
-        drive_rate_per_s=drive_rate_per_s,
+        cell=problem.cell,
+        drive_rate_per_s=problem.drive_rate_per_s,
         diffusion_per_s=extras.diffusion_per_s,
     )
     given = Given(
         coefficients=_stacked(folded, inputs.dtype),
-        w_rec=block_matrix(weights, overrides),
+        w_rec=block_matrix(weights, problem.overrides),
         # Only the first layer has any input weights.
         w_in=torch.nn.functional.pad(weights.w_ext[0], (0, 0, 0, sum(weights.layers[1:]))),
         bias=torch.cat(weights.bias, dim=-1),
         start=start,
-        nodes=node_drive(weights, overrides),
+        nodes=node_drive(weights, problem.overrides),
         inputs=inputs,
         defect=extras.defect,
         noise=extras.noise,
     )
-    spintronic = cell == "spintronic"
-    wanted = Wanted(
-        kind=_KINDS[cell],
-        saturate=spintronic and neurons.bounds is not None,
-        batch=batch,
-        samples=samples,
-        recorded=samples if record_last is None else record_last,
-        drive=record_drive,
-    )
+    wanted = Wanted(_KINDS[problem.cell], problem.bounded, batch, samples, problem.recorded, problem.record_drive)
     pattern = pattern_of(sparsity.recurrent, sparsity.inputs, members)
-    power, filtered, drive = integrate(given, wanted, steps, pattern)
-    if drive is not None and wanted.saturate and neurons.bounds is not None:
+    power, filtered, drive = integrate(given, wanted, problem.steps, pattern)
+    if drive is not None and problem.bounded and neurons.bounds is not None:
         lowest, highest = neurons.bounds.lowest[:, None, None], neurons.bounds.highest[:, None, None]
         drive = lowest + (highest - lowest) * drive
     return Rollout(start.expand(-1, batch, -1), power, filtered, drive)
 
 
-def rollout_driven(
-    drive: Tensor, neurons: Neurons, steps: Steps, *, at_nodes: bool, initial: str | Tensor, extras: Extras
-) -> Rollout:
-    """Integrate uncoupled oscillators; arguments as for `spinhw.rollout.rollout_driven`, checked already."""
-    members, batch, length, width = drive.shape
-    samples = (length - 1) // steps.substeps if at_nodes else length
-    start = _start(neurons, steps, initial, "spintronic", members, drive)
-    folded = fold(neurons, steps.step_s, members, diffusion_per_s=extras.diffusion_per_s)
+def rollout_driven(problem: DrivenProblem) -> Rollout:
+    """Integrate uncoupled oscillators."""
+    drive, batch, extras = problem.drive, problem.batch, problem.extras
+    start = _start(problem, "spintronic")
+    folded = fold(problem.neurons, problem.steps.step_s, problem.members, diffusion_per_s=extras.diffusion_per_s)
     given = Given(
         coefficients=_stacked(folded, drive.dtype),
         start=start,
-        ext=None if at_nodes else drive,
-        nodes=drive if at_nodes else None,
+        ext=None if problem.at_nodes else drive,
+        nodes=drive if problem.at_nodes else None,
         defect=extras.defect,
         noise=extras.noise,
     )
-    wanted = Wanted(OSCILLATOR, saturate=False, batch=batch, samples=samples, recorded=samples, drive=False)
-    power, filtered, _ = integrate(given, wanted, steps, pattern_of(*uncoupled(width), members))
+    wanted = Wanted(OSCILLATOR, False, batch, problem.samples, problem.recorded, drive=False)
+    pattern = pattern_of(*uncoupled(problem.width), problem.members)
+    power, filtered, _ = integrate(given, wanted, problem.steps, pattern)
     return Rollout(start.expand(-1, batch, -1), power, filtered)
 
 
@@ -99,9 +76,9 @@ def _stacked(folded: Folded, dtype: torch.dtype) -> Tensor:
     return folded.stacked(gain, offset, p1, p0, p2, decay, passed, kick, (1 + decay) / 2, passed / 2, dtype=dtype)
 
 
-def _start(neurons: Neurons, steps: Steps, initial: str | Tensor, cell: str, members: int, like: Tensor) -> Tensor:
+def _start(problem: Problem, cell: str) -> Tensor:
     """Give the state before the first sample, (member, batch or 1, neuron): once for all samples where they agree."""
-    if isinstance(initial, Tensor):
-        return initial.expand(members, -1, -1)
-    once = like.new_empty(members, 1, neurons.gamma.shape[-1])
-    return start_state(CELLS[cell](neurons, steps.step_s), initial, once)
+    if isinstance(problem.initial, Tensor):
+        return problem.initial.expand(problem.members, -1, -1)
+    once = problem.signal.new_empty(problem.members, 1, problem.width)
+    return start_state(CELLS[cell](problem.neurons, problem.steps.step_s), problem.initial, once)

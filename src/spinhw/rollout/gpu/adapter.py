@@ -1,7 +1,6 @@
 """The GPU engine behind the signature of the reference rollout."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -13,90 +12,58 @@ from spinhw.rollout.cells import CELLS
 from spinhw.rollout.folding import Folded, fold
 from spinhw.rollout.gpu.engine import Plan, Signals, sweep
 from spinhw.rollout.gpu.launch import LARGEST_NETWORK
-from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
+from spinhw.rollout.parameters import Rollout, Weights
+from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
 from spinhw.rollout.recurrence import recurrence
 
 _log = logging.getLogger(__name__)
 
 
-def rollout(
-    weights: Weights,
-    neurons: Neurons,
-    inputs: Tensor,
-    steps: Steps,
-    *,
-    cell: str,
-    drive_rate_per_s: float,
-    initial: str | Tensor,
-    extras: Extras,
-    overrides: Mapping[int, Tensor],
-    record_drive: bool,
-    record_last: int | None,
-) -> Rollout:
-    """Integrate whole networks; arguments as for `spinhw.rollout.rollout`, checked already; record_drive is not set."""
-    if sum(weights.layers) > LARGEST_NETWORK:
-        _say_fallback(sum(weights.layers))
-        return reference.rollout(
-            weights,
-            neurons,
-            inputs,
-            steps,
-            cell=cell,
-            drive_rate_per_s=drive_rate_per_s,
-            initial=initial,
-            extras=extras,
-            overrides=overrides,
-            loop_delay_s=0.0,
-            record_drive=record_drive,
-            record_last=record_last,
-        )
-    spintronic = cell == "spintronic"
+def rollout(problem: NetworkProblem) -> Rollout:
+    """Integrate a whole network; it asks for no loop delay and no record of the drive."""
+    if problem.width > LARGEST_NETWORK:
+        _say_fallback(problem.width)
+        return reference.rollout(problem)
+    neurons, steps, extras = problem.neurons, problem.steps, problem.extras
     folded = fold(
         neurons,
         steps.step_s,
-        weights.members,
-        cell=cell,
-        drive_rate_per_s=drive_rate_per_s,
+        problem.members,
+        cell=problem.cell,
+        drive_rate_per_s=problem.drive_rate_per_s,
         diffusion_per_s=extras.diffusion_per_s,
     )
-    synapses = recurrence(_with_gain(weights, folded), inputs, overrides)
-    plan = Plan(
-        ctrnn=not spintronic,
-        order=steps.order,
-        saturate=spintronic and neurons.bounds is not None,
-        samples=inputs.shape[2],
-        substeps=steps.substeps,
-        recorded_from=0 if record_last is None else inputs.shape[2] - record_last,
-    )
-    start = reference.start_state(CELLS[cell](neurons, steps.step_s), initial, synapses.held[:, :, 0])
+    synapses = recurrence(_with_gain(problem.weights, folded), problem.inputs, problem.overrides)
+    start = reference.start_state(CELLS[problem.cell](neurons, steps.step_s), problem.initial, synapses.held[:, :, 0])
+    plan = _plan(problem, problem.cell == "ctrnn", problem.bounded)
     signals = Signals(
-        synapses.matrix,
-        synapses.held,
-        synapses.nodes,
-        _stacked(folded),
-        start,
-        extras.defect,
-        extras.noise,
+        synapses.matrix, synapses.held, synapses.nodes, _stacked(folded), start, extras.defect, extras.noise
     )
     return Rollout(start, *sweep(plan, signals))
 
 
-def rollout_driven(
-    drive: Tensor, neurons: Neurons, steps: Steps, *, at_nodes: bool, initial: str | Tensor, extras: Extras
-) -> Rollout:
-    """Integrate uncoupled oscillators; arguments as for `spinhw.rollout.rollout_driven`, checked already."""
-    if drive.shape[3] > LARGEST_NETWORK:
-        _say_fallback(drive.shape[3])
-        return reference.rollout_driven(drive, neurons, steps, at_nodes=at_nodes, initial=initial, extras=extras)
-    samples = (drive.shape[2] - 1) // steps.substeps if at_nodes else drive.shape[2]
-    plan = Plan(
-        ctrnn=False, order=steps.order, saturate=False, samples=samples, substeps=steps.substeps, recorded_from=0
-    )
-    start = reference.start_state(CELLS["spintronic"](neurons, steps.step_s), initial, drive[:, :, 0])
-    folded = fold(neurons, steps.step_s, len(drive), diffusion_per_s=extras.diffusion_per_s)
-    held, nodes = (None, drive) if at_nodes else (drive, None)
+def rollout_driven(problem: DrivenProblem) -> Rollout:
+    """Integrate uncoupled oscillators."""
+    if problem.width > LARGEST_NETWORK:
+        _say_fallback(problem.width)
+        return reference.rollout_driven(problem)
+    drive, steps, extras = problem.drive, problem.steps, problem.extras
+    start = reference.start_state(CELLS["spintronic"](problem.neurons, steps.step_s), problem.initial, drive[:, :, 0])
+    folded = fold(problem.neurons, steps.step_s, problem.members, diffusion_per_s=extras.diffusion_per_s)
+    held, nodes = (None, drive) if problem.at_nodes else (drive, None)
     signals = Signals(None, held, nodes, _stacked(folded), start, extras.defect, extras.noise)
-    return Rollout(start, *sweep(plan, signals))
+    return Rollout(start, *sweep(_plan(problem, ctrnn=False, saturate=False), signals))
+
+
+def _plan(problem: Problem, ctrnn: bool, saturate: bool) -> Plan:
+    return Plan(
+        ctrnn=ctrnn,
+        order=problem.steps.order,
+        saturate=saturate,
+        samples=problem.samples,
+        substeps=problem.steps.substeps,
+        recorded_from=problem.samples - problem.recorded,
+    )
 
 
 def _with_gain(weights: Weights, folded: Folded) -> Weights:
