@@ -169,13 +169,18 @@ class SpintronicNetwork(nn.Module):
 
     def _sparsity(self) -> Sparsity:
         """The masks as one object, made again only when one of them has changed or was put in another's place."""
+        if torch.compiler.is_compiling():  # A graph has no use for what was remembered.
+            return self._joined(list(self.masks().values()))
         # noqa below: torch's counter of in-place changes has no public name.
         present = [(mask, mask._version) for mask in self.masks().values()]  # noqa: SLF001
         if self._remembered is None or not _same_tensors(self._remembered[0], present):
-            masks = [mask if self.ensemble else mask[None] for mask, _ in present]
-            layers = len(self.settings.layers)
-            self._remembered = present, Sparsity.of(masks[:layers], masks[layers:])
+            self._remembered = present, self._joined([mask for mask, _ in present])
         return self._remembered[1]
+
+    def _joined(self, masks: list[Tensor]) -> Sparsity:
+        by_member = [mask if self.ensemble else mask[None] for mask in masks]
+        layers = len(self.settings.layers)
+        return Sparsity.of(by_member[:layers], by_member[layers:])
 
     def neurons(self) -> Neurons:
         """Nominal neurons in this module's type and place, (1, neuron)."""

@@ -1,21 +1,13 @@
 """The rollout that everybody calls: checks its arguments once, then hands them to an engine."""
 
-import importlib
-import importlib.util
-import os
 from collections.abc import Mapping
-from types import ModuleType
-from typing import Literal
 
-import torch
 from torch import Tensor
 
 from spinhw.rollout.checks import check_driven, check_network
-from spinhw.rollout.folding import wants_gradient
+from spinhw.rollout.choice import Engine, solve
 from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
-from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
-
-Engine = Literal["auto", "reference", "cpu", "gpu"]
+from spinhw.rollout.problem import DrivenProblem, NetworkProblem
 
 
 def rollout(
@@ -82,7 +74,7 @@ def rollout(
         record_last,
     )
     check_network(problem)
-    return _module(_chosen(engine, inputs, _lacking(problem, engine))).rollout(problem)
+    return solve(problem, engine)
 
 
 def rollout_driven(
@@ -113,81 +105,4 @@ def rollout_driven(
     """
     problem = DrivenProblem(drive, neurons, steps, at_nodes, initial, extras)
     check_driven(problem)
-    return _module(_chosen(engine, drive, _lacking(problem, engine))).rollout_driven(problem)
-
-
-def engine_lacks(engine: Engine, tensor: Tensor) -> str:
-    """Say what an engine lacks for tensors such as this one; empty if there is nothing, as for "auto" always."""
-    if engine == "cpu":
-        return _missing_on_cpu(tensor)
-    return _missing_on_gpu(tensor) if engine == "gpu" else ""
-
-
-def _module(name: str) -> ModuleType:
-    """Import an engine, which takes a while for a compiled one: only where it is used."""
-    return importlib.import_module(f"spinhw.rollout.{name}")
-
-
-def _chosen(engine: Engine, tensor: Tensor, lacking: str) -> Literal["reference", "cpu", "gpu"]:
-    """Give the engine to use.
-
-    Args:
-        engine: What the caller asked for.
-        tensor: One of the tensors.
-        lacking: What is asked for and no compiled engine can do; empty if there is nothing.
-
-    Raises:
-        ValueError: It does not exist or lacks something that is asked for.
-    """
-    if engine == "reference":
-        return engine
-    wanted = engine if engine != "auto" else "cpu" if tensor.device.type == "cpu" else "gpu"
-    if wanted not in ("cpu", "gpu"):
-        raise ValueError(f"engine must be 'auto', 'reference', 'cpu' or 'gpu', not {engine!r}")
-    missing = (_missing_on_cpu(tensor) if wanted == "cpu" else _missing_on_gpu(tensor)) or lacking
-    if missing and engine != "auto":
-        raise ValueError(f"engine {engine!r} cannot do this, it lacks {missing}; use 'auto' or 'reference'")
-    return "reference" if missing else wanted
-
-
-def _missing_on_cpu(tensor: Tensor) -> str:
-    """Say what only the CPU engine cannot do of this; empty if there is nothing."""
-    if importlib.util.find_spec("numba") is None:
-        return "the package numba, which is not installed"
-    if tensor.dtype not in (torch.float32, torch.float64):
-        return f"tensors of {tensor.dtype}: its state is torch.float32 or torch.float64"
-    return "" if tensor.device.type == "cpu" else f"tensors on the device {tensor.device.type!r}"
-
-
-def _missing_on_gpu(tensor: Tensor) -> str:
-    """Say what only the GPU engine cannot do of this; empty if there is nothing."""
-    if importlib.util.find_spec("triton") is None:
-        return "the package triton, which the extra `gpu` installs on Linux: pip install 'spinhw[gpu]'"
-    # Triton's interpreter runs kernels without a GPU, slowly: for tests.
-    devices = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
-    if tensor.device.type not in devices:
-        return f"tensors on the device {tensor.device.type!r}"
-    return "" if tensor.dtype == torch.float32 else f"tensors of {tensor.dtype}: its state is torch.float32"
-
-
-def _lacking(problem: Problem, engine: Engine) -> str:
-    """Say what the compiled engines cannot do of this; empty if there is nothing."""
-    if wants_gradient([problem.extras.noise, problem.extras.diffusion_per_s]):
-        return "gradients by the noise"
-    return _lacking_for_network(problem, engine) if isinstance(problem, NetworkProblem) else ""
-
-
-def _lacking_for_network(problem: NetworkProblem, engine: Engine) -> str:
-    if problem.loop_delay_s > 0:
-        return "a loop delay"
-    if problem.cell == "ctrnn" and problem.extras != Extras():
-        return "noise or a defect of a ctrnn"
-    return _missing_for_record(problem, engine) if problem.record_drive else ""
-
-
-def _missing_for_record(problem: NetworkProblem, engine: Engine) -> str:
-    """Say why the compiled engines cannot record the drive; empty where they can."""
-    if engine == "gpu" or problem.inputs.device.type != "cpu":
-        return "a record of the drive"
-    learns = torch.is_grad_enabled() and wants_gradient(problem.tensors().values())
-    return "gradients beside a record of the drive" if learns else ""
+    return solve(problem, engine)

@@ -74,7 +74,7 @@ def fold(
     shape = (members, neurons.gamma.shape[-1])
     differentiable = wants_gradient(each for each in tensors if isinstance(each, Tensor))
     make = _oscillator if cell == "spintronic" else _ctrnn
-    if differentiable or neurons.gamma.device.type != "cpu":
+    if differentiable or neurons.gamma.device.type != "cpu" or torch.compiler.is_compiling():
         like = neurons.gamma
         return Folded(*make(torch, step_s, _Parameters(*(_tensor(each, shape, like) for each in tensors))))
     # A tenth of the time of torch, for arrays as small as these.

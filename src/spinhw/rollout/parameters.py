@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from typing import Self
 
 import torch
@@ -126,12 +125,16 @@ class Sparsity:
         return cls(torch.cat(rows, dim=-2), torch.nn.functional.pad(ext[0], (0, 0, 0, sum(sizes[1:]))))
 
     @classmethod
-    @lru_cache(maxsize=8)
     def dense(cls, sizes: tuple[int, ...], inputs: int) -> Self:
         """Make that of fully connected layers."""
         sources = (inputs, *sizes[:-1])
         ext = [torch.ones(1, size, source, dtype=torch.bool) for size, source in zip(sizes, sources, strict=True)]
         return cls.of(ext, [torch.ones(1, size, size, dtype=torch.bool) for size in sizes])
+
+    @classmethod
+    def uncoupled(cls, neurons: int) -> Self:
+        """Make that of neurons that see nothing."""
+        return cls(torch.zeros(1, neurons, neurons, dtype=torch.bool), torch.zeros(1, neurons, 0, dtype=torch.bool))
 
 
 @dataclass(frozen=True)

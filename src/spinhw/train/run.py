@@ -12,7 +12,7 @@ import torch
 
 from spinhw.device import DeviceSettings
 from spinhw.errors import ConfigError
-from spinhw.rollout.engines import engine_lacks
+from spinhw.rollout.choice import engine_lacks
 from spinhw.train.atomic import append_line
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData

@@ -1,12 +1,17 @@
 """The CPU engine behind the signature of the reference rollout."""
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from spinhw.rollout.cells import CELLS
 from spinhw.rollout.cpu.engine import Given, Wanted, integrate
 from spinhw.rollout.cpu.kernels.rows import CTRNN, OSCILLATOR
-from spinhw.rollout.cpu.pattern import pattern_of, uncoupled
+from spinhw.rollout.cpu.operator import integrate_in_graph
+from spinhw.rollout.cpu.pattern import pattern_of
 from spinhw.rollout.folding import Folded, fold
 from spinhw.rollout.parameters import Rollout, Sparsity
 from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
@@ -21,7 +26,7 @@ def rollout(problem: NetworkProblem) -> Rollout:
     weights, neurons, inputs, extras = problem.weights, problem.neurons, problem.inputs, problem.extras
     members, batch, samples, channels = inputs.shape
     start = _start(problem, problem.cell)
-    sparsity = weights.sparsity or Sparsity.dense(weights.layers, channels)
+    sparsity = weights.sparsity or _made(Sparsity.dense, weights.layers, channels)
     folded = fold(
         neurons,
         problem.steps.step_s,
@@ -43,8 +48,7 @@ def rollout(problem: NetworkProblem) -> Rollout:
         noise=extras.noise,
     )
     wanted = Wanted(_KINDS[problem.cell], problem.bounded, batch, samples, problem.recorded, problem.record_drive)
-    pattern = pattern_of(sparsity.recurrent, sparsity.inputs, members)
-    power, filtered, drive = integrate(given, wanted, problem.steps, pattern)
+    power, filtered, drive = _integrate(given, wanted, problem, sparsity)
     if drive is not None and problem.bounded and neurons.bounds is not None:
         lowest, highest = neurons.bounds.lowest[:, None, None], neurons.bounds.highest[:, None, None]
         drive = lowest + (highest - lowest) * drive
@@ -65,9 +69,28 @@ def rollout_driven(problem: DrivenProblem) -> Rollout:
         noise=extras.noise,
     )
     wanted = Wanted(OSCILLATOR, False, batch, problem.samples, problem.recorded, drive=False)
-    pattern = pattern_of(*uncoupled(problem.width), problem.members)
-    power, filtered, _ = integrate(given, wanted, problem.steps, pattern)
+    power, filtered, _ = _integrate(given, wanted, problem, _made(Sparsity.uncoupled, problem.width))
     return Rollout(start.expand(-1, batch, -1), power, filtered)
+
+
+def _integrate(
+    given: Given, wanted: Wanted, problem: Problem, sparsity: Sparsity
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Integrate at once, or, in a graph, as one node of it."""
+    masks = sparsity.recurrent, sparsity.inputs
+    if torch.compiler.is_compiling():
+        return integrate_in_graph(given, wanted, problem.steps, masks)
+    return integrate(given, wanted, problem.steps, pattern_of(*masks, problem.members))
+
+
+def _made(make: Callable[..., Sparsity], *sizes: Any) -> Sparsity:
+    """Make a pattern; the same object every time, so that engines remember it, but in a graph, which makes it anew."""
+    return make(*sizes) if torch.compiler.is_compiling() else _remembered(make, *sizes)
+
+
+@lru_cache(maxsize=16)
+def _remembered(make: Callable[..., Sparsity], *sizes: Any) -> Sparsity:
+    return make(*sizes)
 
 
 def _stacked(folded: Folded, dtype: torch.dtype) -> Tensor:

@@ -1,7 +1,6 @@
 """Which weights exist: a sparse pattern shared by all calls that use the same mask."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -93,12 +92,6 @@ def pattern_of(mask: Tensor, mask_in: Tensor, members: int) -> Pattern:
     # The input mask is kept with the pattern, so that its id cannot be reused.
     _known.setdefault(mask, {})[key] = (pattern, mask_in)
     return pattern
-
-
-@lru_cache(maxsize=16)
-def uncoupled(neurons: int) -> tuple[Tensor, Tensor]:
-    """Give the masks of neurons that see nothing; the same objects every time, so that their pattern is remembered."""
-    return torch.zeros(1, neurons, neurons, dtype=torch.bool), torch.zeros(1, neurons, 0, dtype=torch.bool)
 
 
 def _version(mask: Tensor) -> int:

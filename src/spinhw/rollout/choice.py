@@ -1,0 +1,128 @@
+"""Which engine solves a problem: the one that was asked for, or the fastest that can."""
+
+import importlib.util
+import os
+from types import ModuleType
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from spinhw.rollout.folding import wants_gradient
+from spinhw.rollout.parameters import Extras, Rollout
+from spinhw.rollout.problem import NetworkProblem, Problem
+
+Engine = Literal["auto", "reference", "cpu", "gpu"]
+
+
+def solve(problem: Problem, engine: Engine) -> Rollout:
+    """Integrate a problem that is checked already.
+
+    Raises:
+        ValueError: The engine does not exist or cannot do it; the message names what it lacks.
+    """
+    chosen = _module(_chosen(engine, problem.signal, _lacking(problem, engine)))
+    result: Rollout = (chosen.rollout if isinstance(problem, NetworkProblem) else chosen.rollout_driven)(problem)
+    return result
+
+
+def engine_lacks(engine: Engine, tensor: Tensor) -> str:
+    """Say what an engine lacks for tensors such as this one; empty if there is nothing, as for "auto" always."""
+    if engine == "cpu":
+        return _missing_on_cpu(tensor)
+    return _missing_on_gpu(tensor) if engine == "gpu" else ""
+
+
+def _module(name: str) -> ModuleType:
+    """Import an engine, which takes a while for a compiled one: only where it is used."""
+    # Plain imports, because torch.compile can follow no others.
+    if name == "cpu":
+        from spinhw.rollout import cpu
+
+        return cpu
+    if name == "gpu":
+        from spinhw.rollout import gpu
+
+        return gpu
+    from spinhw.rollout import reference
+
+    return reference
+
+
+def _chosen(engine: Engine, tensor: Tensor, lacking: str) -> Literal["reference", "cpu", "gpu"]:
+    """Give the engine to use.
+
+    Args:
+        engine: What the caller asked for.
+        tensor: One of the tensors.
+        lacking: What is asked for and no compiled engine can do; empty if there is nothing.
+
+    Raises:
+        ValueError: It does not exist or lacks something that is asked for.
+    """
+    if engine == "reference":
+        return engine
+    wanted = engine if engine != "auto" else "cpu" if tensor.device.type == "cpu" else "gpu"
+    if wanted not in ("cpu", "gpu"):
+        raise ValueError(f"engine must be 'auto', 'reference', 'cpu' or 'gpu', not {engine!r}")
+    missing = (_missing_on_cpu(tensor) if wanted == "cpu" else _missing_on_gpu(tensor)) or lacking
+    if missing and engine != "auto":
+        raise ValueError(f"engine {engine!r} cannot do this, it lacks {missing}; use 'auto' or 'reference'")
+    return "reference" if missing else wanted
+
+
+def _missing_on_cpu(tensor: Tensor) -> str:
+    """Say what only the CPU engine cannot do of this; empty if there is nothing."""
+    if importlib.util.find_spec("numba") is None:
+        return "the package numba, which is not installed"
+    if tensor.dtype not in (torch.float32, torch.float64):
+        return f"tensors of {tensor.dtype}: its state is torch.float32 or torch.float64"
+    return "" if tensor.device.type == "cpu" else f"tensors on the device {tensor.device.type!r}"
+
+
+def _missing_on_gpu(tensor: Tensor) -> str:
+    """Say what only the GPU engine cannot do of this; empty if there is nothing."""
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton, which the extra `gpu` installs on Linux: pip install 'spinhw[gpu]'"
+    # Triton's interpreter runs kernels without a GPU, slowly: for tests.
+    devices = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
+    if tensor.device.type not in devices:
+        return f"tensors on the device {tensor.device.type!r}"
+    return "" if tensor.dtype == torch.float32 else f"tensors of {tensor.dtype}: its state is torch.float32"
+
+
+def _lacking(problem: Problem, engine: Engine) -> str:
+    """Say what the compiled engines cannot do of this; empty if there is nothing."""
+    if wants_gradient([problem.extras.noise, problem.extras.diffusion_per_s]):
+        return "gradients by the noise"
+    by_network = _lacking_for_network(problem, engine) if isinstance(problem, NetworkProblem) else ""
+    return by_network or _lacking_for_graph(engine, problem.signal.device.type)
+
+
+def _lacking_for_graph(engine: Engine, device: str) -> str:
+    """Say what torch does with the caller that the compiled engines cannot follow; empty if there is nothing."""
+    if torch.compiler.is_compiling():  # The CPU engine has an operator for that.
+        return "an operator for torch.compile and torch.export" if engine == "gpu" or device != "cpu" else ""
+    if torch.jit.is_tracing():
+        return "a form for torch.jit.trace"
+    # noqa below: the only names that torch has for it.
+    if torch._C._are_functorch_transforms_active():  # noqa: SLF001
+        return "the transforms of torch.func (vmap, grad, jvp and so on)"
+    return "forward-mode derivatives" if forward_ad._current_level >= 0 else ""  # noqa: SLF001
+
+
+def _lacking_for_network(problem: NetworkProblem, engine: Engine) -> str:
+    if problem.loop_delay_s > 0:
+        return "a loop delay"
+    if problem.cell == "ctrnn" and problem.extras != Extras():
+        return "noise or a defect of a ctrnn"
+    return _missing_for_record(problem, engine) if problem.record_drive else ""
+
+
+def _missing_for_record(problem: NetworkProblem, engine: Engine) -> str:
+    """Say why the compiled engines cannot record the drive; empty where they can."""
+    if engine == "gpu" or problem.inputs.device.type != "cpu":
+        return "a record of the drive"
+    learns = torch.is_grad_enabled() and wants_gradient(problem.tensors().values())
+    return "gradients beside a record of the drive" if learns else ""
