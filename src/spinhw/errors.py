@@ -54,6 +54,10 @@ class CalibrationError(SpinhwError):
     exit_code = 3
 
 
+class SpinhwWarning(UserWarning):
+    """A doubt about a result that somebody should look into; said once for each cause in a process."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is meant by a misspelt one, or list those there are."""
     names = sorted(known)

@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from spinhw.rollout.folding import wants_gradient
+from spinhw.rollout.memory import memory_for
 from spinhw.rollout.parameters import Extras, Rollout
 from spinhw.rollout.problem import NetworkProblem, Problem
+from spinhw.rollout.soundness import check_finite, warn_of_long_steps
 
 Engine = Literal["auto", "reference", "cpu", "gpu"]
 
@@ -20,11 +22,30 @@ def solve(problem: Problem, engine: Engine) -> Rollout:
     """Integrate a problem that is checked already.
 
     Raises:
-        ValueError: The engine does not exist or cannot do it; the message names what it lacks.
+        ValueError: The engine does not exist or cannot do it (the message names what it lacks), or an argument holds
+            what is not finite.
+        ConfigError: It does not fit into memory.
     """
-    chosen = _module(_chosen(engine, problem.signal, _lacking(problem, engine)))
-    result: Rollout = (chosen.rollout if isinstance(problem, NetworkProblem) else chosen.rollout_driven)(problem)
+    chosen = _chosen(engine, problem.signal, _lacking(problem, engine))
+    if torch.compiler.is_compiling():
+        return _integrate(problem, chosen)
+    with memory_for(problem, chosen):
+        result = _integrate(problem, chosen)
+    if isinstance(problem, NetworkProblem) and _may_look(problem):
+        check_finite(problem, result)
+        warn_of_long_steps(problem, result)
     return result
+
+
+def _integrate(problem: Problem, engine: str) -> Rollout:
+    module = _module(engine)
+    result: Rollout = (module.rollout if isinstance(problem, NetworkProblem) else module.rollout_driven)(problem)
+    return result
+
+
+def _may_look(problem: Problem) -> bool:
+    """Tell whether numbers may be looked at: a GPU would have to be waited for, a transform of torch shows none."""
+    return problem.signal.device.type == "cpu" and not _recorded_by_torch()
 
 
 def engine_lacks(engine: Engine, tensor: Tensor) -> str:
@@ -104,6 +125,11 @@ def _lacking_for_graph(engine: Engine, device: str) -> str:
     """Say what torch does with the caller that the compiled engines cannot follow; empty if there is nothing."""
     if torch.compiler.is_compiling():  # The CPU engine has an operator for that.
         return "an operator for torch.compile and torch.export" if engine == "gpu" or device != "cpu" else ""
+    return _recorded_by_torch()
+
+
+def _recorded_by_torch() -> str:
+    """Say which transform of torch is at work on what the tensors stand for; empty if there is none."""
     if torch.jit.is_tracing():
         return "a form for torch.jit.trace"
     # noqa below: the only names that torch has for it.

@@ -152,6 +152,14 @@ class RunSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _converged_accuracy_can_be_measured(self) -> Self:
+        try:
+            _ = self.fine_steps
+        except ValueError as error:
+            raise ValueError(f"task.sample_interval is too long for training.fine_steps_per_ns: {error}") from error
+        return self
+
     @property
     def steps(self) -> Steps:
         """Time grid of the training."""

@@ -1,0 +1,82 @@
+"""Whether the result of a rollout can be believed: finite numbers, and steps that are short enough for its drive."""
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+from spinhw.errors import SpinhwWarning
+from spinhw.rollout.parameters import MOST_SUBSTEPS, Rollout
+from spinhw.rollout.problem import NetworkProblem
+from spinhw.rollout.recurrence import block_matrix
+
+# Largest growth |a| h of a step, with a = sigma I - gamma. Growth alone multiplies the odds x / (1 - x) by e^(a h) in a
+# step: at 2 by 7.4, so that a power jumps from 0.27 to 0.73. What the neurons tell each other on the way there is lost,
+# whatever the order, and a network learns the steps in place of the physics.
+LARGEST_GROWTH = 2.0
+_LOOKED_AT = 8  # Sequences of each member whose drive is worked out where no bound limits it: a hundredth of the time.
+
+_said: set[str] = set()
+
+
+def check_finite(problem: NetworkProblem, result: Rollout) -> None:
+    """Look for what is not finite where a sum of the weights or of the last state is not: it would spread to there.
+
+    Raises:
+        ValueError: Names argument and member. Where all arguments are finite and states overflow, nothing is raised.
+    """
+    weights = problem.weights
+    seen = [*weights.w_ext, *weights.w_int, *weights.bias, result.filtered[:, :, -1]]
+    if math.isfinite(sum(tensor.detach().sum().item() for tensor in seen)):
+        return
+    for name, tensor in problem.tensors().items():
+        wrong = ~tensor.detach().isfinite()
+        if wrong.any():
+            place = tuple(wrong.nonzero()[0].tolist())
+            raise ValueError(
+                f"{name} of member {place[0]} holds {tensor[place].item()} at {place}; every number must be finite: "
+                "look where it comes from, such as a learning rate that is too high"
+            )
+
+
+def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
+    """Warn, once in a process for each kind of drive, of steps that are too long for it.
+
+    A bounded drive is judged by its bounds, an unbounded one by its values at the last step of some sequences.
+    """
+    cause = "bounded" if problem.bounded else "unbounded"
+    if problem.cell != "spintronic" or cause in _said:
+        return
+    found = float(_growth(problem, result)) * problem.steps.step_s
+    if found > LARGEST_GROWTH:
+        _said.add(cause)
+        enough = math.ceil(min(problem.steps.substeps * found / LARGEST_GROWTH, MOST_SUBSTEPS))
+        warnings.warn(
+            f"steps of {problem.steps.step_s:.3g} s are too long for the {cause} drive of this network: "
+            f"|sigma I - gamma| times the step reaches {found:.3g}, and above {LARGEST_GROWTH:g} the result is that of "
+            f"the steps, not of the physics; take {enough} or more substeps, or a lower drive (this is said once)",
+            SpinhwWarning,
+            stacklevel=5,
+        )
+
+
+@torch.no_grad()
+def _growth(problem: NetworkProblem, result: Rollout) -> Tensor:
+    """Give the largest |a| = |sigma I - gamma| in 1/s."""
+    neurons = problem.neurons
+    if neurons.bounds is not None:
+        ends = torch.stack(
+            [neurons.sigma * each - neurons.gamma for each in (neurons.bounds.lowest, neurons.bounds.highest)]
+        )
+        return ends.abs().max()
+    return (neurons.sigma[:, None] * _last_drive(problem, result) - neurons.gamma[:, None]).abs().max()
+
+
+def _last_drive(problem: NetworkProblem, result: Rollout) -> Tensor:
+    """Give the unbounded drive at the end of some sequences, (member, batch, neuron), in 1/s."""
+    weights, neurons = problem.weights, problem.neurons
+    y, u = result.filtered[:, :_LOOKED_AT, -1], problem.inputs[:, :_LOOKED_AT, -1]
+    inside = y @ block_matrix(weights, {}).transpose(1, 2) + torch.cat(weights.bias, dim=-1)[:, None]
+    inside[..., : weights.layers[0]] += u @ weights.w_ext[0].transpose(1, 2)
+    return neurons.gain[:, None] * problem.drive_rate_per_s * inside + neurons.bias_drive[:, None]
