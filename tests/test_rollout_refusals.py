@@ -25,6 +25,7 @@ ENGINES = pytest.mark.parametrize("engine", ["reference", "cpu"])
 @pytest.fixture(autouse=True)
 def nothing_said_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(soundness, "_said", set())
+    monkeypatch.setattr(soundness, "_LOOK_EVERY", 1)
     yield
 
 
@@ -116,6 +117,11 @@ def test_steps_too_long_for_an_unbounded_drive_are_doubted() -> None:
 def test_the_drive_that_is_judged_is_that_of_the_reference() -> None:
     model = network(0, 1, saturation=NoSaturation())
     problem = NetworkProblem(model.weights(), model.neurons(), inputs(2), Steps(1e-9, 128, 1), record_drive=True)
+    for overrides in ({}, {1: torch.full((2, BATCH, TIMES * 128 + 1, 4), 0.1)}):
+        check_last_drive(replace(problem, overrides=overrides))
+
+
+def check_last_drive(problem: NetworkProblem) -> None:
     result = reference.rollout(problem)
     assert result.drive is not None
     # A mean over the last interval, in which the drive hardly changes any more beside its value at the end.

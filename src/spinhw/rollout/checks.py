@@ -106,10 +106,8 @@ def _check_extras(extras: Extras, node_shape: tuple[int, int, int, int]) -> None
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
-    fits = tensor.ndim == len(shape) and all(
-        want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
-    )
-    if not fits:
+    fits = tensor.ndim == len(shape)
+    if not fits or any(want not in (None, have) for want, have in zip(shape, tensor.shape, strict=True)):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}; it must be ({wanted})")
 
