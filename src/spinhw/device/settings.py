@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 from spinhw.chip import ChipSettings
 from spinhw.config import Settings, build, find_profile, read_yaml
 from spinhw.device.conversion import Conversion, Line
-from spinhw.errors import ConfigError, nearest
+from spinhw.errors import ConfigError, did_you_mean
 from spinhw.units import Quantity
 
 PositiveVoltageV = Annotated[float, Quantity("V", positive=True)]
@@ -94,7 +94,7 @@ def settings_for(data: dict[str, Any], source: str) -> type[DeviceSettings]:
             f"{source}: kind: this kind of device is not known",
             seen=kind,
             allowed=", ".join(KINDS),
-            todo=nearest(kind, KINDS) if isinstance(kind, str) else "add a line such as 'kind: simulated'",
+            todo=did_you_mean(kind, KINDS) if isinstance(kind, str) else "add a line such as 'kind: simulated'",
         )
     return KINDS[kind]
 

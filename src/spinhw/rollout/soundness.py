@@ -15,8 +15,8 @@ from spinhw.rollout.problem import NetworkProblem
 # step: at 2 by 7.4, so that a power jumps from 0.27 to 0.73. What the neurons tell each other on the way there is lost,
 # whatever the order, and a network learns the steps in place of the physics.
 LARGEST_GROWTH = 2.0
-# Where no bound limits the drive it is worked out: of the first sequences of each member, and not every time, because it
-# takes as long as a hundredth of a small rollout.
+# Where no bound limits the drive it is worked out: of the first sequences of each member, and not every time, because
+# that takes a hundredth of a small rollout.
 _LOOKED_AT, _LOOK_EVERY = 8, 16
 
 _said: set[str] = set()
@@ -46,7 +46,7 @@ def check_finite(problem: NetworkProblem, result: Rollout) -> None:
 def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
     """Warn, once in a process for each kind of drive, of steps that are too long for it.
 
-    A bounded drive is judged by its bounds, an unbounded one by its values at the end of some sequences of some rollouts.
+    A bounded drive is judged by its bounds, an unbounded one by its values at the end of some sequences, now and then.
     """
     cause = "bounded" if problem.bounded else "unbounded"
     if problem.cell != "spintronic" or cause in _said or (not problem.bounded and next(_turns) % _LOOK_EVERY):

@@ -26,6 +26,7 @@ from spinhw.train.measure import measure_on_device, measure_simulated
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
+from spinhw.train.run_lock import run_lock
 from spinhw.train.settings import RunSettings
 from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts
 from spinhw.train.versions import changed_versions, versions
@@ -57,7 +58,8 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
         except (ConfigError, KeyboardInterrupt):
             made.discard()
             raise
-        return _go_on(settings, learner, made, progress, interrupt)
+        with run_lock(made.path):
+            return _go_on(settings, learner, made, progress, interrupt)
 
 
 def resume_run(folder: Path, settings: RunSettings | None = None, progress: Progress = SILENT) -> Results:
@@ -73,14 +75,19 @@ def resume_run(folder: Path, settings: RunSettings | None = None, progress: Prog
     With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
 
     Raises:
-        ConfigError: It is no run folder, the settings differ, the engine is not to be had, or the checkpoint is missing
-            or damaged.
+        ConfigError: It is no run folder, another process is at work in it, the settings differ, the engine is not to
+            be had, or the checkpoint is missing or damaged.
         Interrupted: The user asked to stop again.
     """
     opened = RunFolder.open(folder)
     recorded = opened.settings()
     refuse_other_settings(opened, recorded, settings or recorded)
     refuse_engine(recorded)
+    with run_lock(opened.path):
+        return _resume(recorded, opened, progress)
+
+
+def _resume(recorded: RunSettings, opened: RunFolder, progress: Progress) -> Results:
     tensors, facts = load_checkpoint(opened.checkpoint)
     _warn_of_versions(opened, facts.get("versions"))
     with _threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
