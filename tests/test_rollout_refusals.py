@@ -99,7 +99,7 @@ def test_steps_too_long_for_a_bounded_drive_are_doubted_once() -> None:
     model = network(tau="1 ns", saturation=SigmoidSaturation(highest_over_gamma=6.0))
     (message,) = warned(model, Steps(1e-9, 1, 2))
     assert "steps of 1e-09 s are too long for the bounded drive" in message
-    assert "reaches 5, and above 2" in message
+    assert "can reach 5, and above 2" in message
     assert "take 3 or more substeps" in message
     soundness._said.clear()
     assert not warned(model, Steps(1e-9, 3, 2))
@@ -112,6 +112,7 @@ def test_steps_too_long_for_an_unbounded_drive_are_doubted() -> None:
         model.bias[0][0, 0] = 20.0  # 10 / ns with S = 1/2
     (message,) = warned(model, Steps(1e-9, 1, 2))
     assert "too long for the unbounded drive" in message
+    assert "exceeds, in a hundredth of the neurons and sequences," in message
 
 
 def test_the_drive_that_is_judged_is_that_of_the_reference() -> None:

@@ -18,6 +18,9 @@ LARGEST_GROWTH = 2.0
 # Where no bound limits the drive it is worked out: of the first sequences of each member, and not every time, because
 # that takes a hundredth of a small rollout.
 _LOOKED_AT, _LOOK_EVERY = 8, 16
+# The largest of thousands of drives says little: by the paper's protocol single ones reach 3 and a hundredth exceed 1.3,
+# and the accuracies at 2 and 16 steps per ns agree; with one first-order step per ns it is 8 and 3.6, and they do not.
+_SHARE = 0.99
 
 _said: set[str] = set()
 _turns = itertools.count()
@@ -55,10 +58,11 @@ def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
     if found > LARGEST_GROWTH:
         _said.add(cause)
         enough = math.ceil(min(problem.steps.substeps * found / LARGEST_GROWTH, MOST_SUBSTEPS))
+        reaches = "can reach" if problem.bounded else "exceeds, in a hundredth of the neurons and sequences,"
         warnings.warn(
             f"steps of {problem.steps.step_s:.3g} s are too long for the {cause} drive of this network: "
-            f"|sigma I - gamma| times the step reaches {found:.3g}, and above {LARGEST_GROWTH:g} the result is that of "
-            f"the steps, not of the physics; take {enough} or more substeps, or a lower drive (this is said once)",
+            f"|sigma I - gamma| times the step {reaches} {found:.3g}, and above {LARGEST_GROWTH:g} a network can learn "
+            f"the steps in place of the physics; take {enough} or more substeps, or a lower drive (this is said once)",
             SpinhwWarning,
             stacklevel=5,
         )
@@ -66,14 +70,15 @@ def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
 
 @torch.no_grad()
 def _growth(problem: NetworkProblem, result: Rollout) -> Tensor:
-    """Give the largest |a| = |sigma I - gamma| in 1/s."""
+    """Give the largest |a| = |sigma I - gamma| in 1/s that is possible, or that a hundredth of the drives exceed."""
     neurons = problem.neurons
     if neurons.bounds is not None:
         ends = torch.stack(
             [neurons.sigma * each - neurons.gamma for each in (neurons.bounds.lowest, neurons.bounds.highest)]
         )
         return ends.abs().max()
-    return (neurons.sigma[:, None] * _last_drive(problem, result) - neurons.gamma[:, None]).abs().max()
+    growth = (neurons.sigma[:, None] * _last_drive(problem, result) - neurons.gamma[:, None]).abs()
+    return growth.flatten(1).quantile(_SHARE, dim=1).max()
 
 
 def _last_drive(problem: NetworkProblem, result: Rollout) -> Tensor:
