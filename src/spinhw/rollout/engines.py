@@ -56,8 +56,15 @@ def rollout(
         States and outputs at the end of each sample interval.
 
     Raises:
-        ValueError: An argument whose shape, type or device does not fit, or an engine that cannot do it; the message
-            names it.
+        ValueError: An argument whose shape, type or device does not fit, or that holds what is not finite, or an engine
+            that cannot do it; the message names it.
+        ConfigError: It does not fit into memory.
+
+    Warns:
+        SpinhwWarning: Once, where the steps are too long for the drive.
+
+    In `torch.compile` and `torch.export` the CPU engine is an operator of torch. The transforms of `torch.func`,
+    forward-mode derivatives and `torch.jit.trace` run on the reference.
     """
     problem = NetworkProblem(
         weights,

@@ -18,8 +18,8 @@ LARGEST_GROWTH = 2.0
 # Where no bound limits the drive it is worked out: of the first sequences of each member, and not every time, because
 # that takes a hundredth of a small rollout.
 _LOOKED_AT, _LOOK_EVERY = 8, 16
-# The largest of thousands of drives says little: by the paper's protocol single ones reach 3 and a hundredth exceed 1.3,
-# and the accuracies at 2 and 16 steps per ns agree; with one first-order step per ns it is 8 and 3.6, and they do not.
+# The largest of thousands of drives says little. By the paper's protocol single ones reach 3, a hundredth exceed 1.3,
+# and accuracies at 2 and 16 steps per ns agree; with one first-order step per ns it is 8 and 3.6, and they do not.
 _SHARE = 0.99
 
 _said: set[str] = set()
