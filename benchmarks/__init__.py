@@ -1,0 +1,1 @@
+"""What is measured about speed and memory; `run.py` is the entry."""
