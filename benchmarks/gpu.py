@@ -7,11 +7,14 @@ width of the paper's network without spilled registers. No speed is claimed befo
 First the equality of values and gradients with the reference, in float32 on the GPU; a difference above 1e-5 ends the
 script. Then the time of one forward pass and one training step (forward and backward; no optimiser) on batches of 120
 images of 64 samples, 2 midpoint steps per sample: the reference in eager torch, the same replayed as a CUDA graph, and
-the GPU engine, also in other layouts of its kernels. Median of the repeats after warming up; compiling is not counted.
+the GPU engine, also in other layouts of its kernels. Then one training step of the network of `make bench` with the
+GPU engine, eager PyTorch layer by layer and its CUDA graph, torch.compile, and JAX (which needs 'jax[cuda12]'). Median
+of the repeats after warming up; compiling is not counted.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -20,9 +23,13 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-import torch
+# In place of this folder, whose profile.py would otherwise hide that of the standard library.
+sys.path[0] = str(Path(__file__).parents[1])
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the memory at its start.
 
-from spinhw.rollout import Engine, Extras, Neurons, Steps, Weights, rollout
+import torch  # noqa: E402
+
+from spinhw.rollout import Engine, Extras, Neurons, Steps, Weights, rollout  # noqa: E402
 
 BATCH, SAMPLES, TOLERANCE = 120, 64, 1e-5
 STEPS = Steps(sample_interval_s=1e-9, substeps=2, order=2)
@@ -234,7 +241,12 @@ def main() -> None:
 def compare_all(asked: argparse.Namespace) -> list[dict]:
     """Vary the networks side by side at the paper's size, then the size of one."""
     pairs = [(members, 32) for members in asked.members] + [(1, layer) for layer in asked.layer if layer != 32]
-    return [row for members, layer in pairs for row in compare(members, layer, asked.repeats)]
+    rows = [row for members, layer in pairs for row in compare(members, layer, asked.repeats)]
+    from benchmarks.gpu_contenders import compare_libraries
+
+    for members in asked.members:
+        rows += compare_libraries(members, asked.repeats, measure, graphed)
+    return rows
 
 
 def failed(checks: list[dict]) -> bool:

@@ -74,6 +74,15 @@ class Problem:
         """Which synapses exist."""
         return Sparsity.of(*self.masks)
 
+    def to(self, device: str) -> "Problem":
+        """Move everything to a device, in place."""
+        self.masks, self.drawn = (
+            [[each.to(device) for each in kind] for kind in of] for of in (self.masks, self.drawn)
+        )
+        self.biases = [bias.to(device) for bias in self.biases]
+        self.inputs, self.neurons = self.inputs.to(device), self.neurons.to(torch.device(device))
+        return self
+
     @property
     def synapses(self) -> int:
         """Synapses of one network."""

@@ -21,11 +21,13 @@ class Prepared:
         train: Give the loss after forward and backward; the gradients are computed when it returns.
         infer: Give the loss of a forward pass alone, for which nothing is kept.
         gradients: Give the gradients of the last `train` by the weights drawn, W_ext and W_int by layer, then biases.
+        step: The same as `train` without waiting for the result, so that a CUDA graph can hold it; None in JAX.
     """
 
     train: Callable[[], float]
     infer: Callable[[], float]
     gradients: Callable[[], list[np.ndarray]]
+    step: Callable[[], object] | None = None
 
 
 class TorchStep:
@@ -40,7 +42,7 @@ class TorchStep:
     def prepared(cls, problem: Problem, forward: Forward) -> Prepared:
         """Make a contender of a forward pass."""
         step = cls(problem, forward)
-        return Prepared(step.train, step.infer, step.gradients)
+        return Prepared(step.train, step.infer, step.gradients, step.step)
 
     @property
     def _leaves(self) -> list[torch.Tensor]:
@@ -50,16 +52,20 @@ class TorchStep:
         weights = (masked(w, mask) for w, mask in zip((self._ext, self._int), self._masks, strict=True))
         return self._forward(*weights, tuple(self._biases)).mean(2).square().sum()
 
-    def train(self) -> float:
+    def step(self) -> torch.Tensor:
+        """Take a training step and give the loss, without waiting for it."""
         for leaf in self._leaves:
             leaf.grad = None
         loss = self._loss()
         loss.backward()
-        return float(loss.detach())
+        return loss.detach()
+
+    def train(self) -> float:
+        return float(self.step())
 
     def infer(self) -> float:
         with torch.no_grad():
             return float(self._loss())
 
     def gradients(self) -> list[np.ndarray]:
-        return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy() for leaf in self._leaves]
+        return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.cpu().numpy() for leaf in self._leaves]

@@ -96,7 +96,7 @@ def folded(w_ext: Layers, w_int: Layers, biases: Layers, single: bool) -> tuple[
 
 def start(inputs: Tensor, blocks: list[Tensor]) -> State:
     """Give x = 1/2 and y = 0."""
-    xs = [torch.full((*inputs.shape[:-2], block.shape[-1]), 0.5) for block in blocks]
+    xs = [inputs.new_full((*inputs.shape[:-2], block.shape[-1]), 0.5) for block in blocks]
     return xs, [torch.zeros_like(x) for x in xs]
 
 

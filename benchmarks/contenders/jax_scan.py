@@ -24,9 +24,9 @@ def prepare(problem: Problem) -> Prepared:
     return jitted(problem, loss_of(problem))
 
 
-def jitted(problem: Problem, loss: Loss, place: jax.Device | None = None) -> Prepared:
+def jitted(problem: Problem, loss: Loss) -> Prepared:
     """Make a contender of a loss in JAX; the weights stay where JAX has them."""
-    leaves = jax.device_put((*map(arrays, problem.drawn), arrays(problem.biases)), place)
+    leaves = (*map(arrays, problem.drawn), arrays(problem.biases))
     both, alone, kept = jax.jit(jax.value_and_grad(loss)), jax.jit(loss), {}
 
     def train() -> float:
@@ -40,7 +40,7 @@ def jitted(problem: Problem, loss: Loss, place: jax.Device | None = None) -> Pre
 
 
 def arrays(tensors: list) -> Arrays:
-    return [jnp.asarray(tensor.numpy()) for tensor in tensors]
+    return [jnp.asarray(tensor.cpu().numpy()) for tensor in tensors]
 
 
 def recurrence_of(problem: Problem) -> Callable[[Arrays, Arrays, Arrays], tuple[jax.Array, jax.Array, jax.Array]]:
@@ -72,7 +72,7 @@ def recurrence_of(problem: Problem) -> Callable[[Arrays, Arrays, Arrays], tuple[
 def loss_of(problem: Problem) -> Loss:
     """Make the loss as a function of what was drawn."""
     c, size = Constants.of(problem), problem.size
-    inputs = jnp.moveaxis(jnp.asarray(problem.inputs.numpy()), 2, 0)  # (time, member, batch, input)
+    inputs = jnp.moveaxis(jnp.asarray(problem.inputs.cpu().numpy()), 2, 0)  # (time, member, batch, input)
     recurrence, last = recurrence_of(problem), size.layers[-1]
 
     def advanced(x: jax.Array, drive: jax.Array) -> jax.Array:
