@@ -53,7 +53,7 @@ def by_contender(rows: list[Row], show: Show) -> list[list[str]]:
     """Give a line for each contender, with a column for each of CELLS."""
     names = list(dict.fromkeys(row["contender"] for row in rows))
     found = {(row["contender"], row["members"], row["grid"]): row for row in rows}
-    return [[name, *(show(found[name, *cell]) for cell in CELLS)] for name in names]
+    return [[name, *(show(found[name, *cell]) if (name, *cell) in found else "-" for cell in CELLS)] for name in names]
 
 
 HEAD = ["", *(f"{members} network{'s' * (members > 1)}, {grid}" for members, grid in CELLS)]
