@@ -57,7 +57,7 @@ class _Progress:
     def on_point(self, point: Point, predicted_s: float, outcome: Outcome) -> None:
         median = sorted(outcome.converged())[len(outcome.seeds) // 2]
         what = f"{point.settings.network.kind}, {1e9 * point.settings.task.sample_interval_s:g} ns"
-        self._bar.advance(f"{what}: {100 * median:.1f} %", predicted_s)
+        self._bar.advance(f"{what}: {100 * median:.1f} %", predicted_s, outcome.wall_s)
 
 
 def _line(study: Study) -> tuple[str, str, int, int]:

@@ -1,6 +1,5 @@
 """What `spinhw study` says in a terminal: the plan, the progress, the claims."""
 
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -23,7 +22,7 @@ class StudyBar:
 
     def __init__(self, console: Console, points: int, total_s: float, workers: int) -> None:
         self._console, self._points, self._total_s, self._workers = console, points, total_s, workers
-        self._done, self._done_s, self._begun = 0, 0.0, time.monotonic()
+        self._done, self._done_s, self._took_s = 0, 0.0, 0.0
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -43,19 +42,25 @@ class StudyBar:
     ) -> None:
         self._bar.stop()
 
-    def advance(self, what: str, predicted_s: float) -> None:
-        """A point is done."""
+    def advance(self, what: str, predicted_s: float, took_s: float) -> None:
+        """A point is done.
+
+        Args:
+            what: What it was, and what came out.
+            predicted_s: Time that was expected for it, in seconds.
+            took_s: Time that it took, in seconds.
+        """
         self._done, self._done_s = self._done + 1, self._done_s + predicted_s
+        self._took_s += took_s
         news = f"{self._done}/{self._points}  {what}  {self._left()}"
         self._bar.update(self._task, completed=self._done_s, news=news)
         if not self._console.is_terminal:
             self._console.print(news, highlight=False, markup=False, soft_wrap=True)
 
     def _left(self) -> str:
-        """Say how long it will still take, by how fast it has gone so far."""
-        elapsed = time.monotonic() - self._begun
-        share = self._done_s / self._total_s if self._total_s > 0 else 1.0
-        return f"about {show_time(elapsed * (1 - share) / share)} left" if 0 < share < 1 else ""
+        """Say how long it will still take, by how the forecast has held so far."""
+        left_s, held = (self._total_s - self._done_s) / self._workers, self._took_s / max(self._done_s, 1e-9)
+        return f"about {show_time(left_s * held)} left" if self._done < self._points else ""
 
 
 def show_time(seconds: float) -> str:

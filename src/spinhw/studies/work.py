@@ -1,12 +1,14 @@
 """The work at one point: train its networks, measure them, and go on where that was left."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from spinhw import __version__
-from spinhw.errors import SpinhwError
+from spinhw.errors import SpinhwError, SpinhwWarning
+from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.outcome import Outcome, Trace, mean_weights
 from spinhw.studies.point import Point
 from spinhw.train import Diverged, Results, RunSettings, load_run, resume_run, train_run
@@ -39,9 +41,14 @@ def work(point: Point, folder: Path) -> Done:
         folder: Of the point alone; what an earlier attempt left there is taken up.
     """
     try:
-        return Done(point.key, train_point(point, folder))
+        with warnings.catch_warnings():
+            # Of steps that are long for a drive: every point is measured at fine steps too, and those are its figures.
+            warnings.simplefilter("ignore", SpinhwWarning)
+            return Done(point.key, train_point(point, folder))
     except SpinhwError as error:
         return Done(point.key, failure=str(error))
+    finally:
+        workspace.clear()  # joblib takes a worker that keeps its memory for a leaking one, and starts another.
 
 
 def train_point(point: Point, folder: Path) -> Outcome:

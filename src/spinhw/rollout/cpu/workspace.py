@@ -43,6 +43,11 @@ class Workspace:
             while sum(kept.size for kept in self._free) > self._limit_bytes:
                 self._free.pop(0)
 
+    def clear(self) -> None:
+        """Give everything that is not in use back to the system."""
+        with self._lock:
+            self._free.clear()
+
 
 workspace = Workspace()
 
