@@ -185,10 +185,10 @@ def test_a_point_that_fails_spares_the_others_and_is_named(tmp_path: Path) -> No
 def test_a_traced_point_keeps_a_waveform_of_every_class(tmp_path: Path) -> None:
     plain, traced = tiny_point(), tiny_point(traced=True)
     store = PointStore(tmp_path)
-    store.save(plain, work(plain, store.place(plain)).outcome or outcome([0.0]))
+    store.save(plain, work(plain, store.place(plain), 0).outcome or outcome([0.0]))
     assert store.outcome(plain) is not None
     assert store.outcome(traced) is None  # The same point, but the waveforms are missing.
-    found = work(traced, store.place(traced)).outcome
+    found = work(traced, store.place(traced), 0).outcome
     assert found is not None
     assert found.trace is not None
     assert np.shape(found.trace.power) == (10, 65)

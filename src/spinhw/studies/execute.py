@@ -12,6 +12,7 @@ from spinhw.errors import ConfigError
 from spinhw.studies.outcome import Outcome
 from spinhw.studies.point import Point
 from spinhw.studies.work import work
+from spinhw.train.interrupt import signals_interrupt
 
 
 class StudyProgress(Protocol):
@@ -79,8 +80,8 @@ def run_points(
     """
     todo = sorted((p for p in points if store.outcome(p) is None), key=lambda point: -predicted_s[point.key])
     by_key, failures = {point.key: point for point in todo}, []
-    with _workers(cluster):
-        calls = (delayed(work)(point, store.place(point)) for point in todo)
+    with _workers(cluster), signals_interrupt():
+        calls = (delayed(work)(point, store.place(point), os.getpid()) for point in todo)
         # An explicit batch size: joblib would otherwise hand several short points to one worker.
         parallel = Parallel(
             n_jobs=-1 if cluster else jobs or os.cpu_count() or 1, return_as="generator_unordered", batch_size=1

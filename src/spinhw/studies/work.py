@@ -9,6 +9,7 @@ from pathlib import Path
 from spinhw import __version__
 from spinhw.errors import SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
+from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import Outcome, Trace, mean_weights
 from spinhw.studies.point import Point
 from spinhw.train import Diverged, Results, RunSettings, load_run, resume_run, train_run
@@ -33,15 +34,16 @@ class Done:
     failure: str = ""
 
 
-def work(point: Point, folder: Path) -> Done:
+def work(point: Point, folder: Path, owner: int) -> Done:
     """Train and measure a point, in whatever process this is; an error meant for people becomes a value.
 
     Args:
         point: The point.
         folder: Of the point alone; what an earlier attempt left there is taken up.
+        owner: Process id of the command that wants it; the work stops when that ends.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), stop_without(owner):
             # Of steps that are long for a drive: every point is measured at fine steps too, and those are its figures.
             warnings.simplefilter("ignore", SpinhwWarning)
             return Done(point.key, train_point(point, folder))
