@@ -23,7 +23,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-com
 help: ## Say what there is (the default)
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
-demo: $(VENV)/.installed ## Train the shipped recipe over ten seeds; see the accuracy, the energy and the pictures
+demo: $(VENV)/.installed ## Train ten networks on sequential digits; see the accuracy, the energy and the pictures
 	$(BIN)/spinhw demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the test suite

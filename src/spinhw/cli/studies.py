@@ -46,8 +46,7 @@ def study_figures(
         ) from error
     rows = [(each.verdict, f"{each.study}, {each.protocol}", each.says, each.measured) for each in claims]
     print_claims(console, rows)
-    names = ", ".join(f"{study.name}.png and .csv" for study in studies)
-    console.print(f"{names}, and claims.md are in {escape(str(out))}", soft_wrap=True)
+    console.print(f"pictures, tables and claims: {escape(str(out / 'README.md'))}", soft_wrap=True)
 
 
 class _Progress:

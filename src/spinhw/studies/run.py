@@ -14,7 +14,7 @@ from spinhw.studies.outcome import Outcome
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridSettings
 from spinhw.studies.study import Study, distinct
-from spinhw.studies.tables import as_csv, as_markdown
+from spinhw.studies.tables import as_csv, as_page
 from spinhw.train.atomic import write_atomically
 
 
@@ -79,7 +79,9 @@ def run_studies(
     run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
     outcomes = {point.key: found for point in outlook.points if (found := store.outcome(point)) is not None}
     claims = [claim for study in studies for claim in write_study(study, outcomes, folder)]
-    write_atomically(folder / "claims.md", as_markdown(claims).encode())
+    took_s = sum(outcome.wall_s for outcome in outcomes.values())
+    page = as_page(studies, claims, len(outlook.points), outlook.networks, took_s)
+    write_atomically(folder / "README.md", page.encode())
     return claims
 
 
