@@ -1,6 +1,9 @@
 import csv
 import io
 import json
+import os
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from spinhw.studies.execute import run_points
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.measured import Measured, measure
 from spinhw.studies.merit import centre, difference_interval, window
+from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
 from spinhw.studies.tables import as_csv, as_markdown
@@ -312,3 +316,21 @@ def test_measured_curves_follow_the_study() -> None:
     study = STUDIES["fig4"](tiny_grid())
     outcomes = {point.key: outcome([0.5, 0.6]) for point in study.points}
     assert [each.curve for each in measure(study, outcomes)] == list(study.curves)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not tell a child that its parent has gone")
+def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("spinhw.studies.orphan._LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("spinhw.studies.orphan._SAVED_AFTER_S", 0.01)
+    monkeypatch.setattr("spinhw.studies.orphan.os.kill", lambda process, number: sent.append(number))
+    gone = threading.Event()
+    monkeypatch.setattr("spinhw.studies.orphan.os._exit", lambda code: gone.set())
+    parent = os.getppid()
+    before = threading.active_count()
+    with stop_without(parent + 1):  # Not our owner: nobody watches.
+        assert threading.active_count() == before
+    with stop_without(parent):
+        monkeypatch.setattr("spinhw.studies.orphan.os.getppid", lambda: 1)
+        assert gone.wait(5)
+    assert sent == [signal.SIGTERM]
