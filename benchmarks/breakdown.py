@@ -1,24 +1,22 @@
-"""Say where the time of a training step of the CPU engine goes: .venv/bin/python benchmarks/breakdown.py.
+"""Where the time of a training step of the CPU engine goes, and how far it is from what the arithmetic must take.
 
-A training step as in run.py. The engine's own parts are timed alone, over and over on one tile of samples that stays in
+The engine's own parts are timed alone, over and over on one tile of samples that stays in
 the cache; what the whole takes beyond their sum is memory traffic, copies and records. The bound counts multiply-adds:
 three for each synapse, evaluation and sample (forward, adjoint, gradient of the weight), and for each neuron what its
 formulas have; the rate comes from a loop of nothing else. All is processor time, one thread, everything in turns.
 """
 
 import argparse
-import json
-import resource
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import run
-import torch
 from numba import njit
 
+from benchmarks.contenders.rollouts import cpu
+from benchmarks.problem import BATCH, GRIDS, LAYERS, Problem, Size
+from benchmarks.timing import Row, once
 from spinhw.rollout.cpu import plain
 from spinhw.rollout.cpu.kernels import plain_rows, rows
 from spinhw.rollout.cpu.kernels.vector import JIT_ENTRY, gather_add, gather_sum, outer_dots, row_kernel
@@ -27,7 +25,7 @@ from spinhw.rollout.cpu.workspace import Loan
 
 Part = Callable[[Any, Any, Any, Any], Any]  # of (neuron, tiles, synapses, sums)
 HERE = {name: value for name, value in JIT_ENTRY.items() if name != "cache"}
-FLOAT, LANES, NEURONS = np.float32, 64, sum(run.LAYERS)
+FLOAT, LANES, NEURONS = np.float32, 64, sum(LAYERS)
 CHAIN = 32  # multiply-adds of each element of the loop that measures the rate
 P1, P0, P2, DECAY, KAPPA = (FLOAT(each) for each in (0.8, -0.2, 0.1, 0.76, 0.88))
 # Multiplications and multiply-adds of one element; a division counts as three, which take as long.
@@ -74,8 +72,8 @@ RATE: dict[str, Part] = {"rate": lambda i, t, syn, sums: chain(i, t[8], t[0], P0
 
 def parts(repeats: int) -> dict[str, float]:
     """Seconds of each part for all neurons of one tile and evaluation, and of one vector multiply-add ("rate")."""
-    network = run.Network(1)
-    pattern = pattern_of(network.sparsity.recurrent, network.sparsity.inputs, 1)
+    problem = Problem(Size(), GRIDS["64 first-order"])
+    pattern = pattern_of(problem.sparsity.recurrent, problem.sparsity.inputs, 1)
     room = Loan([(9, NEURONS + 1, LANES), (pattern.row.size, 8), (pattern.row.size,)], np.dtype(FLOAT))
     tiles, sums, value = room.arrays
     tiles[:], sums[:], value[:] = 0.5, 0.0, 0.01
@@ -84,7 +82,7 @@ def parts(repeats: int) -> dict[str, float]:
     for _ in range(repeats + 1):  # the first compiles
         for name, function in compiled.items():
             tiles[3:5] = 0.5
-            found.setdefault(name, []).append(run.seconds(lambda f=function: [f(*given) for _ in range(50)])[0] / 50)
+            found.setdefault(name, []).append(once(lambda f=function: [f(*given) for _ in range(50)])[0] / 50)
     seconds = {name: statistics.median(each[1:]) for name, each in found.items()}
     return seconds | {"rate": seconds["rate"] / (CHAIN * NEURONS * LANES // 8)}
 
@@ -92,59 +90,43 @@ def parts(repeats: int) -> dict[str, float]:
 def watched(name: str, times: list[float]) -> None:
     """Note the time of every call of a kernel."""
     kernel = getattr(plain, name)
-    setattr(plain, name, lambda *arguments: times.append(run.seconds(lambda: kernel(*arguments))[0]))
+    setattr(plain, name, lambda *arguments: times.append(once(lambda: kernel(*arguments))[0]))
 
 
-def whole(members: int, grid: str, repeats: int, kernels: dict[str, list[float]]) -> dict[str, float]:
-    """Seconds of the two kernels and of everything around them, and page faults, for one training step."""
-    network, faults, totals = run.Network(members), [], []
+def whole(problem: Problem, repeats: int, kernels: dict[str, list[float]]) -> dict[str, float]:
+    """Seconds of the two kernels and of everything around them, for one training step."""
+    train, totals = cpu(problem).train, []
     for turn in range(repeats + 2):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        total, _ = run.seconds(lambda: run.training_step(network, run.GRIDS[grid], run.CONTENDERS["cpu"]))
+        total, _ = once(train)
         if turn > 1:
             totals.append(total)
-            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     found = {name: statistics.median(each[-repeats:]) for name, each in kernels.items()}
-    around = statistics.median(totals) - sum(found.values())
-    return found | {"around": around, "page_faults": statistics.median(faults), "synapses": network.synapses}
+    return found | {"around": statistics.median(totals) - sum(found.values())}
 
 
-def report(members: int, grid: str, found: dict[str, float], alone: dict[str, float]) -> dict[str, Any]:
-    steps = run.GRIDS[grid]
-    evaluations = members * -(-run.BATCH // LANES) * run.SAMPLES * steps.substeps * steps.order
-    lines = []
+def row_of(members: int, grid: str, asked: argparse.Namespace, kernels: dict[str, list[float]]) -> Row:
+    """Break one training step down."""
+    problem = Problem(Size(members), GRIDS[grid])
+    found, alone = whole(problem, asked.repeats, kernels), parts(asked.repeats)
+    evaluations = members * -(-BATCH // LANES) * problem.evaluations
+    shares: dict[str, float] = {}
     for kernel, names in (("forward", FORWARD), ("adjoint", ADJOINT)):
-        shares = {name: evaluations * alone[name] for name in names}
-        lines += [(f"{kernel}: {name}", share) for name, share in shares.items()]
-        lines.append((f"{kernel}: memory, copies, records", found[kernel] - sum(shares.values())))
-    lines.append(("Python and torch around them", found["around"]))
-    total = sum(share for _, share in lines)
-    vectors = 3 * found["synapses"] + NEURONS * sum(OPERATIONS.values())
-    bound = evaluations * vectors * LANES / 8 * alone["rate"]
-    print(f"\n{members} network(s), {grid}: {1e3 * total:.1f} ms, {found['page_faults']:.0f} page faults")
-    for name, share in lines:
-        print(f"  {name:36} {1e3 * share:8.2f} ms {100 * share / total:5.0f}%")
-    print(f"  {'multiply-adds alone would take':36} {1e3 * bound:8.2f} ms {100 * bound / total:5.0f}%", flush=True)
-    return {"members": members, "steps": grid, "seconds": dict(lines), "bound_s": bound} | found
+        shares |= {f"{kernel}: {name}": evaluations * alone[name] for name in names}
+        shares[f"{kernel}: memory, copies, records"] = found[kernel] - evaluations * sum(alone[name] for name in names)
+    shares["Python and torch around them"] = found["around"]
+    vectors = {"synapses": 3 * problem.synapses, "neurons": NEURONS * sum(OPERATIONS.values())}
+    least = {name: evaluations * count * LANES / 8 * alone["rate"] for name, count in vectors.items()}
+    total = sum(shares.values())
+    print(f"\n{members} network(s), {grid}: {1e3 * total:.1f} ms, multiply-adds {1e3 * sum(least.values()):.1f} ms")
+    for name, share in shares.items():
+        print(f"  {name:36} {1e3 * share:8.2f} ms {100 * share / total:5.0f}%", flush=True)
+    rate = 16 / alone["rate"]
+    return {"members": members, "grid": grid, "parts_s": shares, "least_s": least, "flops_per_s": rate}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9, help="timed runs (default 9)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def breakdown(asked: argparse.Namespace) -> list[Row]:
+    """Break the training step of 1 and 10 networks down."""
     kernels: dict[str, list[float]] = {"forward": [], "adjoint": []}
     for name, times in kernels.items():
         watched(f"plain_{name}_tasks", times)
-    rows_found = []
-    for members in (1, 10):
-        for grid in run.GRIDS:
-            found = whole(members, grid, options.repeats, kernels)
-            rows_found.append(report(members, grid, found, parts(options.repeats)))
-    if options.out:
-        options.out.write_text(json.dumps(rows_found, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return [row_of(members, grid, asked, kernels) for members in (1, 10) for grid in GRIDS]

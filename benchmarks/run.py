@@ -3,7 +3,7 @@
     compare   a training step of every contender, in turns in one process: on one thread, then on two   9 minutes
     grow      how it grows with neurons, synapses, steps and networks                                   4 minutes
     memory    peak memory of each contender                                                             3 minutes
-    bound     what the arithmetic alone must take                                                       seconds
+    breakdown where the engine's time goes, and what the arithmetic alone must take                     1 minute
 
 Each part is a fresh process that may use just as many cores as it has threads, so that no library can take more than
 its share. Writes results.json, and from it the tables of README.md and the pictures. Parts that are left out keep their
@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 # In place of this folder, whose profile.py would otherwise hide that of the standard library.
 sys.path[0] = str(HERE.parent)
 
-PARTS = ("compare", "grow", "memory", "bound")
-MODULES = {"compare": "compare", "grow": "growth", "memory": "memory", "bound": "bound"}
+PARTS = ("compare", "grow", "memory", "breakdown")
+MODULES = {"compare": "compare", "grow": "growth", "memory": "memory", "breakdown": "breakdown"}
 
 
 def arguments() -> argparse.Namespace:

@@ -24,7 +24,13 @@ def rewrite(readme: Path, results: Results) -> None:
 
 def tables(results: Results) -> str:
     """Give all tables that the results have rows for, in Markdown."""
-    writers = {"compare_1": one_thread, "compare_2": two_threads, "grow": growth, "memory": memory, "bound": bound}
+    writers = {
+        "compare_1": one_thread,
+        "compare_2": two_threads,
+        "grow": growth,
+        "memory": memory,
+        "breakdown": breakdown,
+    }
     return "\n".join(writer(results) for part, writer in writers.items() if part in results)
 
 
@@ -165,47 +171,22 @@ def memory(results: Results) -> str:
     return f"### Peak memory of a training step, 128 midpoint steps\n\n{where(part)}\n{markdown(head, lines)}"
 
 
-def bound(results: Results) -> str:
-    """Compare the engine with the arithmetic bound, part by part where the sweeps are at hand."""
-    part = results["bound"]
-    taken = {
-        row["grid"]: row["train"]["processor_s"]
-        for row in results.get("compare_1", {"rows": []})["rows"]
-        if row["contender"] == OURS and row["members"] == 1
-    }
-    lines = []
-    for row in part["rows"]:
-        least, grid = row["synapses_s"] + row["neurons_s"], row["grid"]
-        engine = [f"{milliseconds(taken[grid])} ms", f"{taken[grid] / least:.1f}"] if grid in taken else ["-", "-"]
-        lines.append(
-            [grid, f"{1e3 * row['synapses_s']:.1f} ms", f"{1e3 * row['neurons_s']:.1f} ms", f"{1e3 * least:.1f} ms"]
-            + engine
-        )
-    head = ["1 network", "synapses' arithmetic", "neurons' arithmetic", "bound", "CPU engine", "over the bound"]
-    rate = part["rows"][0]["flops_per_s"] / 1e9
-    title = (
-        f"### Distance to the arithmetic bound, one thread, at the {rate:.0f} Gflop/s that matrix products reach here\n"
-    )
-    return "\n".join((title, where(part), markdown(head, lines), shares(results)))
-
-
-def shares(results: Results) -> str:
-    """Say where the time of a midpoint step goes: calls, synapses, neurons."""
-    if "grow" not in results:
-        return ""
-    rows, least = results["grow"]["rows"], results["bound"]["rows"][-1]
-    [whole] = [
-        row
-        for row in rows
-        if row["grows"] == "share of the synapses" and row["value"] == 0.5 and row["contender"] == OURS
+def breakdown(results: Results) -> str:
+    """Say where the engine's time goes, and compare it with what the multiply-adds alone take."""
+    part = results["breakdown"]
+    rows, names = part["rows"], list(part["rows"][0]["parts_s"])
+    totals = [sum(row["parts_s"].values()) for row in rows]
+    lines = [
+        [name, *(share(row["parts_s"][name], total) for row, total in zip(rows, totals, strict=True))] for name in names
     ]
-    call, _, _ = line(rows, "midpoint steps", "steps")
-    _, slope, _ = line(rows, "share of the synapses", "synapses")
-    synapses = slope * whole["synapses"]
-    neurons = whole["processor_s"] - synapses - call
-    return (
-        f"Where it goes, 128 midpoint steps, fitted to the sweeps: {1e3 * call:.1f} ms of a call do not depend on the "
-        f"steps (masks, layout, autograd); the synapses take {1e3 * synapses:.1f} ms, "
-        f"{synapses / least['synapses_s']:.1f} times their arithmetic; the neurons {1e3 * neurons:.1f} ms, "
-        f"{neurons / least['neurons_s']:.1f} times theirs.\n"
-    )
+    lines.append(["**all**", *(f"**{milliseconds(total)} ms**" for total in totals)])
+    least = [sum(row["least_s"].values()) for row in rows]
+    lines.append(["multiply-adds alone", *(share(each, total) for each, total in zip(least, totals, strict=True))])
+    head = ["", *(f"{row['members']} network{'s' * (row['members'] > 1)}, {row['grid']}" for row in rows)]
+    rate = max(row["flops_per_s"] for row in rows) / 1e9
+    title = f"### Where the CPU engine's time goes, one thread; multiply-adds alone at {rate:.0f} Gflop/s\n"
+    return "\n".join((title, where(part), markdown(head, lines)))
+
+
+def share(seconds: float, total: float) -> str:
+    return f"{milliseconds(seconds)} ms, {100 * seconds / total:.0f} %"
