@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-# In place of this folder, whose profile.py would otherwise hide that of the standard library.
+# In place of this folder: the benchmarks are a package.
 sys.path[0] = str(HERE.parent)
 
 PARTS = ("compare", "grow", "memory", "breakdown")
