@@ -61,7 +61,7 @@ def _announce(console: Console, settings: RunSettings, folder: Path) -> None:
     count = len(training.seeds)
     networks = f"{count} {network.kind} networks side by side" if count > 1 else f"one {network.kind} network"
     console.print(f"training {networks} for {training.epochs} epochs into {escape(str(folder))}", soft_wrap=True)
-    console.print("(the first run on a machine compiles the integrator once, about twenty seconds before the bar moves)")
+    console.print("(the first run on a machine compiles the integrator: about twenty seconds before the bar moves)")
 
 
 def _show(console: Console, results: Results) -> None:
