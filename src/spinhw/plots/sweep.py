@@ -113,15 +113,15 @@ def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="lower left" if not log else "best", title="median, 25 to 75 %", title_fontsize=8.0)
+    axes.legend(loc="lower left", title="median, 25 to 75 %", title_fontsize=8.0)
 
 
 def _draw_waveforms(axes: Axes, waveforms: Waveforms, first: bool) -> None:
     time_ns = 1e9 * waveforms.sample_interval_s * np.arange(waveforms.power.shape[1])
     for power, label in zip(waveforms.power, waveforms.labels, strict=True):
         axes.plot(time_ns, power, linewidth=0.8, color=COLOURS[int(label) % len(COLOURS)], alpha=0.8)
-    axes.set(xlabel="time (ns)", title=waveforms.title)
-    axes.title.set_fontsize(9.0)
+    axes.set_xlabel("time (ns)")
+    axes.set_title(waveforms.title, fontsize=9.0)
     axes.set_ylim(0.0, 1.0)
     if first:
         axes.set_ylabel("power x of a neuron\nof the last layer")
@@ -199,9 +199,9 @@ def plot_seeds(columns: Sequence[SeedColumn], path: Path, title: str) -> None:
             if column.published is not None:
                 mean, std = (100 * value for value in column.published)
                 label = "published mean, standard deviation" if place == 0 else None
-                axes.errorbar(place + 0.36, mean, std, fmt="_", color=GREY, capsize=3, label=label)
+                axes.errorbar(place + 0.52, mean, std, fmt="_", color=GREY, capsize=3, label=label)
         axes.set_xticks(range(len(columns)), [column.label for column in columns])
-        axes.set(ylabel="accuracy, converged (%)", title=title, xlim=(-0.4, len(columns) - 0.3))
+        axes.set(ylabel="accuracy, converged (%)", title=title, xlim=(-0.4, len(columns) - 0.2))
         axes.grid(axis="y")
         if any(column.published for column in columns):
-            axes.legend(loc="lower left")
+            axes.legend(loc="lower right")

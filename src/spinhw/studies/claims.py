@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from spinhw.studies.claim import Claim
-from spinhw.studies.measured import Floats, Measured
+from spinhw.studies.measured import Floats, Measured, scatter
 from spinhw.studies.merit import (
     LITTLE,
     MUCH,
@@ -156,14 +156,12 @@ def _fig3b(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
 
 
 def _fig3c(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
-    drive = np.concatenate([each.drive for each in curves])
-    median = np.concatenate([each.median for each in curves])
-    remembers = np.concatenate([each.remembers for each in curves]) & np.isfinite(drive)
-    forgets = ~remembers & np.isfinite(drive)
+    found = scatter(curves)
+    drive, median = found.drive, found.median
     near = (drive > 1 / _NEAR) & (drive < _NEAR)
-    long, short = median[near & remembers], median[near & forgets]
+    long, short = median[near & found.remembers], median[near & ~found.remembers]
     return [
-        _best_drive(protocol, drive[remembers], median[remembers]),
+        _best_drive(protocol, drive[found.remembers], median[found.remembers]),
         Claim(
             "fig3c",
             protocol,

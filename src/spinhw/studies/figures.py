@@ -16,7 +16,7 @@ from spinhw.plots.sweep import (
     plot_sweep,
 )
 from spinhw.studies.claims import FAST, PAPER_CTRNN, PAPER_CTRNN_STD, PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD, SLOW
-from spinhw.studies.measured import Measured
+from spinhw.studies.measured import Measured, scatter
 from spinhw.studies.study import Study
 
 _NS = 1e9
@@ -37,8 +37,9 @@ def draw(study: Study, curves: Sequence[Measured], path: Path) -> None:
         panels = [_panel(name, chosen, 1.0) for name, chosen in by_protocol.items()]
         plot_sweep(panels, path, "density of the connections", log=False)
     else:
-        panels = [_panel(name, chosen, _NS) for name, chosen in by_protocol.items()]
-        band = (FAST * _NS, SLOW * _NS) if study.name == "fig2b" else None
+        traced = study.name == "fig2b"
+        panels = [_panel(name, chosen, _NS, traced) for name, chosen in by_protocol.items()]
+        band = (FAST * _NS, SLOW * _NS) if traced else None
         plot_sweep(panels, path, "time between two input points (ns)", log=True, band=band)
 
 
@@ -47,9 +48,10 @@ def _column(each: Measured) -> SeedColumn:
     return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
 
 
-def _panel(name: str, curves: Sequence[Measured], scale: float) -> SweepPanel:
+def _panel(name: str, curves: Sequence[Measured], scale: float, traced: bool = False) -> SweepPanel:
     lines = [SweepCurve(each.curve.label, scale * each.x, each.accuracy) for each in curves]
-    return SweepPanel(f"protocol '{name}'", lines, [one for each in curves for one in _waveforms(each)])
+    waveforms = [one for each in curves for one in _waveforms(each)] if traced else []
+    return SweepPanel(f"protocol '{name}'", lines, waveforms)
 
 
 def _waveforms(each: Measured) -> list[Waveforms]:
@@ -57,7 +59,7 @@ def _waveforms(each: Measured) -> list[Waveforms]:
         return []
     return [
         Waveforms(
-            f"{_NS * interval_s:g} ns between points",
+            f"dt = {_NS * interval_s:g} ns",
             float(interval_s),
             np.array(outcome.trace.power),
             np.array(outcome.trace.labels),
@@ -68,9 +70,5 @@ def _waveforms(each: Measured) -> list[Waveforms]:
 
 
 def _drive_points(name: str, curves: Sequence[Measured]) -> DrivePoints:
-    return DrivePoints(
-        f"protocol '{name}'",
-        np.concatenate([each.drive for each in curves]),
-        np.concatenate([each.median for each in curves]),
-        np.concatenate([each.remembers for each in curves]),
-    )
+    found = scatter(curves)
+    return DrivePoints(f"protocol '{name}'", found.drive, found.median, found.remembers)

@@ -1,6 +1,6 @@
 """Curves as measured: plain arrays for claims, tables and figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,3 +59,32 @@ class Measured:
 def measure(study: Study, outcomes: Mapping[str, Outcome]) -> list[Measured]:
     """Put the outcomes, by key, to the curves of a study."""
     return [Measured(curve, tuple(outcomes[point.key] for point in curve.points)) for curve in study.curves]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points of several curves, each once, over their cumulative drive.
+
+    Args:
+        drive: Cumulative drive I dt, (point,).
+        median: Median accuracy over seeds, (point,), 0 to 1.
+        remembers: Whether the relaxation time is longer than the sample interval, (point,).
+    """
+
+    drive: Floats
+    median: Floats
+    remembers: NDArray[np.bool_]
+
+
+def scatter(curves: Sequence[Measured]) -> Scatter:
+    """Put the points of curves together; one that several curves share counts once, one that always diverged not."""
+    seen: set[str] = set()
+    rows: list[tuple[float, float, bool]] = []
+    for each in curves:
+        columns = zip(each.curve.points, each.drive, each.median, each.remembers, strict=True)
+        for point, drive, median, remembers in columns:
+            if point.key not in seen and np.isfinite(drive):
+                seen.add(point.key)
+                rows.append((float(drive), float(median), bool(remembers)))
+    drives, medians, remembered = zip(*rows, strict=True) if rows else ((), (), ())
+    return Scatter(np.array(drives), np.array(medians), np.array(remembered, dtype=bool))
