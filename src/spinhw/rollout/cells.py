@@ -1,6 +1,7 @@
 """The kinds of neuron a rollout can step, each prepared once for its parameters and step length."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -58,8 +59,18 @@ class OscillatorCell(Cell):
         )
         self.bounds = neurons.bounds and Saturation(neurons.bounds.lowest[:, None], neurons.bounds.highest[:, None])
         self.step_s = step_s
-        self.damping = self.gamma * (1 + self.q) * step_s
-        self.highpass = highpass_factors(cutoff_hz, step_s)
+        self._cutoff_hz = cutoff_hz
+
+    # Worked out when they are needed: the compiled engines ask a cell only where it rests.
+    @cached_property
+    def damping(self) -> Tensor:
+        """Damping of a whole step, gamma (1 + Q) h."""
+        return self.gamma * (1 + self.q) * self.step_s
+
+    @cached_property
+    def highpass(self) -> tuple[Tensor, Tensor]:
+        """Factors of the high-pass over a step."""
+        return highpass_factors(self._cutoff_hz, self.step_s)
 
     def rest(self) -> Tensor:
         return equilibrium(*coefficients(self.bias, self.gamma, self.sigma, self.q))

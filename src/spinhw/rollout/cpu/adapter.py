@@ -103,5 +103,7 @@ def _start(problem: Problem, cell: str) -> Tensor:
     """Give the state before the first sample, (member, batch or 1, neuron): once for all samples where they agree."""
     if isinstance(problem.initial, Tensor):
         return problem.initial.expand(problem.members, -1, -1)
-    once = problem.signal.new_empty(problem.members, 1, problem.width)
+    once = problem.signal.new_full((problem.members, 1, problem.width), 0.5)
+    if problem.initial == "half":
+        return once
     return start_state(CELLS[cell](problem.neurons, problem.steps.step_s), problem.initial, once)

@@ -106,11 +106,10 @@ class Job:
         """Walk back through all tasks, from the adjoints of what was recorded."""
         trajectory, checkpoints = self._states()
         nodes = 2 if trajectory.x.shape[0] else max(self.plan.segment, 2) + 1
-        stored = int(np.diff(self.synapses.start[:: self.plan.neurons]).max())
 
         def run(begin: int, end: int) -> None:
             local = Loan(local_shapes(self.plan, self._lanes), self.dtype)
-            adjoint = Loan(adjoint_shapes(self.plan, self._lanes, stored), self.dtype)
+            adjoint = Loan(adjoint_shapes(self.plan, self._lanes, self.pattern.most_stored), self.dtype)
             again = Loan(trajectory_shapes(self.plan, nodes, self._lanes), self.dtype)
             adjoint_tasks(
                 self.plan,

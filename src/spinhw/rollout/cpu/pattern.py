@@ -28,6 +28,7 @@ class Pattern:
     back_start: np.ndarray  # (M * (N + inputs) + 1,)
     back_row: np.ndarray  # (stored,) row, ordered by (member, column, row)
     back_index: np.ndarray  # (stored,) where the value of each of those is stored
+    most_stored: int  # of any member
 
     @classmethod
     def from_mask(cls, mask: Tensor) -> "Pattern":
@@ -52,6 +53,7 @@ class Pattern:
             back_start=_starts(member * columns + column, members * columns),
             back_row=row[back].astype(np.int32),
             back_index=back,
+            most_stored=int(np.bincount(member, minlength=members).max()),
         )
 
     def gather(self, w_rec: np.ndarray | None, w_in: np.ndarray | None, dtype: np.dtype) -> np.ndarray:

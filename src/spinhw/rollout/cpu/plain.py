@@ -85,12 +85,11 @@ class PlainJob:
     def backward(self, recorded: Recorded, results: Results) -> None:
         """Walk back through all tasks, from the adjoints of what was recorded."""
         kept = Kept(*self._kept.arrays)
-        stored = int(np.diff(self.synapses.start[:: self.plan.neurons]).max())
 
         def run(begin: int, end: int) -> None:
             work = Loan(work_shapes(self.plan, self._lanes), self.dtype)
             taken = Loan(evaluations_shapes(self.plan, self._lanes), self.dtype)
-            adjoint = Loan(plain_adjoint_shapes(self.plan, self._lanes, stored), self.dtype)
+            adjoint = Loan(plain_adjoint_shapes(self.plan, self._lanes, self.pattern.most_stored), self.dtype)
             plain_adjoint_tasks(
                 self.plan,
                 self.synapses,
