@@ -1,14 +1,14 @@
 """The seams between what trains and what is measured: devices, banks, traces."""
 
+from spinhw.conversion import Conversion, ConversionSettings, Line
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
-from spinhw.device.conversion import Conversion, Line
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
 from spinhw.device.opening import open_bank, open_device, open_synapses
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
-from spinhw.device.settings import ConversionSettings, DeviceSettings, SimulatedSettings, device_schema, load_device
+from spinhw.device.settings import DeviceSettings, SimulatedSettings, device_schema, load_device
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.trace import Quality, Signal, Trace
 

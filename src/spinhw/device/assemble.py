@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from spinhw.device.conversion import Conversion, Line
+from spinhw.conversion import Conversion, Line
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.trace import Quality, Signal, Trace

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from spinhw.conversion import Conversion
 from spinhw.device.assemble import assemble, with_members
-from spinhw.device.conversion import Conversion
 from spinhw.device.description import Description
 from spinhw.device.limits import check_finite
 from spinhw.device.plan import ObservationPlan

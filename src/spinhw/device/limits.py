@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.device.conversion import Line
+from spinhw.conversion import Line
 from spinhw.errors import LimitError
 
 # Rounding of a conversion is not a violation; this share of the range is far below any resolution.

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 
 from spinhw.chip import Chip, ChipSettings, ConverterSettings, Identity, OscillatorArray, ResonatorChain
+from spinhw.conversion import Conversion, Line
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
-from spinhw.device.conversion import Conversion, Line
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
 from spinhw.device.settings import DeviceSettings

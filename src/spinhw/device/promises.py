@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
+from spinhw.conversion import Line
 from spinhw.device.banks import OscillatorBank
 from spinhw.device.base import Device
-from spinhw.device.conversion import Line
 from spinhw.device.description import Description
 from spinhw.device.session import Session
 from spinhw.device.trace import SIGNALS, Quality, Signal, Trace

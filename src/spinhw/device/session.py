@@ -6,10 +6,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from spinhw.device.conversion import Conversion
+from spinhw.conversion import Conversion
 from spinhw.device.description import Description
-from spinhw.device.safety import release, uninterrupted, watch
 from spinhw.errors import DeviceError
+from spinhw.safety import release, uninterrupted, watch
 
 _log = logging.getLogger(__name__)
 

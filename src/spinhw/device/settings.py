@@ -1,50 +1,14 @@
 """Device profiles: one YAML file for one device, told apart by `kind`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter
 
 from spinhw.chip import ChipSettings
 from spinhw.config import Settings, build, find_profile, read_yaml
-from spinhw.device.conversion import Conversion, Line
+from spinhw.conversion import ConversionSettings
 from spinhw.errors import ConfigError, did_you_mean
-from spinhw.units import Quantity
-
-PositiveVoltageV = Annotated[float, Quantity("V", positive=True)]
-PositiveCurrentA = Annotated[float, Quantity("A", positive=True)]
-PositivePowerW = Annotated[float, Quantity("W", positive=True)]
-
-
-class ConversionSettings(Settings):
-    """What model units mean at the channels, typed in by hand. The defaults are one volt for one unit."""
-
-    threshold_a: PositiveCurrentA = Field(
-        default=5e-3, description="Current at the threshold of the nominal oscillator, I = gamma / sigma; above zero."
-    )
-    input_v: PositiveVoltageV = Field(default=1.0, description="Voltage of an input u = 1; above zero.")
-    weight_v: PositiveVoltageV = Field(default=1.0, description="Tuning voltage of a weight of 1; above zero.")
-    bias_v: PositiveVoltageV = Field(default=1.0, description="Voltage of a trainable bias of 1; above zero.")
-    power_v: PositiveVoltageV = Field(default=1.0, description="Read-out voltage of a power x = 1, and of y = 1.")
-    output_v: PositiveVoltageV = Field(default=1.0, description="Voltage of an output of 1 of a hardware read-out.")
-    rf_power_w: PositivePowerW = Field(default=1e-6, description="RF power of an oscillator at x = 1; above zero.")
-
-    def conversion(self, threshold_per_s: float) -> Conversion:
-        """Make the conversion.
-
-        Args:
-            threshold_per_s: Drive at the threshold of the nominal oscillator, gamma / sigma, in 1/s.
-        """
-        return Conversion(
-            drive_per_ampere=threshold_per_s / self.threshold_a,
-            input=Line(self.input_v, "V"),
-            weight=Line(self.weight_v, "V"),
-            bias=Line(self.bias_v, "V"),
-            power=Line(self.power_v, "V"),
-            filtered=Line(self.power_v, "V"),
-            output=Line(self.output_v, "V"),
-            rf_power=Line(self.rf_power_w, "W"),
-        )
 
 
 class SimulatedSettings(Settings):

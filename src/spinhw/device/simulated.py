@@ -9,9 +9,9 @@ from torch import Tensor
 from spinhw.chip import Chip, Measurement, OscillatorArray, ResonatorChain, Truth
 from spinhw.chip.readout import Sampled
 from spinhw.chip.settings import ReadoutSettings
+from spinhw.conversion import Conversion, Line
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
-from spinhw.device.conversion import Conversion, Line
 from spinhw.device.description import Description
 from spinhw.device.reading import Reading, Samples, clipped_quality
 
