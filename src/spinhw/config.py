@@ -15,7 +15,7 @@ from spinhw.errors import ConfigError, did_you_mean, nearest
 
 # Above this a number is not written out in a message.
 _MOST_DIGITS = 1e15
-_UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v)$")
+_UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
 
 
 def yaml_key(field_name: str) -> str:
@@ -260,11 +260,15 @@ def _describe(mistake: _Mistake, model: type[Settings], data: Any, source: str, 
         place = _place((*keys, context["name"]), keys, data, source, set_keys)
         return ConfigError(f"{place}: {detail['msg']}")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        tag = (*keys, "kind")
-        place, allowed = _place(tag, tag, data, source, set_keys), ", ".join(_kinds(model, keys))
+        name = str(context["discriminator"]).strip("'")
+        tag, known = (*keys, name), _tags(model, keys, name)
+        place, allowed = _place(tag, tag, data, source, set_keys), ", ".join(known)
         if kind == "union_tag_not_found":
             return ConfigError(f"{place}: this key is missing", allowed=allowed, todo="add it")
-        return ConfigError(f"{place}: this kind is not known", seen=context.get("tag"), allowed=allowed)
+        seen = str(context.get("tag"))
+        return ConfigError(
+            f"{place}: this {name} is not known", seen=seen, allowed=allowed, todo=did_you_mean(seen, known)
+        )
     place = _place(keys, keys, data, source, set_keys, whole=kind == "value_error")
     if kind == "missing":
         return ConfigError(f"{place}: this key is missing", todo="add it")
@@ -305,14 +309,23 @@ def _inner(data: Any, keys: Keys) -> Any:
     return data
 
 
-def _kinds(model: type[Settings], keys: Keys) -> list[str]:
-    """List the kinds that a field may be of, such as "none" and "sigmoid" of ``network.saturation``."""
+def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
+    """List the tags that a field may have, such as "none" and "sigmoid" of the kind of ``network.saturation``."""
     found: list[type[Settings]] = [model]
     for key in keys:
-        fields = [field for one in found for name, field in one.model_fields.items() if (field.alias or name) == key]
-        types = [one for field in fields for one in (field.annotation, *get_args(field.annotation))]
-        found = [one for one in types if isinstance(one, type) and issubclass(one, Settings)]
-    return [str(kind) for one in found for kind in get_args(one.model_fields["kind"].annotation)]
+        fields = [field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key]
+        # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
+        found = [one for field in fields for one in _models(field.annotation)] or found
+    return [
+        str(tag) for one in found if name in one.model_fields for tag in get_args(one.model_fields[name].annotation)
+    ]
+
+
+def _models(annotation: Any) -> list[type[Settings]]:
+    """List the settings models in an annotation, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [one for inner in get_args(annotation) for one in _models(inner)]
 
 
 def _whole_number(value: Any) -> str:

@@ -22,6 +22,8 @@ EXAMPLES = {
     "A": "5 mA",
     "V": "200 mV",
     "K": "300 K",
+    "ohm": "50 ohm",
+    "S": "20 mS",
 }
 
 
@@ -152,3 +154,4 @@ EnergyJ = Annotated[float, Quantity("J", minimum=0.0)]
 PowerW = Annotated[float, Quantity("W", minimum=0.0)]
 CurrentA = Annotated[float, Quantity("A")]
 VoltageV = Annotated[float, Quantity("V")]
+ResistanceOhm = Annotated[float, Quantity("ohm", positive=True)]

@@ -1,0 +1,326 @@
+"""One instrument on the line: whole exchanges under one lock, one family of errors, no late replies."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinhw.instruments import blocks
+from spinhw.instruments.failures import IdentityError, LinkError, RefusedError
+from spinhw.instruments.traffic import EVENT, RECEIVED, SENT, Traffic
+from spinhw.instruments.wires import Wire
+
+_log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# Entries taken out of an error queue before it counts as broken.
+_MOST_ERRORS = 32
+_ERROR = re.compile(r'\s*([-+]?\d+)\s*(?:[,\t]\s*(.*))?', re.DOTALL)
+
+
+class Link:
+    """The only way to one instrument.
+
+    A failure of any kind leaves the link dirty: before the next word it is closed, opened and asked who is there, so
+    that a reply that comes late can never be taken for the reply to another question. Questions that change nothing
+    may be asked again; settings, triggers and measurements never are.
+
+    Args:
+        name: Of the instrument in its station, for messages.
+        connect: Opens a wire.
+        identity: Pattern that the reply to the identity question must match somewhere.
+        ask_identity: The identity question.
+        ask_error: The question that takes one entry out of the error queue; empty for instruments without one.
+        joined: Whether a setting and `ask_error` may stand in one message, ``...;:SYST:ERR?``.
+        timeout_s: How long one reply may take, in seconds, unless the exchange says otherwise.
+        retries: How often a question that changes nothing is asked again, 0 or more.
+        traffic: Log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Wire],
+        *,
+        identity: str = "",
+        ask_identity: str = "*IDN?",
+        ask_error: str = ":SYST:ERR?",
+        joined: bool = True,
+        timeout_s: float = 2.0,
+        retries: int = 1,
+        traffic: Traffic | None = None,
+    ) -> None:
+        self.name, self.traffic, self.timeout_s = name, traffic or Traffic(), timeout_s
+        self.identity, self.generation = "", 0  # Who answers; how often the link was opened.
+        self._connect, self._pattern, self._ask_identity = connect, re.compile(identity), ask_identity
+        self._ask_error, self._joined, self._retries = ask_error, joined, retries
+        self._tail = f";{ask_error if ask_error[:1] in ':*' else ':' + ask_error}\n".encode("ascii")
+        self._lock = threading.RLock()
+        self._wire: Wire | None = None
+        self._wanted = self._dirty = False
+
+    def open(self) -> str:
+        """Connect, ask who is there, and return it. Changes nothing at the instrument.
+
+        Raises:
+            LinkError: Nobody answers.
+            IdentityError: Somebody else answers.
+        """
+        with self._lock:
+            self._wanted = True
+            try:
+                self._ready()
+            except BaseException:
+                self.close()
+                raise
+            return self.identity
+
+    def close(self) -> None:
+        """Disconnect; allowed on a link that is broken or was never open."""
+        with self._lock:
+            self._wanted = self._dirty = False
+            self._hang_up()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other threads out for several exchanges that belong together."""
+        with self._lock:
+            yield
+
+    def write(self, message: str) -> None:
+        """Send a message without a reply, and do not look whether the instrument liked it."""
+        with self._lock:
+            self._exchange(message, lambda wire: self._send(wire, _line(message)))
+
+    def query(self, message: str, *, timeout_s: float | None = None) -> str:
+        """Ask a question that changes nothing; after a failure it is asked again, a bounded number of times."""
+        with self._lock:
+            for _ in range(self._retries):
+                try:
+                    return self.ask_once(message, timeout_s=timeout_s)
+                except IdentityError:
+                    raise
+                except LinkError as error:
+                    _log.warning("%s: asking %r again after: %s", self.name, message, error)
+            return self.ask_once(message, timeout_s=timeout_s)
+
+    def ask_once(self, message: str, *, timeout_s: float | None = None) -> str:
+        """Send a message that may change something (``:READ?``, ``*OPC?``) and return its reply. Never repeated."""
+
+        def talk(wire: Wire) -> str:
+            self._send(wire, _line(message))
+            return self._line(wire)
+
+        with self._lock:
+            return self._exchange(message, talk, timeout_s)
+
+    def set_and_check(self, message: str, *, timeout_s: float | None = None) -> None:
+        """Send a setting and look into the error queue, in one round trip where the instrument allows it.
+
+        Raises:
+            RefusedError: The instrument put an error into its queue.
+            LinkError: The connection failed; whether the setting arrived is not known.
+        """
+        with self._lock:
+            if not self._ask_error:
+                self.write(message)
+                return
+            if not self._joined:
+                self.write(message)
+                self.check(message)
+                return
+
+            def talk(wire: Wire) -> str:
+                self._send(wire, message.encode("ascii") + self._tail)
+                return self._line(wire)
+
+            self._judge(message, self._exchange(message, talk, timeout_s))
+
+    def check(self, about: str = "earlier messages") -> None:
+        """Look into the error queue.
+
+        Raises:
+            RefusedError: There are errors in it; it is empty now.
+        """
+        if self._ask_error:
+            with self._lock:
+                self._judge(about, self.ask_once(self._ask_error))
+
+    def write_block(self, prefix: str, values: NDArray[Any], dtype: str, *, timeout_s: float | None = None) -> None:
+        """Send a message that ends with a block. Look into the error queue afterwards with `check`.
+
+        Args:
+            prefix: What stands before the block, with its comma or blank.
+            values: Numbers to send.
+            dtype: Their type and byte order on the line, such as "<f4" or ">i2".
+            timeout_s: How long it may take, in seconds.
+        """
+        self.write_bytes(prefix, np.ascontiguousarray(values, dtype=dtype).tobytes(), timeout_s=timeout_s)
+
+    def write_bytes(self, prefix: str, data: bytes, *, timeout_s: float | None = None) -> None:
+        """Send a message that ends with a block of bytes."""
+        head = prefix.encode("ascii") + blocks.header(len(data))
+        with self._lock:
+            self._exchange(prefix, lambda wire: self._send(wire, b"%s%s\n" % (head, data)), timeout_s)
+
+    def query_block(
+        self, message: str, dtype: str, *, count: int | None = None, timeout_s: float | None = None
+    ) -> NDArray[Any]:
+        """Ask for a block and return its numbers. Never repeated: the data may be gone after the first reply.
+
+        Args:
+            message: The question.
+            dtype: Type and byte order on the line, such as "<f4" or ">i2".
+            count: How many numbers there must be. Needed where the block does not say its length (``#0``).
+            timeout_s: How long it may take, in seconds.
+
+        Raises:
+            LinkError: It is no block, or not that long.
+        """
+        size = np.dtype(dtype).itemsize
+        data = self.query_bytes(message, expected=None if count is None else count * size, timeout_s=timeout_s)
+        if len(data) % size:
+            raise self._error(f"sent {len(data)} bytes, no whole number of values", message)
+        return np.frombuffer(data, dtype)
+
+    def query_bytes(self, message: str, *, expected: int | None = None, timeout_s: float | None = None) -> bytes:
+        """Ask for a block and return its bytes; `expected` is how many there must be."""
+
+        def talk(wire: Wire) -> bytes:
+            self._send(wire, _line(message))
+            data = blocks.read(wire.receive, expected)
+            wire.end_block()
+            self.traffic.note(self.name, RECEIVED, b"%s%s\n" % (blocks.header(len(data)), data))
+            return data
+
+        with self._lock:
+            data = self._exchange(message, talk, timeout_s)
+        if expected is not None and len(data) != expected:
+            raise self._error(f"sent {len(data)} bytes instead of {expected}", message)
+        return data
+
+    def _exchange(self, about: str, talk: Callable[[Wire], Result], timeout_s: float | None = None) -> Result:
+        wire = self._ready()
+        try:
+            if timeout_s is None:
+                return talk(wire)
+            wire.set_timeout(timeout_s)
+            result = talk(wire)
+            wire.set_timeout(self.timeout_s)
+            return result
+        except Exception as error:
+            self._dirty = True
+            raise self._failure(error, about) from error
+        except BaseException:  # Ctrl-C in the middle of a reply: the rest of it must not answer the next question
+            self._dirty = True
+            raise
+
+    def _ready(self) -> Wire:
+        """Give a wire that is clean, opening it again if it is not."""
+        if self._wire is not None and not self._dirty:
+            return self._wire
+        if not self._wanted:
+            raise LinkError(f"{self.name}: not open", todo="open the station first")
+        self._hang_up()
+        try:
+            self._wire = wire = self._connect()
+            wire.set_timeout(self.timeout_s)
+            self._send(wire, _line(self._ask_identity))
+            seen = self._line(wire)
+        except Exception as error:
+            self._hang_up()
+            raise self._failure(error, "connecting") from error
+        except BaseException:
+            self._hang_up()
+            raise
+        self._recognise(seen)
+        self._dirty = False
+        self.generation += 1
+        return wire
+
+    def _recognise(self, seen: str) -> None:
+        other = self.identity and seen != self.identity
+        if other or not self._pattern.search(seen):
+            self._hang_up()
+            raise IdentityError(
+                f"{self.name}: another instrument answers than configured",
+                seen=seen,
+                allowed=self.identity if other else f"an identity like {self._pattern.pattern!r}",
+                todo="check the address and the driver in the bench file",
+            )
+        self.identity = seen
+
+    def _hang_up(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self.traffic.note(self.name, EVENT, b"closed")
+            with suppress(Exception):  # it is being thrown away
+                wire.close()
+
+    def _send(self, wire: Wire, data: bytes) -> None:
+        self.traffic.note(self.name, SENT, data)
+        wire.send(data)
+
+    def _line(self, wire: Wire) -> str:
+        data = wire.receive_line()
+        self.traffic.note(self.name, RECEIVED, data + b"\n")
+        return data.decode("ascii").strip()
+
+    def _judge(self, about: str, reply: str) -> None:
+        errors = []
+        for _ in range(_MOST_ERRORS):
+            found = _ERROR.fullmatch(reply)
+            if found is None:
+                self._dirty = True
+                raise self._error("gave no answer of an error queue", about, seen=reply)
+            if int(found[1]) == 0:
+                break
+            errors.append(reply.strip())
+            reply = self.ask_once(self._ask_error)
+        if errors:
+            self.traffic.note(self.name, EVENT, "; ".join(errors).encode("ascii", "replace"))
+            raise RefusedError(
+                f"{self.name}: the instrument reports an error after {_short(about)}",
+                seen="; ".join(errors),
+                allowed="an empty error queue",
+                todo="look the number up in its manual",
+            )
+
+    def _failure(self, error: Exception, about: str) -> LinkError:
+        if isinstance(error, LinkError):
+            return error
+        said = str(error) or type(error).__name__
+        self.traffic.note(self.name, EVENT, said.encode("ascii", "replace"))
+        return self._error(_complaint(error, self.timeout_s), about, seen=said)
+
+    def _error(self, what: str, about: str, seen: object = None) -> LinkError:
+        return LinkError(
+            f"{self.name}: the instrument {what} ({_short(about)})",
+            seen=seen,
+            todo="check power, cable and address, then try again",
+        )
+
+
+def _complaint(error: Exception, timeout_s: float) -> str:
+    timed_out = isinstance(error, TimeoutError) or "VI_ERROR_TMO" in str(error)
+    if timed_out:
+        return "did not answer in time"
+    if isinstance(error, UnicodeDecodeError):
+        return "answered with bytes that are no text"
+    if isinstance(error, ValueError):
+        return "answered with something else than was asked for"
+    return "cannot be reached"
+
+
+def _line(message: str) -> bytes:
+    return message.encode("ascii") + b"\n"
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= 80 else message[:77] + "..."

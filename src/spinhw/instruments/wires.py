@@ -1,0 +1,266 @@
+"""How bytes reach one instrument: through PyVISA, or through the socket that PyVISA-py opened."""
+
+import os
+import select
+import socket
+import time
+from abc import ABC, abstractmethod
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from spinhw.instruments.failures import LinkError
+
+# What is asked of a VISA library or of a socket at a time.
+_CHUNK = 1 << 20
+# A line that is longer than this is no reply of a sane instrument.
+_LONGEST_LINE = 1 << 26
+# Slowest that data may come or go, in bytes per second, before a large block counts as stuck.
+_SLOWEST = 250e3
+_NEWLINE = b"\n"
+
+
+class Wire(ABC):
+    """Bytes to and from one instrument. Raises whatever it likes; the link makes one family of errors of it."""
+
+    @abstractmethod
+    def send(self, data: bytes) -> None:
+        """Send all bytes."""
+
+    @abstractmethod
+    def receive_line(self) -> bytes:
+        """Receive one reply of text, without its line feed."""
+
+    @abstractmethod
+    def receive(self, count: int) -> bytes:
+        """Receive exactly so many bytes, whatever they are."""
+
+    @abstractmethod
+    def end_block(self) -> None:
+        """Receive what follows a block: its line feed or the end of the message."""
+
+    @abstractmethod
+    def set_timeout(self, seconds: float) -> None:
+        """Set how long one of these calls may take, in seconds, above zero."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect; allowed on a broken connection."""
+
+
+class SocketWire(Wire):
+    """A raw TCP socket of PyVISA-py, used directly.
+
+    PyVISA-py leaves Nagle's algorithm on, waits without a deadline when the peer does not read, and spins until the
+    timeout when the peer has closed; what it reads at a time depends on where line feeds are in the data.
+
+    Args:
+        resource: The open PyVISA resource; closed with the wire.
+        connection: Its socket.
+        timeout_s: How long one call may take, in seconds.
+    """
+
+    def __init__(self, resource: Any, connection: socket.socket, timeout_s: float) -> None:
+        self._resource, self._socket, self._timeout_s = resource, connection, timeout_s
+        self._waiting = bytearray()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def send(self, data: bytes) -> None:
+        self._socket.settimeout(self._timeout_s + len(data) / _SLOWEST)
+        self._socket.sendall(data)
+
+    def receive_line(self) -> bytes:
+        deadline, searched = time.monotonic() + self._timeout_s, 0
+        while (end := self._waiting.find(_NEWLINE, searched)) < 0:
+            searched = len(self._waiting)
+            if searched > _LONGEST_LINE:
+                raise ValueError("the reply is a line without an end")
+            self._waiting += self._more(deadline, 1 << 16)
+        line = bytes(self._waiting[:end])
+        del self._waiting[: end + 1]
+        return line.removesuffix(b"\r")
+
+    def receive(self, count: int) -> bytes:
+        if len(self._waiting) >= count:
+            data = bytes(self._waiting[:count])
+            del self._waiting[:count]
+            return data
+        data, deadline = bytearray(count), time.monotonic() + self._timeout_s + count / _SLOWEST
+        have = len(self._waiting)
+        data[:have] = self._waiting
+        self._waiting.clear()
+        view = memoryview(data)
+        while have < count:
+            self._socket.settimeout(self._left(deadline))
+            have += self._nonzero(self._socket.recv_into(view[have:], min(count - have, _CHUNK)))
+        return bytes(data)
+
+    def end_block(self) -> None:
+        if self.receive_line():
+            raise ValueError("there are bytes behind the end of the block")
+
+    def set_timeout(self, seconds: float) -> None:
+        self._timeout_s = seconds
+
+    def close(self) -> None:
+        # The instrument must see at once that we are gone: many serve one connection only.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._resource.close()
+
+    def _more(self, deadline: float, count: int) -> bytes:
+        self._socket.settimeout(self._left(deadline))
+        data = self._socket.recv(count)
+        self._nonzero(len(data))
+        return data
+
+    @staticmethod
+    def _left(deadline: float) -> float:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("nothing more came in time")
+        return left
+
+    @staticmethod
+    def _nonzero(count: int) -> int:
+        if count == 0:
+            raise ConnectionResetError("the instrument closed the connection")
+        return count
+
+
+class VisaWire(Wire):
+    """Any other PyVISA resource: VXI-11, HiSLIP, USB, GPIB, serial, NI-VISA sockets, the in-process backend.
+
+    Interfaces without an end of message (sockets, serial) end a line by its line feed, and then the termination
+    character must be off inside blocks.
+
+    Args:
+        resource: The open PyVISA resource; closed with the wire.
+        timeout_s: How long one call may take, in seconds.
+    """
+
+    def __init__(self, resource: Any, timeout_s: float) -> None:
+        from pyvisa import constants
+
+        status = constants.StatusCode
+        self._resource, self._library, self._session = resource, resource.visalib, resource.session
+        self._termchar = constants.ResourceAttribute.termchar_enabled
+        self._line_end, self._message_end = status.success_termination_character_read, status.success
+        kind = resource.interface_type
+        self._endless = kind == constants.InterfaceType.asrl or resource.resource_class == "SOCKET"
+        self._character_on: bool | None = None
+        self._ended = True
+        self._warnings = ExitStack()
+        self._warnings.enter_context(
+            resource.ignore_warning(status.success_device_not_present, status.success_max_count_read)
+        )
+        if self._endless:
+            resource.set_visa_attribute(constants.ResourceAttribute.termchar, ord(_NEWLINE))
+        if kind == constants.InterfaceType.tcpip and resource.resource_class == "SOCKET":
+            with suppress(Exception):  # not every library knows it
+                resource.set_visa_attribute(constants.ResourceAttribute.tcpip_nodelay, True)
+        self.set_timeout(timeout_s)
+
+    def send(self, data: bytes) -> None:
+        sent = 0
+        while sent < len(data):
+            count, _ = self._library.write(self._session, data[sent:] if sent else data)
+            if count <= 0:
+                raise ConnectionResetError("the instrument takes no bytes")
+            sent += count
+
+    def receive_line(self) -> bytes:
+        self._end_lines(self._endless)
+        line, ended = b"", False
+        while not ended:
+            part, status = self._library.read(self._session, 20480)
+            line += part
+            ended = status in (self._line_end, self._message_end)
+            if len(line) > _LONGEST_LINE:
+                raise ValueError("the reply is a line without an end")
+        return line.rstrip(b"\r\n")
+
+    def receive(self, count: int) -> bytes:
+        self._end_lines(False)
+        parts, have = [], 0
+        while have < count:
+            part, status = self._library.read(self._session, min(count - have, _CHUNK))
+            parts.append(bytes(part))
+            have += len(part)
+            self._ended = not self._endless and status == self._message_end
+            if self._ended and have < count:
+                raise ConnectionResetError(f"the block ended after {have} of {count} bytes")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def end_block(self) -> None:
+        if self._endless:
+            rest = self.receive_line()
+        else:
+            rest = b"" if self._ended else self.receive_line()
+        if rest:
+            raise ValueError("there are bytes behind the end of the block")
+
+    def set_timeout(self, seconds: float) -> None:
+        self._resource.timeout = max(seconds * 1000, 1)
+
+    def close(self) -> None:
+        self._warnings.close()
+        self._resource.close()
+
+    def _end_lines(self, on: bool) -> None:
+        if on is not self._character_on:
+            self._library.set_attribute(self._session, self._termchar, on)
+            self._character_on = on
+
+
+def open_wire(address: str, backend: str, timeout_s: float) -> Wire:
+    """Open a VISA resource.
+
+    Args:
+        address: VISA address, such as "TCPIP0::192.0.2.5::5025::SOCKET".
+        backend: What PyVISA is to use: "@py", "@ivi", "@spinhw".
+        timeout_s: How long connecting, and one call later on, may take, in seconds.
+
+    Raises:
+        LinkError: The address or the backend is not known to VISA.
+    """
+    import pyvisa
+
+    try:
+        manager = pyvisa.ResourceManager(backend)
+    except (ValueError, OSError) as error:
+        raise LinkError(
+            f"VISA backend {backend!r} cannot be used", seen=error, todo="install it, or use '@py' (backend: in YAML)"
+        ) from error
+    # The manager is shared by everybody who uses this backend: closing it would close their instruments too.
+    resource = manager.open_resource(address, open_timeout=max(int(timeout_s * 1000), 1))
+    try:
+        connection = _socket_of(resource)
+        if connection is None:
+            return VisaWire(resource, timeout_s)
+        _finish_connecting(connection)
+        return SocketWire(resource, connection, timeout_s)
+    except BaseException:
+        resource.close()
+        raise
+
+
+def _socket_of(resource: Any) -> socket.socket | None:
+    """Find the raw socket that PyVISA-py opened; None for everything else."""
+    if resource.resource_class != "SOCKET":
+        return None
+    session = getattr(resource.visalib, "sessions", {}).get(resource.session)
+    connection = getattr(session, "interface", None)
+    return connection if isinstance(connection, socket.socket) else None
+
+
+def _finish_connecting(connection: socket.socket) -> None:
+    """Find out whether the connection was made: PyVISA-py calls a refused one a success."""
+    _, writable, _ = select.select([], [connection], [], 0)
+    error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
+    if not writable:
+        raise TimeoutError("no connection was made in time")
+    connection.getpeername()
+

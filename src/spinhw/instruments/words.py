@@ -1,0 +1,112 @@
+"""The words of one instrument: its profile's commands, filled in and sent over its link."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from spinhw.instruments.failures import LinkError
+from spinhw.instruments.link import Link
+from spinhw.instruments.profile import Profile
+
+# What instruments say for "no number": SCPI has 9.91e37 for NaN and 9.9e37 for infinity.
+_BEYOND = 9.8e37
+
+
+class Port(ABC):
+    """What an instrument is reached through: a link, or somebody else's driver."""
+
+    @abstractmethod
+    def open(self) -> str:
+        """Connect without changing anything, and return who answers."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect; allowed on a connection that is broken or was never open."""
+
+    @property
+    @abstractmethod
+    def generation(self) -> int:
+        """Get how often the connection was made: what was set before the last time may be lost."""
+
+
+class Words(Port):
+    """Commands of a profile, over a link.
+
+    Args:
+        link: To the instrument.
+        profile: Its commands, ranges and number formats.
+    """
+
+    def __init__(self, link: Link, profile: Profile) -> None:
+        self.link, self.profile = link, profile
+
+    def open(self) -> str:
+        return self.link.open()
+
+    def close(self) -> None:
+        self.link.close()
+
+    @property
+    def generation(self) -> int:
+        return self.link.generation
+
+    def has(self, command: str) -> bool:
+        """Tell whether the profile has a command that not all models have."""
+        return command in self.profile.commands
+
+    def text(self, command: str, **fields: Any) -> str:
+        """Fill in a command."""
+        return self.profile.commands[command].send.format(**fields)
+
+    def send(self, command: str, **fields: Any) -> None:
+        """Send one setting and look into the error queue."""
+        self.link.set_and_check(self.text(command, **fields))
+
+    def send_all(self, *messages: str) -> None:
+        """Send several filled-in settings as one message, and look into the error queue once."""
+        self.link.set_and_check(";".join(messages))
+
+    def ask(self, command: str, **fields: Any) -> str:
+        """Ask a question that changes nothing."""
+        return self.link.query(self.text(command, **fields))
+
+    def number(self, command: str, **fields: Any) -> float:
+        """Ask for one number; NaN where the instrument says that it has none."""
+        return self.as_number(self.ask(command, **fields), command)
+
+    def whole(self, command: str, **fields: Any) -> int:
+        """Ask for one whole number."""
+        return int(self.number(command, **fields))
+
+    def flag(self, command: str, **fields: Any) -> bool:
+        """Ask for on or off."""
+        reply = self.ask(command, **fields).upper()
+        if reply in {"1", "ON", "0", "OFF"}:
+            return reply in {"1", "ON"}
+        return self.number(command, **fields) != 0
+
+    def finish(self, command: str = "finished", timeout_s: float | None = None) -> None:
+        """Wait until the instrument says that it is done (``*OPC?``)."""
+        reply = self.link.ask_once(self.text(command), timeout_s=timeout_s)
+        if not reply.lstrip("+").startswith("1"):
+            raise self._odd(reply, command, "1")
+
+    def as_number(self, reply: str, about: str) -> float:
+        """Read a number out of a reply; NaN where the instrument says that it has none.
+
+        Raises:
+            LinkError: The reply is no number.
+        """
+        try:
+            value = float(reply.strip())
+        except ValueError as error:
+            raise self._odd(reply, about, "a number") from error
+        return value if abs(value) < _BEYOND else float("nan")
+
+    def range(self, name: str, unit: str) -> tuple[float, float]:
+        """Give a range of the profile in SI; "" for plain numbers."""
+        return self.profile.ranges[name].of_unit(unit)
+
+    def _odd(self, reply: str, about: str, allowed: str) -> LinkError:
+        return LinkError(
+            f"{self.link.name}: odd reply to '{about}'", seen=repr(reply), allowed=allowed, todo="check the profile"
+        )
