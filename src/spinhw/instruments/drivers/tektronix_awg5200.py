@@ -1,0 +1,98 @@
+"""Tektronix AWG5200 arbitrary waveform generators."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinhw.errors import LimitError
+from spinhw.instruments.roles import WaveformSource
+from spinhw.instruments.roles.base import wait_for
+from spinhw.instruments.roles.waveform import Trigger
+from spinhw.instruments.words import Words
+
+# What AWGControl:RSTate? says of a generator that waits for its trigger; 0 is stopped, 2 is running.
+_WAITS = 1
+_ARMING_S = 10.0
+
+
+class TektronixAWG5200(WaveformSource):
+    """A waveform goes into the waveform list as floats, and is played once for each trigger of input A."""
+
+    port: Words
+    words = {
+        "path": "channel",
+        "amplitude": "channel value",
+        "offset": "channel value",
+        "list": "",
+        "delete": "name",
+        "new": "name count",
+        "data": "name count",
+        "read_points": "name",
+        "rate": "value",
+        "read_rate": "",
+        "assign": "channel name",
+        "finished": "",
+        "run_mode": "channel",
+        "trigger_input": "channel",
+        "run": "",
+        "stop": "",
+        "state": "",
+        "trigger": "",
+        "output": "channel value",
+        "read_output": "channel",
+    }
+    ranges = {"rate": "Hz", "points": "", "amplitude": "V"}
+
+    def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
+        least, most = self.port.range("points", "")
+        return self.port.range("rate", "Hz"), (int(least), int(most))
+
+    def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
+        if load_ohm != 50.0:
+            raise LimitError(f"{self.name}: the load of channel {channel} must be 50 ohm", seen=load_ohm)
+        text, middle = self.port.text, (lowest_v + highest_v) / 2
+        self._check("span of the limits", channel, highest_v - lowest_v, self.port.range("amplitude", "V"), "V")
+        self.port.send_all(
+            text("path", channel=channel),
+            text("amplitude", channel=channel, value=highest_v - lowest_v),
+            text("offset", channel=channel, value=middle),
+        )
+
+    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+        text, link = self.port.text, self.port.link
+        with link.exclusive():
+            self.port.send("stop")
+            present = self.port.ask("list")
+            for channel, wave in waves.items():
+                name, count = f"spinhw{channel}", len(wave)
+                messages = [text("delete", name=name)] if name in present else []
+                self.port.send_all(*messages, text("new", name=name, count=count))
+                link.write_block(text("data", name=name, count=count), wave, self.port.profile.block)
+                link.check(f"uploading to channel {channel}")
+            self.port.send("rate", value=rate_hz)
+            for channel in waves:
+                self.port.send("assign", channel=channel, name=f"spinhw{channel}")
+            self.port.finish()
+        points = min(self.port.whole("read_points", name=f"spinhw{channel}") for channel in waves)
+        return self.port.number("read_rate"), points
+
+    def _arm(self, channels: tuple[str, ...], trigger: Trigger) -> None:
+        # A software trigger is an event of trigger A too, so both kinds are armed alike.
+        text = self.port.text
+        for channel in channels:
+            self.port.send_all(text("run_mode", channel=channel), text("trigger_input", channel=channel))
+        self.port.send("run")
+        wait_for(lambda: self.port.whole("state") == _WAITS, _ARMING_S, self.name, "arming")
+
+    def _trigger(self) -> None:
+        self.port.send("trigger")
+
+    def _stop(self) -> None:
+        self.port.send("stop")
+
+    def _set_output(self, channel: str, on: bool) -> None:
+        self.port.send("output", channel=channel, value=int(on))
+
+    def _read_output(self, output: str) -> bool:
+        return self.port.flag("read_output", channel=output)

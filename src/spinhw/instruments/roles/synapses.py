@@ -1,0 +1,146 @@
+"""Boards that hold the tuning voltages of synapses."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinhw.errors import DeviceError, LimitError
+from spinhw.instruments.channels import TuningOutputs
+from spinhw.instruments.ramp import vector_steps
+from spinhw.instruments.roles.base import Instrument, wait
+
+# All outputs of a board are one channel in a bench file, because they share their limits.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class BoardAbilities:
+    """What a board can do: number of outputs, range and resolution in volts, time to settle in seconds."""
+
+    count: int
+    lowest_v: float
+    highest_v: float
+    resolution_v: float
+    settle_s: float
+
+
+class SynapseController(Instrument[TuningOutputs]):
+    """A board with one slow voltage output for each synapse and each bias. All of them are programmed at once."""
+
+    role = "synapse-controller"
+
+    @abstractmethod
+    def _read_abilities(self) -> BoardAbilities:
+        """Ask the board what it can do."""
+
+    @abstractmethod
+    def _program(self, volts: NDArray[np.float64]) -> None:
+        """Set all outputs, from address 0 on, at once, and wait until they have settled."""
+
+    @abstractmethod
+    def _read_back(self, count: int) -> NDArray[np.float64]:
+        """Read what the first `count` outputs are set to, in volts."""
+
+    @abstractmethod
+    def _read_overloads(self) -> tuple[int, ...]:
+        """Read which outputs cannot hold their voltage."""
+
+    @abstractmethod
+    def _set_output(self, channel: str, on: bool) -> None:
+        """Connect all outputs, or put them to 0 V."""
+
+    @abstractmethod
+    def _read_output(self, output: str) -> bool:
+        """Read back whether the outputs are connected."""
+
+    def outputs(self) -> list[str]:
+        return list(self.channels)
+
+    def abilities(self) -> BoardAbilities:
+        """Ask what the board can do."""
+        return self._read_abilities()
+
+    def check_volts(self, volts: NDArray[Any]) -> None:
+        """Refuse voltages beyond the limits of the bench. Sends nothing.
+
+        Raises:
+            LimitError: Names address, value and limit.
+        """
+        limits = self._channel(ALL)
+        beyond = ~((volts >= limits.lowest_v) & (volts <= limits.highest_v))  # NaN too
+        if beyond.any():
+            place = int(np.argmax(beyond))
+            raise LimitError(
+                f"{self.name}: synapse {place} is beyond its limit and nothing was sent",
+                seen=f"{volts[place]:.6g} V",
+                allowed=f"{limits.lowest_v:.6g} to {limits.highest_v:.6g} V",
+                todo="lower the weight limit of the network, or widen the limit in the bench file",
+            )
+
+    def program(self, volts: NDArray[Any]) -> NDArray[np.float64]:
+        """Set all outputs from address 0 on, in volts within limits, (synapse,), and return what was read back.
+
+        Raises:
+            LimitError: A voltage is beyond its limit; nothing was sent.
+            DeviceError: There are fewer outputs, or they read back as something else.
+        """
+        wanted = np.asarray(volts, np.float64)
+        self.check_volts(wanted)
+        board = self._read_abilities()
+        if len(wanted) > board.count:
+            raise DeviceError(f"{self.name}: too few outputs", seen=board.count, allowed=f"{len(wanted)} or more")
+        limits = self._channel(ALL)
+        path = [wanted]
+        if limits.ramp_step_v is not None and self._read_output(ALL):
+            path = vector_steps(self._read_back(len(wanted)), wanted, limits.ramp_step_v)
+        for step in path:
+            self._program(step)
+            wait(limits.ramp_delay_s)
+        kept = self.read_back(len(wanted))
+        error = float(np.abs(kept - wanted).max(initial=0.0))
+        # Half a step of the converter, and what single precision does to the values on the way.
+        self._agree("programming", ALL, 0.0, error, 0.51 * board.resolution_v + 1e-6 * _size(wanted), "V")
+        return kept
+
+    def read_back(self, count: int) -> NDArray[np.float64]:
+        """Read what the first `count` outputs are set to, in volts, (synapse,)."""
+        return self._read_back(count)
+
+    def overloads(self) -> tuple[int, ...]:
+        """Read the addresses of outputs that cannot hold their voltage; none is good."""
+        return self._read_overloads()
+
+    def set_output(self, on: bool) -> None:
+        """Connect all outputs, or put them to 0 V.
+
+        Raises:
+            DeviceError: It does not read back as set.
+        """
+        self._channel(ALL)
+        if on:
+            self._check_held()
+        self._set_output(ALL, on)
+        self._agree_flag("output", ALL, on, self.output_enabled())
+
+    def output_enabled(self) -> bool:
+        """Read back whether the outputs are connected."""
+        seen = self._read_output(ALL)
+        self._keep(f"{ALL}.output", seen)
+        return seen
+
+    def _check_held(self) -> None:
+        self.check_volts(self._read_back(self._read_abilities().count))
+
+    def _survey(self) -> None:
+        if ALL in self.channels:
+            self.output_enabled()
+
+    def _switch_off(self, output: str) -> None:
+        self._set_output(output, False)
+
+
+def _size(values: NDArray[np.float64]) -> float:
+    return float(np.abs(values).max(initial=0.0))

@@ -1,0 +1,216 @@
+"""Sources that play waveforms."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinhw.errors import DeviceError, LimitError
+from spinhw.instruments.channels import VoltageOutput
+from spinhw.instruments.roles.base import Build, Instrument, wait
+
+Trigger = Literal["software", "external"]
+
+# A sample rate reads back within this share; it is a synthesised frequency.
+_RATE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What a source holds now.
+
+    Args:
+        rate_hz: Sample rate, as read back.
+        points: Points in its memory: those given, and padding.
+        step_v: Smallest step of each channel, in volts.
+    """
+
+    rate_hz: float
+    points: int
+    step_v: Mapping[str, float]
+
+
+class WaveformSource(Instrument[VoltageOutput]):
+    """A source of voltage waveforms. A whole batch is one upload, played once for each trigger.
+
+    The range of each output is set from its limits before anything is played, and a sample is a fraction of that range:
+    no sample, and no mistake in this program, can go beyond.
+    """
+
+    role = "waveform-source"
+    bits: ClassVar[int] = 16  # Of its digital-to-analog converter.
+    granularity: ClassVar[int] = 1  # The number of points must be a multiple of this; padded.
+
+    def __init__(self, build: Build[VoltageOutput]) -> None:
+        super().__init__(build)
+        self._uploaded: Uploaded | None = None
+
+    @abstractmethod
+    def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
+        """Give the range of sample rates in hertz and of numbers of points."""
+
+    @abstractmethod
+    def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
+        """Set amplitude and offset of an output, so that -1 is the lowest and 1 the highest voltage."""
+
+    @abstractmethod
+    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+        """Replace what all channels play; values from -1 to 1, equally long. Returns rate and points as read back."""
+
+    @abstractmethod
+    def _arm(self, channels: tuple[str, ...], trigger: Trigger) -> None:
+        """Play what was uploaded once for each trigger from now on."""
+
+    @abstractmethod
+    def _trigger(self) -> None:
+        """Send a software trigger."""
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """Ignore triggers, and play nothing."""
+
+    @abstractmethod
+    def _set_output(self, channel: str, on: bool) -> None:
+        """Switch an output on or off."""
+
+    @abstractmethod
+    def _read_output(self, output: str) -> bool:
+        """Read back whether an output is on."""
+
+    def outputs(self) -> list[str]:
+        return list(self.channels)
+
+    def rates_hz(self) -> tuple[float, float]:
+        """Give the range of sample rates in hertz."""
+        return self._limits()[0]
+
+    def most_points(self) -> int:
+        """Give how many points a waveform can have."""
+        return self._limits()[1][1]
+
+    def check_waves(self, volts: Mapping[str, NDArray[Any]], rate_hz: float) -> None:
+        """Refuse waveforms that this source cannot or must not play. Sends nothing.
+
+        Args:
+            volts: By channel, in volts, (point,), all of one length.
+            rate_hz: Sample rate in hertz.
+
+        Raises:
+            LimitError: Names channel, value and limit.
+            ValueError: The waveforms have different lengths, or there are none.
+        """
+        lengths = {np.shape(wave) for wave in volts.values()}
+        if len(lengths) != 1 or len(next(iter(lengths))) != 1:
+            raise ValueError(f"{self.name}: waveforms must be one-dimensional and equally long, not {sorted(lengths)}")
+        (lowest_hz, highest_hz), (_, most) = self._limits()
+        points = self._padded(next(iter(lengths))[0])
+        for channel, wave in volts.items():
+            limits = self._channel(channel)
+            self._check("sample rate", channel, rate_hz, (lowest_hz, highest_hz), "Hz")
+            self._check("length", channel, points, (1, most), "points")
+            for end in (np.min(wave), np.max(wave)):  # NaN is in both, and is refused
+                self._check("voltage", channel, float(end), (limits.lowest_v, limits.highest_v), "V")
+
+    def upload(self, volts: Mapping[str, NDArray[Any]], rate_hz: float) -> Uploaded:
+        """Replace what the channels play, by one upload for a whole batch.
+
+        Shorter waveforms than the instrument can play are padded at the end with their last value.
+
+        Args:
+            volts: By channel, in volts within its limits, (point,), all of one length.
+            rate_hz: Sample rate in hertz.
+
+        Raises:
+            LimitError: A sample, the rate or the length is beyond a limit; nothing was sent.
+            DeviceError: The instrument holds something else than was sent.
+        """
+        self.check_waves(volts, rate_hz)
+        points = self._padded(len(next(iter(volts.values()))))
+        for channel in volts:
+            limits = self.channels[channel]
+            self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
+        waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
+        applied_hz, held = self._upload(waves, rate_hz)
+        if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
+            raise DeviceError(
+                f"{self.name}: the waveform does not read back as uploaded",
+                seen=f"{held} points at {applied_hz:.9g} Hz",
+                allowed=f"{points} points at {rate_hz:.9g} Hz",
+                todo="check the sample rates that the instrument can do",
+            )
+        self._keep("rate_hz", applied_hz)
+        self._keep("points", held)
+        steps = {one: (self.channels[one].highest_v - self.channels[one].lowest_v) / 2**self.bits for one in volts}
+        self._uploaded = Uploaded(applied_hz, held, steps)
+        return self._uploaded
+
+    def arm(self, trigger: Trigger = "software") -> None:
+        """Play what was uploaded once for each trigger from now on.
+
+        Raises:
+            DeviceError: Nothing was uploaded since the connection was made.
+        """
+        if self._uploaded is None or self._generation != self.port.generation:
+            raise DeviceError(f"{self.name}: nothing was uploaded", todo="call upload(...) before arm()")
+        self._arm(tuple(self._uploaded.step_v), trigger)
+        self._keep("trigger", trigger)
+
+    def trigger(self) -> None:
+        """Send a software trigger. Never repeated, even where it got lost."""
+        self._trigger()
+
+    def stop(self) -> None:
+        """Ignore triggers from now on."""
+        self._stop()
+
+    def set_output(self, channel: str, on: bool) -> None:
+        """Switch an output on, within the range of its limits, or off.
+
+        Raises:
+            DeviceError: It does not read back as set.
+        """
+        limits = self._channel(channel)
+        if on:
+            self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
+        self._set_output(channel, on)
+        wait(limits.settle_s)
+        self._agree_flag("output", channel, on, self.output_enabled(channel))
+
+    def output_enabled(self, channel: str) -> bool:
+        """Read back whether an output is on."""
+        self._channel(channel)
+        seen = self._read_output(channel)
+        self._keep(f"{channel}.output", seen)
+        return seen
+
+    def forget(self, foreign_words: bool = False) -> None:
+        super().forget(foreign_words)
+        self._uploaded = None
+
+    def _survey(self) -> None:
+        for channel in self.channels:
+            self.output_enabled(channel)
+
+    def _switch_off(self, output: str) -> None:
+        self._stop()
+        self._cut_off(output)
+
+    def _cut_off(self, output: str) -> None:
+        self._set_output(output, False)
+
+    def _padded(self, points: int) -> int:
+        least = max(points, self._limits()[1][0])
+        return -(-least // self.granularity) * self.granularity
+
+    def _fractions(self, channel: str, volts: NDArray[Any], points: int) -> NDArray[np.float32]:
+        limits = self.channels[channel]
+        middle, half = (limits.highest_v + limits.lowest_v) / 2, (limits.highest_v - limits.lowest_v) / 2
+        wave = np.empty(points, np.float32)
+        wave[: len(volts)] = (np.asarray(volts, np.float64) - middle) / half
+        wave[len(volts) :] = wave[len(volts) - 1]
+        if float(np.abs(wave).max()) > 1 + 1e-6:
+            raise LimitError(f"{self.name}: a sample of channel {channel} is beyond its range and nothing was sent")
+        return np.clip(wave, -1.0, 1.0)  # Only rounding is left to clip.
