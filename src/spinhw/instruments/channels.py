@@ -20,7 +20,7 @@ PositiveCurrentA = Annotated[float, Quantity("A", positive=True)]
 
 
 class VoltageOutput(Settings):
-    """An output of a waveform source. Its amplitude range is set from these limits, so that no sample can exceed them."""
+    """An output of a waveform source. Its amplitude range is set from these limits: no sample can exceed them."""
 
     lowest_v: VoltageV = Field(description="Lowest voltage that may ever leave this output, into `load`.")
     highest_v: VoltageV = Field(description="Highest voltage.")

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 # Entries taken out of an error queue before it counts as broken.
 _MOST_ERRORS = 32
-_ERROR = re.compile(r'\s*([-+]?\d+)\s*(?:[,\t]\s*(.*))?', re.DOTALL)
+_ERROR = re.compile(r"\s*([-+]?\d+)\s*(?:[,\t]\s*(.*))?", re.DOTALL)
 
 
 class Link:

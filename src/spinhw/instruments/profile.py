@@ -1,4 +1,4 @@
-"""Profiles of models: what tells an instrument apart from others of its family, as YAML, each command with its source."""
+"""Profiles of models: what tells an instrument from others of its family, as YAML, each command with its source."""
 
 import re
 import string

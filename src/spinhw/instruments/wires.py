@@ -263,4 +263,3 @@ def _finish_connecting(connection: socket.socket) -> None:
     if not writable:
         raise TimeoutError("no connection was made in time")
     connection.getpeername()
-

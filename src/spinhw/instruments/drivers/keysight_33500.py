@@ -64,7 +64,9 @@ class Keysight33500(WaveformSource):
         text, link = self.port.text, self.port.link
         with link.exclusive():
             self.port.send_all(
-                text("trigger_source", channel=channel, source="BUS"), text("clear", channel=channel), text("byte_order")
+                text("trigger_source", channel=channel, source="BUS"),
+                text("clear", channel=channel),
+                text("byte_order"),
             )
             link.write_block(
                 text("data", channel=channel, name=_NAME), np.rint(wave * _FULL_SCALE), self.port.profile.block

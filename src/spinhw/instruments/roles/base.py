@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from spinhw.config import Settings
-from spinhw.errors import DeviceError, LimitError
+from spinhw.errors import ConfigError, DeviceError, LimitError
 from spinhw.instruments.words import Port
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,11 @@ class Instrument(ABC, Generic[ChannelT]):
         self._generation = 0
         self._foreign_words = False  # Whether somebody sent messages of his own.
         self.identity = ""
+
+    @classmethod
+    def make_port(cls, address: str) -> Port:
+        """Make what the instrument is reached through, for drivers that come without a profile."""
+        raise ConfigError(f"driver {cls.__name__} needs a profile", todo="name a profile file instead of the driver")
 
     def open(self) -> str:
         """Connect without changing anything, and return who answers."""

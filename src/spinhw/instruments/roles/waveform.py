@@ -130,8 +130,7 @@ class WaveformSource(Instrument[VoltageOutput]):
         self.check_waves(volts, rate_hz)
         points = self._padded(len(next(iter(volts.values()))))
         for channel in volts:
-            limits = self.channels[channel]
-            self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
+            self._secure_range(channel)
         waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
         applied_hz, held = self._upload(waves, rate_hz)
         if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
@@ -174,7 +173,7 @@ class WaveformSource(Instrument[VoltageOutput]):
         """
         limits = self._channel(channel)
         if on:
-            self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
+            self._secure_range(channel)
         self._set_output(channel, on)
         wait(limits.settle_s)
         self._agree_flag("output", channel, on, self.output_enabled(channel))
@@ -200,6 +199,17 @@ class WaveformSource(Instrument[VoltageOutput]):
 
     def _cut_off(self, output: str) -> None:
         self._set_output(output, False)
+
+    def _secure_range(self, channel: str) -> None:
+        """Set the range of an output from its limits, unless it is known to be set; an output that is on goes off."""
+        if self.cached().get(f"{channel}.range_set"):
+            return
+        if self._read_output(channel):
+            # What it plays now is not known, nor what it would play with another range.
+            self._switch_off(channel)
+        limits = self.channels[channel]
+        self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
+        self._keep(f"{channel}.range_set", True)
 
     def _padded(self, points: int) -> int:
         least = max(points, self._limits()[1][0])

@@ -1,0 +1,190 @@
+"""The bench file: instruments by role, wiring, time bases, conversion."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from spinhw.config import Settings, load
+from spinhw.conversion import ConversionSettings
+from spinhw.errors import ConfigError
+from spinhw.instruments.channels import (
+    CurrentOutput,
+    DigitizerInput,
+    PowerInput,
+    RFOutput,
+    Routes,
+    TuningOutputs,
+    VoltageOutput,
+    VoltmeterInput,
+)
+from spinhw.instruments.wiring import Wiring
+from spinhw.units import TimeS
+
+# A channel may be written 1 or "1".
+ChannelName = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+InstrumentName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+
+
+class InstrumentSettings(Settings):
+    """What all instruments of a bench have in common."""
+
+    driver: str = Field(
+        min_length=1,
+        description="A shipped instrument profile, a profile file beside this one, or an entry point 'spinhw.drivers'.",
+    )
+    address: str = Field(min_length=1, description="VISA address, such as 'TCPIP0::192.0.2.5::5025::SOCKET'.")
+    backend: str | None = Field(default=None, description="VISA backend of this instrument, if not that of the bench.")
+    timeout_s: TimeS | None = Field(default=None, description="Time for one reply; null for the profile's, or 2 s.")
+    retries: int = Field(
+        default=1, ge=0, le=10, description="How often a question that changes nothing is asked again after a failure."
+    )
+
+
+class WaveformSourceSettings(InstrumentSettings):
+    """A waveform source."""
+
+    role: Literal["waveform-source"]
+    channels: dict[ChannelName, VoltageOutput] = Field(min_length=1, description="Limits of every output in use.")
+
+
+class CurrentSourceSettings(InstrumentSettings):
+    """A current source."""
+
+    role: Literal["current-source"]
+    channels: dict[ChannelName, CurrentOutput] = Field(min_length=1, description="Limits of every output in use.")
+
+
+class RFSourceSettings(InstrumentSettings):
+    """An RF source."""
+
+    role: Literal["rf-source"]
+    channels: dict[ChannelName, RFOutput] = Field(min_length=1, description="Limits of every output in use.")
+
+
+class SynapseControllerSettings(InstrumentSettings):
+    """A synapse controller; its outputs are one channel called 'all'."""
+
+    role: Literal["synapse-controller"]
+    channels: dict[Literal["all"], TuningOutputs] = Field(min_length=1, description="Limits of its outputs, as 'all'.")
+
+
+class SwitchSettings(InstrumentSettings):
+    """A switch; its crosspoints are one channel called 'matrix'."""
+
+    role: Literal["switch"]
+    channels: dict[Literal["matrix"], Routes] = Field(min_length=1, description="Crosspoints in use, as 'matrix'.")
+
+
+class DigitizerSettings(InstrumentSettings):
+    """A digitizer."""
+
+    role: Literal["digitizer"]
+    channels: dict[ChannelName, DigitizerInput] = Field(min_length=1, description="Ranges of the inputs in use.")
+
+
+class VoltmeterSettings(InstrumentSettings):
+    """A voltmeter."""
+
+    role: Literal["dc-voltmeter"]
+    channels: dict[ChannelName, VoltmeterInput] = Field(min_length=1, description="Inputs in use.")
+
+
+class PowerReadoutSettings(InstrumentSettings):
+    """A power meter or spectrum analyser."""
+
+    role: Literal["power-readout"]
+    channels: dict[ChannelName, PowerInput] = Field(min_length=1, description="Inputs in use.")
+
+
+AnyInstrument = Annotated[
+    WaveformSourceSettings
+    | CurrentSourceSettings
+    | RFSourceSettings
+    | SynapseControllerSettings
+    | SwitchSettings
+    | DigitizerSettings
+    | VoltmeterSettings
+    | PowerReadoutSettings,
+    Field(discriminator="role"),
+]
+
+
+class StationSettings(Settings):
+    """A bench."""
+
+    kind: Literal["bench"] = Field(description="'bench': instruments behind VISA addresses.")
+    id: str = Field(
+        default="bench", pattern=r"^[A-Za-z0-9._-]+$", description="Name of the bench: letters, digits, '.', '_', '-'."
+    )
+    backend: str = Field(
+        default="@py",
+        pattern=r"^[^@]*@[a-z]+$",
+        description="VISA backend: '@py' needs nothing else, '@ivi' is NI-VISA or another installed VISA.",
+    )
+    instruments: dict[InstrumentName, AnyInstrument] = Field(
+        min_length=1, description="Instruments by name; switched off in the reverse of this order."
+    )
+    wiring: Wiring | None = Field(default=None, description="What hangs on which channel; null for a bench by hand.")
+    conversion: ConversionSettings = Field(
+        default=ConversionSettings(), description="What model units mean in volts and amperes."
+    )
+
+    @model_validator(mode="after")
+    def _each_address_once(self) -> "StationSettings":
+        seen: dict[str, str] = {}
+        for name, instrument in self.instruments.items():
+            first = seen.setdefault(instrument.address.upper(), name)
+            if first != name:
+                raise ValueError(f"instruments {first!r} and {name!r} have one address, {instrument.address!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _wiring_fits(self) -> "StationSettings":
+        used: dict[str, str] = {}
+        for key, reference, role in () if self.wiring is None else self.wiring.references():
+            self._check_reference(key, reference, role)
+            first = used.setdefault(reference, key)
+            if first != key and role not in _SHARED:
+                raise ValueError(f"wiring: {first} and {key} are on one channel, {reference!r}")
+        return self
+
+    def _check_reference(self, key: str, reference: str, role: str) -> None:
+        name, _, channel = reference.partition(".")
+        instrument = self.instruments.get(name)
+        if instrument is None:
+            raise ValueError(f"wiring.{key}: there is no instrument {name!r} in this file")
+        if instrument.role != role:
+            raise ValueError(f"wiring.{key}: {name!r} is a {instrument.role}; a {role} is needed here")
+        if role == "switch":
+            allowed = instrument.channels["matrix"].allowed  # type: ignore[index, union-attr]
+            if channel not in allowed:
+                raise ValueError(f"wiring.{key}: crosspoint {channel!r} is not listed under {name!r}")
+        elif channel not in instrument.channels:
+            listed = ", ".join(map(str, instrument.channels))
+            raise ValueError(f"wiring.{key}: {name!r} has no channel {channel!r} in this file, only {listed}")
+
+
+# Several neurons may take turns on one input of a digitizer; a crosspoint belongs to one of them.
+_SHARED = {"digitizer"}
+
+
+def load_station(path: Path, overrides: tuple[str, ...] = ()) -> StationSettings:
+    """Read a bench file.
+
+    Raises:
+        ConfigError: Names file and key of everything that is wrong.
+    """
+    return load(StationSettings, path, overrides)
+
+
+def named(settings: StationSettings, source: str) -> Iterator[tuple[str, Any, str]]:
+    """Go through the instruments: name, settings, and the place in the file for messages."""
+    for name, instrument in settings.instruments.items():
+        yield name, instrument, f"{source}: instruments.{name}"
+
+
+def wrong_role(place: str, seen: str, needed: str) -> ConfigError:
+    """Say that a driver is for another role than the file says."""
+    return ConfigError(f"{place}.role: the driver is for another role", seen=seen, allowed=needed)

@@ -1,0 +1,140 @@
+"""What hangs on which channel of which instrument, and the time bases of a bench."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spinhw.config import Settings
+from spinhw.units import DurationS, FrequencyHz, Quantity, VoltageV
+
+_REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_]+")
+_PATH = re.compile(rf"({_REFERENCE.pattern})(?:\s+via\s+({_REFERENCE.pattern}))?")
+
+ConductanceS = Annotated[float, Quantity("S", positive=True)]
+
+
+def _is_reference(text: str) -> str:
+    if not _REFERENCE.fullmatch(text):
+        raise ValueError("must be INSTRUMENT.CHANNEL, such as 'awg.1'")
+    return text
+
+
+def _is_path(text: str) -> str:
+    if not _PATH.fullmatch(text):
+        raise ValueError("must be INSTRUMENT.CHANNEL, or 'scope.1 via matrix.1101' with a crosspoint of a switch")
+    return text
+
+
+Reference = Annotated[str, AfterValidator(_is_reference)]
+ReadoutPath = Annotated[str, AfterValidator(_is_path)]
+
+# Key in the file, reference, role that it must have.
+Use = tuple[str, str, str]
+
+
+def split_path(path: str) -> tuple[str, str | None]:
+    """Split a read-out path into the input and the crosspoint, if there is one."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        raise ValueError(f"{path!r} is no read-out path")
+    return found[1], found[2]
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Split "awg.1" into instrument and channel."""
+    name, _, channel = reference.partition(".")
+    return name, channel
+
+
+class Timing(Settings):
+    """Time bases: rates of source and digitizer, and what is late by how much."""
+
+    source_rate_hz: FrequencyHz = Field(description="Sample rate of the waveform sources.")
+    digitizer_rate_hz: FrequencyHz = Field(description="Sample rate of the digitizers, at least.")
+    trigger: Literal["software", "external"] = Field(
+        default="software", description="Who starts the sources: this computer, or a trigger at their inputs."
+    )
+    trigger_v: VoltageV = Field(default=1.0, description="Threshold of the digitizers' trigger inputs.")
+    latency_s: DurationS = Field(
+        default=0.0, description="From the trigger edge at the digitizer to the first input at the neurons, and back."
+    )
+    rest_s: DurationS = Field(default=0.0, description="Rest before each segment of a batch.")
+
+
+class _Readouts(Settings):
+    timing: Timing = Field(description="Time bases.")
+
+    def _readout_uses(self, key: str, paths: tuple[str, ...]) -> Iterator[Use]:
+        for number, path in enumerate(paths):
+            channel, crosspoint = split_path(path)
+            yield f"{key}[{number}]", channel, "digitizer"
+            if crosspoint is not None:
+                yield f"{key}[{number}] (via)", crosspoint, "switch"
+
+
+class ChipWiring(_Readouts):
+    """A whole network on a chip: inputs are played, synapses programmed, neurons observed."""
+
+    kind: Literal["chip"] = Field(description="'chip': a whole network.")
+    inputs: tuple[Reference, ...] = Field(min_length=1, description="Outputs of waveform sources, one for each input.")
+    synapses: Reference = Field(description="The synapse controller, such as 'board.all'.")
+    neurons: tuple[ReadoutPath, ...] = Field(
+        min_length=1, description="Inputs of digitizers, one for each neuron, perhaps via a crosspoint of a switch."
+    )
+    supply: tuple[Reference, ...] = Field(default=(), description="Current sources that supply the chip, for energy.")
+
+    def references(self) -> Iterator[Use]:
+        """Go through every channel that is used."""
+        for number, reference in enumerate(self.inputs):
+            yield f"inputs[{number}]", reference, "waveform-source"
+        yield "synapses", self.synapses, "synapse-controller"
+        yield from self._readout_uses("neurons", self.neurons)
+        for number, reference in enumerate(self.supply):
+            yield f"supply[{number}]", reference, "current-source"
+
+    @model_validator(mode="after")
+    def _shared_inputs_are_switched(self) -> "ChipWiring":
+        _check_sharing("neurons", self.neurons)
+        return self
+
+
+class OscillatorWiring(_Readouts):
+    """Single oscillators: drive waveforms are played through them, and their power is recorded."""
+
+    kind: Literal["oscillators"] = Field(description="'oscillators': a bank of uncoupled oscillators.")
+    drives: tuple[Reference, ...] = Field(min_length=1, description="Outputs of waveform sources, one per oscillator.")
+    transconductance_s: ConductanceS = Field(
+        alias="transconductance", description="Current through an oscillator per volt of its waveform source: '20 mS'."
+    )
+    powers: tuple[ReadoutPath, ...] = Field(min_length=1, description="Inputs of digitizers, one for each oscillator.")
+    supply: tuple[Reference, ...] = Field(default=(), description="Current sources that supply the bank, for energy.")
+
+    def references(self) -> Iterator[Use]:
+        """Go through every channel that is used."""
+        for number, reference in enumerate(self.drives):
+            yield f"drives[{number}]", reference, "waveform-source"
+        yield from self._readout_uses("powers", self.powers)
+        for number, reference in enumerate(self.supply):
+            yield f"supply[{number}]", reference, "current-source"
+
+    @model_validator(mode="after")
+    def _lists_fit(self) -> "OscillatorWiring":
+        if len(self.drives) != len(self.powers):
+            raise ValueError(f"there are {len(self.drives)} drives and {len(self.powers)} powers; each needs its own")
+        _check_sharing("powers", self.powers)
+        return self
+
+
+Wiring = Annotated[ChipWiring | OscillatorWiring, Field(discriminator="kind")]
+
+
+def _check_sharing(key: str, paths: tuple[str, ...]) -> None:
+    """Refuse two on one input without a switch between them."""
+    first: dict[str, int] = {}
+    for number, path in enumerate(paths):
+        channel, crosspoint = split_path(path)
+        other = first.setdefault(channel, number)
+        if other != number and (crosspoint is None or split_path(paths[other])[1] is None):
+            raise ValueError(f"{key}[{other}] and {key}[{number}] are on one channel, {channel!r}, without a switch")
