@@ -1,6 +1,12 @@
 """What can go wrong between this computer and one instrument."""
 
+import re
+from collections.abc import Sequence
+
 from spinhw.errors import DeviceError
+
+# 0,"No error"; +0,"No error"; a register before it (Tektronix); tabs and floats (TSP).
+_ENTRY = re.compile(r"\s*(?:\d+;)?([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(?:[,\t].*)?", re.DOTALL)
 
 
 class LinkError(DeviceError):
@@ -13,3 +19,35 @@ class IdentityError(LinkError):
 
 class RefusedError(DeviceError):
     """The instrument understood the message, and has put an error into its queue."""
+
+
+def error_number(reply: str) -> int | None:
+    """Read the number out of an entry of an error queue; None where it is no such entry."""
+    found = _ENTRY.fullmatch(reply)
+    return None if found is None else int(float(found[1]))
+
+
+def refused(name: str, about: str, errors: Sequence[str]) -> RefusedError:
+    """Say what an instrument put into its error queue."""
+    return RefusedError(
+        f"{name}: the instrument reports an error after {about}",
+        seen="; ".join(errors),
+        allowed="an empty error queue",
+        todo="look the number up in its manual",
+    )
+
+
+def complaint(error: Exception) -> str:
+    """Say in a few words what a failed exchange means, as the end of 'the instrument ...'."""
+    if isinstance(error, TimeoutError) or "VI_ERROR_TMO" in str(error):
+        return "did not answer in time"
+    if isinstance(error, UnicodeDecodeError):
+        return "answered with bytes that are no text"
+    if isinstance(error, ValueError):
+        return "answered with something else than was asked for"
+    return "cannot be reached"
+
+
+def short(message: str) -> str:
+    """Cut a message for an error text."""
+    return message if len(message) <= 80 else message[:77] + "..."

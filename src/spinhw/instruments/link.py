@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.instruments import blocks
-from spinhw.instruments.failures import IdentityError, LinkError, RefusedError
+from spinhw.instruments.failures import IdentityError, LinkError, complaint, error_number, refused, short
 from spinhw.instruments.traffic import EVENT, RECEIVED, SENT, Traffic
 from spinhw.instruments.wires import Wire
 
@@ -21,7 +21,6 @@ Result = TypeVar("Result")
 
 # Entries taken out of an error queue before it counts as broken.
 _MOST_ERRORS = 32
-_ERROR = re.compile(r"\s*([-+]?\d+)\s*(?:[,\t]\s*(.*))?", re.DOTALL)
 
 
 class Link:
@@ -275,52 +274,32 @@ class Link:
     def _judge(self, about: str, reply: str) -> None:
         errors = []
         for _ in range(_MOST_ERRORS):
-            found = _ERROR.fullmatch(reply)
-            if found is None:
+            number = error_number(reply)
+            if number is None:
                 self._dirty = True
                 raise self._error("gave no answer of an error queue", about, seen=reply)
-            if int(found[1]) == 0:
+            if number == 0:
                 break
             errors.append(reply.strip())
             reply = self.ask_once(self._ask_error)
         if errors:
             self.traffic.note(self.name, EVENT, "; ".join(errors).encode("ascii", "replace"))
-            raise RefusedError(
-                f"{self.name}: the instrument reports an error after {_short(about)}",
-                seen="; ".join(errors),
-                allowed="an empty error queue",
-                todo="look the number up in its manual",
-            )
+            raise refused(self.name, short(about), errors)
 
     def _failure(self, error: Exception, about: str) -> LinkError:
         if isinstance(error, LinkError):
             return error
         said = str(error) or type(error).__name__
         self.traffic.note(self.name, EVENT, said.encode("ascii", "replace"))
-        return self._error(_complaint(error, self.timeout_s), about, seen=said)
+        return self._error(complaint(error), about, seen=said)
 
     def _error(self, what: str, about: str, seen: object = None) -> LinkError:
         return LinkError(
-            f"{self.name}: the instrument {what} ({_short(about)})",
+            f"{self.name}: the instrument {what} ({short(about)})",
             seen=seen,
             todo="check power, cable and address, then try again",
         )
 
 
-def _complaint(error: Exception, timeout_s: float) -> str:
-    timed_out = isinstance(error, TimeoutError) or "VI_ERROR_TMO" in str(error)
-    if timed_out:
-        return "did not answer in time"
-    if isinstance(error, UnicodeDecodeError):
-        return "answered with bytes that are no text"
-    if isinstance(error, ValueError):
-        return "answered with something else than was asked for"
-    return "cannot be reached"
-
-
 def _line(message: str) -> bytes:
     return message.encode("ascii") + b"\n"
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= 80 else message[:77] + "..."

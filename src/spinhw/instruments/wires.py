@@ -82,9 +82,9 @@ class SocketWire(Wire):
 
     def receive(self, count: int) -> bytes:
         if len(self._waiting) >= count:
-            data = bytes(self._waiting[:count])
+            whole = bytes(self._waiting[:count])
             del self._waiting[:count]
-            return data
+            return whole
         data, deadline = bytearray(count), time.monotonic() + self._timeout_s + count / _SLOWEST
         have = len(self._waiting)
         data[:have] = self._waiting

@@ -106,7 +106,7 @@ class OscillatorWiring(_Readouts):
     kind: Literal["oscillators"] = Field(description="'oscillators': a bank of uncoupled oscillators.")
     drives: tuple[Reference, ...] = Field(min_length=1, description="Outputs of waveform sources, one per oscillator.")
     transconductance_s: ConductanceS = Field(
-        alias="transconductance", description="Current through an oscillator per volt of its waveform source: '20 mS'."
+        description="Current through an oscillator per volt of its waveform source: '20 mS'."
     )
     powers: tuple[ReadoutPath, ...] = Field(min_length=1, description="Inputs of digitizers, one for each oscillator.")
     supply: tuple[Reference, ...] = Field(default=(), description="Current sources that supply the bank, for energy.")
