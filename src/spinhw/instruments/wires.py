@@ -66,11 +66,13 @@ class SocketWire(Wire):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def send(self, data: bytes) -> None:
-        self._socket.settimeout(self._timeout_s + len(data) / _SLOWEST)
-        self._socket.sendall(data)
+        view, sent, deadline = memoryview(data), 0, self._deadline(len(data))
+        while sent < len(data):
+            self._socket.settimeout(self._left(deadline))
+            sent += self._socket.send(view[sent : sent + _CHUNK])
 
     def receive_line(self) -> bytes:
-        deadline, searched = time.monotonic() + self._timeout_s, 0
+        deadline, searched = self._deadline(0), 0
         while (end := self._waiting.find(_NEWLINE, searched)) < 0:
             searched = len(self._waiting)
             if searched > _LONGEST_LINE:
@@ -85,7 +87,7 @@ class SocketWire(Wire):
             whole = bytes(self._waiting[:count])
             del self._waiting[:count]
             return whole
-        data, deadline = bytearray(count), time.monotonic() + self._timeout_s + count / _SLOWEST
+        data, deadline = bytearray(count), self._deadline(count)
         have = len(self._waiting)
         data[:have] = self._waiting
         self._waiting.clear()
@@ -114,12 +116,16 @@ class SocketWire(Wire):
         self._nonzero(len(data))
         return data
 
-    @staticmethod
-    def _left(deadline: float) -> float:
+    def _deadline(self, count: int) -> float:
+        """Say until when so many bytes must have gone through."""
+        return time.monotonic() + self._timeout_s + count / _SLOWEST
+
+    def _left(self, deadline: float) -> float:
+        """Say how long the next bytes may take: some must come within the timeout, all of them by the deadline."""
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("nothing more came in time")
-        return left
+            raise TimeoutError("it took too long")
+        return min(left, self._timeout_s)
 
     @staticmethod
     def _nonzero(count: int) -> int:

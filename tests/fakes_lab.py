@@ -1,0 +1,214 @@
+"""Instruments for tests: a TCP server that misbehaves on demand, and written conversations that must come true."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from spinhw.config import build
+from spinhw.instruments import Link, ReplayWire
+from spinhw.instruments.discovery import SHIPPED, choose
+from spinhw.instruments.roles import Build, Instrument
+from spinhw.instruments.settings import (
+    CurrentSourceSettings,
+    DigitizerSettings,
+    PowerReadoutSettings,
+    RFSourceSettings,
+    SwitchSettings,
+    SynapseControllerSettings,
+    VoltmeterSettings,
+    WaveformSourceSettings,
+)
+from spinhw.instruments.words import Words
+
+IDENTITY = "ACME,FAKE 1,0,1.0"
+
+_SETTINGS: Mapping[str, Any] = {
+    model.model_fields["role"].annotation.__args__[0]: model
+    for model in (
+        CurrentSourceSettings,
+        DigitizerSettings,
+        PowerReadoutSettings,
+        RFSourceSettings,
+        SwitchSettings,
+        SynapseControllerSettings,
+        VoltmeterSettings,
+        WaveformSourceSettings,
+    )
+}
+
+
+class FaultyServer:
+    """Serves one instrument over TCP. What `faults` holds happens to the next questions but `*IDN?`.
+
+    Faults: "silent" (no reply), "late" (the reply comes after `late_s`), "drop" (the connection is closed instead of
+    a reply), "half" (half of the reply, then nothing), "cut" (half of the reply, then the connection is closed).
+    """
+
+    def __init__(self, replies: Mapping[bytes, bytes] | None = None, late_s: float = 0.1) -> None:
+        self.replies = {b"*IDN?": IDENTITY.encode() + b"\n", b":SYST:ERR?": b'0,"No error"\n', **(replies or {})}
+        self.faults: list[str] = []
+        self.received: list[bytes] = []
+        self.connections = 0
+        self.reads = True  # Whether it takes bytes at all.
+        self._late_s = late_s
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"TCPIP0::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
+
+    def close(self) -> None:
+        for one in (self._listener, *self._open):
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        waiting = b""
+        try:
+            while True:
+                while not self.reads:
+                    time.sleep(0.005)
+                data = connection.recv(1 << 20)
+                if not data:
+                    return
+                waiting += data
+                while (message := _take(waiting)) is not None:
+                    waiting = waiting[len(message) + 1 :]
+                    self._answer(connection, message)
+        except OSError:
+            return
+
+    def _answer(self, connection: socket.socket, message: bytes) -> None:
+        self.received.append(message)
+        reply = self._reply(message)
+        if not reply:
+            return
+        fault = self.faults.pop(0) if self.faults and message != b"*IDN?" else ""
+        if fault == "late":
+            time.sleep(self._late_s)
+        if fault in {"", "late"}:
+            connection.sendall(reply)
+        elif fault in {"half", "cut"}:
+            connection.sendall(reply[: len(reply) // 2])
+        if fault in {"drop", "cut"}:
+            connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+    def _reply(self, message: bytes) -> bytes:
+        if message in self.replies:
+            return self.replies[message]
+        # A setting with a question behind it.
+        return self.replies.get(b":" + message.rpartition(b";:")[2], b"")
+
+
+def _take(data: bytes) -> bytes | None:
+    """Cut the first whole message off, line feeds in its block included."""
+    start = data.find(b"#")
+    end = data.find(b"\n")
+    if 0 <= start < end or (start >= 0 and end < 0):
+        digits = data[start + 1 : start + 2]
+        if not digits:
+            return None
+        length = data[start + 2 : start + 2 + int(digits)]
+        if len(length) < int(digits):
+            return None
+        end = start + 2 + int(digits) + int(length)
+        return data[:end] if len(data) > end else None
+    return None if end < 0 else data[:end]
+
+
+@contextmanager
+def conversation(
+    profile: str, channels: Mapping[str, Any], exchanges: list[tuple[bytes | str, bytes | str]], identity: str = ""
+) -> Iterator[Any]:
+    """Make the instrument of a profile on a written conversation, and fail on what was not said.
+
+    Args:
+        profile: Name of a shipped profile.
+        channels: As in a bench file.
+        exchanges: What is sent and what comes back, without line feeds; "" for nothing.
+        identity: The reply to its identity question; one that fits is made up if it is left out.
+    """
+    driver, data, source = choose(profile, "test")
+    assert data is not None
+    lines = [(_line(data.ask_identity), _line(identity or IDENTITIES[profile]))]
+    lines += [(_line(sent), _line(reply) if reply else b"") for sent, reply in exchanges]
+    wire = ReplayWire(lines)
+    settings = build(
+        _SETTINGS[driver.role],
+        {"role": driver.role, "driver": profile, "address": "none", "channels": dict(channels)},
+        source,
+    )
+    link = Link(
+        "it",
+        lambda: wire,
+        identity=data.identity,
+        ask_identity=data.ask_identity,
+        ask_error=data.errors.ask,
+        joined=data.errors.joined,
+        retries=0,
+    )
+    instrument = driver(Build("it", Words(link, data), settings.channels, data.outputs))
+    instrument.open()
+    yield instrument
+    wire.finish()
+
+
+def _line(text: bytes | str) -> bytes:
+    return (text.encode() if isinstance(text, str) else text) + b"\n"
+
+
+# How the models that the profiles are for introduce themselves.
+IDENTITIES = {
+    "keithley-2182a": "KEITHLEY INSTRUMENTS INC.,MODEL 2182A,1234567,C06  /A02",
+    "keithley-2400": "KEITHLEY INSTRUMENTS INC.,MODEL 2400,1234567,C32   Oct  4 2010 14:20:11/A02  /S/K",
+    "keithley-3706a": "KEITHLEY INSTRUMENTS INC.,MODEL 3706A,1234567,1.53b",
+    "keithley-6221": "KEITHLEY INSTRUMENTS INC.,MODEL 6221,1234567,D03  /700x",
+    "keysight-33500": "Agilent Technologies,33522B,MY12345678,3.05-1.19-2.00-52-00",
+    "keysight-33600": "Keysight Technologies,33622A,MY12345678,A.02.03-3.15-03-64-02",
+    "keysight-infiniivision": "KEYSIGHT TECHNOLOGIES,DSO-X 3024T,MY12345678,07.30.2019051434",
+    "keysight-n5173b": "Agilent Technologies, N5173B, MY12345678, B.01.86",
+    "rohde-schwarz-fsv": "Rohde&Schwarz,FSV-7,101234,3.10",
+    "rohde-schwarz-sgs100a": "Rohde&Schwarz,SGS100A,1416.0505k02/101234,4.2.76.0",
+    "rohde-schwarz-smb100a": "Rohde&Schwarz,SMB100A,1406.6000k02/101234,3.1.19.15",
+    "rohde-schwarz-smw200a": "Rohde&Schwarz,SMW200A,1412.0000K02/101234,04.70.026",
+    "synapse-controller": "SPINHW,SYNAPSE-CONTROLLER,0001,1.0",
+    "tektronix-awg5200": "TEKTRONIX,AWG5208,B012345,FV:7.0.0178.0",
+    "tektronix-dpo": "TEKTRONIX,DPO7254,B012345,CF:91.1CT FV:10.8.3 Build 3",
+    "tektronix-mso": "TEKTRONIX,MSO58,B012345,CF:91.1CT FV:1.28.6.9872",
+}
+
+OK = '0,"No error"'
+
+
+def checked(message: str, ask: str = ":SYST:ERR?", reply: str = OK) -> tuple[str, str]:
+    """Give the exchange of a setting that is checked in the same message."""
+    return f"{message};{ask}", reply
+
+
+def shipped_drivers() -> dict[str, type[Instrument[Any]]]:
+    return dict(SHIPPED)
+
+
+def block(header_and_data: bytes) -> bytes:
+    """Write a definite block."""
+    size = str(len(header_and_data)).encode()
+    return b"#%d%s%s" % (len(size), size, header_and_data)
+
+
+Connect = Callable[[str, str, float], ReplayWire]
