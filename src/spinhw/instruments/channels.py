@@ -50,14 +50,16 @@ class CurrentOutput(Settings):
 class RFOutput(Settings):
     """An RF output."""
 
-    highest_w: PowerW = Field(description="Highest power that may ever leave this output, such as '-10 dBm' or '1 uW'.")
-    lowest_hz: FrequencyHz = Field(description="Lowest frequency.")
-    highest_hz: FrequencyHz = Field(description="Highest frequency.")
+    highest_power_w: PowerW = Field(
+        description="Highest power that may ever leave this output, such as '-10 dBm' or '1 uW'."
+    )
+    lowest_frequency_hz: FrequencyHz = Field(description="Lowest frequency.")
+    highest_frequency_hz: FrequencyHz = Field(description="Highest frequency.")
     settle_s: DurationS = Field(default=0.0, description="Wait after a change.")
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "RFOutput":
-        return _ordered(self, self.lowest_hz, self.highest_hz)
+        return _ordered(self, self.lowest_frequency_hz, self.highest_frequency_hz)
 
 
 class TuningOutputs(Settings):

@@ -2,13 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinhw.errors import LimitError
+from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import DigitizerInput
 from spinhw.instruments.roles.base import Instrument, wait_for
 
@@ -165,7 +166,8 @@ class Digitizer(Instrument[DigitizerInput]):
                 start()
             wait_for(self._is_complete, applied.duration_s + _PATIENCE_S, self.name, "the acquisition")
         except BaseException:
-            self._stop()
+            with suppress(DeviceError):  # what went wrong first is what people must see
+                self._stop()
             raise
         return _joined(applied.channels, [self._fetch(channel, applied.points) for channel in applied.channels])
 

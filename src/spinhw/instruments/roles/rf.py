@@ -45,7 +45,7 @@ class RFSource(Instrument[RFOutput]):
     def set_frequency(self, channel: str, frequency_hz: float) -> float:
         """Set the frequency in hertz, within the limits of the channel, and return it as read back."""
         limits = self._channel(channel)
-        self._check("frequency", channel, frequency_hz, (limits.lowest_hz, limits.highest_hz), "Hz")
+        self._check("frequency", channel, frequency_hz, (limits.lowest_frequency_hz, limits.highest_frequency_hz), "Hz")
         self._set_frequency(channel, frequency_hz)
         wait(limits.settle_s)
         return self._agree("frequency", channel, frequency_hz, self.frequency_setpoint(channel), _STEP_HZ, "Hz")
@@ -65,7 +65,7 @@ class RFSource(Instrument[RFOutput]):
         limits = self._channel(channel)
         if not power_w > 0:
             raise ValueError(f"{self.name}: power must be above zero, not {power_w}; switch the output off instead")
-        self._check("power", channel, power_w, (0.0, limits.highest_w), "W")
+        self._check("power", channel, power_w, (0.0, limits.highest_power_w), "W")
         wanted_dbm = to_dbm(power_w)
         self._set_power_dbm(channel, wanted_dbm)
         wait(limits.settle_s)
@@ -90,9 +90,13 @@ class RFSource(Instrument[RFOutput]):
         limits = self._channel(channel)
         if on:
             held = self.power_setpoint(channel)
-            self._check("power", channel, held, (0.0, limits.highest_w * 10 ** (_STEP_DB / 10)), "W")
+            self._check("power", channel, held, (0.0, limits.highest_power_w * 10 ** (_STEP_DB / 10)), "W")
             self._check(
-                "frequency", channel, self.frequency_setpoint(channel), (limits.lowest_hz, limits.highest_hz), "Hz"
+                "frequency",
+                channel,
+                self.frequency_setpoint(channel),
+                (limits.lowest_frequency_hz, limits.highest_frequency_hz),
+                "Hz",
             )
         self._set_output(channel, on)
         wait(limits.settle_s)
