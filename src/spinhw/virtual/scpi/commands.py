@@ -1,0 +1,143 @@
+"""Kinds of commands. A dialect is a list of them: the header as the manual writes it, and what it sets or does."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from spinhw.virtual.scpi.arguments import Arguments, short_form
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command as it arrived.
+
+    Args:
+        suffixes: Numeric suffixes of its header, in order; 1 where none is written.
+        args: Its parameters.
+    """
+
+    suffixes: tuple[int, ...]
+    args: Arguments
+
+    @property
+    def channel(self) -> int:
+        """Get the first suffix; 1 for a header without."""
+        return self.suffixes[0] if self.suffixes else 1
+
+
+# The first argument is the instrument. A table is written inside its class, where its methods are plain functions.
+Handler = Callable[[Any, Call], Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A header and its handlers.
+
+    Args:
+        header: As manuals write it, see `headers.py`.
+        write: Carries out the command; None where there is only a query.
+        ask: Answers the query, with text, a number or bytes; None where there is no query.
+        name: Name of the setting that it controls, if it does.
+        reset: Value of that setting after power-on and *RST.
+    """
+
+    header: str
+    write: Handler | None = None
+    ask: Handler | None = None
+    name: str = ""
+    reset: Any = field(default=None, compare=False)
+
+
+def do(header: str, write: Handler) -> Command:
+    """Make a command without a query."""
+    return Command(header, write=write)
+
+
+def ask(header: str, answer: Handler) -> Command:
+    """Make a query without a command."""
+    return Command(header, ask=answer)
+
+
+def both(header: str, write: Handler, answer: Handler) -> Command:
+    """Make a command with a query of its own."""
+    return Command(header, write, answer)
+
+
+def accept(header: str) -> Command:
+    """Make a command that changes nothing here."""
+    return Command(header, write=lambda instrument, call: None)
+
+
+def constant(header: str, value: object) -> Command:
+    """Make a query with one answer."""
+    return Command(header, ask=lambda instrument, call: str(value))
+
+
+def number(
+    header: str,
+    name: str,
+    reset: float,
+    lowest: float = -math.inf,
+    highest: float = math.inf,
+    unit: str = "",
+    whole: bool = False,
+) -> Command:
+    """Make a setting that is a number.
+
+    Args:
+        header: Its header.
+        name: Name of the setting.
+        reset: Value after *RST.
+        lowest: Smallest value allowed; others are refused with -222.
+        highest: Largest value allowed.
+        unit: Unit that may be written, in capitals, such as "HZ".
+        whole: Whether values are rounded to whole numbers.
+    """
+
+    def write(instrument: Any, call: Call) -> None:
+        word = call.args.word()
+        value = reset if word in {"DEF", "DEFAULT"} else call.args.number(0, unit, lowest, highest)
+        instrument.store(name, call.channel, round(value) if whole else value)
+
+    def answer(instrument: Any, call: Call) -> float:
+        bounds = {"MIN": lowest, "MAX": highest, "DEF": reset}
+        value = bounds[call.args.word()[:3]] if len(call.args) else instrument.get(name, call.channel)
+        return round(value) if whole else float(value)
+
+    return Command(header, write, answer, name, round(reset) if whole else float(reset))
+
+
+def switch(header: str, name: str, reset: bool = False) -> Command:
+    """Make a setting that is on or off; it answers 1 or 0."""
+
+    def write(instrument: Any, call: Call) -> None:
+        instrument.store(name, call.channel, call.args.boolean())
+
+    return Command(header, write, lambda instrument, call: int(instrument.get(name, call.channel)), name, reset)
+
+
+def choice(header: str, name: str, options: Sequence[str], reset: str = "") -> Command:
+    """Make a setting that is one of some words, written as "EXTernal"; it answers the short form.
+
+    The first option is the value after *RST unless `reset` names another.
+    """
+
+    def write(instrument: Any, call: Call) -> None:
+        instrument.store(name, call.channel, call.args.choice(options))
+
+    short = short_form(reset or options[0])
+    return Command(header, write, lambda instrument, call: instrument.get(name, call.channel), name, short)
+
+
+def text(header: str, name: str, reset: str = "", quoted: bool = True) -> Command:
+    """Make a setting that is any text; it answers in quotes unless told otherwise."""
+
+    def write(instrument: Any, call: Call) -> None:
+        instrument.store(name, call.channel, call.args.text())
+
+    def answer(instrument: Any, call: Call) -> str:
+        value = instrument.get(name, call.channel)
+        return f'"{value}"' if quoted else value
+
+    return Command(header, write, answer, name, reset)

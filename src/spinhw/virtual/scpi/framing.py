@@ -1,0 +1,135 @@
+"""Where a program message ends in a stream of bytes, and where its units and parameters do (IEEE 488.2, chapter 7).
+
+A line feed ends a message, unless it stands in a block of definite length. An indefinite block (`#0`) runs to the line
+feed, for a stream has no END line: its data must have no such byte.
+"""
+
+import re
+
+_MARKS = re.compile(rb"[\"'#\n]")
+_HEADER_START = re.compile(rb"[A-Za-z:*]")
+_UNIT_MARKS = re.compile(rb"[\"'#;]")
+_PARAMETER_MARKS = re.compile(rb"[\"'#,()]")
+
+# More than any instrument here can hold: what claims to be larger is no block, and must not be waited for.
+MOST_BLOCK_BYTES = 2**31
+
+
+Buffer = bytes | bytearray | memoryview
+
+
+def block_at(data: Buffer, start: int) -> tuple[int, int] | None:
+    """Find the definite block that begins at `start`.
+
+    Returns:
+        Where its bytes begin and end; None if these are the letters of something else; the end lies beyond the data
+        if not all of it has arrived.
+    """
+    head = bytes(data[start + 1 : start + 11])
+    digits = head[:1]
+    if not digits and start + 1 == len(data):
+        return start + 2, start + 3  # Whatever it is, it has not arrived yet.
+    if not digits.isdigit() or digits == b"0" or (start > 0 and data[start - 1] not in b" \t,"):
+        return None
+    count = int(digits)
+    first, length = start + 2 + count, head[1 : 1 + count]
+    if len(length) < count:
+        return (first, first + 1) if length.isdigit() or not length else None
+    if not length.isdigit() or int(length) > MOST_BLOCK_BYTES:
+        return None
+    return first, first + int(length)
+
+
+class Framer:
+    """Cuts the bytes that arrive into messages."""
+
+    def __init__(self) -> None:
+        self._data, self._seen = bytearray(), 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take in bytes; give the messages that are complete by now, without their ends."""
+        if not self._data and _find_end(data, 0) == (len(data) - 1, len(data)):
+            return [data[:-1].removesuffix(b"\r")]  # The usual case, with one copy less.
+        self._data += data
+        messages = []
+        end, following = _find_end(self._data, self._seen)
+        while end is not None:
+            messages.append(bytes(memoryview(self._data)[:end]).removesuffix(b"\r"))
+            del self._data[:following]
+            end, following = _find_end(self._data, 0)
+        self._seen = following
+        return messages
+
+    def clear(self) -> None:
+        """Forget what has arrived of an unfinished message."""
+        self._data, self._seen = bytearray(), 0
+
+
+def _find_end(data: bytes | bytearray, position: int) -> tuple[int | None, int]:
+    """Find the end of the first message and the start of the next; or None, and where to look on for the end."""
+    while mark := _MARKS.search(data, position):
+        position, kind = mark.end(), mark.group()
+        if kind == b"\n":
+            return mark.start(), position
+        if kind == b"#":
+            block = block_at(data, mark.start())
+            if block is not None and block[1] > len(data):
+                return None, mark.start()
+            position = position if block is None else block[1]
+            # Some clients end a block by END alone, which a stream does not carry: the next header follows at once.
+            if block is not None and _HEADER_START.match(data, position):
+                return position, position
+        else:
+            closing, newline = data.find(kind, position), data.find(b"\n", position)
+            if closing < 0 and newline < 0:
+                return None, mark.start()
+            # A string never runs over the end of a line, or one missing quote would stop everything.
+            position = newline if closing < 0 or 0 <= newline < closing else closing + 1
+    return None, len(data)
+
+
+def split_units(message: bytes) -> list[bytes]:
+    """Cut a message at the semicolons that are not in strings or blocks."""
+    if b'"' not in message and b"'" not in message and b"#" not in message:
+        return message.split(b";")
+    return [bytes(part) for part in _split(message, _UNIT_MARKS, b";")]
+
+
+def split_parameters(text: Buffer) -> list[Buffer]:
+    """Cut parameters at the commas that are not in strings, blocks or parentheses; without spaces around them.
+
+    Blocks are not copied: in a view they stay views.
+    """
+    if isinstance(text, bytes):
+        if b'"' not in text and b"'" not in text and b"#" not in text and b"(" not in text:
+            return [part.strip() for part in text.split(b",")] if text else []
+    return [_stripped(part) for part in _split(text, _PARAMETER_MARKS, b",")]
+
+
+def _stripped(part: Buffer) -> Buffer:
+    start = 0
+    while start < len(part) and part[start] in b" \t":
+        start += 1
+    return part[start:] if part[start : start + 1] == b"#" else bytes(part).strip()
+
+
+def _split(data: Buffer, marks: re.Pattern[bytes], separator: bytes) -> list[Buffer]:
+    parts: list[Buffer] = []
+    start, position, depth = 0, 0, 0
+    while mark := marks.search(data, position):
+        position, kind = mark.end(), mark.group()
+        if kind == separator and depth == 0:
+            parts.append(data[start : mark.start()])
+            start = position
+        elif kind == b"#":
+            block = block_at(data, mark.start())
+            position = block[1] if block is not None else position
+        elif kind in b"()":
+            depth += 1 if kind == b"(" else -1
+        elif kind != separator:
+            closing = mark.end()
+            while closing < len(data) and data[closing] != kind[0]:
+                closing += 1
+            position = closing + 1
+    parts.append(data[start:])
+    return parts
