@@ -1,0 +1,247 @@
+"""The virtual bench: instruments around one chip, with one trigger line. Both doors lead to these objects.
+
+    bench = Bench(load_bench(Path("devices/virtual/chip.yaml")))
+    bench.instruments["awg"]                 # the state of an instrument, as its front panel would show it
+    bench.faults.log                         # what went wrong so far
+
+What sources play at a trigger flows through the wiring into the chip, which is integrated once for the whole record,
+and out into the inputs of digitizers: delayed, slowed down, with noise; ranges and bits are the digitizers' own.
+"""
+
+import logging
+from threading import RLock
+
+import numpy as np
+
+from spinhw.errors import ConfigError
+from spinhw.streams import numpy_stream
+from spinhw.virtual.faults import Faults
+from spinhw.virtual.instruments import (
+    MODELS,
+    CurrentSource,
+    Keithley3706A,
+    Panel,
+    RohdeFSV,
+    RohdeSource,
+    SynapseController,
+)
+from spinhw.virtual.lab import Lab, Played, Shot, Window
+from spinhw.virtual.network_physics import NetworkPhysics
+from spinhw.virtual.oscillator_physics import OscillatorPhysics
+from spinhw.virtual.port import Port
+from spinhw.virtual.records import lowpass
+from spinhw.virtual.resonator_physics import ResonatorPhysics
+from spinhw.virtual.response import Response
+from spinhw.virtual.settings import (
+    BenchSettings,
+    ChipWiring,
+    InstrumentSettings,
+    OscillatorWiring,
+    ProbeSettings,
+    ResonatorWiring,
+    terminal,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Bench(Lab):
+    """A virtual bench.
+
+    Args:
+        settings: What stands on it and how it is wired.
+    """
+
+    def __init__(self, settings: BenchSettings) -> None:
+        self.settings, self.lock, self.faults = settings, RLock(), Faults(settings.faults)
+        self.instruments: dict[str, Panel] = {
+            name: _make(name, asked, self) for name, asked in settings.instruments.items()
+        }
+        self.ports = {name: Port(one, self.lock, self.faults) for name, one in self.instruments.items()}
+        self.addresses = {
+            name: asked.address or f"TCPIP0::{name}::5025::SOCKET" for name, asked in settings.instruments.items()
+        }
+        self.shots = 0  # Edges on the trigger line.
+        self._programmed: tuple[int, bool] | None = None
+        self._response: Response | None = None
+        self._is_firing = False
+        self.network = self.oscillators = self.resonators = None
+        wiring = settings.wiring
+        if isinstance(wiring, ChipWiring):
+            self.network = NetworkPhysics(settings, wiring)
+        elif isinstance(wiring, OscillatorWiring):
+            self.oscillators = OscillatorPhysics(settings, wiring)
+        else:
+            self.resonators = ResonatorPhysics(settings, wiring)
+        self._check()
+
+    network: NetworkPhysics | None
+    oscillators: OscillatorPhysics | None
+    resonators: ResonatorPhysics | None
+
+    def port_at(self, address: str) -> Port | None:
+        """Find the instrument at a VISA address; None where nothing is."""
+        name = next((name for name, known in self.addresses.items() if known.lower() == address.lower()), None)
+        return None if name is None else self.ports[name]
+
+    # What instruments see
+
+    def trigger(self, by: Panel) -> None:
+        if self._is_firing:
+            return
+        self._is_firing = True
+        try:
+            armed = [one for one in self.instruments.values() if one.armed]
+            played = {
+                (name, channel): wave
+                for name, one in self.instruments.items()
+                for channel, wave in one.played(external=one is not by).items()
+            }
+            self.shots += 1
+            self._response = self._fire(played)
+            for one in armed:
+                one.record(self.shot())
+        finally:
+            self._is_firing = False
+
+    def look(self) -> None:
+        free = [one for one in self.instruments.values() if one.runs_freely]
+        # An average takes several triggers, which a source that runs freely gives one after another.
+        while free and not self._is_firing and any(one.armed and one.busy for one in self.instruments.values()):
+            before = self.shots
+            self.trigger(free[0])
+            if self.shots == before:
+                return
+
+    def load_ohm(self, panel: Panel, channel: int) -> float:
+        return self.settings.instruments[panel.name].load_ohm
+
+    def voltage(self, panel: Panel, channel: int) -> float:
+        wiring = self.settings.wiring
+        if isinstance(wiring, ResonatorWiring) and self.resonators and (panel.name, channel) == terminal(wiring.meter):
+            tone, board = self.instruments[wiring.tone], self.instruments[wiring.controller]
+            if isinstance(tone, RohdeSource) and isinstance(board, SynapseController):
+                return self.resonators.voltage(board.outputs_v, tone.get("frequency_hz"), tone.power_w())
+        return float(self.shot().sample(panel, channel, Window(0.0, 1e-6, 1))[0])
+
+    def shot(self) -> Shot:
+        if self._response is None:
+            self._response = self._fire({})
+        return _BenchShot(self, self._response, self.shots)
+
+    # Inside
+
+    def _fire(self, played: dict[tuple[str, int], Played]) -> Response:
+        wiring = self.settings.wiring
+        if isinstance(wiring, ChipWiring) and self.network is not None:
+            board = self.instruments[wiring.controller]
+            if isinstance(board, SynapseController):
+                self._program(self.network, board)
+            return self.network.fire(played, self._current_a(wiring.supply) != 0.0)
+        if isinstance(wiring, OscillatorWiring) and self.oscillators is not None:
+            return self.oscillators.fire(played, self._current_a(wiring.bias) if wiring.bias else 0.0)
+        return _Nothing()
+
+    def _program(self, network: NetworkPhysics, board: SynapseController) -> None:
+        state = (board.writes, bool(board.get("on")))
+        if state != self._programmed:
+            network.program(board.outputs_v.astype(np.float64))
+            self._programmed = state
+
+    def _current_a(self, name: str | None) -> float:
+        """Give the current of a source in amperes; where none is wired, something other than zero."""
+        source = self.instruments[name] if name else None
+        return source.voltage_and_current()[1] if isinstance(source, CurrentSource) else 1.0
+
+    def lines(self, panel: Panel, channel: int) -> list[tuple[ProbeSettings, int]]:
+        """List the probes that lead to an input now, with the number of the neuron or output."""
+        switch, found = self.settings.switch, []
+        for probe in self.settings.probes:
+            to, first = terminal(probe.to)
+            for place, number in enumerate(self._numbers(probe)):
+                if (to, first + place) == (panel.name, channel):
+                    found.append((probe, number))
+                elif switch is not None and to == switch.instrument and self._routed(first + place, panel, channel):
+                    found.append((probe, number))
+        return found
+
+    def _numbers(self, probe: ProbeSettings) -> list[int]:
+        if probe.numbers != "all":
+            return list(probe.numbers)
+        wiring, network = self.settings.wiring, self.settings.network
+        if isinstance(wiring, OscillatorWiring):
+            return list(range(len(wiring.drives)))
+        return list(range(network.outputs if probe.signal == "output" else network.topology().neurons))
+
+    def _routed(self, column: int, panel: Panel, channel: int) -> bool:
+        """Say whether the crosspoint between a column of the matrix, counted from 1, and an input is closed."""
+        switch = self.settings.switch
+        if switch is None:
+            return False
+        matrix = self.instruments[switch.instrument]
+        closed = matrix.closed if isinstance(matrix, Keithley3706A) else set()
+        slot, place = divmod(column - 1, switch.columns)
+        return any(
+            f"{slot + 1}{row + 1}{place + 1:02d}" in closed
+            for row, name in enumerate(switch.rows)
+            if terminal(name) == (panel.name, channel)
+        )
+
+    def _check(self) -> None:
+        """Refuse a wiring that cannot work."""
+        network, wiring = self.network, self.settings.wiring
+        if network is None or not isinstance(wiring, ChipWiring):
+            return
+        board = self.instruments[wiring.controller]
+        if not isinstance(board, SynapseController) or len(board.applied_v) < network.addresses:
+            raise ConfigError(
+                f"virtual bench: instruments.{wiring.controller}: the controller does not fit the network",
+                seen=f"{len(board.applied_v)} outputs" if isinstance(board, SynapseController) else board.model,
+                allowed=f"a synapse-controller with at least {network.addresses} outputs",
+                todo=f"write outputs: {network.addresses}",
+            )
+
+
+class _Nothing(Response):
+    def signal(self, kind: str, number: int, times_s: np.ndarray) -> np.ndarray:
+        return np.zeros(len(times_s))
+
+
+class _BenchShot(Shot):
+    """What the wires of a bench carry after a trigger.
+
+    Args:
+        bench: The bench.
+        response: What its chip does.
+        number: Of the shot: the key of the noise.
+    """
+
+    def __init__(self, bench: Bench, response: Response, number: int) -> None:
+        self._bench, self._response, self._number = bench, response, number
+
+    def sample(self, panel: Panel, channel: int, window: Window) -> np.ndarray:
+        times = window.start_s + np.arange(window.points) * window.interval_s
+        volts = np.zeros(window.points)
+        for probe, number in self._bench.lines(panel, channel):
+            volts += self._line(probe, number, times, window, panel)
+        return volts
+
+    def _line(self, probe: ProbeSettings, number: int, times: np.ndarray, window: Window, panel: Panel) -> np.ndarray:
+        settings = self._bench.settings
+        signal = self._response.signal(probe.signal, number, times - probe.latency_s)
+        if isinstance(panel, RohdeFSV):  # It sees the RF power itself; a voltage into 50 ohms stands for it.
+            return np.sqrt(np.maximum(signal, 0.0) * settings.conversion.rf_power_w * 50.0)
+        per_unit = settings.conversion.output_v if probe.signal == "output" else settings.conversion.power_v
+        volts = lowpass(signal * per_unit * probe.gain + probe.offset_v, window.interval_s, probe.bandwidth_hz)
+        if probe.noise_v == 0:
+            return volts
+        stream = numpy_stream("bench noise", settings.id, settings.seed, self._number, probe.signal, number)
+        return volts + probe.noise_v * stream.standard_normal(window.points)
+
+
+def _make(name: str, asked: InstrumentSettings, lab: Lab) -> Panel:
+    kind = MODELS[asked.model]
+    if kind is SynapseController:
+        range_v = (asked.lowest_v, asked.highest_v)
+        return SynapseController(name, asked.serial, lab, outputs=asked.outputs, range_v=range_v)
+    return kind(name, asked.serial, lab)

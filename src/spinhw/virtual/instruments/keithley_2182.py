@@ -1,0 +1,130 @@
+"""Keithley 2182A nanovoltmeter.
+
+After "Models 2182 and 2182A Nanovoltmeter User's Manual" (2182A-900-01), checked against PyMeasure's `keithley2182.py`.
+Not here: scanning, ratio, delta; temperatures read 23 degrees.
+"""
+
+from typing import ClassVar
+
+from spinhw.virtual.instruments.keithley_sources import NOT_A_NUMBER
+from spinhw.virtual.instruments.panel import Panel
+from spinhw.virtual.lab import Lab
+from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, both, choice, do, number, switch
+
+RANGES_V = (0.01, 0.1, 1.0, 10.0, 100.0)  # Channel 1; channel 2 ends at 10 V.
+_OVERFLOW = 9.9e37
+_ROOM_C = 23.0
+
+
+class Keithley2182(Panel):
+    """The 2182A: two channels, one after the other."""
+
+    maker, model, firmware = "KEITHLEY INSTRUMENTS INC.", "MODEL 2182A", "C02  /A02"
+    serial_number = "4000001"
+    number_format = "{:+.8E}"
+    channels = 2
+
+    def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
+        self._readings: list[float] = []
+        super().__init__(name, serial, lab)
+
+    def reset(self) -> None:
+        super().reset()
+        self._readings = []
+
+    def read(self) -> float:
+        """Take a reading of the active channel: volts, or degrees where temperature is measured."""
+        trouble = self.take_disturbance("nan", "stuck", "clipped", "overload")
+        if trouble:
+            return NOT_A_NUMBER if trouble == "nan" else _OVERFLOW
+        channel = round(self.get("sense_channel"))
+        if self.get("function") == "TEMP":
+            return _ROOM_C
+        value = self.lab.voltage(self, channel) - self._reference(channel)
+        reading = value if abs(value) <= self._range(channel) * 1.2 else _OVERFLOW
+        self._readings.append(reading)
+        return reading
+
+    def _range(self, channel: int) -> float:
+        return RANGES_V[-1] if self.get("autorange", channel) else self.get("range_v", channel)
+
+    def _reference(self, channel: int) -> float:
+        return self.get("reference_v", channel) if self.get("reference_on", channel) else 0.0
+
+    def set_function(self, call: Call) -> None:
+        """Carry out SENSe:FUNCtion 'VOLT[:DC]' or 'TEMP'."""
+        word = call.args.text().upper()
+        if not word.startswith(("VOLT", "TEMP")):
+            raise ScpiError(-224)
+        self._values["function", 1] = word[:4]
+
+    def get_function(self, call: Call) -> str:
+        """Answer SENSe:FUNCtion?."""
+        return '"VOLT:DC"' if self.get("function") == "VOLT" else '"TEMP"'
+
+    def set_range(self, call: Call) -> None:
+        """Carry out SENSe:VOLTage:CHANnel:RANGe: the smallest range that holds the value; ends the automatic one."""
+        value = abs(call.args.number(0, "V", -120, 120))
+        self.store("range_v", call.channel, next((one for one in RANGES_V if value <= one), RANGES_V[-1]))
+        self.store("autorange", call.channel, False)
+
+    def acquire_reference(self, call: Call) -> None:
+        """Carry out SENSe:VOLTage:CHANnel:REFerence:ACQuire."""
+        self.store("reference_v", call.channel, self.lab.voltage(self, call.channel))
+
+    def statistic(self, call: Call) -> float:
+        """Answer CALCulate2:IMMediate?: of the readings since the last reset."""
+        values = self._readings or [self.read()]
+        kind = self.get("statistic")
+        mean = sum(values) / len(values)
+        spread = (sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)) ** 0.5
+        return {"MEAN": mean, "MAX": max(values), "MIN": min(values), "SDEV": spread}.get(kind, values[-1])
+
+    def line_frequency(self, call: Call) -> str:
+        """Answer SYSTem:LFRequency?."""
+        return "50"
+
+    commands: ClassVar[tuple[Command, ...]] = (
+        number("SENSe:CHANnel", "sense_channel", 1, 0, 2, whole=True),
+        both("SENSe:FUNCtion", set_function, get_function),
+        Command("DIAGnostic:FUNCtion", name="function", reset="VOLT"),
+        both("SENSe:VOLTage[:DC][:CHANnel#]:RANGe[:UPPer]", set_range, lambda self, call: self._range(call.channel)),
+        Command("DIAGnostic:RANGe", name="range_v", reset=RANGES_V[-1]),
+        switch("SENSe:VOLTage[:DC][:CHANnel#]:RANGe:AUTO", "autorange", True),
+        number("SENSe:VOLTage[:DC][:CHANnel#]:REFerence", "reference_v", 0.0, -120, 120, "V"),
+        switch("SENSe:VOLTage[:DC][:CHANnel#]:REFerence:STATe", "reference_on"),
+        do("SENSe:VOLTage[:DC][:CHANnel#]:REFerence:ACQuire", acquire_reference),
+        switch("SENSe:VOLTage[:DC][:CHANnel#]:LPASs[:STATe]", "analog_filter"),
+        switch("SENSe:VOLTage[:DC][:CHANnel#]:DFILter[:STATe]", "digital_filter", True),
+        number("SENSe:VOLTage[:DC]:NPLCycles", "nplc", 5.0, 0.01, 60),
+        number("SENSe:TEMPerature:NPLCycles", "temperature_nplc", 5.0, 0.01, 60),
+        number("SENSe:TEMPerature:CHANnel#:REFerence", "temperature_reference_c", 0.0, -328, 3310),
+        switch("SENSe:TEMPerature:CHANnel#:REFerence:STATe", "temperature_reference_on"),
+        accept("SENSe:TEMPerature:CHANnel#:REFerence:ACQuire"),
+        choice("SENSe:TEMPerature:TCouple", "thermocouple", ("J", "K", "T", "E", "R", "S", "B", "N")),
+        choice("SENSe:TEMPerature:RJUNction:RSELect", "junction", ("REAL", "SIMulated")),
+        number("SENSe:TEMPerature:RJUNction:SIMulated", "junction_c", 23.0, 0, 60),
+        ask("SENSe:TEMPerature:RTEMperature", lambda self, call: _ROOM_C),
+        ask("READ", lambda self, call: self.read()),
+        ask("FETCh", lambda self, call: self._readings[-1] if self._readings else self.read()),
+        ask("SENSe:DATA[:LATest]", lambda self, call: self._readings[-1] if self._readings else self.read()),
+        ask("SENSe:DATA:FRESh", lambda self, call: self.read()),
+        ask("MEASure[:VOLTage[:DC]]", lambda self, call: self.read()),
+        do("INITiate[:IMMediate]", lambda self, call: self.read()),
+        switch("INITiate:CONTinuous", "continuous"),
+        accept("ABORt"),
+        choice("TRIGger:SOURce", "trigger_source", ("IMMediate", "TIMer", "BUS", "EXTernal", "MANual")),
+        number("TRIGger:COUNt", "trigger_count", 1, 1, 9999, whole=True),
+        number("TRIGger:DELay", "trigger_delay_s", 0.0, 0, 999999.999, "S"),
+        number("SAMPle:COUNt", "sample_count", 1, 1, 1024, whole=True),
+        choice("CALCulate2:FORMat", "statistic", ("NONE", "MEAN", "SDEViation", "MAXimum", "MINimum")),
+        switch("CALCulate2:STATe", "statistic_on"),
+        ask("CALCulate2:IMMediate", statistic),
+        switch("SYSTem:AZERo[:STATe]", "autozero", True),
+        switch("SYSTem:FAZero[:STATe]", "front_autozero", True),
+        ask("SYSTem:LFRequency", line_frequency),
+        accept("SYSTem:BEEPer[:STATe]"),
+        switch("DISPlay:ENABle", "display", True),
+        accept("STATus:PRESet"),
+        do("STATus:QUEue:CLEar", lambda self, call: self.status.errors.clear()),
+    )

@@ -1,0 +1,56 @@
+"""What every virtual instrument of a bench has behind its SCPI dialect."""
+
+from spinhw.virtual.lab import EmptyLab, Lab, Played, Shot
+from spinhw.virtual.scpi import Instrument
+
+
+class Panel(Instrument):
+    """An instrument with terminals. Subclasses fill what their terminals do; the defaults are "nothing there".
+
+    Args:
+        name: Name on the bench.
+        serial: Serial number that it tells; None for that of its kind.
+        lab: Where it stands; by default on a table without wires.
+    """
+
+    def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
+        self.lab: Lab = lab or EmptyLab()
+        self.disturbance: str | None = None
+        super().__init__(name, serial)
+
+    @property
+    def armed(self) -> bool:
+        """Whether it waits for a trigger to record."""
+        return False
+
+    @property
+    def runs_freely(self) -> bool:
+        """Whether it plays without a trigger."""
+        return False
+
+    def played(self, external: bool) -> dict[int, Played]:
+        """Give what each channel that is on plays after a trigger, by channel.
+
+        Args:
+            external: Whether the trigger comes over the line, and not from its own bus or key.
+        """
+        return {}
+
+    def record(self, shot: Shot) -> None:
+        """Record after a trigger, if armed."""
+
+    def disturb(self, kind: str) -> None:
+        """Let the next reading or output go wrong: "nan", "clipped", "stuck", "overload"."""
+        self.disturbance = kind
+
+    def take_disturbance(self, *kinds: str) -> str | None:
+        """Give what goes wrong now, if it is one of these, and be well again."""
+        kind = self.disturbance
+        if kind not in kinds:
+            return None
+        self.disturbance = None
+        return kind
+
+    def reboot(self) -> None:
+        self.disturbance = None
+        super().reboot()

@@ -1,0 +1,104 @@
+"""What instruments see of the bench they stand on: one trigger line, loads, voltages. `bench.py` fills it in."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from spinhw.virtual.instruments.panel import Panel
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a digitizer records after a trigger.
+
+    Args:
+        start_s: Time of the first sample after the trigger in seconds; negative before it.
+        interval_s: Time between samples in seconds.
+        points: Number of samples.
+    """
+
+    start_s: float
+    interval_s: float
+    points: int
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a source puts out after a trigger. Before and after it holds the first and the last sample.
+
+    Args:
+        samples: In volts into the load, or amperes for a current source.
+        rate_hz: Samples per second.
+    """
+
+    samples: np.ndarray
+    rate_hz: float
+
+
+class Shot(ABC):
+    """One trigger, and what the wires carry after it."""
+
+    @abstractmethod
+    def sample(self, panel: "Panel", channel: int, window: Window) -> np.ndarray:
+        """Give the voltage at the input of an instrument in volts, (point,), noise of the wires included."""
+
+
+class Lab(ABC):
+    """The bench as an instrument sees it."""
+
+    @abstractmethod
+    def trigger(self, by: "Panel") -> None:
+        """Put an edge on the trigger line: armed sources play, armed digitizers record."""
+
+    @abstractmethod
+    def look(self) -> None:
+        """Let an armed digitizer go if a source runs freely; call it after anything was armed or switched on."""
+
+    @abstractmethod
+    def load_ohm(self, panel: "Panel", channel: int) -> float:
+        """Give the resistance at an output in ohms."""
+
+    @abstractmethod
+    def voltage(self, panel: "Panel", channel: int) -> float:
+        """Give the steady voltage at an input in volts."""
+
+    @abstractmethod
+    def shot(self) -> "Shot":
+        """Give what the wires carry after the last trigger; all quiet before any."""
+
+
+class _Quiet(Shot):
+    def sample(self, panel: "Panel", channel: int, window: Window) -> np.ndarray:
+        return np.zeros(window.points)
+
+
+class EmptyLab(Lab):
+    """A table without wires: an instrument alone, as a third-party client may want to see it.
+
+    Sources see 50 ohms, inputs see nothing, and every trigger is answered by quiet wires.
+    """
+
+    def __init__(self, panels: "list[Panel] | None" = None) -> None:
+        self.panels = panels if panels is not None else []
+
+    def trigger(self, by: "Panel") -> None:
+        for panel in self.panels:
+            if panel.armed:
+                panel.record(self.shot())
+
+    def look(self) -> None:
+        for panel in self.panels:
+            if panel.armed and any(one.runs_freely for one in self.panels):
+                panel.record(self.shot())
+
+    def load_ohm(self, panel: "Panel", channel: int) -> float:
+        return 50.0
+
+    def voltage(self, panel: "Panel", channel: int) -> float:
+        return 0.0
+
+    def shot(self) -> Shot:
+        return _Quiet()

@@ -1,0 +1,112 @@
+"""Pure functions on sampled records: bandwidth, grids, windows, interpolation. Time is the first axis."""
+
+import math
+
+import numpy as np
+
+# A record is cut into pieces where a value is held at least this long, as a share of the longest hold.
+_REST_SHARE = 0.5
+
+
+def lowpass(values: np.ndarray, interval_s: float, bandwidth_hz: float | None) -> np.ndarray:
+    """Pass a record through a first-order low-pass; before its first sample it was at rest there.
+
+    Args:
+        values: (time, ...), real.
+        interval_s: Between samples.
+        bandwidth_hz: -3 dB corner; None changes nothing.
+    """
+    if bandwidth_hz is None or len(values) < 2:
+        return values
+    padded = np.concatenate([np.repeat(values[:1], len(values), 0), values])
+    frequency = np.fft.rfftfreq(len(padded), interval_s)
+    response = 1 / (1 + 1j * frequency / bandwidth_hz)
+    # The end wraps around to the beginning of the padding, which is thrown away.
+    spectrum = np.fft.rfft(padded - values[:1], axis=0)
+    shape = (-1,) + (1,) * (values.ndim - 1)
+    return np.fft.irfft(spectrum * response.reshape(shape), len(padded), axis=0)[len(values) :] + values[:1]
+
+
+def at_rate(samples: np.ndarray, rate_hz: float, wanted_hz: float, points: int) -> np.ndarray:
+    """Give a held record on another grid, its last sample held on.
+
+    Args:
+        samples: (time,).
+        rate_hz: Of the samples.
+        wanted_hz: Of the result.
+        points: Of the result.
+    """
+    if rate_hz == wanted_hz and len(samples) == points:
+        return samples
+    # A little forward, so that an edge that falls on a sample belongs to it whatever the rounding.
+    places = np.floor((np.arange(points) + 1e-6) * (rate_hz / wanted_hz)).astype(np.int64)
+    return samples[np.minimum(places, len(samples) - 1)]
+
+
+def runs(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find where a boolean record is true: first and one after the last of each run."""
+    edges = np.diff(np.concatenate([[0], marked.astype(np.int8), [0]]))
+    return np.nonzero(edges == 1)[0], np.nonzero(edges == -1)[0]
+
+
+def pieces(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Cut a record where it rests: at the ends of its long constant stretches.
+
+    Args:
+        values: (time, channel).
+
+    Returns:
+        First sample of each piece, and how long the longest is up to its rest.
+    """
+    moves = np.concatenate([[True], (np.diff(values, axis=0) != 0).any(1)])
+    places = np.nonzero(moves)[0]  # where a new value begins
+    held = np.diff(np.append(places, len(values)))
+    inner = held[:-1]
+    if len(inner) == 0:
+        return places, 1
+    rest = max(2, math.ceil(inner.max() * _REST_SHARE))
+    resting = np.append(inner >= rest, True)
+    # A piece begins with the value after a rest, and ends with the first sample of the next rest.
+    starts = places[np.concatenate([[True], resting[:-1]])]
+    ends = places[resting] + 1
+    return starts, int((ends - starts).max())
+
+
+def holding(values: np.ndarray) -> int:
+    """Give for how many samples every value of windows is held: the greatest common number.
+
+    Args:
+        values: (window, time, channel).
+    """
+    changes = np.nonzero((np.diff(values, axis=1) != 0).any(axis=(0, 2)))[0] + 1
+    return int(np.gcd.reduce(np.append(changes, values.shape[1])))
+
+
+def interpolate(nodes: np.ndarray, rows: np.ndarray, places: np.ndarray, cell: int) -> np.ndarray:
+    """Interpolate between nodes by polynomials of up to fourth order that never reach across the ends of a cell.
+
+    Inside a cell the input was constant, so the signal is smooth; at its ends it has a kink.
+
+    Args:
+        nodes: (window, node).
+        rows: Window of each point, (point,).
+        places: Node of each point, not whole in general, (point,).
+        cell: Nodes from one kink to the next.
+    """
+    nearest = np.rint(places)
+    if np.abs(places - nearest).max(initial=0.0) < 1e-6:
+        return nodes[rows, nearest.astype(np.int64)]
+    order = min(4, cell)
+    last_cell = (nodes.shape[1] - 1) // cell - 1
+    first = np.minimum(np.floor(places / cell), last_cell).astype(np.int64) * cell
+    inside = np.floor(places - first).astype(np.int64) - order // 2
+    start = first + np.clip(inside, 0, cell - order)
+    distance = places - start
+    total = np.zeros(len(places))
+    for node in range(order + 1):
+        weight = np.ones(len(places))
+        for other in range(order + 1):
+            if other != node:
+                weight *= (distance - other) / (node - other)
+        total += weight * nodes[rows, start + node]
+    return total

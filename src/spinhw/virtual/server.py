@@ -1,0 +1,196 @@
+"""The TCP door: every instrument of a bench on a raw socket, as LAN instruments have it on port 5025.
+
+with serving(settings) as addresses: ...        # in a thread of this process, for tests and for scripts
+serve(settings, announce=print)                 # until Ctrl-C
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from spinhw.errors import DeviceError
+from spinhw.virtual.bench import Bench
+from spinhw.virtual.port import Client, Line, Port
+from spinhw.virtual.settings import BenchSettings
+
+_log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+# A reply of many megabytes must not wait for a reader in small pieces.
+_READ_BYTES = 1 << 20
+
+
+class _Connection(asyncio.BufferedProtocol, Client):
+    """One client of one instrument.
+
+    Args:
+        port: The instrument.
+    """
+
+    def __init__(self, port: Port) -> None:
+        self._port, self._line = port, None
+        self._buffer = bytearray(_READ_BYTES)
+        self._transport: asyncio.Transport | None = None
+
+    _line: Line | None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a stream transport is needed")
+        self._transport = transport
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._line = self._port.connect(self)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._line is not None:
+            self._line.receive(bytes(memoryview(self._buffer)[:nbytes]))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._line is not None:
+            self._line.close()
+
+    def deliver(self, data: bytes, delay_s: float) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if delay_s > 0:
+            asyncio.get_running_loop().call_later(delay_s, self._transport.write, data)
+        else:
+            self._transport.write(data)
+
+    def hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def _listen(bench: Bench, host: str) -> tuple[list[asyncio.Server], dict[str, str]]:
+    """Open a listening socket for each instrument; give the servers, and VISA addresses by name."""
+    loop = asyncio.get_running_loop()
+    servers: list[asyncio.Server] = []
+    addresses = {}
+    try:
+        for name, port in bench.ports.items():
+            wanted = bench.settings.instruments[name].port
+            servers.append(await _bind(loop, port, host, wanted, name))
+            number = servers[-1].sockets[0].getsockname()[1]
+            addresses[name] = f"TCPIP0::{host}::{number}::SOCKET"
+    except BaseException:
+        for server in servers:
+            server.close()
+        raise
+    return servers, addresses
+
+
+async def _bind(loop: asyncio.AbstractEventLoop, port: Port, host: str, number: int, name: str) -> asyncio.Server:
+    try:
+        return await loop.create_server(lambda: _Connection(port), host, number, family=socket.AF_INET)
+    except OSError as error:
+        raise DeviceError(
+            f"virtual bench: {name} cannot listen on {host}, port {number}",
+            seen=error,
+            allowed="a free port of an address of this machine",
+            todo="write port: 0 in the bench file for any free port",
+        ) from error
+
+
+async def _run(bench: Bench, host: str, announce: Callable[[Mapping[str, str]], None], stop: asyncio.Event) -> None:
+    servers, addresses = await _listen(bench, host)
+    try:
+        announce(addresses)
+        await stop.wait()
+    finally:
+        for server in servers:
+            server.close()
+        for port in bench.ports.values():
+            port.hang_up()
+
+
+def serve(
+    settings: BenchSettings,
+    host: str = LOOPBACK,
+    announce: Callable[[Mapping[str, str]], None] = lambda addresses: None,
+) -> None:
+    """Serve a bench until Ctrl-C.
+
+    Args:
+        settings: The bench.
+        host: Address to listen on; others than loopback let the whole network in, without any password.
+        announce: Is called once with the VISA address of each instrument, by name.
+
+    Raises:
+        DeviceError: A port is taken.
+    """
+
+    async def forever() -> None:
+        await _run(Bench(settings), host, announce, asyncio.Event())
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(forever())
+
+
+@contextmanager
+def serving(bench: Bench | BenchSettings, host: str = LOOPBACK) -> Iterator[dict[str, str]]:
+    """Serve a bench in a thread of this process; give the VISA addresses by name.
+
+    Args:
+        bench: A bench, whose state can then be looked at from here too, or its settings.
+        host: Address to listen on.
+    """
+    built = bench if isinstance(bench, Bench) else Bench(bench)
+    background = _Background(built, host)
+    try:
+        yield background.start()
+    finally:
+        background.stop()
+
+
+class _Background:
+    """Runs the event loop of a bench in a thread."""
+
+    def __init__(self, bench: Bench, host: str) -> None:
+        self._bench, self._host = bench, host
+        self._ready = threading.Event()
+        self._addresses: dict[str, str] = {}
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._main, name="virtual-bench", daemon=True)
+
+    def start(self) -> dict[str, str]:
+        """Start, and give the addresses when all listen."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._addresses
+
+    def stop(self) -> None:
+        """Stop, and wait for the end."""
+        if self._loop is not None and self._ended is not None and not self._loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # it may have ended in between
+                self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(timeout=10.0)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # it must reach the thread that waits
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        await _run(self._bench, self._host, self._announce, self._ended)
+
+    def _announce(self, addresses: Mapping[str, str]) -> None:
+        self._addresses = dict(addresses)
+        self._ready.set()

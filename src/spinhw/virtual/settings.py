@@ -1,0 +1,212 @@
+"""Bench files of the virtual bench: what stands on the table, how it is wired, and what is hidden in the chip.
+
+This is the truth that only the bench knows. A device profile that uses the bench names addresses and conversions as a
+physicist would, and may be wrong about them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spinhw.chip import ChipSettings
+from spinhw.config import Settings, load
+from spinhw.conversion import ConversionSettings
+from spinhw.network import NetworkSettings
+from spinhw.units import DurationS, FrequencyHz, Quantity, TimeS, VoltageV
+from spinhw.virtual.faults import FaultSettings
+
+# "awg:1": instrument and channel.
+Terminal = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+:\d+$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+NoiseV = Annotated[float, Quantity("V", minimum=0.0)]
+
+Model = Literal[
+    "keysight-33500",
+    "keysight-33600",
+    "tektronix-awg5200",
+    "keithley-2400",
+    "keithley-6221",
+    "keithley-2182a",
+    "keithley-3706a",
+    "rohde-schwarz-smb100a",
+    "rohde-schwarz-sgs100a",
+    "rohde-schwarz-fsv",
+    "keysight-infiniivision",
+    "tektronix-mso",
+    "tektronix-dpo",
+    "synapse-controller",
+]
+
+
+class InstrumentSettings(Settings):
+    """One instrument on the table."""
+
+    model: Model = Field(description="Which one.")
+    serial: str | None = Field(default=None, min_length=1, description="Serial number; null for a made-up one.")
+    port: int = Field(default=0, ge=0, le=65535, description="TCP port, 0 to 65535; 0 for any free one.")
+    address: str | None = Field(
+        default=None, description="VISA address of the in-process door; null for TCPIP0::NAME::5025::SOCKET."
+    )
+    load_ohm: float = Field(default=50.0, gt=0.0, description="Resistance at its outputs in ohms, above zero.")
+    outputs: int = Field(default=64, ge=1, le=10**6, description="Outputs of a synapse controller, at least 1.")
+    lowest_v: VoltageV = Field(default=-2.5, description="Lowest voltage of a synapse controller.")
+    highest_v: VoltageV = Field(default=2.5, description="Highest voltage of a synapse controller; above the lowest.")
+
+
+class PathSettings(Settings):
+    """A cable with what is in it: volts arrive late, slowed down, and off by a little."""
+
+    gain: float = Field(default=1.0, gt=0.0, description="Voltage out over voltage in; above zero.")
+    offset_v: VoltageV = Field(default=0.0, description="Voltage added.")
+    latency_s: DurationS = Field(default=0.0, description="Delay; 0 or above.")
+    bandwidth_hz: FrequencyHz | None = Field(default=None, description="-3 dB corner, first order; null for none.")
+    noise_v: NoiseV = Field(default=0.0, description="Noise of one sample (1 sigma) at the input it leads to.")
+
+
+class ProbeSettings(PathSettings):
+    """One kind of signal of the chip, led to inputs."""
+
+    signal: Literal["power", "filtered", "output"] = Field(
+        default="power", description="'power' x or 'filtered' y of a neuron, or 'output' of a hardware read-out."
+    )
+    numbers: tuple[Annotated[int, Field(ge=0)], ...] | Literal["all"] = Field(
+        default="all", description="Which neurons or outputs, counted from 0; 'all' for every one, in order."
+    )
+    to: Terminal = Field(
+        description="Input of the first one, such as 'scope:1'; the others follow. Rows, where it is a switch."
+    )
+
+
+class SwitchSettings(Settings):
+    """A matrix between probes (its columns) and inputs (its rows). Crosspoints are called SRCC: slot, row, column."""
+
+    instrument: Name = Field(description="Name of the switch.")
+    rows: tuple[Terminal, ...] = Field(min_length=1, description="Input at each row, such as 'scope:1'.")
+    columns: int = Field(default=16, ge=1, le=99, description="Columns of one slot, 1 to 99; probes fill slot 1 first.")
+
+
+class ChannelGate(Settings):
+    """Synapses and trainable biases act while a source is above a threshold: between images they are cut off."""
+
+    kind: Literal["channel"] = Field(description="'channel': a channel of a source opens the gate.")
+    source: Terminal = Field(description="Channel, such as 'awg:2'.")
+    above_v: VoltageV = Field(default=0.5, description="The gate is open above this voltage.")
+
+
+class TimerGate(Settings):
+    """Synapses and trainable biases act in windows that a timer on the bench opens after each trigger."""
+
+    kind: Literal["timer"] = Field(description="'timer': open for `open`, then shut for `shut`, again and again.")
+    open_s: TimeS = Field(description="How long it is open, above zero.")
+    shut_s: TimeS = Field(description="How long it is shut after that, above zero.")
+    first_s: DurationS = Field(default=0.0, description="Time of the first opening after the trigger; 0 or above.")
+
+
+class ChipWiring(Settings):
+    """A whole network on a chip: inputs played, synapses programmed, neurons digitised."""
+
+    kind: Literal["chip"] = Field(description="'chip': a network.")
+    inputs: tuple[Terminal, ...] = Field(min_length=1, description="Source of each input, such as ['awg:1'].")
+    input_path: PathSettings = Field(default=PathSettings(), description="From the sources to the chip.")
+    controller: Name = Field(description="Name of the synapse controller.")
+    gate: Annotated[ChannelGate | TimerGate, Field(discriminator="kind")] = Field(
+        description="When the synapses act; outside, the neurons rest under their bias."
+    )
+    supply: Name | None = Field(
+        default=None, description="Current source that feeds the chip; off, no neuron oscillates. Null: always fed."
+    )
+
+
+class OscillatorWiring(Settings):
+    """Oscillators without synapses: their drives played, their power recorded."""
+
+    kind: Literal["oscillators"] = Field(description="'oscillators': a bank.")
+    drives: tuple[Terminal, ...] = Field(min_length=1, description="Source of each oscillator, such as ['awg:1'].")
+    amperes_per_volt: float = Field(
+        default=0.01, gt=0.0, description="Amperes through an oscillator for a volt that arrives; above zero."
+    )
+    drive_path: PathSettings = Field(default=PathSettings(), description="From the sources to the oscillators.")
+    bias: Name | None = Field(default=None, description="Current source whose current is added; null for none.")
+
+
+class ResonatorWiring(Settings):
+    """RF resonators in one chain: tuned by the controller, fed by an RF source, read by a voltmeter."""
+
+    kind: Literal["resonators"] = Field(description="'resonators': a synapse bank.")
+    resonators: int = Field(default=8, ge=1, le=1000, description="How many, 1 to 1000.")
+    controller: Name = Field(description="Name of the controller that tunes them.")
+    tone: Name = Field(description="Name of the RF source.")
+    meter: Terminal = Field(description="Input of the voltmeter, such as 'nvm:1'.")
+
+
+Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discriminator="kind")]
+
+
+class BenchSettings(Settings):
+    """A virtual bench."""
+
+    id: str = Field(default="bench", pattern=r"^[A-Za-z0-9._-]+$", description="Name of the chip on it.")
+    seed: int = Field(default=0, ge=0, description="Seed of what is hidden and of the noise, 0 or above.")
+    network: NetworkSettings = Field(
+        default=NetworkSettings(), description="The network as designed; gives the nominal oscillator too."
+    )
+    chip: ChipSettings = Field(
+        default=ChipSettings(), description="Imperfections; converters and noise of read-outs belong to instruments."
+    )
+    conversion: ConversionSettings = Field(
+        default=ConversionSettings(), description="What volts and amperes truly mean at the chip."
+    )
+    instruments: dict[Name, InstrumentSettings] = Field(min_length=1, description="What stands on the table, by name.")
+    wiring: Wiring = Field(description="What is connected to what.")
+    probes: tuple[ProbeSettings, ...] = Field(default=(), description="What is led out of the chip.")
+    switch: SwitchSettings | None = Field(default=None, description="The matrix between probes and inputs, if any.")
+    faults: FaultSettings = Field(default=FaultSettings(), description="What goes wrong, and how often.")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        named = [*_names(self.wiring), *(probe.to for probe in self.probes)]
+        if self.switch is not None:
+            named += [self.switch.instrument, *self.switch.rows]
+        unknown = sorted({name.split(":")[0] for name in named} - set(self.instruments))
+        if unknown:
+            raise ValueError(f"the wiring names instruments that are not listed: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _converters_are_instruments(self) -> Self:
+        readouts = (self.chip.power_readout, self.chip.output_readout)
+        converters = (self.chip.input_dac, self.chip.drive_dac, *(one.adc for one in readouts))
+        if any(one.limits is not None for one in converters) or any(one.noise for one in readouts):
+            raise ValueError(
+                "converters and noise of a bench are those of its instruments and paths: "
+                "leave input_dac, drive_dac and the adc and noise of the read-outs out of chip"
+            )
+        return self
+
+
+def _names(wiring: ChipWiring | OscillatorWiring | ResonatorWiring) -> list[str]:
+    """List everything that a wiring names."""
+    if isinstance(wiring, ChipWiring):
+        gate = [wiring.gate.source] if isinstance(wiring.gate, ChannelGate) else []
+        supply = [wiring.supply] if wiring.supply else []
+        return [*wiring.inputs, wiring.controller, *gate, *supply]
+    if isinstance(wiring, OscillatorWiring):
+        return [*wiring.drives, *([wiring.bias] if wiring.bias else [])]
+    return [wiring.controller, wiring.tone, wiring.meter]
+
+
+def terminal(text: str) -> tuple[str, int]:
+    """Split "awg:1" into name and channel."""
+    name, _, channel = text.rpartition(":")
+    return name, int(channel)
+
+
+def load_bench(path: Path, overrides: Sequence[str] = ()) -> BenchSettings:
+    """Read a bench file.
+
+    Raises:
+        ConfigError: Something in it is wrong; file and key are named.
+    """
+    return load(BenchSettings, path, overrides)
