@@ -57,7 +57,7 @@ class _Session(Client):
 
     def deliver(self, data: bytes, delay_s: float) -> None:
         with self._arrived:
-            if delay_s > 0:
+            if delay_s > 0 or self._under_way:
                 self._under_way.append((time.monotonic() + delay_s, data))
             else:
                 self._put(data)

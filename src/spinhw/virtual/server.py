@@ -9,6 +9,7 @@ import contextlib
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -35,6 +36,7 @@ class _Connection(asyncio.BufferedProtocol, Client):
         self._port, self._line = port, None
         self._buffer = bytearray(_READ_BYTES)
         self._transport: asyncio.Transport | None = None
+        self._waiting: deque[bytes] = deque()
 
     _line: Line | None
 
@@ -61,9 +63,16 @@ class _Connection(asyncio.BufferedProtocol, Client):
     def deliver(self, data: bytes, delay_s: float) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if delay_s > 0:
-            asyncio.get_running_loop().call_later(delay_s, self._transport.write, data)
+        if delay_s > 0 or self._waiting:
+            # Each timer sends the oldest, so that timers that come out of order change nothing.
+            self._waiting.append(data)
+            asyncio.get_running_loop().call_later(delay_s, self._send_next)
         else:
+            self._transport.write(data)
+
+    def _send_next(self) -> None:
+        data = self._waiting.popleft()
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def hang_up(self) -> None:
@@ -109,8 +118,10 @@ async def _run(bench: Bench, host: str, announce: Callable[[Mapping[str, str]], 
     finally:
         for server in servers:
             server.close()
+        await asyncio.sleep(0)  # Connections that are being made must be there to be closed.
         for port in bench.ports.values():
             port.hang_up()
+        await asyncio.sleep(0)
 
 
 def serve(

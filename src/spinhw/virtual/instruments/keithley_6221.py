@@ -172,7 +172,7 @@ class Keithley6221(CurrentSource):
         switch("SOURce:CURRent:RANGe:AUTO", "current_autorange"),
         number("SOURce:CURRent:COMPliance", "compliance_v", 10.0, 0.1, 105, "V"),
         switch("SOURce:CURRent:FILTer[:STATe]", "filter"),
-        number("SOURce:DELay", "delay_s", 0.0, 1e-3, 999999.999, "S"),
+        number("SOURce:DELay", "delay_s", 1.0, 1e-3, 999999.999, "S"),
         do("SOURce:CLEar[:IMMediate]", lambda self, call: self.store("on", 1, False)),
         choice(
             "SOURce:WAVE:FUNCtion",

@@ -11,7 +11,7 @@ import numpy as np
 
 from spinhw.virtual.instruments.panel import Panel
 from spinhw.virtual.lab import Lab, Played
-from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, both, choice, do, number, switch, text
+from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, both, choice, constant, do, number, switch, text
 
 OUTPUT_OHM = 50.0
 _FULL_SCALE = 32767
@@ -277,6 +277,8 @@ class Keysight33500(Panel):
         accept("SYSTem:BEEPer[:IMMediate]"),
         accept("DISPlay[:STATe]"),
         accept("DISPlay:TEXT"),
+        accept("DISPlay:TEXT:CLEar"),
+        constant("STATus:OPERation:CONDition", 0),
     )
 
 
