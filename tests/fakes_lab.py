@@ -212,3 +212,50 @@ def block(header_and_data: bytes) -> bytes:
 
 
 Connect = Callable[[str, str, float], ReplayWire]
+
+
+class TinySource(ReplayWire):
+    """A current source with state, as the profile `keithley-6221` sees it.
+
+    Args:
+        log: Every message is appended to it, with the name in front.
+        name: For the log.
+        stuck: Whether its output stays on whatever it is told.
+    """
+
+    def __init__(self, log: list[str], name: str = "source", stuck: bool = False) -> None:
+        super().__init__([])
+        self.log, self.name, self.stuck = log, name, stuck
+        self.current_a, self.on, self.identity = 0.0, False, IDENTITIES["keithley-6221"]
+        self.broken = False
+
+    def send(self, data: bytes) -> None:
+        if self.broken:
+            raise OSError("broken on demand")
+        message = data.decode().rstrip("\n")
+        self.log.append(f"{self.name} {message}")
+        replies = [reply for part in message.split(";") if (reply := self._obey(part))]
+        self._waiting = (";".join(replies) + "\n").encode() if replies else b""
+
+    def _obey(self, command: str) -> str:
+        head, _, value = command.partition(" ")
+        if head == ":SOURce:CURRent":
+            self.current_a = float(value)
+        elif head == ":OUTPut":
+            self.on = value == "1" or self.stuck
+        answers = {"*IDN?": self.identity, ":SYST:ERR?": OK, ":OUTPut?": str(int(self.on))}
+        answers[":SOURce:CURRent?"] = f"{self.current_a:.8e}"
+        return answers.get(head, "")
+
+
+class TinyServer(FaultyServer):
+    """The same over TCP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[str] = []
+        self.source = TinySource(self.log)
+
+    def _reply(self, message: bytes) -> bytes:
+        self.source.send(message + b"\n")
+        return self.source._waiting

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from spinhw.config import Settings
 from spinhw.units import Quantity
 
-Value = TypeVar("Value", float, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Value = TypeVar("Value", float, "Tensor")
 
 PositiveVoltageV = Annotated[float, Quantity("V", positive=True)]
 PositiveCurrentA = Annotated[float, Quantity("A", positive=True)]
@@ -53,7 +54,9 @@ class Line:
 
 def _like(number: float | tuple[float, ...], value: Any) -> Any:
     if isinstance(number, tuple):
-        dtype = value.dtype if isinstance(value, Tensor) else torch.float64
+        import torch  # Here, because a bench is opened without it.
+
+        dtype = value.dtype if isinstance(value, torch.Tensor) else torch.float64
         return torch.tensor(number, dtype=dtype)
     return number
 
@@ -95,11 +98,11 @@ class Conversion:
         """Give the line of a parameter: weights are called w_..., biases b..."""
         return self.weight if name.startswith("w") else self.bias
 
-    def parameters_to_si(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def parameters_to_si(self, values: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
         """Convert weights and biases by name."""
         return {name: self.of_parameter(name).to_si(value) for name, value in values.items()}
 
-    def parameters_to_model(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def parameters_to_model(self, values: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
         """Convert weights and biases by name; the inverse of `parameters_to_si`."""
         return {name: self.of_parameter(name).to_model(value) for name, value in values.items()}
 
