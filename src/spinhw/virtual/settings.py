@@ -14,7 +14,7 @@ from spinhw.chip import ChipSettings
 from spinhw.config import Settings, load
 from spinhw.conversion import ConversionSettings
 from spinhw.network import NetworkSettings
-from spinhw.units import DurationS, FrequencyHz, Quantity, TimeS, VoltageV
+from spinhw.units import DurationS, FrequencyHz, Quantity, ResistanceOhm, TimeS, VoltageV
 from spinhw.virtual.faults import FaultSettings
 
 # "awg:1": instrument and channel.
@@ -49,7 +49,7 @@ class InstrumentSettings(Settings):
     address: str | None = Field(
         default=None, description="VISA address of the in-process door; null for TCPIP0::NAME::5025::SOCKET."
     )
-    load_ohm: float = Field(default=50.0, gt=0.0, description="Resistance at its outputs in ohms, above zero.")
+    load_ohm: ResistanceOhm = Field(default=50.0, description="Resistance at its outputs; above zero.")
     outputs: int = Field(default=64, ge=1, le=10**6, description="Outputs of a synapse controller, at least 1.")
     lowest_v: VoltageV = Field(default=-2.5, description="Lowest voltage of a synapse controller.")
     highest_v: VoltageV = Field(default=2.5, description="Highest voltage of a synapse controller; above the lowest.")

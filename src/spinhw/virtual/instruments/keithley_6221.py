@@ -136,7 +136,6 @@ class Keithley6221(CurrentSource):
     def delta(self, call: Call) -> None:
         """Carry out INITiate in delta mode: alternates the current and stores half the difference of voltages."""
         load, high, low = self.lab.load_ohm(self, 1), self.get("delta_high_a"), self.get("delta_low_a")
-        low = -high if math.isnan(low) else low
         count = min(self.get("delta_count"), self.get("buffer_points"))
         self._buffer = [self.reading((high - low) / 2 * load) for _ in range(int(count))]
 
@@ -158,6 +157,8 @@ class Keithley6221(CurrentSource):
     def after(self, name: str, channel: int) -> None:
         if name == "current_range_a":
             self._values["current_autorange", 1] = False
+        if name == "delta_high_a":
+            self._values["delta_low_a", 1] = -self.get("delta_high_a")
         if name == "on":
             self.lab.look()
 
@@ -211,7 +212,7 @@ class Keithley6221(CurrentSource):
         do("SOURce:WAVE:ABORt", stop),
         ask("SOURce:DELTa:NVPResent", lambda self, call: 1),
         number("SOURce:DELTa:HIGH", "delta_high_a", 10e-6, 0, 0.105, "A"),
-        number("SOURce:DELTa:LOW", "delta_low_a", math.nan, -0.105, 0, "A"),
+        number("SOURce:DELTa:LOW", "delta_low_a", -10e-6, -0.105, 0, "A"),
         number("SOURce:DELTa:DELay", "delta_delay_s", 2e-3, 0, 9999.999, "S"),
         number("SOURce:DELTa:COUNt", "delta_count", 65536, 1, 65536, whole=True),
         switch("SOURce:DELTa:CABort", "delta_abort"),

@@ -44,6 +44,7 @@ class TektronixMSO(Oscilloscope):
     serial_number = "C010001"
     no_error = '0,"No events to report - queue empty"'
     channels = 8
+    answers_in_full = True
     number_format = "{:.6E}"
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:

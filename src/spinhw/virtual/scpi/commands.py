@@ -118,7 +118,7 @@ def switch(header: str, name: str, reset: bool = False) -> Command:
 
 
 def choice(header: str, name: str, options: Sequence[str], reset: str = "") -> Command:
-    """Make a setting that is one of some words, written as "EXTernal"; it answers the short form.
+    """Make a setting that is one of some words, written as "EXTernal"; it is kept and answered in the short form.
 
     The first option is the value after *RST unless `reset` names another.
     """
@@ -126,8 +126,13 @@ def choice(header: str, name: str, options: Sequence[str], reset: str = "") -> C
     def write(instrument: Any, call: Call) -> None:
         instrument.store(name, call.channel, call.args.choice(options))
 
-    short = short_form(reset or options[0])
-    return Command(header, write, lambda instrument, call: instrument.get(name, call.channel), name, short)
+    spelled = {short_form(option): option.upper() for option in options}
+
+    def answer(instrument: Any, call: Call) -> str:
+        short = instrument.get(name, call.channel)
+        return spelled.get(short, short) if instrument.answers_in_full else short
+
+    return Command(header, write, answer, name, short_form(reset or options[0]))
 
 
 def text(header: str, name: str, reset: str = "", quoted: bool = True) -> Command:
