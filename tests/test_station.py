@@ -174,7 +174,10 @@ def open_here(file, folder):
 
 
 CHILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Under nohup and in the background they are ignored.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from pathlib import Path
 from spinhw.instruments import CurrentSource, open_station
 with open_station(sys.argv[1], state_folder=Path(sys.argv[2])) as station:
@@ -194,14 +197,14 @@ def start(file, folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_leave_the_bench_safe(tmp_path, number):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_signals_leave_the_bench_safe(tmp_path, name):
     server = TinyServer()
     file = tmp_path / "bench.yaml"
     file.write_text(yaml.safe_dump(bench() | {"instruments": {"source": source_at(server.address)}}), encoding="utf-8")
     child = start(file, tmp_path)
     assert (server.source.on, server.source.current_a) == (True, 0.01)
-    child.send_signal(number)
+    child.send_signal(getattr(signal, name))
     child.communicate(timeout=30)
     assert (server.source.on, server.source.current_a) == (False, 0.0)
     with open_here(file, tmp_path) as station:
@@ -389,7 +392,7 @@ def wired(wiring):
 def test_wired_benches_load_and_write_back(wiring):
     settings = build(StationSettings, wired(wiring), "bench.yaml")
     assert settings.conversion.threshold_a == 4e-3
-    assert settings.wiring.timing.latency_s == 3e-9
+    assert settings.wiring.timing.latency_s == pytest.approx(3e-9)
     again = build(StationSettings, yaml.safe_load(settings.to_yaml()), "again.yaml")
     assert again == settings
 

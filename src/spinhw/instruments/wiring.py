@@ -56,7 +56,7 @@ class Timing(Settings):
     trigger: Literal["software", "external"] = Field(
         default="software", description="Who starts the sources: this computer, or a trigger at their inputs."
     )
-    trigger_v: VoltageV = Field(default=1.0, description="Threshold of the digitizers' trigger inputs.")
+    trigger_threshold_v: VoltageV = Field(default=1.0, description="Threshold of the digitizers' trigger inputs.")
     latency_s: DurationS = Field(
         default=0.0, description="From the trigger edge at the digitizer to the first input at the neurons, and back."
     )
