@@ -1,6 +1,7 @@
 r"""The in-process door: a PyVISA backend without sockets.
 
-    manager = pyvisa.ResourceManager(VirtualLibrary.of(bench))
+    manager = pyvisa.ResourceManager("bench.yaml@spinhw")          # or "chip@spinhw", a shipped one
+    manager = pyvisa.ResourceManager(VirtualLibrary.of(bench))     # a bench that was made before
     awg = manager.open_resource("TCPIP0::awg::5025::SOCKET", read_termination="\n", write_termination="\n")
 
 SOCKET addresses behave like a byte stream, as pyvisa-py has it. All others exchange messages as IEEE 488.2 asks: a
@@ -13,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from threading import Condition
-from typing import Any
+from typing import Any, ClassVar
 
 from pyvisa import attributes, constants, errors, highlevel, rname, util
 from pyvisa.constants import ResourceAttribute, StatusCode
@@ -22,6 +23,7 @@ from pyvisa.typing import VISARMSession, VISASession
 from spinhw.virtual.bench import Bench
 from spinhw.virtual.port import Client, Line, Port
 from spinhw.virtual.scpi import ScpiError
+from spinhw.virtual.settings import load_bench
 
 _DEFAULT_TIMEOUT_MS = 2000
 
@@ -170,21 +172,28 @@ class _Session(Client):
 
 
 class VirtualLibrary(highlevel.VisaLibraryBase):
-    """A PyVISA library whose resources are the instruments of a bench; make it with `of`."""
+    """A PyVISA library whose resources are the instruments of a bench.
+
+    PyVISA makes it from "FILE@spinhw", once for each file as long as it is in use; `of` makes it from a bench.
+    """
 
     bench: Bench
+    _made: ClassVar[dict[str, Bench]] = {}
 
     @classmethod
     def of(cls, bench: Bench) -> "VirtualLibrary":
         """Make the library of a bench; always the same one for the same bench."""
-        library = cls(util.LibraryPath(f"spinhw-bench-{id(bench):x}"))
-        library.bench = bench
-        return library
+        name = f"virtual bench {bench.settings.id}, {id(bench):x}"
+        cls._made[name] = bench
+        try:
+            return cls(util.LibraryPath(name))
+        finally:
+            del cls._made[name]
 
     @staticmethod
     def get_library_paths() -> Iterable[util.LibraryPath]:
-        """List nothing: a bench must be named."""
-        return ()
+        """Name the bench that stands for "@spinhw" without a file."""
+        return (util.LibraryPath("chip"),)
 
     @staticmethod
     def get_debug_info() -> util.DebugInfo:
@@ -192,6 +201,8 @@ class VirtualLibrary(highlevel.VisaLibraryBase):
         return {"Version": "virtual bench of spinhw"}
 
     def _init(self) -> None:
+        name = str(self.library_path)
+        self.bench = self._made[name] if name in self._made else Bench(load_bench(name))
         self.sessions: dict[int, _Session] = {}
         self._last = 0
 

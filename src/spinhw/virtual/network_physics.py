@@ -15,7 +15,7 @@ from spinhw.rollout import Neurons
 from spinhw.virtual.lab import Played
 from spinhw.virtual.records import at_rate, holding, lowpass, runs
 from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
-from spinhw.virtual.settings import BenchSettings, ChannelGate, ChipWiring, TimerGate, terminal
+from spinhw.virtual.settings import BenchSettings, ChannelGate, ChipWiring, RestGate, TimerGate, terminal
 
 _log = logging.getLogger(__name__)
 
@@ -195,18 +195,20 @@ class NetworkPhysics:
             [at_rate(one.samples, one.rate_hz, rate, points) for one in (played.get(key, silent) for key in sources)],
             axis=1,
         )  # (time, input)
-        starts, length = self._windows(played, rate, points)
+        starts, length = self._windows(played, rate, volts)
         if not len(starts):
             return None
         return self._arriving(volts, starts, length, rate)
 
-    def _windows(self, played: dict[tuple[str, int], Played], rate: float, points: int) -> tuple[np.ndarray, int]:
+    def _windows(self, played: dict[tuple[str, int], Played], rate: float, volts: np.ndarray) -> tuple[np.ndarray, int]:
         """Give the first sample of each window, and their length in samples: the longest, for all."""
-        gate = self._wiring.gate
+        gate, points = self._wiring.gate, len(volts)
         if isinstance(gate, TimerGate):
             length, period = round(gate.open_s * rate), round((gate.open_s + gate.shut_s) * rate)
             starts = np.arange(round(gate.first_s * rate), max(1, points - length + 1), max(1, period))
             return (starts, length) if length > 0 else (starts[:0], 0)
+        if isinstance(gate, RestGate):
+            return _between_rests(volts, max(1, round(gate.rest_s * rate * (1 - 1e-6))))
         opener = played.get(terminal(gate.source)) if isinstance(gate, ChannelGate) else None
         if opener is None:
             return np.zeros(0, np.int64), 0
@@ -231,3 +233,13 @@ class NetworkPhysics:
         fine = (starts[:, None] * finer) + np.arange(length * finer)
         inputs = (smooth[np.minimum(fine, len(smooth) - 1)] * path.gain + path.offset_v) / per_unit
         return _Batch(inputs, starts_s, interval_s / finer, length * finer)
+
+
+def _between_rests(volts: np.ndarray, least: int) -> tuple[np.ndarray, int]:
+    """Find windows between stretches of at least so many samples in which all inputs are as in the first sample."""
+    begins, ends = runs((volts == volts[0]).all(1))
+    resting = ends - begins >= least
+    starts, stops = ends[resting], np.append(begins[resting], len(volts))
+    starts = starts[starts < len(volts)]
+    following = [int(stops[stops > start][0]) for start in starts]
+    return starts, max((stop - start for start, stop in zip(starts.tolist(), following, strict=True)), default=0)

@@ -11,8 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.chip import ChipSettings
-from spinhw.config import Settings, load
+from spinhw.config import Settings, load, shipped
 from spinhw.conversion import ConversionSettings
+from spinhw.errors import ConfigError, nearest
 from spinhw.network import NetworkSettings
 from spinhw.units import DurationS, FrequencyHz, Quantity, ResistanceOhm, TimeS, VoltageV
 from spinhw.virtual.faults import FaultSettings
@@ -104,6 +105,16 @@ class TimerGate(Settings):
     first_s: DurationS = Field(default=0.0, description="Time of the first opening after the trigger; 0 or above.")
 
 
+class RestGate(Settings):
+    """Synapses and trainable biases act between rests: stretches in which all inputs stay as at the very start.
+
+    A window whose first or last inputs are those of the rest would be cut short: use another gate then.
+    """
+
+    kind: Literal["rests"] = Field(description="'rests': shut while the inputs rest.")
+    rest_s: TimeS = Field(description="Shortest rest, above zero; longer than the inputs ever stay there in between.")
+
+
 class ChipWiring(Settings):
     """A whole network on a chip: inputs played, synapses programmed, neurons digitised."""
 
@@ -111,7 +122,7 @@ class ChipWiring(Settings):
     inputs: tuple[Terminal, ...] = Field(min_length=1, description="Source of each input, such as ['awg:1'].")
     input_path: PathSettings = Field(default=PathSettings(), description="From the sources to the chip.")
     controller: Name = Field(description="Name of the synapse controller.")
-    gate: Annotated[ChannelGate | TimerGate, Field(discriminator="kind")] = Field(
+    gate: Annotated[ChannelGate | TimerGate | RestGate, Field(discriminator="kind")] = Field(
         description="When the synapses act; outside, the neurons rest under their bias."
     )
     supply: Name | None = Field(
@@ -203,10 +214,20 @@ def terminal(text: str) -> tuple[str, int]:
     return name, int(channel)
 
 
-def load_bench(path: Path, overrides: Sequence[str] = ()) -> BenchSettings:
+def load_bench(path: Path | str, overrides: Sequence[str] = ()) -> BenchSettings:
     """Read a bench file.
 
+    Args:
+        path: The file, or the name of a shipped one such as "chip".
+        overrides: Such as ["faults.silent=0.01"].
+
     Raises:
-        ConfigError: Something in it is wrong; file and key are named.
+        ConfigError: There is no such file, or something in it is wrong; file and key are named.
     """
-    return load(BenchSettings, path, overrides)
+    name = str(path)
+    known = {one.stem: one for one in sorted((shipped("devices") / "virtual").glob("*.yaml"))}
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return load(BenchSettings, Path(name), overrides)
+    if name not in known:
+        raise ConfigError(f"virtual bench {name!r} was not found", allowed=", ".join(known), todo=nearest(name, known))
+    return load(BenchSettings, known[name], overrides)
