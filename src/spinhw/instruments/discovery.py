@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinhw.errors import ConfigError, did_you_mean
-from spinhw.instruments import drivers
+from spinhw.instruments import adapters, drivers
 from spinhw.instruments.profile import (
     Profile,
     check_profile,
@@ -33,6 +33,12 @@ SHIPPED: Mapping[str, type[Instrument[Any]]] = {
     "tektronix-scope": drivers.TektronixScope,
 }
 
+# Drivers without a profile: the words are somebody else's.
+ADAPTED: Mapping[str, type[Instrument[Any]]] = {
+    "pymeasure-yokogawa-gs200": adapters.PyMeasureYokogawaGS200,
+    "qcodes-rohde-schwarz-sgs100a": adapters.QCoDeSRohdeSchwarzSGS100A,
+}
+
 
 class Choice(NamedTuple):
     """A driver, the profile that it is used with, and the profile's file; neither for drivers that need none."""
@@ -44,7 +50,7 @@ class Choice(NamedTuple):
 
 def driver_names() -> list[str]:
     """List shipped drivers and entry points."""
-    return sorted({*SHIPPED, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*SHIPPED, *ADAPTED, *(point.name for point in entry_points(group=GROUP))})
 
 
 def choose(name: str, place: str, beside: Path | None = None) -> Choice:
@@ -61,10 +67,10 @@ def choose(name: str, place: str, beside: Path | None = None) -> Choice:
     path = find_instrument_profile(name, beside)
     if path is not None:
         return _with_profile(path)
-    driver = _entry_point(name, place)
+    driver = ADAPTED.get(name) or _entry_point(name, place)
     if driver is not None:
         return Choice(driver, None, name)
-    known = {*instrument_profile_names(), *(point.name for point in entry_points(group=GROUP))}
+    known = {*instrument_profile_names(), *ADAPTED, *(point.name for point in entry_points(group=GROUP))}
     raise ConfigError(
         f"{place}.driver: there is no such driver or profile",
         seen=name,
