@@ -59,28 +59,27 @@ def over_tcp(made: Bench, wanted: dict[str, int]) -> dict[str, bytes]:
         connections = {name: connect(address) for name, address in addresses.items()}
         heard = dict.fromkeys(connections, b"")
         for name, message in CONVERSATION:
+            before = made.ports[name]._count
             connections[name].sendall(message)
-            settle(connections[name], message)
+            wait_until_handled(made, name, before + 1)
         for name, connection in connections.items():
-            connection.settimeout(5.0)
             while len(heard[name]) < wanted[name]:
                 heard[name] += connection.recv(1 << 16)
             connection.close()
     return heard
 
 
-def settle(connection: socket.socket, message: bytes) -> None:
-    """Wait until a message was carried out, for others speak next: peek for an answer, if there will be one."""
-    if b"?" in message and b"*OPC?" not in message:
-        connection.settimeout(5.0)
-        connection.recv(1, socket.MSG_PEEK)
-    else:
-        time.sleep(0.02)
+def wait_until_handled(made: Bench, name: str, count: int) -> None:
+    """Wait until an instrument has carried out so many messages, for another one speaks next."""
+    while made.ports[name]._count < count:
+        time.sleep(1e-4)
+    with made.lock:  # It is held while a message is carried out.
+        pass
 
 
 def connect(address: str) -> socket.socket:
     _, host, port, _ = address.split("::")
-    connection = socket.create_connection((host, int(port)), timeout=5.0)
+    connection = socket.create_connection((host, int(port)), timeout=30.0)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

@@ -1,6 +1,7 @@
 """Faults on demand: what goes wrong with a message follows from seed, instrument and message number, nothing else."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated, Literal, get_args
@@ -92,20 +93,21 @@ class Faults:
         self.log: list[Fault] = []
         self._lock = Lock()
 
-    def draw(self, instrument: str, number: int, message: bytes) -> Kind | None:
+    def draw(self, instrument: str, number: int, message: bytes, suffers: Collection[str] = PHYSICAL) -> Kind | None:
         """Say what goes wrong with a message, if anything, and log it.
 
         Args:
             instrument: Name of the instrument that it was sent to.
             number: Its number there.
             message: The message without its end.
+            suffers: What can go wrong with what this instrument measures or plays.
         """
         asked = self.settings
         if not self._is_active or (asked.instruments and instrument not in asked.instruments):
             return None
         draws = numpy_stream("virtual fault", asked.seed, instrument, number).random(len(KINDS))
         able = [kind for kind, draw in zip(KINDS, draws, strict=True) if draw < getattr(asked, kind)]
-        kind = next((one for one in able if _can_befall(one, message)), None)
+        kind = next((one for one in able if _can_befall(one, message, suffers)), None)
         with self._lock:
             if kind is None or (asked.most is not None and len(self.log) >= asked.most):
                 return None
@@ -114,7 +116,9 @@ class Faults:
         return kind
 
 
-def _can_befall(kind: Kind, message: bytes) -> bool:
+def _can_befall(kind: Kind, message: bytes, suffers: Collection[str]) -> bool:
+    if kind in PHYSICAL:
+        return kind in suffers
     if kind == "identity":
         return b"*IDN?" in message[:200].upper()
     return kind not in NEEDS_ANSWER or b"?" in message[:400]

@@ -63,7 +63,7 @@ class Port:
         with self.lock:
             number = self._count
             self._count += 1
-            kind = self._faults.draw(self.instrument.name, number, message)
+            kind = self._faults.draw(self.instrument.name, number, message, self.instrument.suffers)
             if kind is None:
                 self.instrument.execute(message, line.send)
             else:

@@ -37,6 +37,8 @@ class _Connection(asyncio.BufferedProtocol, Client):
         self._buffer = bytearray(_READ_BYTES)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[bytes] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
 
     _line: Line | None
 
@@ -44,6 +46,7 @@ class _Connection(asyncio.BufferedProtocol, Client):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a stream transport is needed")
         self._transport = transport
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         connection = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -61,6 +64,13 @@ class _Connection(asyncio.BufferedProtocol, Client):
             self._line.close()
 
     def deliver(self, data: bytes, delay_s: float) -> None:
+        # What another instrument does may answer here, and that may come from another thread by the other door.
+        if threading.get_ident() != self._thread and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._deliver, data, delay_s)
+        else:
+            self._deliver(data, delay_s)
+
+    def _deliver(self, data: bytes, delay_s: float) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         if delay_s > 0 or self._waiting:
@@ -76,8 +86,12 @@ class _Connection(asyncio.BufferedProtocol, Client):
             self._transport.write(data)
 
     def hang_up(self) -> None:
-        if self._transport is not None:
+        if self._transport is None or self._loop is None:
+            return
+        if threading.get_ident() == self._thread:
             self._transport.close()
+        else:
+            self._loop.call_soon_threadsafe(self._transport.close)
 
 
 async def _listen(bench: Bench, host: str) -> tuple[list[asyncio.Server], dict[str, str]]:

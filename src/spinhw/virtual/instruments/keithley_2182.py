@@ -21,6 +21,7 @@ class Keithley2182(Panel):
 
     maker, model, firmware = "KEITHLEY INSTRUMENTS INC.", "MODEL 2182A", "C02  /A02"
     serial_number = "4000001"
+    suffers = frozenset({"nan", "clipped", "stuck", "overload"})
     number_format = "{:+.8E}"
     channels = 2
 

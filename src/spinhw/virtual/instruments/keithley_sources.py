@@ -10,6 +10,7 @@ class CurrentSource(Panel):
     """A source of current with a bound on the voltage; settings "on", "current_a" and "compliance_v"."""
 
     number_format = "{:+.6E}"
+    suffers = frozenset({"nan", "overload"})
 
     def voltage_and_current(self) -> tuple[float, float]:
         """Give what the load gets, in volts and amperes; zero with the output off."""
@@ -35,4 +36,4 @@ class CurrentSource(Panel):
 
     def reading(self, value: float) -> float:
         """Give a value as it is read; NaN where a reading was disturbed."""
-        return NOT_A_NUMBER if self.take_disturbance("nan", "clipped", "stuck") else value
+        return NOT_A_NUMBER if self.take_disturbance("nan") else value

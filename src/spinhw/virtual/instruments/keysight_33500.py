@@ -28,6 +28,7 @@ class Keysight33500(Panel):
     maker, model, firmware = "Agilent Technologies", "33522B", "3.05-1.19-2.00-52-00"
     serial_number = "MY52000001"
     number_format = "{:+.15E}"
+    suffers = frozenset({"overload"})
     no_error = '+0,"No error"'
     channels = 2
     highest_rate_hz: ClassVar[float] = 250e6

@@ -37,6 +37,7 @@ class Oscilloscope(Panel):
     """A scope that records once after each trigger."""
 
     channels = 4
+    suffers = frozenset({"nan", "clipped", "stuck", "overload"})
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self.traces: dict[int, Trace] = {}

@@ -1,5 +1,7 @@
 """What every virtual instrument of a bench has behind its SCPI dialect."""
 
+from typing import ClassVar
+
 from spinhw.virtual.lab import EmptyLab, Lab, Played, Shot
 from spinhw.virtual.scpi import Instrument
 
@@ -17,6 +19,8 @@ class Panel(Instrument):
         self.lab: Lab = lab or EmptyLab()
         self.disturbance: str | None = None
         super().__init__(name, serial)
+
+    suffers: ClassVar[frozenset[str]] = frozenset()  # Which of "nan", "clipped", "stuck", "overload" it knows.
 
     @property
     def armed(self) -> bool:

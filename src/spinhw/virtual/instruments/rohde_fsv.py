@@ -23,6 +23,7 @@ class RohdeFSV(Panel):
 
     maker, model, firmware = "Rohde&Schwarz", "FSV-7", "3.40"
     serial_number = "1321.3008K07/100001"
+    suffers = frozenset({"nan", "clipped", "stuck", "overload"})
     number_format = "{:.9g}"
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:

@@ -15,6 +15,7 @@ class RohdeSource(Panel):
 
     maker = "Rohde&Schwarz"
     number_format = "{:.12g}"
+    suffers = frozenset({"overload"})
     lowest_hz: ClassVar[float] = 9e3
     highest_hz: ClassVar[float] = 6e9
 

@@ -26,6 +26,7 @@ class SynapseController(Panel):
 
     maker, model, firmware = "SPINHW", "SYNAPSE-CONTROLLER", "1.0"
     number_format = "{:.9g}"
+    suffers = frozenset({"overload"})
     bits: ClassVar[int] = 16
 
     def __init__(

@@ -41,6 +41,7 @@ class TektronixAWG5200(Panel):
     maker, model, firmware = "TEKTRONIX", "AWG5208", "FV:7.2.0069.0"
     serial_number = "B010001"
     number_format = "{:.10E}"
+    suffers = frozenset({"overload"})
     channels = 8
     bits: ClassVar[int] = 16
     memory_points: ClassVar[int] = 1_000_000_000

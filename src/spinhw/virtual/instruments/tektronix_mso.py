@@ -45,6 +45,7 @@ class TektronixMSO(Oscilloscope):
     no_error = '0,"No events to report - queue empty"'
     channels = 8
     answers_in_full = True
+    suffers = frozenset({"clipped", "stuck", "overload"})  # Its format has no code for a missing sample.
     number_format = "{:.6E}"
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:

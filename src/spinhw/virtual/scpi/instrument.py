@@ -146,10 +146,11 @@ class Instrument:
             job = self._jobs[0]
             if not self._run(job):
                 return
-            if self._jobs and self._jobs[0] is job:  # A reboot in the middle empties the list.
-                self._jobs.popleft()
             if job.answers:
                 job.reply(b";".join(job.answers) + b"\n")
+            # Only now: whoever waits for the answer must not see that there is nothing to wait for before it is there.
+            if self._jobs and self._jobs[0] is job:  # A reboot in the middle empties the list.
+                self._jobs.popleft()
 
     def _run(self, job: _Job) -> bool:
         """Carry out a message as far as possible; False if it has to wait."""
