@@ -4,15 +4,18 @@ import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from spinhw.config import Settings, load, shipped
 from spinhw.errors import ConfigError, nearest
-from spinhw.units import TimeS, parse_quantity
+from spinhw.units import Quantity, parse_quantity
 
 TESTED, UNTESTED = "tested", "from manual, untested"
+
+# Time for one reply: no wait is without an end.
+TimeoutS = Annotated[float, Quantity("s", minimum=1e-3, maximum=600.0)]
 
 # What placeholders are rendered with when a template is checked.
 _SAMPLES: dict[str, object] = {"channel": "1", "route": "1101", "name": "wave", "count": 1, "first": 1, "last": 2}
@@ -65,7 +68,7 @@ class Profile(Settings):
     identity: str = Field(description="Regular expression that the reply to the identity question must match.")
     ask_identity: str = Field(default="*IDN?", description="The identity question.")
     errors: ErrorQueue = Field(default=ErrorQueue(), description="The error queue.")
-    timeout_s: TimeS | None = Field(default=None, description="Time for one reply, where 2 s is not right.")
+    timeout_s: TimeoutS | None = Field(default=None, description="Time for one reply, where 2 s is not right.")
     outputs: tuple[str, ...] = Field(default=(), description="Every output that the largest of the models has.")
     block: str = Field(
         default="<f4", pattern=r"^[<>](i1|i2|i4|u1|u2|f4|f8)$", description="Numbers in blocks, as numpy writes types."

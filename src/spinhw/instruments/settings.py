@@ -19,8 +19,8 @@ from spinhw.instruments.channels import (
     VoltageOutput,
     VoltmeterInput,
 )
+from spinhw.instruments.profile import TimeoutS
 from spinhw.instruments.wiring import Wiring
-from spinhw.units import TimeS
 
 # A channel may be written 1 or "1".
 ChannelName = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
@@ -36,7 +36,7 @@ class InstrumentSettings(Settings):
     )
     address: str = Field(min_length=1, description="VISA address, such as 'TCPIP0::192.0.2.5::5025::SOCKET'.")
     backend: str | None = Field(default=None, description="VISA backend of this instrument, if not that of the bench.")
-    timeout_s: TimeS | None = Field(default=None, description="Time for one reply; null for the profile's, or 2 s.")
+    timeout_s: TimeoutS | None = Field(default=None, description="Time for one reply; null for the profile's, or 2 s.")
     retries: int = Field(
         default=1, ge=0, le=10, description="How often a question that changes nothing is asked again after a failure."
     )

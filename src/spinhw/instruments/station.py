@@ -52,7 +52,7 @@ class Station:
         self.traffic = Traffic(traffic_file)
         self._instruments = build_instruments(settings, source, self.traffic, connect)
         addresses = [one.address for one in settings.instruments.values()]
-        kept = state_folder is not None or settings.backend != _IN_PROCESS
+        kept = state_folder is not None or not settings.backend.endswith(_IN_PROCESS)
         folder = state_folder or Path.home() / ".spinhw" / "benches"
         self._lock = BenchLock(folder, addresses) if kept else None
         self._memory = BenchMemory(folder / f"{self.name}-{_key(addresses)}.json") if kept else None
