@@ -28,7 +28,7 @@ CONVERSATION: list[tuple[str, bytes]] = [
     ("synapses", b"SYN:DATA? 0,%d\n" % ADDRESSES),
     ("synapses", b"SYN:DATA 0,#14" + b"\n\n\n\n" + b"\n"),
     ("synapses", b"SYN:STAG? 0,1\n"),
-    ("scope", b":SING;*OPC?\n"),
+    ("scope", b":TIM:RANG 1e-6;:TRIG:SWE NORM;:SING;*OPC?\n"),
     ("awg", b"*TRG\n"),
     ("scope", b":WAV:SOUR CHAN1;:WAV:FORM BYTE;:WAV:PRE?\n"),
     ("scope", b":WAV:DATA?\n"),
@@ -118,9 +118,9 @@ def test_read_without_anything_to_come_times_out_at_once():
 def test_reader_of_a_pending_answer_is_woken_by_another_thread():
     made = bench()
     manager = pyvisa.ResourceManager(VirtualLibrary.of(made))
-    scope = manager.open_resource(made.addresses["scope"], **(LINES | {"timeout": 10_000}))
+    scope = manager.open_resource(made.addresses["scope"], **(LINES | {"timeout": 30_000}))
     awg = manager.open_resource(made.addresses["awg"], **LINES)
-    scope.write(":TRIG:SWE NORM;:SING;*OPC?")
+    scope.write(":TIM:RANG 1e-6;:TRIG:SWE NORM;:SING;*OPC?")
     later = threading.Timer(0.02, awg.write, ["*TRG"])
     later.start()
     assert scope.read() == "1"

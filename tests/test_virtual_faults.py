@@ -109,7 +109,7 @@ def test_reboot_loses_settings_and_all_connections():
 @pytest.mark.parametrize("kind", ["nan", "clipped", "stuck", "overload"])
 def test_acquisitions_go_wrong_once(kind):
     made, scope = client("scope", **{kind: 1.0}, most=1)
-    scope.write(":WAV:FORM BYTE")
+    scope.write(":WAV:FORM BYTE;:TIM:RANG 1e-6")
     scope.write(":TRIG:SWE AUTO;:TRIG:EDGE:SOUR CHAN1;:DIG")
     codes = scope.query_binary_values(":WAV:DATA?", datatype="B")
     low, hole, high = 1, 0, 255
@@ -152,7 +152,7 @@ def test_trigger_from_one_door_answers_through_the_other():
     awg = manager.open_resource(made.addresses["awg"], **LINES)
     with serving(made) as addresses:
         scope = connect(addresses["scope"])
-        scope.sendall(b":TRIG:SWE NORM;:SING;*ESR?;*OPC?\n")
+        scope.sendall(b":TIM:RANG 1e-6;:TRIG:SWE NORM;:SING;*ESR?;*OPC?\n")
         while not made.instruments["scope"].waiting:
             time.sleep(1e-3)
         awg.write("*TRG")

@@ -297,6 +297,8 @@ def test_switch_leads_probes_to_the_scope(shipped_bench):
     say(made, "switch", 'channel.close("1202,2105,3132")')
     assert [number for _, number in made.lines(scope, 2)] == [1]  # Slot 1, row 2, column 2.
     assert [number for _, number in made.lines(scope, 1)] == [36, 95]
+    say(made, "switch", 'channel.close("4303")')
+    assert [(probe.signal, number) for probe, number in made.lines(scope, 3)] == [("output", 2)]
 
 
 @pytest.mark.parametrize(
