@@ -229,10 +229,10 @@ class TinySource(ReplayWire):
         self.current_a, self.on, self.identity = 0.0, False, IDENTITIES["keithley-6221"]
         self.broken = False
 
-    def send(self, data: bytes) -> None:
+    def send(self, *parts: bytes) -> None:
         if self.broken:
             raise OSError("broken on demand")
-        message = data.decode().rstrip("\n")
+        message = b"".join(parts).decode().rstrip("\n")
         self.log.append(f"{self.name} {message}")
         replies = [reply for part in message.split(";") if (reply := self._obey(part))]
         self._waiting = (";".join(replies) + "\n").encode() if replies else b""

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinhw.instruments.traffic import Buffer
+
 # Most digits that the length of a block can have.
 _MOST_DIGITS = 9
 
@@ -33,7 +35,7 @@ def encode(values: NDArray[Any], dtype: str) -> bytes:
     return header(data.nbytes) + data.tobytes()
 
 
-def read(receive: Callable[[int], bytes], expected: int | None = None) -> bytes:
+def read(receive: Callable[[int], Buffer], expected: int | None = None) -> Buffer:
     """Read one block, header first, so that no byte of it is ever taken for the end of a message.
 
     Args:
@@ -43,7 +45,7 @@ def read(receive: Callable[[int], bytes], expected: int | None = None) -> bytes:
     Raises:
         ValueError: This is no block, or an indefinite one and nobody said how long it is.
     """
-    mark = receive(2)
+    mark = bytes(receive(2))
     if mark[:1] != b"#" or not mark[1:].isdigit():
         raise ValueError(f"the reply is no block but starts with {mark!r}")
     digits = int(mark[1:])
@@ -51,7 +53,7 @@ def read(receive: Callable[[int], bytes], expected: int | None = None) -> bytes:
         if expected is None:
             raise ValueError("the block has no length (#0), and the length was not asked for beforehand")
         return receive(expected)
-    length = receive(digits)
+    length = bytes(receive(digits))
     if not length.isdigit():
         raise ValueError(f"the length of the block is no number but {length!r}")
     return receive(int(length))

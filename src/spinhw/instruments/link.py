@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spinhw.instruments import blocks
 from spinhw.instruments.failures import IdentityError, LinkError, complaint, error_number, refused, short
-from spinhw.instruments.traffic import EVENT, RECEIVED, SENT, Traffic
+from spinhw.instruments.traffic import EVENT, RECEIVED, SENT, Buffer, Traffic
 from spinhw.instruments.wires import Wire
 
 _log = logging.getLogger(__name__)
@@ -160,13 +160,14 @@ class Link:
             dtype: Their type and byte order on the line, such as "<f4" or ">i2".
             timeout_s: How long it may take, in seconds.
         """
-        self.write_bytes(prefix, np.ascontiguousarray(values, dtype=dtype).tobytes(), timeout_s=timeout_s)
+        data = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view(np.uint8).data
+        self.write_bytes(prefix, data, timeout_s=timeout_s)
 
-    def write_bytes(self, prefix: str, data: bytes, *, timeout_s: float | None = None) -> None:
+    def write_bytes(self, prefix: str, data: Buffer, *, timeout_s: float | None = None) -> None:
         """Send a message that ends with a block of bytes."""
         head = prefix.encode("ascii") + blocks.header(len(data))
         with self._lock:
-            self._exchange(prefix, lambda wire: self._send(wire, b"%s%s\n" % (head, data)), timeout_s)
+            self._exchange(prefix, lambda wire: self._send(wire, head, data, b"\n"), timeout_s)
 
     def query_block(
         self, message: str, dtype: str, *, count: int | None = None, timeout_s: float | None = None
@@ -188,14 +189,14 @@ class Link:
             raise self._error(f"sent {len(data)} bytes, no whole number of values", message)
         return np.frombuffer(data, dtype)
 
-    def query_bytes(self, message: str, *, expected: int | None = None, timeout_s: float | None = None) -> bytes:
+    def query_bytes(self, message: str, *, expected: int | None = None, timeout_s: float | None = None) -> Buffer:
         """Ask for a block and return its bytes; `expected` is how many there must be."""
 
-        def talk(wire: Wire) -> bytes:
+        def talk(wire: Wire) -> Buffer:
             self._send(wire, _line(message))
             data = blocks.read(wire.receive, expected)
             wire.end_block()
-            self.traffic.note(self.name, RECEIVED, b"%s%s\n" % (blocks.header(len(data)), data))
+            self.traffic.note(self.name, RECEIVED, blocks.header(len(data)), data, b"\n")
             return data
 
         with self._lock:
@@ -262,9 +263,9 @@ class Link:
             with suppress(Exception):  # it is being thrown away
                 wire.close()
 
-    def _send(self, wire: Wire, data: bytes) -> None:
-        self.traffic.note(self.name, SENT, data)
-        wire.send(data)
+    def _send(self, wire: Wire, *parts: Buffer) -> None:
+        self.traffic.note(self.name, SENT, *parts)
+        wire.send(*parts)
 
     def _line(self, wire: Wire) -> str:
         data = wire.receive_line()

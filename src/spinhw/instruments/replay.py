@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from spinhw.instruments.traffic import EVENT, SENT, load_traffic
+from spinhw.instruments.traffic import EVENT, SENT, Buffer, load_traffic
 from spinhw.instruments.wires import Wire
 
 
@@ -40,7 +40,8 @@ class ReplayWire(Wire):
         if self._left or self._waiting:
             raise ValueError(f"never sent: {[sent for sent, _ in self._left]}; never read: {self._waiting!r}")
 
-    def send(self, data: bytes) -> None:
+    def send(self, *parts: Buffer) -> None:
+        data = b"".join(parts)
         if self._waiting:
             raise ValueError(f"sent {data!r} before reading {self._waiting!r}")
         if not self._left or self._left[0][0] != data:

@@ -16,6 +16,8 @@ _BYTES = 240
 
 SENT, RECEIVED, EVENT = ">", "<", "!"
 
+Buffer = bytes | bytearray | memoryview
+
 
 @dataclass(frozen=True)
 class Message:
@@ -54,11 +56,16 @@ class Traffic:
         self._lock = threading.Lock()
         self._file: IO[str] | None = file.open("a", encoding="utf-8") if file else None
 
-    def note(self, instrument: str, direction: str, data: bytes) -> None:
-        """Remember one message."""
-        self._recent.append((time.time(), instrument, direction, data[:_BYTES], len(data)))
+    def note(self, instrument: str, direction: str, *parts: Buffer) -> None:
+        """Remember one message, whole or in parts; of a long one only its beginning is copied."""
+        first = parts[0]
+        if len(parts) == 1 and isinstance(first, bytes):
+            kept, size = first[:_BYTES], len(first)
+        else:
+            kept, size = b"".join(bytes(part[:_BYTES]) for part in parts), sum(len(part) for part in parts)
+        self._recent.append((time.time(), instrument, direction, kept, size))
         if self._file is not None:
-            self._write(instrument, direction, data)
+            self._write(instrument, direction, b"".join(parts))
 
     def recent(self, instrument: str | None = None) -> list[Message]:
         """Give the last messages, oldest first, of one instrument or of all."""

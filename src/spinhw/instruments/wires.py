@@ -8,10 +8,15 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import numpy as np
+
 from spinhw.instruments.failures import LinkError
+from spinhw.instruments.traffic import Buffer
 
 # What is asked of a VISA library or of a socket at a time.
 _CHUNK = 1 << 20
+# Up to here a message in parts is joined before it is sent.
+_SHORT = 1 << 16
 # A line that is longer than this is no reply of a sane instrument.
 _LONGEST_LINE = 1 << 26
 # Slowest that data may come or go, in bytes per second, before a large block counts as stuck.
@@ -23,15 +28,15 @@ class Wire(ABC):
     """Bytes to and from one instrument. Raises whatever it likes; the link makes one family of errors of it."""
 
     @abstractmethod
-    def send(self, data: bytes) -> None:
-        """Send all bytes."""
+    def send(self, *parts: Buffer) -> None:
+        """Send all bytes of one message."""
 
     @abstractmethod
     def receive_line(self) -> bytes:
         """Receive one reply of text, without its line feed."""
 
     @abstractmethod
-    def receive(self, count: int) -> bytes:
+    def receive(self, count: int) -> Buffer:
         """Receive exactly so many bytes, whatever they are."""
 
     @abstractmethod
@@ -60,42 +65,48 @@ class SocketWire(Wire):
     """
 
     def __init__(self, resource: Any, connection: socket.socket, timeout_s: float) -> None:
-        self._resource, self._socket, self._timeout_s = resource, connection, timeout_s
+        self._resource, self._socket = resource, connection
         self._waiting = bytearray()
+        self.set_timeout(timeout_s)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    def send(self, data: bytes) -> None:
-        view, sent, deadline = memoryview(data), 0, self._deadline(len(data))
-        while sent < len(data):
-            self._socket.settimeout(self._left(deadline))
-            sent += self._socket.send(view[sent : sent + _CHUNK])
+    def send(self, *parts: Buffer) -> None:
+        size = sum(map(len, parts))
+        # A short message goes out as one packet: there are instruments that take a packet for a message.
+        whole = (parts[0] if len(parts) == 1 else b"".join(parts),) if size <= _SHORT else parts
+        deadline = self._deadline(size)
+        for part in whole:
+            sent = self._socket.send(part)
+            while sent < len(part):
+                self._check(deadline)
+                sent += self._socket.send(memoryview(part)[sent : sent + _CHUNK])
 
     def receive_line(self) -> bytes:
         deadline, searched = self._deadline(0), 0
         while (end := self._waiting.find(_NEWLINE, searched)) < 0:
             searched = len(self._waiting)
+            if searched:
+                self._check(deadline)
             if searched > _LONGEST_LINE:
                 raise ValueError("the reply is a line without an end")
-            self._waiting += self._more(deadline, 1 << 16)
+            data = self._socket.recv(1 << 16)
+            self._nonzero(len(data))
+            self._waiting += data
         line = bytes(self._waiting[:end])
         del self._waiting[: end + 1]
         return line.removesuffix(b"\r")
 
-    def receive(self, count: int) -> bytes:
-        if len(self._waiting) >= count:
-            whole = bytes(self._waiting[:count])
-            del self._waiting[:count]
-            return whole
-        data, deadline = bytearray(count), self._deadline(count)
-        have = len(self._waiting)
-        data[:have] = self._waiting
-        self._waiting.clear()
-        view = memoryview(data)
+    def receive(self, count: int) -> Buffer:
+        have = min(count, len(self._waiting))
+        data = np.empty(count, np.uint8).data
+        data[:have] = self._waiting[:have]
+        del self._waiting[:have]
+        deadline = self._deadline(count)
         while have < count:
-            self._socket.settimeout(self._left(deadline))
-            have += self._nonzero(self._socket.recv_into(view[have:], min(count - have, _CHUNK)))
-        return bytes(data)
+            self._check(deadline)
+            have += self._nonzero(self._socket.recv_into(data[have:], min(count - have, _CHUNK)))
+        return data
 
     def end_block(self) -> None:
         if self.receive_line():
@@ -103,6 +114,7 @@ class SocketWire(Wire):
 
     def set_timeout(self, seconds: float) -> None:
         self._timeout_s = seconds
+        self._socket.settimeout(seconds)  # Some bytes must come or go within it.
 
     def close(self) -> None:
         # The instrument must see at once that we are gone: many serve one connection only.
@@ -110,22 +122,14 @@ class SocketWire(Wire):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._resource.close()
 
-    def _more(self, deadline: float, count: int) -> bytes:
-        self._socket.settimeout(self._left(deadline))
-        data = self._socket.recv(count)
-        self._nonzero(len(data))
-        return data
-
     def _deadline(self, count: int) -> float:
         """Say until when so many bytes must have gone through."""
         return time.monotonic() + self._timeout_s + count / _SLOWEST
 
-    def _left(self, deadline: float) -> float:
-        """Say how long the next bytes may take: some must come within the timeout, all of them by the deadline."""
-        left = deadline - time.monotonic()
-        if left <= 0:
+    @staticmethod
+    def _check(deadline: float) -> None:
+        if time.monotonic() > deadline:
             raise TimeoutError("it took too long")
-        return min(left, self._timeout_s)
 
     @staticmethod
     def _nonzero(count: int) -> int:
@@ -167,8 +171,8 @@ class VisaWire(Wire):
                 resource.set_visa_attribute(constants.ResourceAttribute.tcpip_nodelay, True)
         self.set_timeout(timeout_s)
 
-    def send(self, data: bytes) -> None:
-        sent = 0
+    def send(self, *parts: Buffer) -> None:
+        data, sent = b"".join(parts), 0
         while sent < len(data):
             count, _ = self._library.write(self._session, data[sent:] if sent else data)
             if count <= 0:
@@ -186,7 +190,7 @@ class VisaWire(Wire):
                 raise ValueError("the reply is a line without an end")
         return line.rstrip(b"\r\n")
 
-    def receive(self, count: int) -> bytes:
+    def receive(self, count: int) -> Buffer:
         self._end_lines(False)
         parts, have = [], 0
         while have < count:
