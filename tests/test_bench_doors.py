@@ -52,7 +52,7 @@ def opened(request, tmp_path):
             backend = "@py"
         instruments = {
             one: dict(zip(("role", "channels"), KINDS[about.model], strict=True))
-            | {"driver": about.model, "address": addresses[one], "timeout": "5 s"}
+            | {"driver": about.model, "address": addresses[one], "timeout": "100 s"}
             for one, about in settings.instruments.items()
         }
         data = {"kind": "bench", "backend": backend, "instruments": instruments}

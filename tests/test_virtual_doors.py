@@ -1,6 +1,8 @@
 """Both doors of the virtual bench: the same conversation gives the same bytes, over real sockets and without any."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -197,3 +199,8 @@ def test_serving_ends_when_its_block_does():
     connection.close()
     with pytest.raises(OSError, match="refused"):
         connect(addresses["awg"])
+
+
+def test_bench_and_server_need_no_pyvisa():
+    command = "import sys, spinhw.virtual; sys.exit('pyvisa' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], timeout=100).returncode == 0

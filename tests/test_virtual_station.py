@@ -1,5 +1,7 @@
 """The drivers of `spinhw.instruments` on the virtual bench, through the true VISA stack, by both doors."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import pyvisa
@@ -12,6 +14,8 @@ from spinhw.instruments import (
     CurrentSource,
     DCVoltmeter,
     Digitizer,
+    Link,
+    LinkError,
     PowerReadout,
     RFSource,
     Station,
@@ -20,6 +24,7 @@ from spinhw.instruments import (
     SynapseController,
     WaveformSource,
 )
+from spinhw.instruments.wires import open_wire
 from spinhw.streams import numpy_stream
 from spinhw.virtual import Bench, BenchSettings, serving
 
@@ -175,3 +180,32 @@ def test_every_other_role_is_lifelike_too(bench_and_station):
     fast.trigger()
     played = made.instruments["fast"].played(external=False)[2]
     np.testing.assert_allclose(played.samples, np.linspace(-0.2, 0.2, 2400), atol=1e-4)
+
+
+@pytest.mark.parametrize("door", ["in process", "TCP"])
+def test_link_never_gives_a_wrong_answer_whatever_goes_wrong(door, tmp_path):
+    rates = dict.fromkeys(("slow", "silent", "dropped", "late", "half", "identity", "error", "reboot"), 0.04)
+    faults = (
+        {"seed": 3, "slow_delay": "1 ms", "late_delay": "150 ms", "instruments": ["board"]} | rates | {"identity": 0.3}
+    )
+    path = tmp_path / "bench.yaml"
+    path.write_text(yaml.safe_dump(BENCH | {"faults": faults}), encoding="utf-8")
+    manager = pyvisa.ResourceManager(f"{path}@spinhw")
+    made = manager.visalib.bench
+    with serving(made) as addresses:
+        address, backend = (addresses, "@py") if door == "TCP" else (made.addresses, f"{path}@spinhw")
+        link = Link("board", partial(open_wire, address["board"], backend, 0.1), identity="^SPINHW", timeout_s=0.1)
+        right, failed = 0, 0
+        for number in range(100):
+            try:
+                link.open()
+                reply = link.ask_once(f":SYN:COUN?;:SYN:STAG? {number % 8},0;:SYST:VERS?")
+                assert reply == f"{ADDRESSES};#10;SPINHW-SYNAPSE-1"
+                right += 1
+            except LinkError:
+                failed += 1
+        link.close()
+    manager.close()
+    assert right > 40
+    assert failed > 5
+    assert {fault.kind for fault in made.faults.log} == set(rates)
