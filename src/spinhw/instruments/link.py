@@ -152,13 +152,9 @@ class Link:
                 self._judge(about, self.ask_once(self._ask_error))
 
     def write_block(self, prefix: str, values: NDArray[Any], dtype: str, *, timeout_s: float | None = None) -> None:
-        """Send a message that ends with a block. Look into the error queue afterwards with `check`.
+        """Send a message that ends with a block; look into the error queue afterwards with `check`.
 
-        Args:
-            prefix: What stands before the block, with its comma or blank.
-            values: Numbers to send.
-            dtype: Their type and byte order on the line, such as "<f4" or ">i2".
-            timeout_s: How long it may take, in seconds.
+        The prefix has its comma or blank; the type is that on the line, such as "<f4" or ">i2".
         """
         data = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view(np.uint8).data
         self.write_bytes(prefix, data, timeout_s=timeout_s)
@@ -174,11 +170,7 @@ class Link:
     ) -> NDArray[Any]:
         """Ask for a block and return its numbers. Never repeated: the data may be gone after the first reply.
 
-        Args:
-            message: The question.
-            dtype: Type and byte order on the line, such as "<f4" or ">i2".
-            count: How many numbers there must be. Needed where the block does not say its length (``#0``).
-            timeout_s: How long it may take, in seconds.
+        `count` is how many there must be; it is needed where the block does not say its length (``#0``).
 
         Raises:
             LinkError: It is no block, or not that long.
@@ -273,6 +265,8 @@ class Link:
         return data.decode("ascii").strip()
 
     def _judge(self, about: str, reply: str) -> None:
+        if reply.startswith(("0,", "+0,")):
+            return
         errors = []
         for _ in range(_MOST_ERRORS):
             number = error_number(reply)

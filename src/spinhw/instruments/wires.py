@@ -72,21 +72,26 @@ class SocketWire(Wire):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def send(self, *parts: Buffer) -> None:
-        size = sum(map(len, parts))
-        # A short message goes out as one packet: there are instruments that take a packet for a message.
-        whole = (parts[0] if len(parts) == 1 else b"".join(parts),) if size <= _SHORT else parts
-        deadline = self._deadline(size)
-        for part in whole:
+        if len(parts) > 1 and sum(map(len, parts)) <= _SHORT:
+            # One packet: there are instruments that take a packet for a message.
+            parts = (b"".join(parts),)
+        for part in parts:
             sent = self._socket.send(part)
-            while sent < len(part):
-                self._check(deadline)
-                sent += self._socket.send(memoryview(part)[sent : sent + _CHUNK])
+            if sent < len(part):
+                self._send_rest(memoryview(part)[sent:])
+
+    def _send_rest(self, rest: memoryview) -> None:
+        deadline = self._deadline(len(rest))
+        while rest:
+            self._check(deadline)
+            rest = rest[self._socket.send(rest[:_CHUNK]) :]
 
     def receive_line(self) -> bytes:
-        deadline, searched = self._deadline(0), 0
+        deadline, searched = 0.0, 0
         while (end := self._waiting.find(_NEWLINE, searched)) < 0:
             searched = len(self._waiting)
-            if searched:
+            if searched:  # Nearly every reply comes at once.
+                deadline = deadline or self._deadline(0)
                 self._check(deadline)
             if searched > _LONGEST_LINE:
                 raise ValueError("the reply is a line without an end")
