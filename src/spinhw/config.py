@@ -313,7 +313,9 @@ def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
     """List the tags that a field may have, such as "none" and "sigmoid" of the kind of ``network.saturation``."""
     found: list[type[Settings]] = [model]
     for key in keys:
-        fields = [field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key]
+        fields = [
+            field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key
+        ]
         # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
         found = [one for field in fields for one in _models(field.annotation)] or found
     return [
