@@ -10,8 +10,11 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
-from spinhw.device.settings import DeviceSettings
+from spinhw.device.settings import DeviceSettings, SimulatedSettings
+from spinhw.device.shapes import parameter_shapes
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
+from spinhw.device.visa_opening import open_visa_bank, open_visa_device
+from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
 
@@ -30,8 +33,11 @@ def open_device(
         network: The network as designed.
         sample_interval_s: Time for which each input sample is held, in seconds.
         members: How many chips side by side, or their numbers: member 3 is the chip "ID-3" whoever stands beside it.
+            A bench is one chip, whatever number it is given.
         dtype: Floating-point type of a simulated chip.
     """
+    if not isinstance(settings, SimulatedSettings):
+        return open_visa_device(settings, network, sample_interval_s, members)
     identities = _identities(settings, members)
     chip = Chip(settings.chip, network, identities, sample_interval_s, dtype)
     conversion = _conversion(settings, network)
@@ -58,6 +64,8 @@ def open_bank(
         members: As for `open_device`.
         dtype: As for `open_device`.
     """
+    if not isinstance(settings, SimulatedSettings):
+        return open_visa_bank(settings, network, sample_interval_s, oscillators, members)
     identities, nominal = _identities(settings, members), network.neurons(torch.float64)
     count = oscillators or nominal.gamma.shape[1]
     array = OscillatorArray(settings.chip, _alike(network, count), identities, sample_interval_s, dtype)
@@ -86,6 +94,12 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
         resonators: How many, at least 1.
         member: Number of the chip.
     """
+    if not isinstance(settings, SimulatedSettings):
+        raise ConfigError(
+            f"{settings.id}: a bench cannot be opened as a bank of synapses",
+            allowed="a simulated device",
+            todo="use the instruments of the bench by themselves: open_station(...)",
+        )
     [identity] = _identities(settings, [member])
     chain = ResonatorChain(settings.chip, identity, resonators)
     # A synapse bank has no oscillators: any threshold does.
@@ -104,14 +118,14 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
     return SimulatedSynapseBank(chain, description, conversion)
 
 
-def _identities(settings: DeviceSettings, members: int | Sequence[int]) -> list[Identity]:
+def _identities(settings: SimulatedSettings, members: int | Sequence[int]) -> list[Identity]:
     numbers = range(members) if isinstance(members, int) else members
     if not numbers or len(set(numbers)) != len(numbers):
         raise ValueError(f"a device needs members, each once, not {members!r}")
     return [Identity(f"{settings.id}-{number}", settings.seed) for number in numbers]
 
 
-def _conversion(settings: DeviceSettings, network: NetworkSettings) -> Conversion:
+def _conversion(settings: SimulatedSettings, network: NetworkSettings) -> Conversion:
     return settings.conversion.conversion(1 / (network.tau_s * network.sigma))
 
 
@@ -120,7 +134,7 @@ def _alike(network: NetworkSettings, count: int) -> Neurons:
 
 
 def _describe_network(
-    settings: DeviceSettings,
+    settings: SimulatedSettings,
     network: NetworkSettings,
     sample_interval_s: float,
     identities: Sequence[Identity],
@@ -145,13 +159,6 @@ def _describe_network(
         loop_delay_s=settings.chip.loop_delay_s,
         seed=settings.seed,
     )
-
-
-def parameter_shapes(network: NetworkSettings) -> dict[str, tuple[int, ...]]:
-    """Give the shape of each parameter that a device running this network holds, by name."""
-    shapes: dict[str, tuple[int, ...]] = dict(network.topology().masked_shapes())
-    shapes |= {f"bias.{layer}": (size,) for layer, size in enumerate(network.layers)}
-    return shapes | ({"w_out": (network.outputs, network.layers[-1])} if network.readout == "hardware" else {})
 
 
 def _chip_limits(chip: ChipSettings, conversion: Conversion) -> dict[str, Limit]:

@@ -54,6 +54,10 @@ class Session(ABC):
     def _restore(self, state: dict[str, Any]) -> None:
         """Go back to a state that `_state` gave."""
 
+    def _snapshot(self) -> dict[str, Any]:
+        """Give identities and settings as last read back, as plain data for JSON; empty for a simulated device."""
+        return {}
+
     def describe(self) -> Description:
         """Tell sample periods, limits, observables, members and capabilities. Works where nothing is open."""
         return self._description
@@ -114,6 +118,10 @@ class Session(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state that `state` gave."""
         self._restore(state)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give identities and settings of all instruments as last read back, without asking any; plain data."""
+        return self._snapshot()
 
     def _attempt(self, work: Callable[[], Result], prepare: Callable[[], None] | None = None) -> tuple[Result, int]:
         """Do a whole piece of work; after a fault recover and repeat all of it, at most `MOST_REPEATS` times.

@@ -1,7 +1,7 @@
 """Device profiles: one YAML file for one device, told apart by `kind`."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -9,6 +9,10 @@ from spinhw.chip import ChipSettings
 from spinhw.config import Settings, build, find_profile, read_yaml
 from spinhw.conversion import ConversionSettings
 from spinhw.errors import ConfigError, did_you_mean
+from spinhw.instruments import StationSettings, load_station
+from spinhw.instruments.build import build_instruments
+from spinhw.instruments.settings import at_home
+from spinhw.instruments.traffic import Traffic
 
 
 class SimulatedSettings(Settings):
@@ -31,8 +35,12 @@ class SimulatedSettings(Settings):
 
 
 # One model for each kind; a later backend adds its own here and joins the union.
-KINDS: dict[str, type[SimulatedSettings]] = {"simulated": SimulatedSettings}
-DeviceSettings = SimulatedSettings
+KINDS: dict[str, type[SimulatedSettings] | type[StationSettings]] = {
+    "simulated": SimulatedSettings,
+    "visa": StationSettings,
+    "bench": StationSettings,
+}
+DeviceSettings = Annotated[SimulatedSettings | StationSettings, Field(discriminator="kind")]
 
 
 def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
@@ -47,10 +55,16 @@ def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
     """
     path = find_profile(name)
     data = read_yaml(path)
-    return build(settings_for(data, str(path)), data, str(path), overrides)
+    model = settings_for(data, str(path))
+    if model is SimulatedSettings:
+        return build(SimulatedSettings, data, str(path), overrides)
+    settings = load_station(path, tuple(overrides))
+    # Drivers, templates and limits are looked at now, while the file can still be named.
+    build_instruments(settings, str(path), Traffic())
+    return at_home(settings, path.parent)
 
 
-def settings_for(data: dict[str, Any], source: str) -> type[DeviceSettings]:
+def settings_for(data: dict[str, Any], source: str) -> type[SimulatedSettings] | type[StationSettings]:
     """Find the model of a profile by its kind; `source` names the file in messages."""
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
@@ -65,4 +79,4 @@ def settings_for(data: dict[str, Any], source: str) -> type[DeviceSettings]:
 
 def device_schema() -> dict[str, Any]:
     """Give the JSON schema of a device profile, for editors."""
-    return TypeAdapter(DeviceSettings).json_schema(by_alias=True)
+    return TypeAdapter[DeviceSettings](DeviceSettings).json_schema(by_alias=True)

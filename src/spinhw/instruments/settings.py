@@ -114,7 +114,9 @@ AnyInstrument = Annotated[
 class StationSettings(Settings):
     """A bench."""
 
-    kind: Literal["bench"] = Field(description="'bench': instruments behind VISA addresses.")
+    kind: Literal["visa", "bench"] = Field(
+        description="'visa': instruments behind VISA addresses; 'bench' means the same."
+    )
     id: str = Field(
         default="bench", pattern=r"^[A-Za-z0-9._-]+$", description="Name of the bench: letters, digits, '.', '_', '-'."
     )
@@ -177,6 +179,27 @@ def load_station(path: Path, overrides: tuple[str, ...] = ()) -> StationSettings
         ConfigError: Names file and key of everything that is wrong.
     """
     return load(StationSettings, path, overrides)
+
+
+def at_home(settings: StationSettings, folder: Path) -> StationSettings:
+    """Write out in full which files the bench file means, so that the settings can be read from anywhere.
+
+    Args:
+        settings: As read.
+        folder: Where the bench file is.
+    """
+    instruments = {
+        name: one.model_copy(update={"driver": _in_full(one.driver, folder)})
+        for name, one in settings.instruments.items()
+    }
+    file, _, library = settings.backend.rpartition("@")
+    backend = f"{_in_full(file, folder)}@{library}"
+    return settings.model_copy(update={"instruments": instruments, "backend": backend})
+
+
+def _in_full(name: str, folder: Path) -> str:
+    near = folder / name
+    return str(near.resolve()) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
 
 
 def named(settings: StationSettings, source: str) -> Iterator[tuple[str, Any, str]]:

@@ -15,13 +15,10 @@ from spinhw.instruments.raw import Raw
 from spinhw.instruments.roles import Instrument
 from spinhw.instruments.settings import StationSettings, load_station
 from spinhw.instruments.traffic import Traffic
-from spinhw.instruments.wires import open_wire
+from spinhw.instruments.wires import IN_PROCESS, keep_virtual, open_wire
 from spinhw.safety import release, uninterrupted, watch
 
 _log = logging.getLogger(__name__)
-
-# Benches that live inside this process: nobody else can reach them, and they end with it.
-_IN_PROCESS = "@spinhw"
 
 InstrumentT = TypeVar("InstrumentT", bound=Instrument[Any])
 
@@ -52,11 +49,12 @@ class Station:
         self.traffic = Traffic(traffic_file)
         self._instruments = build_instruments(settings, source, self.traffic, connect)
         addresses = [one.address for one in settings.instruments.values()]
-        kept = state_folder is not None or not settings.backend.endswith(_IN_PROCESS)
+        kept = state_folder is not None or not settings.backend.endswith(IN_PROCESS)
         folder = state_folder or Path.home() / ".spinhw" / "benches"
         self._lock = BenchLock(folder, addresses) if kept else None
         self._memory = BenchMemory(folder / f"{self.name}-{_key(addresses)}.json") if kept else None
         self._is_open = False
+        self._kept: list[Any] = []
 
     def __getitem__(self, name: str) -> Instrument[Any]:
         """Give an instrument by its name in the bench file."""
@@ -96,6 +94,7 @@ class Station:
         if self._lock is not None:
             self._lock.acquire(self.name)
         try:
+            self._kept = self._kept or keep_virtual([self.settings.backend])
             self._remember_the_past()
             self.connect()
         except BaseException:

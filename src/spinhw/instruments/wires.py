@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -22,6 +23,8 @@ _LONGEST_LINE = 1 << 26
 # Slowest that data may come or go, in bytes per second, before a large block counts as stuck.
 _SLOWEST = 250e3
 _NEWLINE = b"\n"
+# Benches that live inside this process: nobody else can reach them, and they end with it.
+IN_PROCESS = "@spinhw"
 
 
 class Wire(ABC):
@@ -239,14 +242,7 @@ def open_wire(address: str, backend: str, timeout_s: float) -> Wire:
     Raises:
         LinkError: The address or the backend is not known to VISA.
     """
-    import pyvisa
-
-    try:
-        manager = pyvisa.ResourceManager(backend)
-    except (ValueError, OSError) as error:
-        raise LinkError(
-            f"VISA backend {backend!r} cannot be used", seen=error, todo="install it, or use '@py' (backend: in YAML)"
-        ) from error
+    manager = _manager(backend)
     # The manager is shared by everybody who uses this backend: closing it would close their instruments too.
     resource = manager.open_resource(address, open_timeout=max(int(timeout_s * 1000), 1))
     try:
@@ -258,6 +254,29 @@ def open_wire(address: str, backend: str, timeout_s: float) -> Wire:
     except BaseException:
         resource.close()
         raise
+
+
+def keep_virtual(backends: Iterable[str]) -> list[Any]:
+    """Keep virtual benches inside this process alive as long as what is returned is kept.
+
+    PyVISA forgets such a bench, its settings and its noise, when the last connection is closed; a real one stays.
+
+    Args:
+        backends: Names of backends; only those that end with "@spinhw" matter.
+    """
+    virtual = sorted({backend for backend in backends if backend.endswith(IN_PROCESS)})
+    return [_manager(backend) for backend in virtual]
+
+
+def _manager(backend: str) -> Any:
+    import pyvisa
+
+    try:
+        return pyvisa.ResourceManager(backend)
+    except (ValueError, OSError) as error:
+        raise LinkError(
+            f"VISA backend {backend!r} cannot be used", seen=error, todo="install it, or use '@py' (backend: in YAML)"
+        ) from error
 
 
 def _socket_of(resource: Any) -> socket.socket | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from spinhw.config import Settings
-from spinhw.units import DurationS, FrequencyHz, Quantity, VoltageV
+from spinhw.units import CurrentA, DurationS, FrequencyHz, Quantity, VoltageV
 
 _REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_]+")
 _PATH = re.compile(rf"({_REFERENCE.pattern})(?:\s+via\s+({_REFERENCE.pattern}))?")
@@ -65,6 +65,14 @@ class Timing(Settings):
 
 class _Readouts(Settings):
     timing: Timing = Field(description="Time bases.")
+    supply: tuple[Reference, ...] = Field(
+        default=(), description="Current sources that feed the oscillators; where they measure, they give the energy."
+    )
+    supply_current_a: CurrentA | None = Field(
+        default=None,
+        description="Current of each supply, ramped up before the first batch; null leaves it as it is. "
+        "In a bank it is added to every drive, and the sources play the rest.",
+    )
 
     def _readout_uses(self, key: str, paths: tuple[str, ...]) -> Iterator[Use]:
         for number, path in enumerate(paths):
@@ -72,6 +80,10 @@ class _Readouts(Settings):
             yield f"{key}[{number}]", channel, "digitizer"
             if crosspoint is not None:
                 yield f"{key}[{number}] (via)", crosspoint, "switch"
+
+    def _supply_uses(self) -> Iterator[Use]:
+        for number, reference in enumerate(self.supply):
+            yield f"supply[{number}]", reference, "current-source"
 
 
 class ChipWiring(_Readouts):
@@ -83,20 +95,34 @@ class ChipWiring(_Readouts):
     neurons: tuple[ReadoutPath, ...] = Field(
         min_length=1, description="Inputs of digitizers, one for each neuron, perhaps via a crosspoint of a switch."
     )
-    supply: tuple[Reference, ...] = Field(default=(), description="Current sources that supply the chip, for energy.")
+    observed: Literal["power", "filtered"] = Field(
+        default="power", description="What is led out of a neuron: its 'power' x, or 'filtered' y behind its high-pass."
+    )
+    outputs: tuple[ReadoutPath, ...] = Field(
+        default=(), description="Inputs of digitizers, one for each output of a hardware read-out, as for neurons."
+    )
+    gate: Reference | None = Field(
+        default=None,
+        description="Output of a waveform source that lets synapses and biases act while an image is played; null "
+        "where the bench does that by itself.",
+    )
+    gate_open_v: VoltageV = Field(default=1.0, description="Voltage that opens the gate; 0 V shuts it.")
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
         for number, reference in enumerate(self.inputs):
             yield f"inputs[{number}]", reference, "waveform-source"
         yield "synapses", self.synapses, "synapse-controller"
+        if self.gate is not None:
+            yield "gate", self.gate, "waveform-source"
         yield from self._readout_uses("neurons", self.neurons)
-        for number, reference in enumerate(self.supply):
-            yield f"supply[{number}]", reference, "current-source"
+        yield from self._readout_uses("outputs", self.outputs)
+        yield from self._supply_uses()
 
     @model_validator(mode="after")
     def _shared_inputs_are_switched(self) -> "ChipWiring":
         _check_sharing("neurons", self.neurons)
+        _check_sharing("outputs", self.outputs)
         return self
 
 
@@ -109,15 +135,13 @@ class OscillatorWiring(_Readouts):
         description="Current through an oscillator per volt of its waveform source: '20 mS'."
     )
     powers: tuple[ReadoutPath, ...] = Field(min_length=1, description="Inputs of digitizers, one for each oscillator.")
-    supply: tuple[Reference, ...] = Field(default=(), description="Current sources that supply the bank, for energy.")
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
         for number, reference in enumerate(self.drives):
             yield f"drives[{number}]", reference, "waveform-source"
         yield from self._readout_uses("powers", self.powers)
-        for number, reference in enumerate(self.supply):
-            yield f"supply[{number}]", reference, "current-source"
+        yield from self._supply_uses()
 
     @model_validator(mode="after")
     def _lists_fit(self) -> "OscillatorWiring":

@@ -63,7 +63,7 @@ def measure_on_device(
         "device": {
             "kind": device.kind,
             "ids": list(answers.device_ids),
-            "seed": device.seed,
+            "seed": device.seed if device.kind == "simulated" else None,
             "good_share": answers.good_share,
             "energy_per_image_j": answers.energy_j,
             "confusion": confusion(answers.logits, data.test_labels),

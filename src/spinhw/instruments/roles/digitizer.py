@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -114,6 +114,10 @@ class Digitizer(Instrument[DigitizerInput]):
             self._channel(channel)
             self._check("sample rate", channel, plan.rate_hz, (lowest_hz, highest_hz), "Hz")
             self._check("record length", channel, plan.points, (least, most), "points")
+
+    def fit(self, plan: Acquisition) -> Acquisition:
+        """Lengthen a plan to the shortest record that the instrument can take. Sends nothing."""
+        return replace(plan, points=max(plan.points, self._limits()[1][0]))
 
     def configure(self, plan: Acquisition) -> Acquisition:
         """Set inputs, time axis and trigger.

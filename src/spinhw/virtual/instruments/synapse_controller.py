@@ -89,9 +89,10 @@ class SynapseController(Panel):
         self.staged_v[first : first + len(volts)] = volts
 
     def apply(self, call: Call) -> None:
-        """Carry out SYNapse:APPLy: rounds to the resolution, with 0 V a level."""
+        """Carry out SYNapse:APPLy: rounds to the resolution, with 0 V a level; overloads are looked for anew."""
         self.applied_v[:] = np.rint(self.staged_v.astype(np.float64) / self.resolution_v) * self.resolution_v
         self.writes += 1
+        self._overloads = ()
 
     def read(self, call: Call, values: np.ndarray) -> bytes:
         """Answer SYNapse:DATA? and SYNapse:STAGed? first, count."""

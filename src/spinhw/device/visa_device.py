@@ -1,0 +1,150 @@
+"""A whole network on a bench of instruments behind VISA addresses."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spinhw.conversion import Conversion
+from spinhw.device.base import Device
+from spinhw.device.description import Description
+from spinhw.device.reading import Reading, Samples
+from spinhw.device.resample import Sampled
+from spinhw.device.segments import Segments
+from spinhw.device.visa_bench import Shots, VisaBench
+from spinhw.device.visa_readout import Signal
+from spinhw.instruments import SynapseController
+from spinhw.instruments.wiring import ChipWiring, split_reference
+
+
+class VisaDevice(Device):
+    """A chip with its synapses on a bench: inputs are played, synapses programmed, neurons and outputs digitised.
+
+    The parameters follow each other on the outputs of the synapse controller in the order of `parameter_shapes`.
+
+    Args:
+        bench: The instruments; nobody else uses them meanwhile.
+        wiring: What hangs on which channel.
+        held: Samples of the sources for which each input is held.
+        readout_samples: Samples at the end over which a hardware read-out averages.
+        description: What the device is.
+        conversion: Used by the base class, and for the voltage of an input of zero.
+    """
+
+    def __init__(
+        self,
+        bench: VisaBench,
+        wiring: ChipWiring,
+        held: int,
+        readout_samples: int,
+        description: Description,
+        conversion: Conversion,
+    ) -> None:
+        super().__init__(description, conversion)
+        self._bench, self._wiring = bench, wiring
+        self._held, self._readout_samples = held, readout_samples
+        zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
+        self._rest_v = zero.tolist()
+
+    def _open(self) -> str:
+        return self._bench.open()
+
+    def _program(self, values: Mapping[str, Tensor]) -> None:
+        flat = [values[name].flatten() for name in self._description.parameter_shapes]
+        self._bench.prepare()
+        board = self._board()
+        board.program(torch.cat(flat).double().numpy())
+        if not board.output_enabled():
+            board.set_output(True)
+        self._bench.confirm()
+
+    def _read_back(self) -> dict[str, Tensor]:
+        shapes = self._description.parameter_shapes
+        sizes = [math.prod(shape) for shape in shapes.values()]
+        parts = torch.from_numpy(self._board().read_back(sum(sizes))).float().split(sizes)
+        return {name: part.view(1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+        volts = inputs[0].double().numpy()  # (batch, time, input)
+        timing = self._wiring.timing
+        segments = Segments(volts.shape[0], volts.shape[1], self._held, timing.rest_s, timing.source_rate_hz)
+        wanted: list[list[Signal]] = [[("neuron", number) for number in repeat] for repeat in repeats]
+        # The outputs are the same in every repeat: once is enough.
+        wanted[0] += [("output", number) for number in range(self._description.outputs)]
+        shots = self._bench.play(segments, self._waves(segments, volts), wanted, averages)
+        return [self._reading(one, signals) for one, signals in zip(shots, wanted, strict=True)]
+
+    def _make_safe(self) -> list[str]:
+        return self._bench.make_safe()
+
+    def _close(self) -> None:
+        self._bench.disconnect()
+
+    def _state(self) -> dict[str, Any]:
+        return {}  # A bench goes on with the computation, not with its noise.
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        pass
+
+    def _snapshot(self) -> dict[str, Any]:
+        return self._bench.station.snapshot()
+
+    def _board(self) -> SynapseController:
+        return self._bench.station.get(split_reference(self._wiring.synapses)[0], SynapseController)
+
+    def _waves(self, segments: Segments, volts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        wiring = self._wiring
+        waves = {
+            one: segments.wave(volts[:, :, index], rest_v)
+            for index, (one, rest_v) in enumerate(zip(wiring.inputs, self._rest_v, strict=True))
+        }
+        if wiring.gate is not None:
+            waves[wiring.gate] = segments.wave(np.full(volts.shape[:2], wiring.gate_open_v), 0.0)
+        return waves
+
+    def _reading(self, shots: Shots, signals: Sequence[Signal]) -> Reading:
+        neurons = [shots.samples[signal] for signal in signals if signal[0] == "neuron"]
+        outputs = [shots.samples[signal] for signal in signals if signal[0] == "output"]
+        ends_s = torch.arange(1, _times(shots) + 1, dtype=torch.float64) * self._description.sample_interval_s
+        signal = trace_samples(neurons, ends_s) if neurons else None
+        is_power = self._wiring.observed == "power"
+        return Reading(
+            shots.numbers,
+            power=signal if is_power else None,
+            power0=start_samples(neurons) if neurons and is_power else None,
+            filtered=None if is_power else signal,
+            outputs=self._averaged(outputs, ends_s) if outputs else None,
+            energy_j=shots.energy_j,
+        )
+
+    def _averaged(self, outputs: Sequence[Sampled], ends_s: Tensor) -> Samples:
+        last = -self._readout_samples
+        values = np.stack([one.volts[:, last:].mean(1) for one in outputs], axis=1)  # (batch, output)
+        quality = np.stack([one.quality[:, last:].max(1) for one in outputs], axis=1)
+        return Samples(torch.from_numpy(values).float()[None], ends_s[-1:], torch.from_numpy(quality)[None])
+
+
+def _times(shots: Shots) -> int:
+    return next((one.volts.shape[1] - 1 for one in shots.samples.values()), 0)
+
+
+def trace_samples(signals: Sequence[Sampled], ends_s: Tensor) -> Samples:
+    """Give signals at the ends of the input intervals, in their order, (1, batch, time, signal)."""
+    values = np.stack([one.volts[:, 1:] for one in signals], axis=2)
+    quality = np.stack([one.quality[:, 1:] for one in signals], axis=2)
+    return Samples(torch.from_numpy(values).float()[None], ends_s, torch.from_numpy(quality)[None])
+
+
+def start_samples(signals: Sequence[Sampled]) -> Samples:
+    """Give signals before the first input, (1, batch, signal)."""
+    values = np.stack([one.volts[:, 0] for one in signals], axis=1)
+    quality = np.stack([one.quality[:, 0] for one in signals], axis=1)
+    return Samples(
+        torch.from_numpy(values).float()[None],
+        torch.zeros(1, dtype=torch.float64),
+        torch.from_numpy(quality)[None],
+    )
