@@ -56,7 +56,7 @@ def at_instants(record: Record, channel: str, instants_s: NDArray[np.float64]) -
     quality[clipped[left] | clipped[right]] = Quality.CLIPPED
     quality[~np.isfinite(values)] = Quality.MISSING
     if _is_stuck(volts):
-        quality[:] = Quality.FAULTY
+        quality[quality == Quality.GOOD] = Quality.FAULTY
     return Sampled(values, quality)
 
 

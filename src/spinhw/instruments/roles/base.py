@@ -67,7 +67,8 @@ class Instrument(ABC, Generic[ChannelT]):
     def open(self) -> str:
         """Connect without changing anything, and return who answers."""
         self.identity = self.port.open()
-        self._generation = self.port.generation
+        if self._generation != self.port.generation:
+            self.forget()  # Whoever was disconnected may have been switched off and on.
         return self.identity
 
     def close(self) -> None:

@@ -126,7 +126,7 @@ class Oscilloscope(Panel):
 
     def _spoil(self, channel: int, volts: np.ndarray, trouble: str, centre: float, full: float) -> np.ndarray:
         if trouble == "clipped":
-            return centre + (volts - centre) * 50 + full
+            return volts + full
         if trouble == "stuck":
             return np.full_like(volts, volts[0] if len(volts) else 0.0)
         if trouble == "overload":
