@@ -144,8 +144,12 @@ def standing(truth: Mapping[str, Any], door: str, folder: Path) -> Iterator[tupl
 
 
 def chip_settings(addresses: Mapping[str, str], backend: str, **of_each: Any) -> StationSettings:
-    return build(StationSettings, bench_file(CHIP_INSTRUMENTS, CHIP_WIRING, addresses, backend, **of_each), "bench.yaml")
+    return build(
+        StationSettings, bench_file(CHIP_INSTRUMENTS, CHIP_WIRING, addresses, backend, **of_each), "bench.yaml"
+    )
 
 
 def bank_settings(addresses: Mapping[str, str], backend: str, **of_each: Any) -> StationSettings:
-    return build(StationSettings, bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, backend, **of_each), "bench.yaml")
+    return build(
+        StationSettings, bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, backend, **of_each), "bench.yaml"
+    )

@@ -1,4 +1,4 @@
-"""The device and the bank on instruments: the true drivers and the true VISA stack, by both doors of a virtual bench."""
+"""Device and bank on instruments: true drivers, true VISA stack, by both doors of a virtual bench."""
 
 import numpy as np
 import pytest

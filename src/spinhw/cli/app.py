@@ -112,6 +112,8 @@ def check(
 ) -> None:
     """Check that a device keeps every promise that training relies on. Exit code 3 if one is broken.
 
+    For a bench first what a small batch would send, then who answers and within which limits.
+
     Example: [bold]spinhw check --device imperfect-chip[/]
     """
     from spinhw.cli.inspection import check_profile
@@ -161,6 +163,57 @@ def tune(
     from spinhw.cli.tuning import tune_config
 
     tune_config(config, space, trials, out, storage, sets or [])
+
+
+@app.command()
+def devices(
+    scan: Annotated[bool, typer.Option("--scan", help="Also list the instruments that VISA finds.")] = False,
+) -> None:
+    """List the shipped device profiles and instrument drivers, and which of them are tested.
+
+    Example: [bold]spinhw devices --scan[/]
+    """
+    from spinhw.cli.bench import list_devices
+
+    list_devices(scan)
+
+
+@app.command()
+def off(
+    device: Annotated[str, typer.Option("--device", metavar="FILE_OR_NAME", help="Bench file.")],
+) -> None:
+    """Bring a bench down: ramp every output to zero, switch it off, read it back. Exit code 3 if one stays unconfirmed.
+
+    Example: [bold]spinhw off --device mybench.yaml[/]
+    """
+    from spinhw.cli.bench import bring_down
+
+    bring_down(device)
+
+
+virtual_bench = typer.Typer(no_args_is_help=True, help="A bench that does not exist, for trying things out.")
+app.add_typer(virtual_bench, name="virtual-bench")
+
+
+@virtual_bench.callback()
+def _virtual() -> None:
+    pass
+
+
+@virtual_bench.command()
+def serve(
+    bench: Annotated[str, typer.Argument(metavar="FILE_OR_NAME", help="Virtual bench: a file or a shipped name.")],
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; others than loopback let the whole network in.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve a virtual bench over TCP until Ctrl-C; prints the VISA address of each instrument.
+
+    Example: [bold]spinhw virtual-bench serve chip[/]
+    """
+    from spinhw.cli.bench import serve_bench
+
+    serve_bench(bench, host)
 
 
 @app.command()

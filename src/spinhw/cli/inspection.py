@@ -7,9 +7,11 @@ from typing import Any
 
 from rich.console import Console
 
-from spinhw.device import device_schema, load_device, open_bank, open_device, open_synapses
-from spinhw.device.contract import check_bank, check_device, check_synapses
+from spinhw.cli import bench
+from spinhw.device import SimulatedSettings, device_schema, load_device, open_bank, open_device, open_synapses
+from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
+from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
@@ -34,16 +36,29 @@ def check_profile(name: str) -> None:
         DeviceError: A promise is broken; names it.
     """
     settings, console = load_device(name), Console(highlight=False, emoji=False)
-    contracts = {
-        "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
-        "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
-        "synapse bank": check_synapses(lambda: open_synapses(settings)),
-    }
+    contracts = _of_chip(settings) if isinstance(settings, SimulatedSettings) else _of_bench(settings, console)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
     if broken:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
+
+
+def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:
+    return {
+        "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
+        "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
+        "synapse bank": check_synapses(lambda: open_synapses(settings)),
+    }
+
+
+def _of_bench(settings: StationSettings, console: Console) -> dict[str, list[Verdict]]:
+    network = bench.probe_network(settings, _PROBE)
+    bench.show_rehearsal(console, settings, network, _INTERVAL_S)
+    bench.show_identities(console, settings)
+    if settings.wiring is not None and settings.wiring.kind == "oscillators":
+        return {"oscillator bank": check_bank(lambda: open_bank(settings, network, _INTERVAL_S))}
+    return {"network device": check_device(lambda: open_device(settings, network, _INTERVAL_S))}
 
 
 def show_schema(what: str, out: Path | None) -> None:

@@ -21,7 +21,7 @@ from spinhw.errors import LimitError
 from spinhw.streams import torch_stream
 
 
-def _probe_drive(bank: OscillatorBank) -> Tensor:
+def probe_drive(bank: OscillatorBank) -> Tensor:
     """Make drives around the threshold of the nominal oscillator, (member, batch, time, oscillator)."""
     about, limit = bank.describe(), bank.describe().limits.get("drive")
     line = bank.conversion.drive
@@ -33,7 +33,7 @@ def _probe_drive(bank: OscillatorBank) -> Tensor:
 
 def plays(bank: OscillatorBank) -> str:
     """Play drives and look at the trace."""
-    trace = bank.play(_probe_drive(bank), averages=2)
+    trace = bank.play(probe_drive(bank), averages=2)
     check_trace(trace, bank.describe())
     return f"shots {trace.shots}"
 
@@ -41,7 +41,7 @@ def plays(bank: OscillatorBank) -> str:
 def plays_part(bank: OscillatorBank) -> str:
     """Observe one oscillator only."""
     about = bank.describe()
-    trace = bank.play(_probe_drive(bank), observe=ObservationPlan(((0,),)))
+    trace = bank.play(probe_drive(bank), observe=ObservationPlan(((0,),)))
     if trace.power is None:
         raise BrokenPromise("the trace has no power")
     seen = (trace.power.quality != Quality.UNOBSERVED).any(0).any(0).any(0)
@@ -51,7 +51,7 @@ def plays_part(bank: OscillatorBank) -> str:
 
 def refuses_drives(bank: OscillatorBank) -> str:
     """Play a drive beyond the limit."""
-    drive = _probe_drive(bank)
+    drive = probe_drive(bank)
     beyond = beyond_limit(bank.describe(), "drive", bank.conversion.drive)
     wrong = torch.full_like(drive, torch.nan if beyond is None else beyond)
     return refused(lambda: bank.play(wrong), LimitError, "a drive beyond the limit")
@@ -61,7 +61,7 @@ def bank_replays(bank: OscillatorBank) -> str:
     """Play twice from the same state."""
     if "replay" not in bank.describe().capabilities:
         return "not claimed"
-    drive = _probe_drive(bank)
+    drive = probe_drive(bank)
     return same_again(bank, lambda: bank.play(drive))
 
 

@@ -14,6 +14,7 @@ from spinhw.device.segments import Segments
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import start_samples, trace_samples
 from spinhw.device.visa_readout import Signal
+from spinhw.instruments import Station
 from spinhw.instruments.wiring import OscillatorWiring
 
 
@@ -42,6 +43,11 @@ class VisaOscillatorBank(OscillatorBank):
     ) -> None:
         super().__init__(description, conversion)
         self._bench, self._wiring, self._held, self._bias_a = bench, wiring, held, bias_a
+
+    @property
+    def station(self) -> Station:
+        """Get the instruments, for looking; what is set there past this class is forgotten at the next batch."""
+        return self._bench.station
 
     def _open(self) -> str:
         return self._bench.open()

@@ -17,7 +17,7 @@ from spinhw.device.resample import Sampled
 from spinhw.device.segments import Segments
 from spinhw.device.visa_bench import Shots, VisaBench
 from spinhw.device.visa_readout import Signal
-from spinhw.instruments import SynapseController
+from spinhw.instruments import Station, SynapseController
 from spinhw.instruments.wiring import ChipWiring, split_reference
 
 
@@ -49,6 +49,11 @@ class VisaDevice(Device):
         self._held, self._readout_samples = held, readout_samples
         zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
         self._rest_v = zero.tolist()
+
+    @property
+    def station(self) -> Station:
+        """Get the instruments, for looking; what is set there past this class is forgotten at the next batch."""
+        return self._bench.station
 
     def _open(self) -> str:
         return self._bench.open()

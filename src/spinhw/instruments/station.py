@@ -55,6 +55,7 @@ class Station:
         self._memory = BenchMemory(folder / f"{self.name}-{_key(addresses)}.json") if kept else None
         self._is_open = False
         self._kept: list[Any] = []
+        self._connect = connect
 
     def __getitem__(self, name: str) -> Instrument[Any]:
         """Give an instrument by its name in the bench file."""
@@ -94,7 +95,8 @@ class Station:
         if self._lock is not None:
             self._lock.acquire(self.name)
         try:
-            self._kept = self._kept or keep_virtual([self.settings.backend])
+            if self._connect is open_wire:
+                self._kept = self._kept or keep_virtual([self.settings.backend])
             self._remember_the_past()
             self.connect()
         except BaseException:

@@ -268,6 +268,15 @@ def keep_virtual(backends: Iterable[str]) -> list[Any]:
     return [_manager(backend) for backend in virtual]
 
 
+def visa_resources(backend: str) -> list[str]:
+    """List the VISA addresses that a backend finds by itself; raw sockets are never among them."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of interfaces whose libraries are not installed.
+        return sorted(_manager(backend).list_resources("?*"))
+
+
 def _manager(backend: str) -> Any:
     import pyvisa
 

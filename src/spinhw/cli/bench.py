@@ -1,0 +1,156 @@
+"""Commands for a bench of instruments: what there is, what would be sent, everything off, a virtual one."""
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spinhw.config import find_profile, profile_names
+from spinhw.device.rehearsal import rehearse_bank, rehearse_device
+from spinhw.errors import ConfigError, DeviceError, SpinhwError
+from spinhw.instruments import Station, StationSettings, switch_off
+from spinhw.instruments.discovery import ADAPTED, driver_names
+from spinhw.instruments.profile import instrument_profile_names, load_profile
+from spinhw.instruments.settings import named
+from spinhw.instruments.wires import visa_resources
+from spinhw.network import NetworkSettings
+
+_MOST_SHOWN = 160
+
+
+def console() -> Console:
+    """Make a console that colours nothing by guessing, with warnings shown on it."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    return Console(highlight=False, emoji=False, soft_wrap=True)
+
+
+def probe_network(settings: StationSettings, network: NetworkSettings) -> NetworkSettings:
+    """Give a network that fits a bench: the one at hand if it does, else one layer of all that is wired."""
+    wiring = settings.wiring
+    if wiring is None or wiring.kind != "chip":
+        return network
+    readout = "hardware" if wiring.outputs else "software"
+    fits = len(wiring.neurons) == sum(network.layers) and network.inputs == len(wiring.inputs)
+    layers = network.layers if fits else (len(wiring.neurons),)
+    changes = {"inputs": len(wiring.inputs), "layers": layers, "readout": readout}
+    return network.model_copy(update=changes | {"outputs": len(wiring.outputs) or network.outputs})
+
+
+def show_identities(out: Console, settings: StationSettings) -> None:
+    """Connect to every instrument, change nothing, and print who answers and what its channels may do.
+
+    Raises:
+        DeviceError: One does not answer, or is another one; the table says which.
+    """
+    table = Table(title=f"{settings.id}: instruments")
+    for column in ("instrument", "role", "address", "who answers", "verdict"):
+        table.add_column(column)
+    failed = []
+    station = Station(settings, settings.id)
+    for name, one, _ in named(settings, settings.id):
+        try:
+            seen, verdict = station[name].open(), "[green]as configured[/]"
+        except DeviceError as error:
+            seen, verdict = str(error), "[bold red]FAILED[/]"
+            failed.append(name)
+        table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
+    station.disconnect()
+    out.print(table)
+    out.print(_limits(settings))
+    if failed:
+        raise DeviceError(f"{settings.id}: instruments do not answer as configured", seen=", ".join(failed))
+
+
+def _limits(settings: StationSettings) -> Table:
+    table = Table(title=f"{settings.id}: limits")
+    for column in ("channel", "limits"):
+        table.add_column(column)
+    for name, one, _ in named(settings, settings.id):
+        for channel, limits in one.channels.items():
+            written = limits.model_dump(mode="json", by_alias=True, exclude_none=True)
+            text = ", ".join(f"{key} {value}" for key, value in written.items())
+            table.add_row(f"{name}.{channel}", escape(text[:_MOST_SHOWN]))
+    return table
+
+
+def show_rehearsal(out: Console, settings: StationSettings, network: NetworkSettings, interval_s: float) -> None:
+    """Print every command that programming and one small batch would send, without connecting to anything."""
+    wiring = settings.wiring
+    rehearse = rehearse_device if wiring is not None and wiring.kind == "chip" else rehearse_bank
+    try:
+        messages = rehearse(settings, network, interval_s)
+    except ConfigError as error:
+        out.print(f"no dry run: {escape(str(error))}")
+        return
+    out.print(f"dry run: {len(messages)} messages that one small batch would send, all outputs off afterwards")
+    for message in messages:
+        out.print(f"  {escape(message)}")
+
+
+def bring_down(name: str) -> None:
+    """Switch everything off on a bench.
+
+    Raises:
+        DeviceError: Names the outputs that could not be confirmed off.
+    """
+    out, path = console(), find_profile(name)
+    unconfirmed = switch_off(path)
+    if unconfirmed:
+        raise DeviceError(
+            f"{name}: outputs that could not be confirmed off",
+            seen=", ".join(unconfirmed),
+            allowed="every output off",
+            todo="switch them off at the bench before touching anything",
+        )
+    out.print(f"{escape(name)}: every output is off, and reads back as off")
+
+
+def list_devices(scan: bool) -> None:
+    """Print shipped device profiles, instrument drivers and, if asked to, VISA resources."""
+    out = console()
+    out.print("device profiles: " + ", ".join(profile_names()))
+    table = Table(title="instruments")
+    for column in ("driver", "role", "models", "status"):
+        table.add_column(column)
+    for name, row in _drivers().items():
+        table.add_row(name, *row)
+    out.print(table)
+    if scan:
+        found = visa_resources("@py")
+        out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"))
+
+
+def _drivers() -> dict[str, tuple[str, str, str]]:
+    from spinhw.instruments.discovery import choose
+
+    rows = {}
+    for name in [*instrument_profile_names(), *sorted(ADAPTED)]:
+        driver, profile, source = choose(name, name)
+        if profile is None:
+            rows[name] = (driver.role, "", "adapter")
+        else:
+            profile = load_profile(Path(source))
+            rows[name] = (driver.role, f"{profile.maker} {', '.join(profile.models)}", profile.status)
+    others = set(driver_names()) - set(rows)
+    for name in sorted(others):
+        try:
+            rows.setdefault(name, (choose(name, name).driver.role, "", "entry point"))
+        except SpinhwError:
+            continue  # A driver class that is only used through profiles.
+    return rows
+
+
+def serve_bench(name: str, host: str) -> None:
+    """Serve a virtual bench over TCP until Ctrl-C, and print the VISA addresses."""
+    from spinhw.virtual import load_bench, serve
+
+    out, settings = console(), load_bench(name)
+
+    def announce(addresses: dict[str, str]) -> None:
+        for instrument, address in addresses.items():
+            out.print(f"{instrument}: {address}")
+        out.print("Ctrl-C ends it")
+
+    serve(settings, host, lambda addresses: announce(dict(addresses)))
