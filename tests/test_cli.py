@@ -15,6 +15,7 @@ from spinhw.config import shipped
 from spinhw.train import atomic
 
 COMMANDS = ("demo", "train", "evaluate", "energy", "check", "study", "tune", "schema")
+COMMANDS = ("demo", "train", "evaluate", "energy", "check", "devices", "off", "schema")
 TINY = """
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
@@ -375,3 +376,36 @@ def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint:
     assert shown.code == 2
     assert re.search(complaint, shown.err)
     assert "Traceback" not in shown.err
+@pytest.mark.timeout(300)  # The first run on a machine compiles the integrator.
+def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path) -> None:
+    from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
+
+    truth = CHIP_TRUTH | {
+        "network": {"layers": [4, 3], "outputs": 10},
+        "instruments": CHIP_TRUTH["instruments"]
+        | {"board": {"model": "synapse-controller", "outputs": 78}, "tek2": {"model": "tektronix-mso"}},
+        "probes": [
+            CHIP_TRUTH["probes"][0],
+            {"signal": "output", "numbers": list(range(8)), "to": "tek:1", "latency": "400 ps", "noise": "1 mV"},
+            {"signal": "output", "numbers": [8, 9], "to": "tek2:1", "latency": "400 ps", "noise": "1 mV"},
+        ],
+    }
+    screens = {str(one): {"lowest": "-100 mV", "highest": "100 mV"} for one in range(1, 9)}
+    instruments = CHIP_INSTRUMENTS | {
+        "tek": ("digitizer", "tektronix-mso", screens),
+        "tek2": ("digitizer", "tektronix-mso", {one: screens[one] for one in ("1", "2")}),
+    }
+    wiring = CHIP_WIRING | {"outputs": [*(f"tek.{one}" for one in range(1, 9)), "tek2.1", "tek2.2"]}
+    with standing(truth, "in process", tmp_path) as (made, addresses, backend):
+        bench = tmp_path / "bench.yaml"
+        bench.write_text(json.dumps(bench_file(instruments, wiring, addresses, backend)), encoding="utf-8")
+        done = spinhw("train", tiny, "--set", "training.seeds=[0]", "--device", bench, "--out", tmp_path / "run")
+        assert done.code == 0, done.err
+        off = spinhw("off", "--device", bench)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["device"]["kind"] == "visa" and summary["device"]["seed"] is None
+    assert summary["device"]["good_share"] > 0.99
+    assert summary["device"]["energy_per_image_j"] == pytest.approx(10e-3**2 * 50 * 64e-9, rel=1e-3)
+    here, there = summary["accuracy_converged"]["mean"], summary["accuracy_on_device"]["mean"]
+    assert abs(here - there) < 0.25
+    assert (off.code, "every output is off" in off.out) == (0, True)
