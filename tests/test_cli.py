@@ -14,8 +14,7 @@ from spinhw.cli import main
 from spinhw.config import shipped
 from spinhw.train import atomic
 
-COMMANDS = ("demo", "train", "evaluate", "energy", "check", "study", "tune", "schema")
-COMMANDS = ("demo", "train", "evaluate", "energy", "check", "devices", "off", "schema")
+COMMANDS = ("demo", "train", "evaluate", "energy", "check", "devices", "off", "study", "tune", "schema")
 TINY = """
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
@@ -376,6 +375,8 @@ def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint:
     assert shown.code == 2
     assert re.search(complaint, shown.err)
     assert "Traceback" not in shown.err
+
+
 @pytest.mark.timeout(300)  # The first run on a machine compiles the integrator.
 def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path) -> None:
     from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
