@@ -82,8 +82,8 @@ class _DirectWire(Wire):
 
         self._panel, self._framer, self._waiting = panel, Framer(), bytearray()
 
-    def send(self, data: bytes) -> None:
-        for message in self._framer.feed(data):
+    def send(self, *parts: bytes | bytearray | memoryview[int]) -> None:
+        for message in self._framer.feed(b"".join(parts)):
             self._panel.execute(message, self._waiting.extend)  # type: ignore[attr-defined]
 
     def receive_line(self) -> bytes:
