@@ -7,7 +7,7 @@ from spinhw.device.visa_opening import open_visa_bank, open_visa_device
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.settings import named
-from spinhw.instruments.traffic import SENT
+from spinhw.instruments.traffic import SENT, Buffer
 from spinhw.instruments.wires import Wire
 from spinhw.network import NetworkSettings
 
@@ -82,7 +82,7 @@ class _DirectWire(Wire):
 
         self._panel, self._framer, self._waiting = panel, Framer(), bytearray()
 
-    def send(self, *parts: bytes | bytearray | memoryview[int]) -> None:
+    def send(self, *parts: Buffer) -> None:
         for message in self._framer.feed(b"".join(parts)):
             self._panel.execute(message, self._waiting.extend)  # type: ignore[attr-defined]
 
