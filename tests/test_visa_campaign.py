@@ -15,11 +15,13 @@ from spinhw.streams import torch_stream
 from spinhw.virtual.faults import KINDS, Faults, FaultSettings
 
 # A thousand in all.
-FAULTS = {"device": 500, "bank": 500}
+FAULTS = {"device": 250, "bank": 750}
 LONGEST_S = 20.0  # No batch with all its repeats, no opening and no closing takes longer: it would hang.
 IMAGES = torch.rand(2, 4, 1, generator=torch_stream("campaign images")) * 2 - 1
 DRIVES = torch.rand(2, 4, 2, generator=torch_stream("campaign drives")) * 8e8
-RATES = dict.fromkeys(KINDS, 0.0025) | {"slow_delay": "1 ms", "late_delay": "30 ms"}
+# A batch of the device takes more messages.
+RATE = {"device": 0.0012, "bank": 0.0025}
+RATES = dict.fromkeys(KINDS, 0.0) | {"slow_delay": "1 ms", "late_delay": "30 ms"}
 TIMEOUT = {"timeout": "20 ms"}
 NOISE = 0.04
 
@@ -57,7 +59,7 @@ def test_faults_cost_time_and_nothing_else(kind, truth, settings, session, batch
         bench = settings(addresses, backend, **TIMEOUT)
         with session(bench) as device:
             wanted = batch(device)
-        faults = Faults(FaultSettings(seed=1, **RATES))
+        faults = Faults(FaultSettings(seed=1, **RATES | dict.fromkeys(KINDS, RATE[kind])))
         for port in made.ports.values():
             port._faults = faults
         finished, stopped = 0, 0
