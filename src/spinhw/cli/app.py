@@ -48,7 +48,7 @@ def _root(
 
 @app.command()
 def demo(out: Out = None, sets: Sets = None) -> None:
-    """Train ten networks on sequential digits in about a minute: accuracy, energy and pictures.
+    """Train ten networks on sequential digits in a minute or two: accuracy, energy and pictures.
 
     Example: [bold]spinhw demo[/]
     """
