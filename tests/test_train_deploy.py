@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spinhw.config import build
-from spinhw.device import DeviceSettings
+from spinhw.device import SimulatedSettings
 from spinhw.errors import ConfigError, LimitError
 from spinhw.train import Interrupted, RunSettings, evaluate_run, load_run, resume_run, train_run
 from spinhw.train.data import EnsembleData
@@ -98,7 +98,7 @@ def test_evaluation_repeats_the_run_and_takes_another_device(tmp_path):
     assert all(
         own[name] == summary[name] for name in ("accuracy", "accuracy_converged", "accuracy_on_device", "device")
     )
-    other = evaluate_run(folder, build(DeviceSettings, {"kind": "simulated", "id": "other"}, "device.yaml"))
+    other = evaluate_run(folder, build(SimulatedSettings, {"kind": "simulated", "id": "other"}, "device.yaml"))
     assert other["device"]["ids"] == ["other-3", "other-5"]
     assert other["accuracy_on_device"]["per_seed"] == summary["accuracy_converged"]["per_seed"]
     assert len((folder / "evaluations.jsonl").read_text().splitlines()) == 2
@@ -124,7 +124,7 @@ def test_device_too_small_for_the_inputs_is_refused_before_training(tmp_path):
 def test_evaluation_on_a_device_too_small_is_refused(tmp_path):
     settings = tiny(network={"weight_scale": 3.0}, epochs=0)
     train_run(settings, tmp_path / "run")
-    small = build(DeviceSettings, {"kind": "simulated", "chip": {"synapses": {"limit": 0.1}}}, "device.yaml")
+    small = build(SimulatedSettings, {"kind": "simulated", "chip": {"synapses": {"limit": 0.1}}}, "device.yaml")
     with pytest.raises(LimitError, match="beyond its limit and nothing was sent"):
         evaluate_run(tmp_path / "run", small)
 
