@@ -18,13 +18,14 @@ from spinhw.studies.claims import judge
 from spinhw.studies.execute import run_points
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.measured import Measured, measure
-from spinhw.studies.merit import centre, difference_interval, window
+from spinhw.studies.merit import centre, window
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
 from spinhw.studies.tables import as_csv, as_markdown
 from spinhw.studies.work import train_point, work
 from spinhw.train import Diverged, train_run
+from spinhw.train.statistics import difference_interval
 
 GRID = Path(__file__).parents[1] / "examples" / "studies" / "paper.yaml"
 TINY = {

@@ -4,10 +4,12 @@ import atexit
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from spinhw.errors import DeviceError
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,35 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for number in dict.fromkeys(late):
             signal.raise_signal(number)
+
+
+def unconfirmed_error(name: str, outputs: Iterable[str]) -> DeviceError:
+    """Make the error for outputs of a session that could not be confirmed off."""
+    return DeviceError(
+        f"{name}: outputs that could not be confirmed off",
+        seen=", ".join(outputs),
+        allowed="every output off",
+        todo="switch them off at the bench before touching anything",
+    )
+
+
+def close_after(error: BaseException | None, close: Callable[[], None]) -> None:
+    """Close a session at the end of its `with` block.
+
+    Args:
+        error: What ended the block; None where it ended well. It stays the one that people see.
+        close: Closes the session.
+
+    Raises:
+        DeviceError: Something was not left safe, and the block had ended well.
+    """
+    try:
+        close()
+    except DeviceError as unsafe:
+        if error is None:
+            raise
+        error.add_note(str(unsafe))  # What is still on must not get lost behind the first error.
+        _log.error("%s", unsafe)
 
 
 def _catch_signals() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from spinhw.conversion import Conversion
 from spinhw.device.description import Description
 from spinhw.errors import DeviceError
-from spinhw.safety import release, uninterrupted, watch
+from spinhw.safety import close_after, release, unconfirmed_error, uninterrupted, watch
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Session(ABC):
             return
         self._leave_safe()
         if self.unconfirmed:
-            raise self._unconfirmed_error()
+            raise unconfirmed_error(self.name, self.unconfirmed)
 
     def __enter__(self) -> Self:
         self.open()
@@ -102,14 +102,7 @@ class Session(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.close()
-        except DeviceError as unsafe:
-            if error is None:
-                raise
-            # The first error stays the one people see; what is still on must not get lost behind it.
-            error.add_note(str(unsafe))
-            _log.error("%s", unsafe)
+        close_after(error, self.close)
 
     def state(self) -> dict[str, Any]:
         """Give shots and drift as plain data for JSON; empty for a device that cannot replay its noise."""
@@ -181,12 +174,4 @@ class Session(ABC):
         safe = f"; NOT confirmed off: {', '.join(self.unconfirmed)}" if self.unconfirmed else "; all outputs are off"
         return DeviceError(
             f"{self.name}: gave up after {MOST_REPEATS} repeats{safe}", seen=last, todo="look at the bench, then resume"
-        )
-
-    def _unconfirmed_error(self) -> DeviceError:
-        return DeviceError(
-            f"{self.name}: outputs that could not be confirmed off",
-            seen=", ".join(self.unconfirmed),
-            allowed="every output off",
-            todo="switch them off at the bench before touching anything",
         )

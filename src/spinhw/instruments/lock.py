@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,9 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from spinhw.errors import DeviceError
-
-# The system locks this byte, far behind the text: Windows lets nobody read what is locked.
-_LOCKED_BYTE = 1 << 20
+from spinhw.locks import lock
 
 
 class BenchLock:
@@ -57,9 +54,9 @@ class BenchLock:
 
     def _take(self, address: str, who: str) -> None:
         path = self._folder / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.lock"
-        file = path.open("r+b" if path.exists() else "w+b")
+        file = path.open("r+b" if path.exists() else "w+b", buffering=0)  # Locking moves the position underneath.
         try:
-            _lock(file)
+            lock(file.fileno())
         except OSError as error:
             owner = _owner(path)
             file.close()
@@ -83,16 +80,3 @@ def _owner(path: Path) -> str:
         return f"process {owner['pid']} on {owner['host']} (bench {owner['bench']})"
     except (OSError, ValueError, LookupError, TypeError):
         return "a process that did not say its name"
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        file.seek(_LOCKED_BYTE)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ from spinhw.instruments.roles import Instrument
 from spinhw.instruments.settings import StationSettings, load_station
 from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.wires import IN_PROCESS, keep_virtual, open_wire
-from spinhw.safety import release, uninterrupted, watch
+from spinhw.safety import close_after, release, unconfirmed_error, uninterrupted, watch
 
 _log = logging.getLogger(__name__)
 
@@ -177,12 +177,7 @@ class Station:
                 self._memory.closed(self.unconfirmed)
             self._let_go()
         if self.unconfirmed:
-            raise DeviceError(
-                f"{self.name}: outputs that could not be confirmed off",
-                seen=", ".join(self.unconfirmed),
-                allowed="every output off",
-                todo="switch them off at the bench before touching anything",
-            )
+            raise unconfirmed_error(self.name, self.unconfirmed)
 
     def bring_down(self) -> list[str]:
         """Switch everything off where nothing is open, whether or not every instrument answers.
@@ -215,14 +210,7 @@ class Station:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.close()
-        except DeviceError as unsafe:
-            if error is None:
-                raise
-            # The first error stays the one people see; what is still on must not get lost behind it.
-            error.add_note(str(unsafe))
-            _log.error("%s", unsafe)
+        close_after(error, self.close)
 
     def _remember_the_past(self) -> None:
         if self._memory is not None:

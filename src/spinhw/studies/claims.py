@@ -11,7 +11,6 @@ from spinhw.studies.merit import (
     MUCH,
     at,
     centre,
-    difference_interval,
     grows,
     middles,
     ns,
@@ -21,6 +20,7 @@ from spinhw.studies.merit import (
     value_at,
     window,
 )
+from spinhw.train.statistics import difference_interval
 
 # Plouet et al. 2024, section III.
 PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD = 0.8983, 0.0291
@@ -58,7 +58,7 @@ def _headline(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
 def _ctrnn(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     by_kind = {each.curve.kind: each.accuracy[0] for each in curves}
     spintronic, software = by_kind["spintronic"], by_kind["ctrnn"]
-    low, high = difference_interval(spintronic, software)
+    low, high = difference_interval(spintronic.tolist(), software.tolist())
     difference = 100 * (spintronic.mean() - software.mean())
     return [
         Claim(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spinhw.streams import numpy_stream
 from spinhw.studies.measured import Floats, Measured
 
 LITTLE = 0.03  # A loss of accuracy that counts as none: about the paper's own spread over seeds.
@@ -25,14 +24,6 @@ def window(curve: Measured) -> tuple[float, float]:
 def centre(curve: Measured) -> float:
     """Give the geometric middle of the window: steadier than the single best point."""
     return float(np.sqrt(np.prod(window(curve))))
-
-
-def difference_interval(one: Floats, other: Floats, resamples: int = 10_000) -> tuple[float, float]:
-    """Give the percentile bootstrap interval of the difference of two means, at 95 %."""
-    stream = numpy_stream("bootstrap of a difference")
-    means = [stream.choice(values, size=(resamples, values.size)).mean(axis=1) for values in (one, other)]
-    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
-    return float(low), float(high)
 
 
 def at(curve: Measured, x: float) -> float:

@@ -2,8 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
 from typing import Self
 
@@ -28,17 +28,14 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.requested = False
-        self._before: dict[signal.Signals, object] = {}
+        self._heard = ExitStack()
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._handle) for number in heard}
+        self._heard.enter_context(_heard_by(self._handle))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]
+        self._heard.close()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
@@ -46,20 +43,25 @@ class Interrupt:
         self.requested = True
 
 
-@contextmanager
-def signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> AbstractContextManager[None]:
     """Within the context, every signal that asks to stop raises KeyboardInterrupt, as Ctrl-C does; main thread only."""
+    return _heard_by(_interrupt)
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _heard_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within the context, hand the signals that ask to stop to a handler, but those that the process ignores."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heard}
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+        for number, former in before.items():
+            signal.signal(number, former or signal.SIG_DFL)

@@ -8,21 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spinhw.errors import ConfigError
+from spinhw.locks import lock
 from spinhw.train.atomic import not_written
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 1 << 20  # Windows lets nobody read what is locked: far behind the words in the file.
-
-    def _lock(file: int) -> None:
-        os.lseek(file, _FAR, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
@@ -59,7 +46,7 @@ def _locked(path: Path) -> int:
         except OSError as error:
             raise not_written(path, error) from error
         try:
-            _lock(file)
+            lock(file)
         except OSError as error:
             os.close(file)
             raise _held(path) from error

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinhw.streams import numpy_stream
 
@@ -28,6 +29,21 @@ def over_seeds(values: Sequence[float]) -> dict[str, Any]:
 
 def bootstrap_interval(values: Sequence[float]) -> list[float]:
     """Give the percentile bootstrap interval [low, high] of the mean, at 95 %."""
-    drawn = numpy_stream("bootstrap").choice(np.asarray(values), size=(_RESAMPLES, len(values)))
+    return _percentiles(_bootstrap_means(values, numpy_stream("bootstrap")))
+
+
+def difference_interval(one: Sequence[float], other: Sequence[float]) -> list[float]:
+    """Give the percentile bootstrap interval [low, high] of the difference of two means, one - other, at 95 %."""
+    stream = numpy_stream("bootstrap of a difference")
+    first = _bootstrap_means(one, stream)
+    return _percentiles(first - _bootstrap_means(other, stream))
+
+
+def _bootstrap_means(values: Sequence[float], stream: np.random.Generator) -> NDArray[np.float64]:
+    drawn: NDArray[np.float64] = stream.choice(np.asarray(values), size=(_RESAMPLES, len(values))).mean(axis=1)
+    return drawn
+
+
+def _percentiles(means: NDArray[np.float64]) -> list[float]:
     tail = (1 - _COVERAGE) / 2
-    return [float(bound) for bound in np.quantile(drawn.mean(axis=1), [tail, 1 - tail])]
+    return [float(bound) for bound in np.quantile(means, [tail, 1 - tail])]
