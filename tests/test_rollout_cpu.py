@@ -17,7 +17,7 @@ from numba.core.caching import NullCache
 from numba.core.dispatcher import Dispatcher
 
 from spinhw.rollout import Extras, Neurons, Rollout, Sparsity, Steps, Weights, choice, rollout, rollout_driven
-from spinhw.rollout.cpu import job, kernels, pattern, plain
+from spinhw.rollout.cpu import coefficients, job, kernels, pattern, plain
 from spinhw.rollout.cpu.kernels import adjoint, adjoint_rows, forward, plain_adjoint, sources, tiles
 from spinhw.rollout.cpu.kernels import plain as plain_forward
 from spinhw.rollout.cpu.kernels.plan import trajectory_shapes
@@ -387,6 +387,33 @@ def test_pattern_is_remembered_while_the_masks_stay(monkeypatch: pytest.MonkeyPa
     alone = case.run()
     assert len(made) == 2
     assert not torch.equal(first.power, alone.power)
+
+
+def test_neurons_are_remembered_while_they_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    fold = coefficients.fold
+    monkeypatch.setattr(
+        coefficients,
+        "fold",
+        lambda neurons, step_s, *size, **how: made.append(step_s) or fold(neurons, step_s, *size, **how),
+    )
+    case = Case(neurons_learn=False)
+    first = case.run()
+    assert torch.equal(first.power, case.run().power)
+    assert len(made) == 1
+    case.neurons.gamma.mul_(1.1)
+    case.neurons.bounds.highest.mul_(1.2)
+    np.testing.assert_allclose(case.run().power.detach(), case.run("reference").power.detach(), rtol=1e-10)
+    case.options["drive_rate_per_s"] = 2e9
+    np.testing.assert_allclose(case.run().power.detach(), case.run("reference").power.detach(), rtol=1e-10)
+    assert len(made) == 3
+
+
+def test_neurons_that_learn_are_never_remembered() -> None:
+    case = Case()
+    case.run()
+    (gradient,) = torch.autograd.grad(case.run().power.sum(), [case.neurons.gamma])
+    assert gradient.abs().max() > 0
 
 
 def test_record_of_the_drive_is_the_references() -> None:

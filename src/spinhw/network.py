@@ -142,6 +142,7 @@ class SpintronicNetwork(nn.Module):
         self.bias = nn.ParameterList(drawn[f"bias.{layer}"] for layer in layers)
         self.w_out, self.b_out = nn.Parameter(drawn["w_out"]), nn.Parameter(drawn["b_out"])
         self._remembered: tuple[list[tuple[Tensor, int]], Sparsity] | None = None
+        self._neurons: Neurons | None = None
         for name in settings.topology().masked_shapes():
             self.register_buffer(_mask_name(name), drawn[_mask_name(name)])
 
@@ -183,8 +184,14 @@ class SpintronicNetwork(nn.Module):
         return Sparsity.of(by_member[:layers], by_member[layers:])
 
     def neurons(self) -> Neurons:
-        """Nominal neurons in this module's type and place, (1, neuron)."""
-        return self.settings.neurons(torch.float64).to(self.w_out.device).to(self.w_out.dtype)
+        """Nominal neurons in this module's type and place, (1, neuron); the same object while neither changes."""
+        like, known = self.w_out, self._neurons
+        if known is None or known.gamma.dtype != like.dtype or known.gamma.device != like.device:
+            known = self.settings.neurons(torch.float64).to(like.device).to(like.dtype)
+            if torch.compiler.is_compiling():
+                return known
+            self._neurons = known
+        return known
 
     def run(
         self,

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from spinhw.rollout.parameters import Extras
-from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
+from spinhw.rollout.problem import DrivenProblem, Named, NetworkProblem, Problem
 
 
 def check_network(problem: NetworkProblem) -> None:
@@ -45,10 +45,11 @@ def check_driven(problem: DrivenProblem) -> None:
 
 def _check_common(name: str, problem: Problem) -> None:
     """Check what both kinds of problem have; `name` is that of its signal."""
-    _check_neurons(problem)
+    named = problem.tensors()
+    _check_neurons(named, problem)
     _check_initial(problem.initial, (problem.members, problem.batch, problem.width))
     _check_extras(problem.extras, (problem.members, problem.batch, _nodes(problem), problem.width))
-    _check_alike(name, problem)
+    _check_alike(name, named, problem)
 
 
 def _nodes(problem: Problem) -> int:
@@ -65,12 +66,12 @@ def _check_length(name: str, problem: Problem) -> None:
         raise ValueError(f"record_last is {recorded}; it must be 1 to {times}, the samples there are, or None")
 
 
-def _check_alike(name: str, problem: Problem) -> None:
+def _check_alike(name: str, named: Named, problem: Problem) -> None:
     """Check that everything is of one floating-point type and lies on one device, those of the signal."""
     dtype, device = problem.signal.dtype, problem.signal.device
     if not dtype.is_floating_point:
         raise ValueError(f"{name} is of {dtype}; it must be of a floating-point type: write {name}.to(torch.float32)")
-    for other, tensor in problem.tensors().items():
+    for other, tensor in named.items():
         if tensor.dtype != dtype:
             raise ValueError(f"{other} is of {tensor.dtype} and {name} of {dtype}; they must be alike: convert one")
         if tensor.device != device:
@@ -80,8 +81,8 @@ def _check_alike(name: str, problem: Problem) -> None:
             )
 
 
-def _check_neurons(problem: Problem) -> None:
-    for name, value in problem.tensors().items():
+def _check_neurons(named: Named, problem: Problem) -> None:
+    for name, value in named.items():
         if name.startswith("neurons."):
             _expect_either(name, value, (problem.members,), problem.width)
 

@@ -52,9 +52,11 @@ class Steps:
         return replace(self, substeps=max(self.substeps, needed))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neurons:
     """Parameters of every neuron, each a tensor that broadcasts to (member, neuron).
+
+    Engines remember what they worked out for an object, by identity: make it once.
 
     Args:
         gamma: Damping rate 1/tau in 1/s.

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from spinhw.rollout.cells import CELLS
+from spinhw.rollout.cpu.coefficients import coefficients_of
 from spinhw.rollout.cpu.engine import Given, Wanted, integrate
 from spinhw.rollout.cpu.kernels.rows import CTRNN, OSCILLATOR
 from spinhw.rollout.cpu.operator import integrate_in_graph
 from spinhw.rollout.cpu.pattern import pattern_of
-from spinhw.rollout.folding import Folded, fold
 from spinhw.rollout.parameters import Rollout, Sparsity
 from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
 from spinhw.rollout.recurrence import block_matrix, node_drive
@@ -27,16 +27,8 @@ def rollout(problem: NetworkProblem) -> Rollout:
     members, batch, samples, channels = inputs.shape
     start = _start(problem, problem.cell)
     sparsity = weights.sparsity or _made(Sparsity.dense, weights.layers, channels)
-    folded = fold(
-        neurons,
-        problem.steps.step_s,
-        members,
-        cell=problem.cell,
-        drive_rate_per_s=problem.drive_rate_per_s,
-        diffusion_per_s=extras.diffusion_per_s,
-    )
     given = Given(
-        coefficients=_stacked(folded, inputs.dtype),
+        coefficients=coefficients_of(problem),
         w_rec=block_matrix(weights, problem.overrides),
         # Only the first layer has any input weights.
         w_in=torch.nn.functional.pad(weights.w_ext[0], (0, 0, 0, sum(weights.layers[1:]))),
@@ -59,9 +51,8 @@ def rollout_driven(problem: DrivenProblem) -> Rollout:
     """Integrate uncoupled oscillators."""
     drive, batch, extras = problem.drive, problem.batch, problem.extras
     start = _start(problem, "spintronic")
-    folded = fold(problem.neurons, problem.steps.step_s, problem.members, diffusion_per_s=extras.diffusion_per_s)
     given = Given(
-        coefficients=_stacked(folded, drive.dtype),
+        coefficients=coefficients_of(problem),
         start=start,
         ext=None if problem.at_nodes else drive,
         nodes=drive if problem.at_nodes else None,
@@ -91,12 +82,6 @@ def _made(make: Callable[..., Sparsity], *sizes: Any) -> Sparsity:
 @lru_cache(maxsize=16)
 def _remembered(make: Callable[..., Sparsity], *sizes: Any) -> Sparsity:
     return make(*sizes)
-
-
-def _stacked(folded: Folded, dtype: torch.dtype) -> Tensor:
-    """Stack coefficients in the order of the kernels, the last two for the mean y of a midpoint step."""
-    gain, offset, p1, p0, p2, _, decay, passed, kick = folded
-    return folded.stacked(gain, offset, p1, p0, p2, decay, passed, kick, (1 + decay) / 2, passed / 2, dtype=dtype)
 
 
 def _start(problem: Problem, cell: str) -> Tensor:
