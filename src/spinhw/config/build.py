@@ -1,0 +1,41 @@
+"""Plain data or a YAML file into settings."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from spinhw.config.mistakes import Mistake, describe, without_echoes
+from spinhw.config.overrides import apply_overrides
+from spinhw.config.settings import SettingsT
+from spinhw.config.text import read_yaml
+from spinhw.errors import ConfigError
+
+
+def build(model: type[SettingsT], data: Mapping[str, Any], source: str, overrides: Sequence[str] = ()) -> SettingsT:
+    """Make settings from plain data; `source` names the file in messages.
+
+    Raises:
+        ConfigError: One line for each thing that is wrong, with file (or ``--set``), key, value and what is allowed.
+    """
+    changed = apply_overrides(dict(data), overrides)
+    try:
+        return model.model_validate(changed)
+    except ValidationError as error:
+        set_keys = [tuple(override.partition("=")[0].strip().split(".")) for override in overrides]
+        mistakes = without_echoes([Mistake.of(detail, changed) for detail in error.errors()])
+        raise _join([describe(one, model, data, source, set_keys) for one in mistakes]) from error
+
+
+def _join(errors: list[ConfigError]) -> ConfigError:
+    if len(errors) == 1:
+        return errors[0]
+    joined = ConfigError(f"{len(errors)} things are wrong")
+    joined.args = ("\n".join(str(error) for error in errors),)
+    return joined
+
+
+def load(model: type[SettingsT], path: Path, overrides: Sequence[str] = ()) -> SettingsT:
+    """Read a YAML file into settings, with overrides such as ``["training.epochs=5"]``."""
+    return build(model, read_yaml(path), str(path), overrides)

@@ -1,0 +1,166 @@
+"""What pydantic finds wrong, in people's words, with file (or ``--set``) and key."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic_core import ErrorDetails
+
+from spinhw.config.settings import Settings, yaml_key
+from spinhw.config.text import as_written
+from spinhw.errors import ConfigError, did_you_mean
+
+# Above this a number is not written out in a message.
+_MOST_DIGITS = 1e15
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What pydantic found: where by the user's own keys, and whether it tried several readings of the value."""
+
+    keys: Keys
+    one_of_many: bool
+    detail: ErrorDetails
+
+    @classmethod
+    def of(cls, detail: ErrorDetails, data: Any) -> "Mistake":
+        """Leave out the parts of a place that are no keys of the data but readings that pydantic tried."""
+        keys, readings, missing = [], 0, detail["type"] == "missing"
+        for index, part in enumerate(detail["loc"]):
+            if isinstance(part, int) and isinstance(data, list | tuple):
+                data = data[part] if part < len(data) else None
+            elif isinstance(data, Mapping) and part in data:
+                data = data[part]
+            elif not (missing and index == len(detail["loc"]) - 1):
+                readings += 1
+                continue
+            keys.append(str(part))
+        return cls(tuple(keys), readings > 0, detail)
+
+
+def without_echoes(mistakes: list[Mistake]) -> list[Mistake]:
+    """Drop what only follows from a mistake further in: a list cut short by it, a reading that fits even less."""
+
+    def further_in(one: Mistake) -> bool:
+        size = len(one.keys)
+        return any(len(other.keys) > size and other.keys[:size] == one.keys for other in mistakes)
+
+    return [one for one in mistakes if not ((one.detail["type"] == "too_short" or one.one_of_many) and further_in(one))]
+
+
+# What pydantic calls its errors, in people's words.
+_WORDS = {
+    "int_type": "a whole number is needed",
+    "int_parsing": "a whole number is needed",
+    "int_from_float": "a whole number is needed",
+    "float_type": "a number is needed",
+    "float_parsing": "a number is needed",
+    "finite_number": "a finite number is needed",
+    "string_type": "a text is needed",
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "tuple_type": "a list is needed, such as [32, 32]",
+    "list_type": "a list is needed, such as [32, 32]",
+    "dict_type": "a mapping of keys is needed here",
+    "mapping_type": "a mapping of keys is needed here",
+    "model_type": "a mapping of keys is needed here",
+    "model_attributes_type": "a mapping of keys is needed here",
+}
+
+
+def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, set_keys: list[Keys]) -> ConfigError:
+    """Say what is wrong in four parts.
+
+    Args:
+        mistake: What pydantic found.
+        model: The settings that were to be made.
+        data: What the file says, without overrides.
+        source: The file.
+        set_keys: What was set on the command line.
+    """
+    detail, context, keys = mistake.detail, mistake.detail.get("ctx", {}), mistake.keys
+    kind = detail["type"]
+    if kind == "unknown_key":
+        place = _place((*keys, context["name"]), keys, data, source, set_keys)
+        return ConfigError(f"{place}: {detail['msg']}")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        name = str(context["discriminator"]).strip("'")
+        tag, known = (*keys, name), _tags(model, keys, name)
+        place, allowed = _place(tag, tag, data, source, set_keys), ", ".join(known)
+        if kind == "union_tag_not_found":
+            return ConfigError(f"{place}: this key is missing", allowed=allowed, todo="add it")
+        seen = str(context.get("tag"))
+        return ConfigError(
+            f"{place}: this {name} is not known", seen=seen, allowed=allowed, todo=did_you_mean(seen, known)
+        )
+    place = _place(keys, keys, data, source, set_keys, whole=kind == "value_error")
+    if kind == "missing":
+        return ConfigError(f"{place}: this key is missing", todo="add it")
+    value = detail["input"]
+    message = _WORDS.get(kind) or re.sub(
+        r"^(Input|String|List|Tuple) should ", "must ", detail["msg"].removeprefix("Value error, ")
+    )
+    return ConfigError(
+        f"{place}: {message}",
+        seen=None if isinstance(value, Mapping) else as_written(value),
+        todo=_whole_number(value) if kind == "int_parsing" else "",
+    )
+
+
+def _place(at: Keys, shown: Keys, data: Any, source: str, set_keys: list[Keys], whole: bool = False) -> str:
+    """Name file and key, or ``--set`` where that is where the failing value comes from.
+
+    Args:
+        at: Where the failing value stands.
+        shown: The key to name in a file.
+        data: What the file says.
+        source: The file.
+        set_keys: What was set on the command line.
+        whole: Whether several keys together are wrong, of which some may have been set.
+    """
+    replaced = _inner(data, at)
+    for name in set_keys:
+        if name == at[: len(name)] or (at and at == name[: len(at)] and not isinstance(replaced, Mapping)):
+            return f"--set {'.'.join(name if len(name) > len(at) else at)}"
+    inside = [".".join(name) for name in set_keys if whole and name[: len(at)] == at]
+    file = f"{source} with --set {', '.join(inside)}" if inside else source
+    return f"{file}: {'.'.join(shown)}" if shown else file
+
+
+def _inner(data: Any, keys: Keys) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
+    """List the tags that a field may have, such as "none" and "sigmoid" of the kind of ``network.saturation``."""
+    found: list[type[Settings]] = [model]
+    for key in keys:
+        fields = [
+            field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key
+        ]
+        # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
+        found = [one for field in fields for one in _models(field.annotation)] or found
+    return [
+        str(tag) for one in found if name in one.model_fields for tag in get_args(one.model_fields[name].annotation)
+    ]
+
+
+def _models(annotation: Any) -> list[type[Settings]]:
+    """List the settings models in an annotation, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [one for inner in get_args(annotation) for one in _models(inner)]
+
+
+def _whole_number(value: Any) -> str:
+    """Say how a whole number such as 1e3, which YAML takes for a text, is written."""
+    try:
+        number = float(value)
+        return f"write {int(number)}" if number.is_integer() and abs(number) < _MOST_DIGITS else ""
+    except (TypeError, ValueError):
+        return ""

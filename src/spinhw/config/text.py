@@ -1,0 +1,93 @@
+"""YAML text into plain data: safe, strict about keys that stand twice, every error with its place."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spinhw.errors import ConfigError
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loader that refuses a key written twice instead of dropping the first, and every error names its place."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make an object; yaml lets what Python says of a bad date or number through as it is."""
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"this value cannot be read ({error})", node.start_mark
+            ) from error
+
+
+def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key_node, _ in node.value:
+        key = None if key_node.tag == _MERGE else loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
+        name = (key_node.tag == _MERGE, key)
+        if name in seen:
+            what = "<<" if key_node.tag == _MERGE else key
+            raise yaml.constructor.ConstructorError(None, None, f"key {what!r} stands twice", key_node.start_mark)
+        seen.add(name)
+    loader.flatten_mapping(node)
+    return {
+        loader.construct_object(key, deep=True): loader.construct_object(value, deep=True) for key, value in node.value
+    }
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def read_value(text: str) -> Any:
+    """Parse YAML of any kind; whatever is wrong is a `yaml.YAMLError`."""
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping with the safe loader.
+
+    Raises:
+        ConfigError: For a missing or unreadable file, broken YAML (with line and column), or anything but a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: this file cannot be read", seen=error, allowed="a YAML text file in UTF-8"
+        ) from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> dict[str, Any]:
+    """Parse one YAML mapping; `source` names it in messages."""
+    try:
+        data = read_value(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{source}: broken YAML at {place}", seen=problem, todo="mend that line") from error
+    if data is None:
+        raise ConfigError(f"{source}: the file is empty", allowed="lines of the form 'key: value'")
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{source}: not a YAML mapping", seen=type(data).__name__, allowed="lines of the form 'key: value'"
+        )
+    return data
+
+
+def as_written(value: Any) -> str:
+    """Show a value in a message as YAML writes it, cut to 80 characters."""
+    text = {"True": "true", "False": "false", "None": "null"}.get(repr(value), repr(value))
+    return text if len(text) <= 80 else text[:77] + "..."
