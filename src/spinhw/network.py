@@ -1,7 +1,7 @@
 """A network of spintronic oscillators (or its software peer) as a torch module: settings, parameters, forward."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 import torch
@@ -159,12 +159,20 @@ class SpintronicNetwork(nn.Module):
         named = dict(self.named_parameters())
         return named | {name: named[name] * mask for name, mask in self.masks().items()}
 
-    def weights(self) -> Weights:
-        """Give synapses and biases for a rollout, always with the member axis in front."""
-        values = {name: value if self.ensemble else value[None] for name, value in self.values().items()}
+    def member_values(self) -> dict[str, Tensor]:
+        """Give `values`, always with the member axis in front."""
+        return {name: value if self.ensemble else value[None] for name, value in self.values().items()}
+
+    def weights(self, values: Mapping[str, Tensor] | None = None) -> Weights:
+        """Give synapses and biases for a rollout, always with the member axis in front.
+
+        Args:
+            values: In place of the module's own, by name, as `member_values` gives them; absent synapses are zero.
+        """
+        acting = self.member_values() if values is None else values
 
         def by_layer(kind: str) -> tuple[Tensor, ...]:
-            return tuple(values[f"{kind}.{layer}"] for layer in range(len(self.settings.layers)))
+            return tuple(acting[f"{kind}.{layer}"] for layer in range(len(self.settings.layers)))
 
         return Weights(by_layer("w_ext"), by_layer("w_int"), by_layer("bias"), self._sparsity())
 
@@ -198,6 +206,8 @@ class SpintronicNetwork(nn.Module):
         inputs: Tensor,
         steps: Steps | None = None,
         *,
+        values: Mapping[str, Tensor] | None = None,
+        neurons: Neurons | None = None,
         record_drive: bool = False,
         record_last: int | None = None,
         engine: Engine = "auto",
@@ -207,13 +217,15 @@ class SpintronicNetwork(nn.Module):
         Args:
             inputs: (batch, time, input), for an ensemble (member, batch, time, input).
             steps: Another time grid than the module's own.
+            values: Other parameters than the module's own, as for `weights`: such as those that a device applied.
+            neurons: Others than the nominal ones: such as those that a calibration found.
             record_drive: Whether to return the drive.
             record_last: How many samples at the end to return; None for all.
             engine: Engine of the rollout.
         """
         return rollout(
-            self.weights(),
-            self.neurons(),
+            self.weights(values),
+            self.neurons() if neurons is None else neurons,
             inputs if self.ensemble else inputs[None],
             steps or self.steps,
             cell=self.settings.kind,

@@ -1,6 +1,6 @@
 """What a device gave: signals with their own time axes, a quality for every sample, and where they came from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -59,6 +59,11 @@ class Signal:
         """Drop a member axis of length one."""
         return Signal(self.values[0], self.quality[0], self.time_s, self.noise)
 
+    def of_member(self, member: int) -> "Signal":
+        """Give one member, its axis kept with length one."""
+        chosen = slice(member, member + 1)
+        return Signal(self.values[chosen], self.quality[chosen], self.time_s, self.noise)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -106,3 +111,42 @@ class Trace:
         """Drop a member axis of length one from every signal and applied parameter."""
         bare: dict[str, Any] = {name: signal.without_member() for name, signal in self.signals().items()}
         return replace(self, applied={name: value[0] for name, value in self.applied.items()}, **bare)
+
+    def of_member(self, member: int) -> "Trace":
+        """Give what one member of an ensemble measured, its axis kept with length one."""
+        alone: dict[str, Any] = {name: signal.of_member(member) for name, signal in self.signals().items()}
+        applied = {name: value[member : member + 1] for name, value in self.applied.items()}
+        return replace(self, device_ids=self.device_ids[member : member + 1], applied=applied, **alone)
+
+    @classmethod
+    def side_by_side(cls, traces: "Sequence[Trace]") -> "Trace":
+        """Put the traces of members that were measured one after another into one; each has the member axis.
+
+        Shots are from the first of the first to the last of the last; energies are averaged, durations added up.
+        """
+        first = traces[0]
+        joined: dict[str, Any] = {
+            name: _joined([trace.signals()[name] for trace in traces]) for name in first.signals()
+        }
+        energies = [trace.energy_j for trace in traces if trace.energy_j is not None]
+        return replace(
+            first,
+            device_ids=tuple(one for trace in traces for one in trace.device_ids),
+            shots=(first.shots[0], traces[-1].shots[1]),
+            applied={name: torch.cat([trace.applied[name] for trace in traces]) for name in first.applied},
+            energy_j=sum(energies) / len(energies) if len(energies) == len(traces) else None,
+            duration_s=sum(trace.duration_s for trace in traces),
+            repeats_after_faults=sum(trace.repeats_after_faults for trace in traces),
+            **joined,
+        )
+
+
+def _joined(signals: Sequence[Signal]) -> Signal:
+    first = signals[0]
+    noises = [signal.noise for signal in signals if signal.noise is not None]
+    return Signal(
+        torch.cat([signal.values for signal in signals]),
+        torch.cat([signal.quality for signal in signals]),
+        first.time_s,
+        max(noises) if len(noises) == len(signals) else None,
+    )

@@ -60,15 +60,10 @@ def integrate(
         total = None
         for step in range(time * steps.substeps, (time + 1) * steps.substeps):
             shift = None if defect is None else defect[step + 1] - defect[step]
-            drive = driver.at_start(step, output)
-            moved = cell.advance(state, drive)
-            if steps.order == 2:
-                predicted = cell.emit(output, _change(state, moved, shift), moved)
-                drive = driver.at_middle(step, output, predicted)
-                moved = cell.advance(state, drive)
+            drive, moved = advance(cell, driver, step, steps.order, state, output, shift)
             if extras.noise is not None and extras.diffusion_per_s is not None:
                 moved = thermal_step(moved, extras.diffusion_per_s[:, None], steps.step_s, extras.noise[:, :, step])
-            output = cell.emit(output, _change(state, moved, shift), moved)
+            output = cell.emit(output, change(state, moved, shift), moved)
             state = moved
             if record_drive:
                 total = drive if total is None else total + drive
@@ -82,5 +77,29 @@ def integrate(
     return Rollout(start, torch.stack(states, dim=2), torch.stack(outputs, dim=2), drive_trace)
 
 
-def _change(before: Tensor, after: Tensor, shift: Tensor | None) -> Tensor:
+def advance(
+    cell: Cell, driver: Driver, step: int, order: int, state: Tensor, output: Tensor, shift: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Take one step without noise; give the drive that it was taken with, and the state after it.
+
+    Args:
+        cell: Kind of neuron.
+        driver: Where the drive comes from.
+        step: Number of the step, from 0.
+        order: 1 or 2.
+        state: Before the step, (member, batch, neuron).
+        output: Before the step.
+        shift: Change of the defect over the step.
+    """
+    drive = driver.at_start(step, output)
+    moved = cell.advance(state, drive)
+    if order == 2:
+        predicted = cell.emit(output, change(state, moved, shift), moved)
+        drive = driver.at_middle(step, output, predicted)
+        moved = cell.advance(state, drive)
+    return drive, moved
+
+
+def change(before: Tensor, after: Tensor, shift: Tensor | None = None) -> Tensor:
+    """Give what the high-pass sees change over a step."""
     return after - before if shift is None else after - before + shift

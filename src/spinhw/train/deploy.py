@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.device import Device, DeviceSettings, ObservationPlan, Signal, Trace, open_device
+from spinhw.device import Device, DeviceSettings, ObservationPlan, SimulatedSettings, Trace, open_device
 from spinhw.errors import ConfigError, LimitError
+from spinhw.gradients import end_signal, logits_of, refuse_mode
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.tasks import DigitsSettings, as_sequence
 from spinhw.train.data import EnsembleData
-from spinhw.train.member import member_of
 from spinhw.train.progress import Tick
 from spinhw.train.settings import RunSettings
 
@@ -34,64 +34,55 @@ class DeviceAnswers:
 
 @torch.no_grad()
 def answer_on_device(
-    network: SpintronicNetwork, data: EnsembleData, device: DeviceSettings, size: int, tick: Tick
+    network: SpintronicNetwork, data: EnsembleData, device: Device, size: int, tick: Tick
 ) -> DeviceAnswers:
-    """Show the held-out images of every member to a device, one member after another.
-
-    A simulated device is another chip for each seed: seed 3 runs on the chip "ID-3".
+    """Show the held-out images of every member to a device: all members at once, or one after another on a single chip.
 
     Args:
         network: The trained networks.
         data: Their data.
-        device: The device.
+        device: Open; with one chip for each member, or one chip.
         size: Images of one batch.
-        tick: Told of the progress; may raise to stop, which leaves the device safe.
+        tick: Told of the progress; may raise to stop.
 
     Raises:
         LimitError: A weight, bias or input is beyond a limit of the device.
         DeviceError: The device failed.
     """
-    answers, traces, images = [], [], data.test_labels.numel()
-    for member, seed in enumerate(data.seeds):
-        alone = member_of(network, member, seed)
-        with open_device(device, network.settings, data.task.sample_interval_s, members=[seed]) as opened:
-            opened.program({name: value[0] for name, value in alone.values().items()})
-            for chunk in data.test[member].split(size):
-                trace = opened.run(as_sequence(chunk, data.task), observe=_wanted(opened, network.settings))
-                answers.append(read_out(alone, trace))
-                traces.append(_Used.of(trace, network.settings, len(chunk)))
-                tick(sum(used.images for used in traces), images)
+    members, values, plan = len(data.seeds), network.member_values(), _wanted(device, network.settings)
+    at_once = members if device.describe().members == members else 1
+    answers, traces = [], []
+    for first in range(0, members, at_once):
+        chosen = slice(first, first + at_once)
+        device.program({name: value[chosen] for name, value in values.items()})
+        parts = []
+        for chunk in data.test[chosen].split(size, dim=1):
+            trace = device.run(as_sequence(chunk, data.task), observe=plan)
+            parts.append(_end(trace, network.settings).to(network.w_out.dtype))
+            traces.append(_Used.of(trace, network.settings, chunk.shape[0] * chunk.shape[1]))
+            tick(sum(used.images for used in traces), data.test_labels.numel())
+        answers.append(torch.cat(parts, dim=1))
     return DeviceAnswers(
-        torch.cat(answers).view(len(data.seeds), -1, network.settings.outputs),
+        logits_of(network, torch.cat(answers)),
         sum(used.good for used in traces) / sum(used.samples for used in traces),
-        tuple(dict.fromkeys(used.device_id for used in traces)),
+        tuple(dict.fromkeys(device.describe().device_ids)),
         _mean_energy(traces),
     )
 
 
-def read_out(network: SpintronicNetwork, trace: Trace) -> Tensor:
-    """Turn a measured trace into logits (image, class): gain and bias of the read-out are software.
+def _end(trace: Trace, network: NetworkSettings) -> Tensor:
+    """Give the end signal, (member, image, ...); bad samples count as zero."""
+    signal = end_signal(trace, network)
+    return signal.or_else(torch.zeros_like(signal.values))
 
-    Args:
-        network: An ensemble of one, whose read-out weights count where the read-out is software.
-        trace: With the outputs of a hardware read-out, or the y of the last layer; no member axis. Bad samples count as
-            zero.
+
+def device_for(settings: RunSettings, profile: DeviceSettings) -> Device:
+    """Make the device for the networks of a run: a simulated one has another chip for each seed, "ID-3" for seed 3.
+
+    A bench is one chip, on which the networks run one after another.
     """
-    signal = used_signal(trace, network.settings)
-    values = signal.or_else(torch.zeros_like(signal.values)).to(network.w_out.dtype)
-    if trace.outputs is not None:
-        return network.settings.out_gain * values + network.b_out
-    return network.read_out(values[None])[0]
-
-
-def used_signal(trace: Trace, network: NetworkSettings) -> Signal:
-    """Give the part of a trace that the read-out uses: the outputs, or y of the last layer at the last samples."""
-    if trace.outputs is not None:
-        return trace.outputs
-    if trace.filtered is None:
-        raise RuntimeError("a device without a hardware read-out gave no y of its neurons")
-    last, width, y = network.readout_samples, network.layers[-1], trace.filtered
-    return Signal(y.values[:, -last:, -width:], y.quality[:, -last:, -width:], y.time_s[-last:], y.noise)
+    members = settings.training.seeds if isinstance(profile, SimulatedSettings) else 1
+    return open_device(profile, settings.network, settings.task.sample_interval_s, members)
 
 
 def refuse_misfit(settings: RunSettings) -> None:
@@ -102,7 +93,9 @@ def refuse_misfit(settings: RunSettings) -> None:
     """
     if settings.device is None:
         return
-    device = open_device(settings.device, settings.network, settings.task.sample_interval_s)
+    device = device_for(settings, settings.device)
+    if settings.training.gradient is not None:
+        refuse_mode(settings.training.gradient, device)
     largest, lines = settings.network.weight_limit, device.conversion
     extremes = {
         "input": (lines.input, _input_range(settings.task), "task.input_scale"),
@@ -148,7 +141,6 @@ def _input_range(task: DigitsSettings) -> tuple[float, float]:
 class _Used:
     """What one batch on a device is remembered by."""
 
-    device_id: str
     images: int
     samples: int
     good: int
@@ -156,8 +148,8 @@ class _Used:
 
     @classmethod
     def of(cls, trace: Trace, network: NetworkSettings, images: int) -> "_Used":
-        good = used_signal(trace, network).good
-        return cls(trace.device_ids[0], images, good.numel(), int(good.sum()), trace.energy_j)
+        good = end_signal(trace, network).good
+        return cls(images, good.numel(), int(good.sum()), trace.energy_j)
 
 
 def _mean_energy(traces: list[_Used]) -> float | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.train.average import WeightAverage
+from spinhw.train.device_loop import DeviceLoop
 from spinhw.train.divergence import Diverged
 from spinhw.train.optimiser import MemberAdam
 from spinhw.train.settings import RunSettings
@@ -64,6 +65,8 @@ class Learner:
         self.seeds = training.seeds
         self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds)
         self.adam = MemberAdam(dict(self.network.named_parameters()))
+        self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
+        self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
@@ -87,6 +90,21 @@ class Learner:
     def train_wall_s(self) -> float:
         """Time spent in the training loop so far, resumes included, in seconds."""
         return self._trained_s + (0.0 if self._entered is None else time.monotonic() - self._entered)
+
+    @contextmanager
+    def in_the_loop(self, loop: DeviceLoop) -> Iterator[None]:
+        """Train and measure on a device within the context, from where it stood last."""
+        if self.loop_state is not None:
+            loop.restore(self.loop_state)
+        self.loop = loop
+        try:
+            yield
+        finally:
+            self.loop_state, self.loop = loop.state(), None
+
+    def forget_moments(self) -> None:
+        """Let the optimiser start anew from the present weights."""
+        self.adam = MemberAdam(dict(self.network.named_parameters()))
 
     @contextmanager
     def training_time(self) -> Iterator[None]:
@@ -117,6 +135,7 @@ class Learner:
             "sums": vars(self.sums),
             "wall_s": self.wall_s,
             "train_wall_s": self.train_wall_s,
+            "loop": self.loop_state if self.loop is None else self.loop.state(),
             "threads": torch.get_num_threads(),
             "versions": bit_versions(),
         }
@@ -140,6 +159,7 @@ class Learner:
             ) from error
         self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
         self.sums = EpochSums(**facts["sums"])
+        self.loop_state = facts.get("loop")  # Checkpoints before 2026-11-22 lack it.
         self._started = time.monotonic() - facts["wall_s"]
         self._trained_s = facts.get("train_wall_s", facts["wall_s"])  # Checkpoints before 2026-11-22 lack it.
 

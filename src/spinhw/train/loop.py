@@ -7,6 +7,7 @@ from torch import Tensor
 
 from spinhw.train.checkpoint import save_checkpoint
 from spinhw.train.data import EnsembleData, training_batch
+from spinhw.train.deploy import answer_on_device
 from spinhw.train.evaluate import accuracy, held_out_logits
 from spinhw.train.forward import logits
 from spinhw.train.interrupt import Interrupt, Interrupted
@@ -25,8 +26,18 @@ def train(
     folder: RunFolder,
     progress: Progress,
     interrupt: Interrupt,
+    until: int | None = None,
 ) -> None:
-    """Train from where the learner stands to the last epoch; the folder gets metrics and checkpoints.
+    """Train from where the learner stands; the folder gets metrics and checkpoints.
+
+    Args:
+        learner: Networks, optimiser, and the loop with a device while there is one.
+        data: Images of all members.
+        training: How to train.
+        folder: Where to write.
+        progress: Told what happens.
+        interrupt: Asked after each batch whether to stop.
+        until: Epochs that shall be done then; None for all.
 
     Raises:
         Interrupted: The user asked to stop; the batch was finished and saved.
@@ -34,7 +45,7 @@ def train(
     """
     batches = data.batches(training.batch_size)
     with learner.training_time():
-        while learner.epoch < training.epochs:
+        while learner.epoch < (training.epochs if until is None else until):
             rates = learning_rates(training, learner.epoch)
             while learner.batch < batches:
                 inputs, labels = training_batch(data, training, learner.epoch, learner.batch)
@@ -68,8 +79,7 @@ def train_step(
     Raises:
         ConfigError: Training diverged.
     """
-    steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
-    answers = logits(learner.network, inputs, steps, training.engine)  # (member, batch, class)
+    answers = _answers(learner, inputs, training)  # (member, batch, class)
     losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
@@ -82,6 +92,15 @@ def train_step(
     if learner.average is not None:
         learner.average.update(learner.steps)
     return losses.detach(), answers.detach()
+
+
+def _answers(learner: Learner, inputs: Tensor, training: TrainingSettings) -> Tensor:
+    """Give the logits, measured where a device is in the loop."""
+    if learner.loop is not None:
+        answers: Tensor = learner.loop.hardware(inputs)
+        return answers
+    steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
+    return logits(learner.network, inputs, steps, training.engine)
 
 
 def save(learner: Learner, folder: RunFolder) -> None:
@@ -99,9 +118,25 @@ def _metrics_row(
         "loss": learner.sums.mean_loss(),
         "train_accuracy": learner.sums.accuracy(),
         "accuracy": accuracy(held_out_logits(learner.evaluated, data, training), data.test_labels) if look else None,
+        **_on_device(learner, data, training, look),
         "learning_rate": rates,
         "wall_s": learner.wall_s,
     }
+
+
+def _on_device(learner: Learner, data: EnsembleData, training: TrainingSettings, look: bool) -> dict[str, Any]:
+    """Look at the accuracy on the device in the loop, and at what it took so far; nothing without one."""
+    if learner.loop is None:
+        return {}
+    found: dict[str, Any] = {"inferences_on_device": learner.loop.hardware.inferences}
+    if look:
+        answers = answer_on_device(learner.evaluated, data, learner.loop.device, training.batch_size, _nobody)
+        found["accuracy_on_device"] = accuracy(answers.logits, data.test_labels)
+    return found
+
+
+def _nobody(done: int, total: int) -> None:
+    pass
 
 
 def _tell(progress: Progress, learner: Learner, total: tuple[int, int]) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from spinhw.device import DeviceSettings
+from spinhw.device import Device
 from spinhw.network import SpintronicNetwork
 from spinhw.train.data import EnsembleData
 from spinhw.train.deploy import answer_on_device
@@ -41,10 +41,10 @@ def measure_on_device(
     settings: RunSettings,
     network: SpintronicNetwork,
     data: EnsembleData,
-    device: DeviceSettings | None,
+    device: Device | None,
     tick: NamedTick,
 ) -> dict[str, Any]:
-    """Measure on a device: ``accuracy_on_device`` and ``device``; nothing where there is none.
+    """Measure on a device, open: ``accuracy_on_device`` and ``device``; nothing where there is none.
 
     Args:
         settings: The run.
@@ -61,9 +61,9 @@ def measure_on_device(
     return {
         "accuracy_on_device": over_seeds(accuracy(answers.logits, data.test_labels)),
         "device": {
-            "kind": device.kind,
+            "kind": device.describe().kind,
             "ids": list(answers.device_ids),
-            "seed": device.seed if device.kind == "simulated" else None,
+            "seed": device.describe().seed,
             "good_share": answers.good_share,
             "energy_per_image_j": answers.energy_j,
             "confusion": confusion(answers.logits, data.test_labels),

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from spinhw.device import DeviceSettings
-from spinhw.errors import ConfigError
+from spinhw.device import Device, DeviceSettings
+from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
 from spinhw.train.atomic import append_line
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData
-from spinhw.train.deploy import refuse_misfit
+from spinhw.train.deploy import device_for, refuse_misfit
+from spinhw.train.device_loop import open_loop
 from spinhw.train.drives import drive_statistics
 from spinhw.train.examples import record_examples
 from spinhw.train.interrupt import Interrupt, Interrupted
@@ -126,7 +127,8 @@ def evaluate_run(folder: Path, device: DeviceSettings | None = None, progress: P
         data = EnsembleData.load(settings.task, settings.training.seeds)
         tick = partial(_tick, opened, progress, interrupt)
         found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, data, tick)}
-        found |= measure_on_device(settings, learner.evaluated, data, device or settings.device, tick)
+        with _device_of(settings, learner, device) as measuring:
+            found |= measure_on_device(settings, learner.evaluated, data, measuring, tick)
     append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
     return found
 
@@ -168,27 +170,70 @@ def _go_on(
 ) -> Results:
     try:
         data = EnsembleData.load(settings.task, settings.training.seeds)
-        train(learner, data, settings.training, folder, progress, interrupt)
-        summary = _summary(settings, learner, data, partial(_tick, folder, progress, interrupt))
+        training = settings.training
+        train(learner, data, training, folder, progress, interrupt, until=training.loop_start)
+        with _device_in_use(settings, learner) as device:
+            train(learner, data, training, folder, progress, interrupt)
+            summary = _summary(settings, learner, data, device, partial(_tick, folder, progress, interrupt))
         folder.write_summary(summary)
         recorded = record_examples(learner.evaluated, data, settings.fine_steps)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(
             "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
         ) from error
+    except DeviceError as error:
+        save(learner, folder)  # The batch that failed has changed nothing: it is measured again.
+        raise DeviceError(
+            error.what,
+            seen=error.seen,
+            allowed=error.allowed,
+            todo=f"see to it, then go on with: {folder.resume_command}",
+        ) from error
     return Results(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
 
 
-def _summary(settings: RunSettings, learner: Learner, data: EnsembleData, tick: "partial[None]") -> dict[str, Any]:
+@contextmanager
+def _device_in_use(settings: RunSettings, learner: Learner) -> Iterator[Device | None]:
+    """Open the device of a run for the rest of it: in the training loop, or for the closing measurement alone."""
+    training = settings.training
+    if settings.device is None:
+        yield None
+    elif training.loop_start >= training.epochs:
+        with device_for(settings, settings.device) as device:
+            yield device
+    else:
+        if 0 < training.loop_start == learner.epoch and learner.batch == 0 and training.loop_learning_rate is not None:
+            learner.forget_moments()
+        with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
+            yield loop.device
+
+
+@contextmanager
+def _device_of(settings: RunSettings, learner: Learner, other: DeviceSettings | None) -> Iterator[Device | None]:
+    """Open another device, or that of a run as the run left it."""
+    profile = other or settings.device
+    if profile is None:
+        yield None
+        return
+    with device_for(settings, profile) as device:
+        if other is None and learner.loop_state is not None:
+            device.restore(learner.loop_state["device"])
+        yield device
+
+
+def _summary(
+    settings: RunSettings, learner: Learner, data: EnsembleData, device: Device | None, tick: "partial[None]"
+) -> dict[str, Any]:
     network, account = learner.evaluated, energy_ledger(settings)
     simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
     drives = drive_statistics(network, data)
+    played = 0 if learner.loop is None else learner.loop.hardware.inferences
     return {
         **headline(settings, data),
         **simulated,
-        **measure_on_device(settings, network, data, settings.device, tick),
+        **measure_on_device(settings, network, data, device, tick),
         **energy_facts(account),
-        **inference_facts(settings, data, account),
+        **inference_facts(settings, data, account, played),
         "drive_over_gamma": drives.quantiles,
         "drive_saturated_share": drives.saturated,
         "wall_s": learner.wall_s,

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from spinhw.config import Settings
 from spinhw.device import DeviceSettings
 from spinhw.energy import EnergySettings
+from spinhw.gradients import ModeName
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
@@ -85,8 +86,8 @@ class TrainingSettings(Settings):
         default=0.0,
         ge=0.0,
         le=1.0,
-        description="Share of the epochs, the first ones, that are trained with a single integration step per sample, "
-        "which costs less; 0 to 1. The rest, and every accuracy, uses `substeps`.",
+        description="Share of the epochs without a device, the first ones, that are trained with a single integration "
+        "step per sample, which costs less; 0 to 1. The rest, and every accuracy, uses `substeps`.",
     )
     fine_steps_per_ns: int = Field(
         default=16, ge=16, le=1000, description="Steps per nanosecond of the converged accuracy, 16 to 1000."
@@ -99,6 +100,43 @@ class TrainingSettings(Settings):
         default="auto",
         description="What integrates: 'reference' (plain torch), 'cpu' (compiled), 'auto' for the fastest.",
     )
+    gradient: ModeName | None = Field(
+        default=None,
+        description="Where the gradient comes from. 'surrogate': a model alone, no device. With the device in the "
+        "loop the loss is the device's own: 'output' (only the read-out is measured, the way back is the model's), "
+        "'layerwise' (each layer's model is driven by what was measured of the layer before), 'observer' "
+        "(experimental), 'spsa' and 'finite_difference' (no model), 'oracle' (the truth of a simulated chip). Null: "
+        "'output' where there is a device, else 'surrogate'.",
+    )
+    averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
+    loop_epochs: int | None = Field(
+        default=None,
+        ge=0,
+        description="The last so many epochs have the device in the loop, those before train on the model alone; 0 or "
+        "above; null for all.",
+    )
+    loop_learning_rate: Rate | None = Field(
+        default=None,
+        description="Learning rate at the start of the epochs in the loop, divided by 1 + epoch / "
+        "loop_learning_rate_decay there; Adam then starts anew, and `schedule` covers the epochs before. Null: "
+        "`learning_rate` and `schedule` cover all epochs.",
+    )
+    loop_learning_rate_decay: float = Field(
+        default=6.0, gt=0.0, description="Epochs in the loop after which its learning rate has halved; above 0."
+    )
+    perturbation: float = Field(
+        default=0.05,
+        gt=0.0,
+        description="By how much 'spsa' and 'finite_difference' move a weight or bias to either side; above 0.",
+    )
+    directions: int = Field(default=1, ge=1, description="Random directions of 'spsa' for each batch, at least 1.")
+    observer_gain: float = Field(
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description="Share of the way to the measurement by which 'observer' moves its state after each sample, 0 to "
+        "1.",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
@@ -106,9 +144,16 @@ class TrainingSettings(Settings):
         description="Threads of torch, 1 to 1024; null for torch's own choice. The last bits of a result depend on it.",
     )
 
+    @property
+    def loop_start(self) -> int:
+        """First epoch, counted from 0, that has a device in the loop; `epochs` where none has."""
+        if self.gradient in (None, "surrogate"):
+            return self.epochs
+        return max(0, self.epochs - (self.epochs if self.loop_epochs is None else self.loop_epochs))
+
     def substeps_in(self, epoch: int) -> int:
         """Integration steps per sample that an epoch, counted from 0, is trained with."""
-        return 1 if epoch < self.coarse_share * self.epochs else self.substeps
+        return 1 if epoch < self.coarse_share * self.loop_start else self.substeps
 
     @model_validator(mode="after")
     def _one_network_and_one_rate_per_seed(self) -> Self:
@@ -134,11 +179,32 @@ class RunSettings(Settings):
     training: TrainingSettings = Field(default=TrainingSettings(), description="How it is trained.")
     device: DeviceSettings | None = Field(
         default=None,
-        description="Device that the trained networks are measured on: name or file of a profile, or the profile "
-        "itself; null for none.",
+        description="Device that is trained with, as training.gradient says, and that the trained networks are "
+        "measured on: name or file of a profile, or the profile itself; null for none.",
         json_schema_extra=_or_a_name,
     )
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gradient_follows_from_the_device(cls, data: Any) -> Any:
+        """Write down which gradient null stands for, so that a run folder says it."""
+        if not isinstance(data, dict):
+            return data
+        training = data.get("training", {})
+        chosen = "surrogate" if data.get("device") is None else "output"
+        if isinstance(training, dict) and training.get("gradient") is None:
+            return data | {"training": training | {"gradient": chosen}}
+        if isinstance(training, TrainingSettings) and training.gradient is None:
+            return data | {"training": training.model_copy(update={"gradient": chosen})}
+        return data
+
+    @model_validator(mode="after")
+    def _gradient_has_its_device(self) -> Self:
+        gradient = self.training.gradient
+        if self.device is None and gradient not in (None, "surrogate"):
+            raise ValueError(f"training.gradient is '{gradient}', which needs a device; name one, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _network_fits_task(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Any
 from spinhw.energy import EnergyLedger, ledger, software_ledger
 from spinhw.network import NetworkSettings
 from spinhw.train.data import EnsembleData
-from spinhw.train.settings import RunSettings
+from spinhw.train.settings import RunSettings, TrainingSettings
 
 
 def counts(network: NetworkSettings) -> tuple[int, int]:
@@ -35,20 +35,24 @@ def energy_facts(account: EnergyLedger) -> dict[str, Any]:
     }
 
 
-def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLedger) -> dict[str, Any]:
+def inference_facts(
+    settings: RunSettings, data: EnsembleData, account: EnergyLedger, played: int = 0
+) -> dict[str, Any]:
     """Count the inferences of a whole run and what they would cost on the hardware.
 
     Args:
         settings: The run.
         data: Its data.
         account: Energy of one inference.
+        played: Sequences played on the device while training.
     """
     training, held_out = settings.training, data.test_labels.numel()
-    looks = training.epochs // training.evaluate_every + (training.epochs % training.evaluate_every > 0)
+    looks, before = _looks(training, training.epochs), _looks(training, training.loop_start)
+    shown = 0 if settings.device is None else (1 + looks - before) * held_out
     found = {
-        "training": training.epochs * data.train_labels.numel(),
+        "training": training.loop_start * data.train_labels.numel(),
         "evaluation": (looks + 2) * held_out,
-        "on_device": 0 if settings.device is None else held_out,
+        "on_device": played + shown,
     }
     total = sum(found.values())
     return {
@@ -58,6 +62,12 @@ def inference_facts(settings: RunSettings, data: EnsembleData, account: EnergyLe
             "estimated: power times duration (or arithmetic) of each, had every inference run there"
         ),
     }
+
+
+def _looks(training: TrainingSettings, epochs: int) -> int:
+    """Count the epochs after which the held-out images are shown, among the first of them."""
+    last = epochs == training.epochs and epochs % training.evaluate_every > 0
+    return epochs // training.evaluate_every + last
 
 
 def headline(settings: RunSettings, data: EnsembleData) -> dict[str, Any]:

@@ -1,0 +1,24 @@
+"""Gradients with a device in the loop: the modes, and the module that puts a network in the loop."""
+
+from spinhw.gradients.base import Choices, Pass, end_of, end_signal, logits_of
+from spinhw.gradients.checks import refuse_mode
+from spinhw.gradients.hardware import HardwareInLoop
+from spinhw.gradients.modes import MODES, Mode, ModeName
+from spinhw.gradients.refits import Refit, Refits
+from spinhw.gradients.shots import shoot
+
+__all__ = [
+    "MODES",
+    "Choices",
+    "HardwareInLoop",
+    "Mode",
+    "ModeName",
+    "Pass",
+    "Refit",
+    "Refits",
+    "end_of",
+    "end_signal",
+    "logits_of",
+    "refuse_mode",
+    "shoot",
+]

@@ -1,0 +1,121 @@
+"""What a gradient mode is given, and what all modes share: the end signal, measured or modelled."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from spinhw.device import Signal, Trace
+from spinhw.errors import DeviceError
+from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.rollout import Engine, Neurons, Sparsity, Steps
+
+Values = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the modes that perturb or steer are told.
+
+    Args:
+        perturbation: By how much `spsa` and `finite_difference` move a weight or bias in either direction; above 0.
+        directions: Random directions of `spsa` for each batch, each measured twice; at least 1.
+        observer_gain: Share of the way to the measurement by which `observer` moves its state each sample, 0 to 1.
+    """
+
+    perturbation: float = 0.05
+    directions: int = 1
+    observer_gain: float = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One forward pass: what was asked of the device, what it gave, and what models it. Members are in front.
+
+    Args:
+        network: The network: its settings and masks.
+        values: Parameters by name, (member, ...): the values that the device applied, whose gradient passes straight
+            through to the requested ones.
+        neurons: The neurons of the surrogate, (member or 1, neuron).
+        steps: Time grid of the surrogate.
+        inputs: u, (member, batch, time, input).
+        trace: What was measured; None where nothing was.
+        measure: Measures the end signal for other requested values, `end_signal` of that trace.
+        truth: Gives the true end signal, differentiable in the values; None where nobody knows it.
+        held: Names of the parameters that the device holds.
+        turn: Number of the pass: keys random directions.
+        sparsities: Which synapses exist in each layer, made once.
+        choices: For the modes that perturb or steer.
+        engine: Engine of the surrogate's rollout.
+    """
+
+    network: SpintronicNetwork
+    values: Values
+    neurons: Neurons
+    steps: Steps
+    inputs: Tensor
+    trace: Trace | None = None
+    measure: Callable[[Values], Signal] | None = None
+    truth: Callable[[Values], Tensor] | None = None
+    held: frozenset[str] = frozenset()
+    turn: int = 0
+    sparsities: tuple[Sparsity, ...] = ()
+    choices: Choices = field(default_factory=Choices)
+    engine: Engine = "auto"
+
+
+def end_of(network: NetworkSettings, values: Values, filtered: Tensor) -> Tensor:
+    """Give the end signal of a model: what of it a device would measure.
+
+    Args:
+        network: The network as designed.
+        values: Parameters, (member, ...); those of the read-out count where it is hardware.
+        filtered: y of the neurons, (member, batch, time, neuron), the last layer's at the end of that axis.
+
+    Returns:
+        With a hardware read-out its outputs W_out y, averaged over the last samples, (member, batch, output); else y of
+        the last layer at these samples, (member, batch, sample, neuron).
+    """
+    last = filtered[:, :, -network.readout_samples :, -network.layers[-1] :]
+    return last.mean(2) @ values["w_out"].transpose(1, 2) if network.readout == "hardware" else last
+
+
+def end_signal(trace: Trace, network: NetworkSettings) -> Signal:
+    """Give what of a trace the read-out uses, shaped as `end_of`; with or without the member axis, as the trace.
+
+    Raises:
+        DeviceError: The trace has neither outputs nor y.
+    """
+    if trace.outputs is not None:
+        return trace.outputs
+    if trace.filtered is None:
+        raise DeviceError(
+            f"{trace.device_ids[0]}: measured neither the outputs of a read-out nor y of the last layer",
+            seen=", ".join(trace.signals()) or "nothing",
+            todo="write readout: hardware under 'network', or let the device record the filtered signals",
+        )
+    last, width, y = network.readout_samples, network.layers[-1], trace.filtered
+    return Signal(y.values[..., -last:, -width:], y.quality[..., -last:, -width:], y.time_s[-last:], y.noise)
+
+
+def measured_value_modelled_gradient(measured: Signal | None, model: Tensor) -> Tensor:
+    """Give the measured values with the gradient of a model; a sample that is not good has the model's value too."""
+    if measured is None:
+        return model
+    value = measured.or_else(model.detach()).to(model.dtype)
+    return value + (model - model.detach())
+
+
+def straight_through(requested: Tensor, applied: Tensor) -> Tensor:
+    """Give the applied values with the gradient of the requested ones; what is exactly zero was not to be set."""
+    difference = (applied.to(requested.dtype) - requested).detach()
+    return requested + torch.where(requested == 0, torch.zeros_like(difference), difference)
+
+
+def logits_of(network: SpintronicNetwork, end: Tensor) -> Tensor:
+    """Turn an end signal into logits, (member, batch, output); what of the read-out is software is exact."""
+    if network.settings.readout == "software":
+        return network.read_out(end)
+    b_out = network.b_out if network.ensemble else network.b_out[None]
+    return network.settings.out_gain * end + b_out[:, None]

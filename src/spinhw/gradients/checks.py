@@ -1,0 +1,130 @@
+"""What does not go together is refused before anything is measured, in one line each."""
+
+from spinhw.device import Description, Device, ObservationPlan, SimulatedDevice
+from spinhw.errors import ConfigError, nearest
+from spinhw.gradients.modes import MODES, Mode
+from spinhw.network import SpintronicNetwork
+from spinhw.rollout import Neurons
+
+# A rate this many times off the network's own is not a spread but another unit.
+_OTHER_UNITS = 1e3
+
+
+def mode_named(name: str) -> Mode:
+    """Find a gradient mode.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    if name not in MODES:
+        raise ConfigError(
+            "training.gradient: there is no such gradient",
+            seen=name,
+            allowed=", ".join(MODES),
+            todo=nearest(name, MODES),
+        )
+    return MODES[name]
+
+
+def refuse_mode(name: str, device: Device | None) -> None:
+    """Check that a device gives what a mode needs.
+
+    Raises:
+        ConfigError: It does not; names what is missing.
+    """
+    mode = mode_named(name)
+    if mode.measured == "nothing":
+        return
+    if device is None:
+        raise ConfigError(
+            f"training.gradient: {name!r} needs a device to measure",
+            seen="no device",
+            todo="name a device, or write gradient: surrogate",
+        )
+    about = device.describe()
+    if name == "oracle" and not isinstance(device, SimulatedDevice):
+        raise ConfigError(
+            f"{about.name}: only a simulated chip knows its true gradient",
+            seen=f"gradient 'oracle' on a device of kind {about.kind!r}",
+            allowed="output, layerwise, observer, spsa, finite_difference",
+            todo="write gradient: output",
+        )
+    if not {"outputs", "filtered"} & about.observables:
+        raise _unobserved(name, about, "outputs, or filtered for a read-out in software")
+    if mode.measured == "neurons" and not {"filtered", "power"} & about.observables:
+        raise _unobserved(name, about, "filtered or power")
+
+
+def refuse_plan(name: str, device: Device, plan: ObservationPlan | None) -> None:
+    """Check that a plan of the user's fits the device and observes neurons where the mode needs some.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if plan is None:
+        return
+    about = device.describe()
+    try:
+        plan.check(about.neurons, about.channels)
+    except ValueError as error:
+        raise ConfigError(f"{about.name}: {error}", todo="use ObservationPlan.split(neurons, channels)") from error
+    if mode_named(name).measured == "neurons" and not plan.neurons:
+        raise _unobserved(name, about, "a plan that observes neurons", "a plan that observes none")
+
+
+def refuse_surrogate(network: SpintronicNetwork, neurons: Neurons, device: Device | None) -> None:
+    """Check that network, surrogate and device are about the same neurons, in the same units and time steps.
+
+    Raises:
+        ConfigError: They are not; names what differs.
+    """
+    count, nominal = network.neuron_count, network.neurons()
+    if neurons.gamma.shape[-1] not in (1, count):
+        raise _misfit("another number of neurons than the network", neurons.gamma.shape[-1], count)
+    ratio = (neurons.gamma.detach() / nominal.gamma).median()
+    if not 1 / _OTHER_UNITS < float(ratio) < _OTHER_UNITS:
+        seen = f"a median gamma of {float(neurons.gamma.median()):.3g}"
+        raise _misfit(
+            "rates of another order than the network: in another unit?", seen, f"near {nominal.gamma[0, 0]:.3g} 1/s"
+        )
+    if device is None:
+        return
+    about = device.describe()
+    if about.neurons != count:
+        raise ConfigError(
+            f"{about.name}: the device has another number of neurons than the network",
+            seen=about.neurons,
+            allowed=str(count),
+            todo="open the device with the network's settings",
+        )
+    _refuse_times(network, about)
+
+
+def _refuse_times(network: SpintronicNetwork, about: Description) -> None:
+    interval_s = network.steps.sample_interval_s
+    for what, seen_s in (("holds inputs", about.sample_interval_s), ("records samples", about.readout_interval_s)):
+        if abs(seen_s - interval_s) > 1e-6 * interval_s:
+            raise ConfigError(
+                f"{about.name}: the device {what} for other times than the surrogate steps",
+                seen=f"{seen_s:.6g} s",
+                allowed=f"{interval_s:.6g} s, the sample interval of the network's steps",
+                todo="open the device with the sample interval of the task",
+            )
+
+
+def _unobserved(name: str, about: Description, needed: str, seen: str = "") -> ConfigError:
+    return ConfigError(
+        f"training.gradient: {name!r} needs observations that {about.name} does not give",
+        seen=seen or ", ".join(sorted(about.observables)) or "none",
+        allowed=needed,
+        todo="write gradient: output, or let the device observe more",
+    )
+
+
+def _misfit(what: str, seen: object, allowed: object) -> ConfigError:
+    return ConfigError(
+        f"the surrogate has {what}",
+        seen=seen,
+        allowed=str(allowed),
+        todo="calibrate the device that the network runs on",
+    )

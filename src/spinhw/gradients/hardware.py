@@ -1,0 +1,218 @@
+"""A network whose forward pass is measured on a device and whose gradient comes from elsewhere, for any loop."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spinhw.device import Device, ObservationPlan, Signal, SimulatedDevice, Trace
+from spinhw.errors import ConfigError
+from spinhw.gradients.base import (
+    Choices,
+    Pass,
+    Values,
+    end_signal,
+    logits_of,
+    measured_value_modelled_gradient,
+    straight_through,
+)
+from spinhw.gradients.checks import mode_named, refuse_mode, refuse_plan, refuse_surrogate
+from spinhw.gradients.layerwise import layer_sparsities
+from spinhw.gradients.refits import Refit, Refits
+from spinhw.gradients.shots import inferences, refuse_members, shoot
+from spinhw.network import SpintronicNetwork
+from spinhw.rollout import Engine, Neurons
+
+
+class HardwareInLoop(nn.Module):
+    """A network in the loop with a device: use it where the network itself would stand.
+
+    The optimiser updates the network's (requested) values, the surrogate runs on the applied ones. The parameters are
+    the network's; after each step of the optimiser call `network.limit_weights_()`, as without a device.
+
+    Args:
+        network: One network or an ensemble; its masks must not change any more.
+        device: Open, with one chip or one for each member; None for mode "surrogate" only. On a device with one chip
+            the members of an ensemble run one after another.
+        mode: A gradient mode: "output", "layerwise", "surrogate", "observer", "spsa", "finite_difference", "oracle".
+        surrogate: Neurons of the model, (member or 1, neuron); None for the nominal ones of the network.
+        refit: Refits the surrogate from each batch just measured, before its gradient is taken: one for each chip, in
+            the order of the members. None leaves the surrogate as it is.
+        averages: Shots to average over, at least 1.
+        observe: Which neurons in which repeat; None chooses. Modes that need neurons observe all of them, in as many
+            repeats as the channels of the device ask for. For a refit alone each batch observes as many as there are
+            channels, in turn, which takes no further shots.
+        choices: For the modes that perturb or steer.
+        engine: Engine of the surrogate's rollout.
+
+    Raises:
+        ConfigError: Something does not go together; says what.
+    """
+
+    def __init__(
+        self,
+        network: SpintronicNetwork,
+        device: Device | None,
+        mode: str = "output",
+        surrogate: Neurons | None = None,
+        refit: Refit | Sequence[Refit] | None = None,
+        averages: int = 1,
+        observe: ObservationPlan | None = None,
+        choices: Choices | None = None,
+        engine: Engine = "auto",
+    ) -> None:
+        super().__init__()
+        self.network, self.device, self.mode = network, device, mode
+        self.averages, self.observe, self.engine = averages, observe, engine
+        self.choices = choices or Choices()
+        self.refits = _refits(refit)
+        self.trace: Trace | None = None  # What was measured last, members in front.
+        self.turn = 0  # Passes so far: keys random directions and what is observed.
+        self.inferences = 0  # Sequences played on the device so far.
+        self._members = len(network.w_out) if network.ensemble else 1
+        self._refuse_misfits(surrogate or network.neurons())
+        self._surrogate = surrogate
+        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
+        self._sparsities = layer_sparsities(masks)
+
+    def _refuse_misfits(self, neurons: Neurons) -> None:
+        refuse_mode(self.mode, self.device)
+        refuse_surrogate(self.network, neurons, self.device)
+        if self.device is None:
+            if self.refits is not None:
+                raise ConfigError(
+                    "training.refit: there is nothing to refit from", seen="no device", todo="write refit: none"
+                )
+            return
+        refuse_members(self.device, self._members)
+        refuse_plan(self.mode, self.device, self.observe)
+        if self.refits is not None and len(self.refits.each) != self.device.describe().members:
+            raise ConfigError(
+                f"{self.device.name}: each chip needs a refit of its own",
+                seen=len(self.refits.each),
+                allowed=str(self.device.describe().members),
+                todo="give a sequence of refits, in the order of the members",
+            )
+        if self.averages < 1:
+            raise ConfigError("training.averages: too few", seen=self.averages, allowed="1 or more")
+
+    @property
+    def neurons(self) -> Neurons:
+        """The neurons of the surrogate as they are now, (member or 1, neuron)."""
+        nominal = self.network.neurons()
+        if self.refits is not None:
+            return self.refits.neurons(nominal)
+        return nominal if self._surrogate is None else self._surrogate
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Measure a batch and give its logits, whose gradient comes from the mode.
+
+        Args:
+            inputs: As for the network: (batch, time, input), for an ensemble (member, batch, time, input).
+
+        Returns:
+            Logits (batch, output), for an ensemble (member, batch, output).
+
+        Raises:
+            LimitError: A weight, bias or input is beyond a limit of the device.
+            DeviceError: The device failed and was made safe.
+        """
+        played = inputs if self.network.ensemble else inputs[None]
+        requested = self.network.member_values()
+        self.trace = self._measure(requested, played)
+        if self.refits is not None and self.trace is not None:
+            self.refits.update(self.network, played, self.trace)
+        one = self._pass(requested, played)
+        model = mode_named(self.mode).model(one)
+        measured = None if self.trace is None else end_signal(self.trace, self.network.settings)
+        logits = logits_of(self.network, measured_value_modelled_gradient(measured, model))
+        self.turn += 1
+        return logits if self.network.ensemble else logits[0]
+
+    def state(self) -> dict[str, Any]:
+        """Give the counters as plain data for JSON; device and refits have states of their own."""
+        return {"turn": self.turn, "inferences": self.inferences}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave."""
+        self.turn, self.inferences = int(state["turn"]), int(state["inferences"])
+
+    def _measure(self, requested: Values, inputs: Tensor) -> Trace | None:
+        if self.device is None or mode_named(self.mode).measured == "nothing":
+            return None
+        return self._shoot(requested, inputs, self._plan(self.device))
+
+    def _shoot(self, requested: Values, inputs: Tensor, plan: ObservationPlan) -> Trace:
+        if self.device is None:
+            raise RuntimeError("there is no device to measure on")
+        detached = {name: value.detach() for name, value in requested.items()}
+        trace = shoot(self.device, detached, inputs, plan, self.averages)
+        self.inferences += inferences(inputs, self.device, trace)
+        return trace
+
+    def _plan(self, device: Device) -> ObservationPlan:
+        """Give what to observe in this pass."""
+        if self.observe is not None:
+            return self.observe
+        about, needed = device.describe(), _end_neurons(self.network)
+        if mode_named(self.mode).measured == "neurons":
+            return ObservationPlan.split(about.neurons, about.channels)
+        if self.refits is None or needed:
+            return ObservationPlan.split(needed, about.channels)
+        groups = ObservationPlan.split(about.neurons, about.channels).repeats
+        return ObservationPlan((groups[self.turn % len(groups)],))
+
+    def _pass(self, requested: Values, inputs: Tensor) -> Pass:
+        device, trace = self.device, self.trace
+        applied = {} if trace is None else trace.applied
+        truth = partial(_true_end, device, self.network, inputs) if isinstance(device, SimulatedDevice) else None
+        return Pass(
+            network=self.network,
+            values={
+                name: straight_through(value, applied[name]) if name in applied else value
+                for name, value in requested.items()
+            },
+            neurons=self.neurons,
+            steps=self.network.steps,
+            inputs=inputs,
+            trace=trace,
+            measure=None if trace is None else partial(self._end_of_others, inputs),
+            truth=truth,
+            held=frozenset(applied),
+            turn=self.turn,
+            sparsities=self._sparsities,
+            choices=self.choices,
+            engine=self.engine,
+        )
+
+    @torch.no_grad()
+    def _end_of_others(self, inputs: Tensor, values: Values) -> Signal:
+        """Measure the end signal for other requested values."""
+        if self.device is None:
+            raise RuntimeError("there is no device to measure on")
+        plan = ObservationPlan.split(_end_neurons(self.network), self.device.describe().channels)
+        return end_signal(self._shoot(values, inputs, plan), self.network.settings)
+
+
+def _refits(refit: Refit | Sequence[Refit] | None) -> Refits | None:
+    if refit is None:
+        return None
+    return Refits(refit if isinstance(refit, Sequence) else [refit])
+
+
+def _end_neurons(network: SpintronicNetwork) -> range:
+    """Give the neurons that the read-out needs observed: none where it is hardware."""
+    settings = network.settings
+    if settings.readout == "hardware":
+        return range(0)
+    return range(*settings.topology().slices()[-1].indices(network.neuron_count))
+
+
+def _true_end(device: SimulatedDevice, network: SpintronicNetwork, inputs: Tensor, values: Values) -> Tensor:
+    truth = device.oracle(values, inputs)
+    if truth.outputs is not None:
+        return truth.outputs
+    settings = network.settings
+    return truth.rollout.filtered[:, :, -settings.readout_samples :, -settings.layers[-1] :]
