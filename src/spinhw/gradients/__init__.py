@@ -3,6 +3,7 @@
 from spinhw.gradients.base import Choices, Pass, end_of, end_signal, logits_of
 from spinhw.gradients.checks import refuse_mode
 from spinhw.gradients.hardware import HardwareInLoop
+from spinhw.gradients.model_free import projection, random_direction
 from spinhw.gradients.modes import MODES, Mode, ModeName
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import shoot
@@ -19,6 +20,8 @@ __all__ = [
     "end_of",
     "end_signal",
     "logits_of",
+    "projection",
+    "random_direction",
     "refuse_mode",
     "shoot",
 ]

@@ -131,6 +131,19 @@ class HardwareInLoop(nn.Module):
         self.turn += 1
         return logits if self.network.ensemble else logits[0]
 
+    @torch.no_grad()
+    def end_for(self, values: Values, inputs: Tensor) -> Signal:
+        """Measure the end signal for other requested values than the network's; takes shots of its own.
+
+        Args:
+            values: By name, (member, ...).
+            inputs: u, (member, batch, time, input).
+        """
+        if self.device is None:
+            raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
+        plan = ObservationPlan.split(_end_neurons(self.network), self.device.describe().channels)
+        return end_signal(self._shoot(self.device, values, inputs, plan), self.network.settings)
+
     def state(self) -> dict[str, Any]:
         """Give the counters as plain data for JSON; device and refits have states of their own."""
         return {"turn": self.turn, "inferences": self.inferences}
@@ -142,14 +155,12 @@ class HardwareInLoop(nn.Module):
     def _measure(self, requested: Values, inputs: Tensor) -> Trace | None:
         if self.device is None or mode_named(self.mode).measured == "nothing":
             return None
-        return self._shoot(requested, inputs, self._plan(self.device))
+        return self._shoot(self.device, requested, inputs, self._plan(self.device))
 
-    def _shoot(self, requested: Values, inputs: Tensor, plan: ObservationPlan) -> Trace:
-        if self.device is None:
-            raise RuntimeError("there is no device to measure on")
+    def _shoot(self, device: Device, requested: Values, inputs: Tensor, plan: ObservationPlan) -> Trace:
         detached = {name: value.detach() for name, value in requested.items()}
-        trace = shoot(self.device, detached, inputs, plan, self.averages)
-        self.inferences += inferences(inputs, self.device, trace)
+        trace = shoot(device, detached, inputs, plan, self.averages)
+        self.inferences += inferences(inputs, device, trace)
         return trace
 
     def _plan(self, device: Device) -> ObservationPlan:
@@ -178,7 +189,7 @@ class HardwareInLoop(nn.Module):
             steps=self.network.steps,
             inputs=inputs,
             trace=trace,
-            measure=None if trace is None else partial(self._end_of_others, inputs),
+            measure=None if trace is None else partial(self.end_for, inputs=inputs),
             truth=truth,
             held=frozenset(applied),
             turn=self.turn,
@@ -186,14 +197,6 @@ class HardwareInLoop(nn.Module):
             choices=self.choices,
             engine=self.engine,
         )
-
-    @torch.no_grad()
-    def _end_of_others(self, inputs: Tensor, values: Values) -> Signal:
-        """Measure the end signal for other requested values."""
-        if self.device is None:
-            raise RuntimeError("there is no device to measure on")
-        plan = ObservationPlan.split(_end_neurons(self.network), self.device.describe().channels)
-        return end_signal(self._shoot(values, inputs, plan), self.network.settings)
 
 
 def _refits(refit: Refit | Sequence[Refit] | None) -> Refits | None:

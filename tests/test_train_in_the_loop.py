@@ -1,0 +1,182 @@
+"""Runs that train with a device in the loop: what they write, and that an interrupted one goes on to the same bits."""
+
+import signal
+from typing import Any
+
+import pytest
+import torch
+
+from spinhw.config import build
+from spinhw.device import SimulatedDevice
+from spinhw.errors import ConfigError, DeviceError
+from spinhw.train import Interrupted, RunSettings, TrainingSettings, evaluate_run, resume_run, train_run
+from spinhw.train.checkpoint import load_checkpoint
+from spinhw.train.schedule import learning_rates
+
+CHIP = {
+    "kind": "simulated",
+    "id": "spread",
+    "chip": {
+        "spread": {"gamma": 0.2, "sigma": 0.2, "q": 0.2},
+        "output_readout": {"noise": 0.02},
+        "thermal_power": 1e-4,
+        "drift": {"individual_per_1000_shots": 0.2},
+    },
+}
+
+
+def tiny(device: Any = CHIP, **training) -> RunSettings:
+    """A run of four batches for each of three epochs, the last two in the loop."""
+    data = {
+        "task": {"train_fraction": 0.05, "held_out": "validation"},
+        "network": {"layers": [3, 3]},
+        "training": {
+            "seeds": [3, 5],
+            "epochs": 3,
+            "batch_size": 20,
+            "loop_epochs": 2,
+            "loop_learning_rate": 0.05,
+            "substeps": 1,
+            "fine_steps_per_ns": 16,
+            "evaluate_every": 2,
+            "threads": 1,
+        }
+        | training,
+        "device": device,
+    }
+    return build(RunSettings, data, "run.yaml")
+
+
+class Stop:
+    """Presses Ctrl-C after some batch, or while the device measures."""
+
+    def __init__(self, place: tuple) -> None:
+        self.place = place
+
+    def on_batch(self, epoch, batch, total, loss, accuracy) -> None:
+        if self.place == (epoch, batch):
+            signal.raise_signal(signal.SIGINT)
+
+    def on_epoch(self, row) -> None: ...
+
+    def on_evaluation(self, what, done, total) -> None:
+        if self.place == (what,):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return train_run(tiny(), tmp_path_factory.mktemp("whole") / "run")
+
+
+def bits(folder) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder / "checkpoint.safetensors")[0]
+
+
+def without_times(row: Any) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("wall_s", "train_wall_s")}
+
+
+def test_run_tells_what_the_device_did(whole):
+    before, first, last = whole.metrics
+    assert "accuracy_on_device" not in before
+    assert "accuracy_on_device" in first and "accuracy_on_device" in last
+    images = 2 * 72
+    assert (first["inferences_on_device"], last["inferences_on_device"]) == (images, 2 * images)
+    held_out = whole.summary["held_out_images"] * 2
+    assert whole.summary["inferences"]["training"] == images
+    assert whole.summary["inferences"]["on_device"] == 2 * images + 3 * held_out
+    assert whole.summary["device"]["ids"] == ["spread-3", "spread-5"]
+
+
+@pytest.mark.parametrize("place", [(0, 2), (0, 4), (1, 2), (2, 4), ("accuracy on the device",)])
+def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole, place):
+    """The chip drifts and fluctuates: its shots must go on where they stopped."""
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train_run(tiny(), folder, Stop(place))
+    results = resume_run(folder)
+    expected, found = bits(whole.folder), bits(folder)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert [without_times(row) for row in results.metrics] == [without_times(row) for row in whole.metrics]
+    assert without_times(results.summary) == without_times(whole.summary)
+
+
+def test_evaluation_measures_the_device_as_the_run_left_it(whole):
+    assert evaluate_run(whole.folder)["accuracy_on_device"] == whole.summary["accuracy_on_device"]
+
+
+def test_device_that_fails_leaves_a_run_that_goes_on_with_the_same_batch(tmp_path, whole, monkeypatch):
+    folder, run, calls = tmp_path / "run", SimulatedDevice._run, []
+
+    def failing(self, *args):
+        calls.append(args)
+        if 6 < len(calls) < 20:
+            raise DeviceError("the cable came off")
+        return run(self, *args)
+
+    monkeypatch.setattr(SimulatedDevice, "_run", failing)
+    with pytest.raises(DeviceError, match="gave up after .*cable came off.*--resume"):
+        train_run(tiny(), folder)
+    monkeypatch.undo()
+    resume_run(folder)
+    expected, found = bits(whole.folder), bits(folder)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("mode", ["output", "layerwise", "observer", "spsa", "oracle"])
+def test_every_mode_trains(tmp_path, mode):
+    results = train_run(tiny(gradient=mode, epochs=1, loop_epochs=None, loop_learning_rate=None), tmp_path / "run")
+    assert results.metrics[0]["accuracy_on_device"] is not None
+
+
+def test_gradient_follows_from_the_device():
+    assert tiny().training.gradient == "output"
+    assert tiny(None).training.gradient == "surrogate"
+    assert tiny(gradient="layerwise").training.gradient == "layerwise"
+    assert RunSettings(training=TrainingSettings()).training.gradient == "surrogate"
+
+
+def test_gradient_without_its_device_is_refused():
+    with pytest.raises(ConfigError, match="training.gradient is 'output', which needs a device"):
+        tiny(None, gradient="output")
+    with pytest.raises(ConfigError, match="gradient"):
+        tiny(gradient="outputs")
+
+
+def test_oracle_on_a_bench_is_refused_before_training(tmp_path):
+    from spinhw.train import load_run
+
+    config = tmp_path / "run.yaml"
+    config.write_text("training: {gradient: oracle, seeds: [0]}\n", encoding="utf-8")
+    settings = load_run(config, device="bench-virtual")
+    with pytest.raises(ConfigError, match="only a simulated chip knows its true gradient"):
+        train_run(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_epochs_in_the_loop_have_a_schedule_of_their_own():
+    training = tiny(
+        epochs=10,
+        loop_epochs=4,
+        schedule="cosine",
+        learning_rate=0.2,
+        loop_learning_rate_decay=2,
+        coarse_share=0.5,
+        substeps=2,
+    ).training
+    rates = [learning_rates(training, epoch)[0] for epoch in range(10)]
+    assert rates[0] == 0.2
+    assert rates[3] == pytest.approx(0.1)
+    assert rates[6:] == pytest.approx([0.05, 0.05 / 1.5, 0.05 / 2, 0.05 / 2.5])
+    assert [training.substeps_in(epoch) for epoch in range(10)] == [1] * 3 + [2] * 7
+
+
+def test_without_a_rate_of_its_own_the_loop_goes_on_with_the_schedule():
+    training = tiny(epochs=10, loop_epochs=4, learning_rate=0.2, loop_learning_rate=None, schedule="cosine").training
+    alone = tiny(
+        None, epochs=10, loop_epochs=None, learning_rate=0.2, loop_learning_rate=None, schedule="cosine"
+    ).training
+    assert [learning_rates(training, epoch) for epoch in range(10)] == [
+        learning_rates(alone, epoch) for epoch in range(10)
+    ]
