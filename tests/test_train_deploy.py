@@ -115,10 +115,10 @@ def test_evaluation_repeats_the_run_and_takes_another_device(tmp_path):
 
 def test_device_too_small_for_the_weights_is_refused_before_training(tmp_path):
     with pytest.raises(
-        ConfigError, match="network.weight_limit: beyond what the device chip-0 takes.*lower network.weight"
+        ConfigError, match="network.weight_limit: beyond what the device chip-3 to chip-5 takes.*lower network.weight"
     ):
         train_run(tiny(LIMITED), tmp_path / "run")
-    with pytest.raises(ConfigError, match="network.weight_limit: the device chip-0 has a weight limit"):
+    with pytest.raises(ConfigError, match="network.weight_limit: the device chip-3 to chip-5 has a weight limit"):
         train_run(tiny(LIMITED, {"weight_limit": None}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     train_run(tiny(LIMITED, {"weight_limit": 1.5}), tmp_path / "run")
