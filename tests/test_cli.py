@@ -14,7 +14,7 @@ from spinhw.cli import main
 from spinhw.config import shipped
 from spinhw.train import atomic
 
-COMMANDS = ("demo", "train", "evaluate", "energy", "check", "devices", "off", "study", "tune", "schema")
+COMMANDS = ("demo", "train", "evaluate", "align", "energy", "check", "devices", "off", "study", "tune", "schema")
 TINY = """
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}

@@ -93,6 +93,30 @@ def evaluate(
 
 
 @app.command()
+def align(
+    source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
+    device: DeviceName = None,
+    modes: Annotated[
+        list[str] | None, typer.Option("--mode", help="Gradient to compare; may be repeated. Default: the usual ones.")
+    ] = None,
+    batches: Annotated[int, typer.Option("--batches", min=1, help="Batches to average over.")] = 8,
+    directions: Annotated[
+        int, typer.Option("--directions", min=2, help="Random directions of a batch, on a bench.")
+    ] = 16,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for figures and picture.")] = None,
+) -> None:
+    """Compare gradients with the device's own: the cosine of each mode, with error bars and a picture.
+
+    Example: [bold]spinhw align runs/short --device imperfect-chip[/]
+    """
+    from spinhw.cli.alignment import align_source
+    from spinhw.train.align_run import USUAL
+
+    align_source(source, device, modes or USUAL, batches, directions, sets or [], out)
+
+
+@app.command()
 def energy(
     source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
     sets: Sets = None,

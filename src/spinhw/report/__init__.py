@@ -1,10 +1,19 @@
 """What people read in a terminal: progress and tables."""
 
 from spinhw.report.progress import TerminalProgress
-from spinhw.report.tables import percent, print_energy, print_evaluation, print_figures, print_run, verdict_table
+from spinhw.report.tables import (
+    alignment_table,
+    percent,
+    print_energy,
+    print_evaluation,
+    print_figures,
+    print_run,
+    verdict_table,
+)
 
 __all__ = [
     "TerminalProgress",
+    "alignment_table",
     "percent",
     "print_energy",
     "print_evaluation",

@@ -187,3 +187,15 @@ def verdict_table(title: str, verdicts: Iterable[Verdict]) -> Table:
         told = "[green]kept[/]" if verdict.passed else "[bold red]BROKEN[/]"
         table.add_row(escape(verdict.name), told, escape(verdict.detail))
     return table
+
+
+def alignment_table(cosines: Mapping[str, Mapping[str, Any]], title: str) -> Table:
+    """Lay out cosines between gradients and the device's own."""
+    table = Table(title=escape(title))
+    for column in ("gradient", "cosine", "95 % interval of the mean"):
+        table.add_column(column)
+    for name, found in cosines.items():
+        interval = found["interval95"]
+        mean = "hidden by noise" if found["mean"] is None else f"{found['mean']:.4f}"
+        table.add_row(name, mean, "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}")
+    return table

@@ -1,5 +1,6 @@
 """Training: runs, their settings, folders and checkpoints, and what came out."""
 
+from spinhw.train.align_run import align_run, write_alignment
 from spinhw.train.divergence import Diverged
 from spinhw.train.examples import Examples
 from spinhw.train.interrupt import Interrupted
@@ -22,10 +23,12 @@ __all__ = [
     "RunFolder",
     "RunSettings",
     "TrainingSettings",
+    "align_run",
     "default_folder",
     "energy_ledger",
     "evaluate_run",
     "load_run",
     "resume_run",
     "train_run",
+    "write_alignment",
 ]

@@ -1,12 +1,14 @@
 """How far a gradient points the way that the device's own does: the cosine between the two."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from spinhw.errors import ConfigError
 from spinhw.gradients import HardwareInLoop, logits_of, projection, random_direction
 from spinhw.network import SpintronicNetwork
 from spinhw.train.loss import member_losses
@@ -100,18 +102,89 @@ def held_by(loop: HardwareInLoop) -> list[str]:
     return [] if loop.device is None else sorted(loop.device.describe().parameter_shapes)
 
 
-def truth_of(loop: HardwareInLoop, batch: Batch, label_smoothing: float) -> Gradients:
-    """Give the true gradient of a simulated chip; `loop` is in mode oracle."""
+def loop_gradients(loop: HardwareInLoop, batch: Batch, label_smoothing: float) -> Gradients:
+    """Measure a batch and give its gradient by the mode of a loop; in mode oracle that is the true one."""
     losses = member_losses(loop(batch.inputs), batch.labels, label_smoothing)
-    return gradients_of(loop.network, losses, held_by(loop))
+    device = loop.device
+    held = set(dict(loop.network.named_parameters())) if device is None else device.describe().parameter_shapes
+    return gradients_of(loop.network, losses, held)
+
+
+class Reference:
+    """The device's own gradient, whatever the device: the truth where it is known, else slopes along directions.
+
+    Args:
+        loop: The networks on the device, in any mode; how it observes and averages is taken.
+        label_smoothing: Of the loss.
+        directions: Random directions of a batch where the truth is not known.
+    """
+
+    def __init__(self, loop: HardwareInLoop, label_smoothing: float, directions: int = DIRECTIONS) -> None:
+        device = loop.device
+        if device is None:
+            raise ConfigError("there is no device to compare gradients with", todo="name one with --device")
+        self.knows = "oracle" in device.describe().capabilities
+        mode = "oracle" if self.knows else "output"
+        self.loop = HardwareInLoop(
+            loop.network, device, mode, averages=loop.averages, choices=loop.choices, engine=loop.engine
+        )
+        self._smoothing, self._directions = label_smoothing, directions
+
+    def of(self, batch: Batch, *key: str | int) -> Callable[[Gradients], list[float]]:
+        """Ask the device for its gradient of a batch, and give what tells the cosines of others with it.
+
+        A true gradient gives one cosine for each member, slopes along directions one for all.
+
+        Args:
+            batch: Images.
+            key: Names the directions.
+        """
+        if self.knows:
+            truth = loop_gradients(self.loop, batch, self._smoothing)
+            return lambda gradients: cosine(gradients, truth).tolist()
+        slopes = OwnSlopes(self.loop, batch, key, self._directions, self._smoothing)
+        return lambda gradients: [slopes.cosine(gradients)]
+
+
+def align(
+    loops: Mapping[str, HardwareInLoop],
+    reference: Reference,
+    batches: Iterable[Batch],
+    label_smoothing: float,
+    tick: Callable[[int], None] = lambda done: None,
+) -> dict[str, dict[str, Any]]:
+    """Compare gradients with the device's own.
+
+    Args:
+        loops: The same networks in the loop by several modes, by name.
+        reference: The device's own gradient.
+        batches: Images to average over.
+        label_smoothing: Of the loss.
+        tick: Told how many batches are done; may raise to stop.
+
+    Returns:
+        By name what `summed_up` gives.
+    """
+    found: dict[str, list[float]] = {name: [] for name in loops}
+    for number, batch in enumerate(batches):
+        compare = reference.of(batch, number)
+        for name, loop in loops.items():
+            found[name] += compare(loop_gradients(loop, batch, label_smoothing))
+        tick(number + 1)
+    return {name: summed_up(cosines) for name, cosines in found.items()}
 
 
 def summed_up(cosines: Sequence[float]) -> dict[str, Any]:
-    """Sum up cosines over batches: ``mean``, ``interval95`` (bootstrap over batches), ``batches``."""
+    """Sum up cosines: ``mean``, ``interval95`` (bootstrap) and ``each``; those that noise hid are left out.
+
+    `each` has one for each batch, or one for each batch and member. ``mean`` is None where noise hid all.
+    """
+    known = [each for each in cosines if math.isfinite(each)]
     return {
-        "mean": sum(cosines) / len(cosines),
-        "interval95": bootstrap_interval(cosines) if len(cosines) > 1 else None,
-        "batches": list(cosines),
+        "mean": sum(known) / len(known) if known else None,
+        "interval95": bootstrap_interval(known) if len(known) > 1 else None,
+        "each": known,
+        "hidden_by_noise": len(cosines) - len(known),
     }
 
 

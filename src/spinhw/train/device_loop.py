@@ -1,37 +1,65 @@
 """The device in the training loop of a run: what is put together for it, and what a checkpoint keeps of it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from spinhw.device import Device
 from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.network import SpintronicNetwork
+from spinhw.train.alignment import Batch, Gradients, Reference
 from spinhw.train.deploy import device_for
-from spinhw.train.settings import RunSettings
+from spinhw.train.settings import RunSettings, TrainingSettings
 
 
-@dataclass(frozen=True)
+@dataclass
 class DeviceLoop:
     """A device, open, and the networks in the loop with it.
 
     Args:
         device: The device.
         hardware: The networks on it.
+        reference: The device's own gradient, asked for now and then.
+        alignments: Cosines with it since the epoch began.
     """
 
     device: Device
     hardware: HardwareInLoop
+    reference: Reference
+    alignments: list[float] = field(default_factory=list)
+
+    @property
+    def inferences(self) -> int:
+        """Sequences played on the device for training so far."""
+        return self.hardware.inferences + self.reference.loop.inferences
+
+    def compare(self, batch: Batch, gradients: Gradients, step: int) -> None:
+        """Compare gradients with the device's own.
+
+        Args:
+            batch: Images that they are of.
+            gradients: By the mode of the loop.
+            step: Steps of the optimiser so far: keys random directions.
+        """
+        self.alignments += self.reference.of(batch, step)(gradients)
 
     def state(self) -> dict[str, Any]:
         """Give what an interrupted run needs to go on, as plain data for JSON."""
-        return {"device": self.device.state(), "hardware": self.hardware.state()}
+        return {
+            "device": self.device.state(),
+            "hardware": self.hardware.state(),
+            "reference": self.reference.loop.state(),
+            "alignments": [one if math.isfinite(one) else None for one in self.alignments],
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state that `state` gave."""
         self.device.restore(state["device"])
         self.hardware.restore(state["hardware"])
+        self.reference.loop.restore(state["reference"])
+        self.alignments = [math.nan if one is None else one for one in state["alignments"]]
 
 
 @contextmanager
@@ -46,12 +74,19 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork) -> Iterator[Dev
     if profile is None or training.gradient is None:
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile) as device:
-        hardware = HardwareInLoop(
-            network,
-            device,
-            training.gradient,
-            averages=training.averages,
-            choices=Choices(training.perturbation, training.directions, training.observer_gain),
-            engine=training.engine,
-        )
-        yield DeviceLoop(device, hardware)
+        hardware = put_in_loop(training, network, device, training.gradient)
+        yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
+
+
+def put_in_loop(
+    training: TrainingSettings, network: SpintronicNetwork, device: Device | None, gradient: str
+) -> HardwareInLoop:
+    """Put networks in the loop with a device as the settings say, by a gradient mode."""
+    return HardwareInLoop(
+        network,
+        device,
+        gradient,
+        averages=training.averages,
+        choices=Choices(training.perturbation, training.directions, training.observer_gain),
+        engine=training.engine,
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from spinhw.train.alignment import Batch, summed_up
 from spinhw.train.checkpoint import save_checkpoint
 from spinhw.train.data import EnsembleData, training_batch
 from spinhw.train.deploy import answer_on_device
@@ -84,6 +85,7 @@ def train_step(
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
     losses.sum().backward()
+    _compare(learner, Batch(inputs, labels), training.align_every)
     learner.adam.clip(training.gradient_clip)
     learner.adam.step(rates)
     learner.network.limit_weights_()
@@ -101,6 +103,17 @@ def _answers(learner: Learner, inputs: Tensor, training: TrainingSettings) -> Te
         return answers
     steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
     return logits(learner.network, inputs, steps, training.engine)
+
+
+def _compare(learner: Learner, batch: Batch, every: int | None) -> None:
+    """Compare the gradients just taken with the device's own, each so many steps in the loop."""
+    loop = learner.loop
+    if loop is None or every is None or learner.steps % every:
+        return
+    named = dict(learner.network.named_parameters())
+    held = {name: named[name].grad for name in loop.device.describe().parameter_shapes}
+    taken = {name: gradient.clone() for name, gradient in held.items() if gradient is not None}
+    loop.compare(batch, taken, learner.steps)
 
 
 def save(learner: Learner, folder: RunFolder) -> None:
@@ -128,7 +141,10 @@ def _on_device(learner: Learner, data: EnsembleData, training: TrainingSettings,
     """Look at the accuracy on the device in the loop, and at what it took so far; nothing without one."""
     if learner.loop is None:
         return {}
-    found: dict[str, Any] = {"inferences_on_device": learner.loop.hardware.inferences}
+    found: dict[str, Any] = {"inferences_on_device": learner.loop.inferences}
+    if training.align_every is not None:
+        found["alignment"] = summed_up(learner.loop.alignments) if learner.loop.alignments else None
+        learner.loop.alignments = []
     if look:
         answers = answer_on_device(learner.evaluated, data, learner.loop.device, training.batch_size, _nobody)
         found["accuracy_on_device"] = accuracy(answers.logits, data.test_labels)

@@ -227,7 +227,7 @@ def _summary(
     network, account = learner.evaluated, energy_ledger(settings)
     simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
     drives = drive_statistics(network, data)
-    played = 0 if learner.loop is None else learner.loop.hardware.inferences
+    played = 0 if learner.loop is None else learner.loop.inferences
     return {
         **headline(settings, data),
         **simulated,

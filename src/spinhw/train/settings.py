@@ -137,6 +137,12 @@ class TrainingSettings(Settings):
         description="Share of the way to the measurement by which 'observer' moves its state after each sample, 0 to "
         "1.",
     )
+    align_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="Batches in the loop between looks at how far the gradient points the device's own way; each takes "
+        "further shots, on a bench many; null for none.",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,

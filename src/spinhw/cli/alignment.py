@@ -1,0 +1,56 @@
+"""The command that compares gradients with the device's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from spinhw.cli.terminal import make_console
+from spinhw.config import find_recipe
+from spinhw.errors import ConfigError
+from spinhw.plots.alignment import plot_alignment
+from spinhw.report import TerminalProgress, alignment_table
+from spinhw.train import RunFolder, RunSettings, align_run, default_folder, load_run, write_alignment
+
+
+def align_source(
+    source: Path,
+    device: str | None,
+    modes: Sequence[str],
+    batches: int,
+    directions: int,
+    overrides: Sequence[str],
+    out: Path | None,
+) -> None:
+    """Compare the gradients of a run or a config with the device's own, print a table and draw a picture.
+
+    Raises:
+        ConfigError: There is no such run or config, or it does not fit the device.
+    """
+    run = source if source.is_dir() else None
+    settings = load_run(RunFolder.open(source).config if run else source, overrides, device)
+    folder = out or run or default_folder(find_recipe(source).with_stem(f"{source.stem}-align"))
+    if run is None and out is None and folder.exists():
+        raise ConfigError(f"{folder}: this exists already", todo="choose another folder with --out")
+    console = make_console()
+    with TerminalProgress(console) as progress:
+        found = align_run(settings, run, modes, batches, directions, progress)
+    title = _title(settings, found["epochs"], found["reference"])
+    console.print(alignment_table(found["cosines"], title))
+    write_alignment(found, folder / "alignment.json")
+    picture = folder / "figures" / "alignment.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    plot_alignment(found["cosines"], picture, title)
+    _tell(console, folder, picture)
+
+
+def _title(settings: RunSettings, epochs: int, reference: str) -> str:
+    device = "" if settings.device is None else settings.device.id
+    kind = "the true gradient" if reference == "truth" else "measured slopes"
+    return f"after {epochs} epochs, {kind} of {device}"
+
+
+def _tell(console: Console, folder: Path, picture: Path) -> None:
+    console.print(f"figures:    {escape(str(folder / 'alignment.json'))}", soft_wrap=True)
+    console.print(f"picture:    {escape(str(picture))}", soft_wrap=True)
