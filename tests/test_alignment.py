@@ -50,9 +50,10 @@ def test_slopes_along_many_directions_give_the_cosine_with_the_truth():
         gradients = loop_gradients(loop, labelled(), 0.0)
         truth = loop_gradients(HardwareInLoop(network, device, "oracle"), labelled(), 0.0)
         slopes = OwnSlopes(loop, labelled(), ("test",), 300, 0.0)
-    expected = float(cosine(gradients, truth).mean())
-    assert slopes.cosine(gradients) == pytest.approx(expected, abs=0.15)
-    assert slopes.cosine({name: -value for name, value in gradients.items()}) == pytest.approx(-expected, abs=0.15)
+    expected = cosine(gradients, truth)
+    torch.testing.assert_close(slopes.cosine(gradients), expected, rtol=0, atol=0.2)
+    against = slopes.cosine({name: -value for name, value in gradients.items()})
+    torch.testing.assert_close(against, -expected, rtol=0, atol=0.2)
 
 
 def test_device_that_does_not_know_its_truth_is_asked_for_slopes():
@@ -63,7 +64,7 @@ def test_device_that_does_not_know_its_truth_is_asked_for_slopes():
         reference = Reference(loop, 0.0, directions=4)
         found = align({"output": loop}, reference, [labelled()], 0.0)
     assert not reference.knows
-    assert len(found["output"]["each"]) == 1
+    assert len(found["output"]["each"]) + found["output"]["hidden_by_noise"] == 2
     assert reference.loop.inferences == 4 * 2 * 2 * 2 * 6  # directions, repeats, signs, members, images
 
 

@@ -5,15 +5,18 @@ from spinhw.gradients.checks import refuse_mode
 from spinhw.gradients.hardware import HardwareInLoop
 from spinhw.gradients.model_free import projection, random_direction
 from spinhw.gradients.modes import MODES, Mode, ModeName
-from spinhw.gradients.refits import Refit, Refits
+from spinhw.gradients.network_refit import NetworkRefit
+from spinhw.gradients.refits import ChipBatch, Refit, Refits
 from spinhw.gradients.shots import shoot
 
 __all__ = [
     "MODES",
+    "ChipBatch",
     "Choices",
     "HardwareInLoop",
     "Mode",
     "ModeName",
+    "NetworkRefit",
     "Pass",
     "Refit",
     "Refits",

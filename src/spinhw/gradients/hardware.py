@@ -67,7 +67,7 @@ class HardwareInLoop(nn.Module):
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
         self.choices = choices or Choices()
-        self.refits = _refits(refit)
+        self.refits = _refits(refit, network)
         self.trace: Trace | None = None  # What was measured last, members in front.
         self.turn = 0  # Passes so far: keys random directions and what is observed.
         self.inferences = 0  # Sequences played on the device so far.
@@ -123,7 +123,7 @@ class HardwareInLoop(nn.Module):
         requested = self.network.member_values()
         self.trace = self._measure(requested, played)
         if self.refits is not None and self.trace is not None:
-            self.refits.update(self.network, played, self.trace)
+            self.refits.update(played, self.trace)
         one = self._pass(requested, played)
         model = mode_named(self.mode).model(one)
         measured = None if self.trace is None else end_signal(self.trace, self.network.settings)
@@ -199,10 +199,10 @@ class HardwareInLoop(nn.Module):
         )
 
 
-def _refits(refit: Refit | Sequence[Refit] | None) -> Refits | None:
+def _refits(refit: Refit | Sequence[Refit] | None, network: SpintronicNetwork) -> Refits | None:
     if refit is None:
         return None
-    return Refits(refit if isinstance(refit, Sequence) else [refit])
+    return Refits(refit if isinstance(refit, Sequence) else [refit], network)
 
 
 def _end_neurons(network: SpintronicNetwork) -> range:

@@ -1,31 +1,52 @@
 """Refitting the surrogate from the batches just measured, chip by chip."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from spinhw.device import Trace
-from spinhw.network import SpintronicNetwork
-from spinhw.rollout import Neurons
+from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.rollout import Neurons, Sparsity, Steps, Weights
+
+
+@dataclass(frozen=True, eq=False)
+class ChipBatch:
+    """What one chip was given and gave.
+
+    Args:
+        network: The network as designed.
+        nominal: Its neurons, (1, neuron).
+        steps: Time grid of the surrogate.
+        weights: As applied, with a member axis of one.
+        inputs: u, (1, batch, time, input).
+        trace: What was measured, with a member axis of one.
+    """
+
+    network: NetworkSettings
+    nominal: Neurons
+    steps: Steps
+    weights: Weights
+    inputs: Tensor
+    trace: Trace
 
 
 class Refit(Protocol):
     """Knows the oscillators of one chip, better with each batch."""
 
-    def update_from_network(self, network: SpintronicNetwork, inputs: Tensor, trace: Trace) -> object:
-        """Take in a batch.
-
-        Args:
-            network: Its settings, masks and time grid; an ensemble or not.
-            inputs: u, (1, batch, time, input).
-            trace: What was measured, with a member axis of one; its applied parameters are those that acted.
-        """
+    def update(self, batch: ChipBatch) -> None:
+        """Take in a batch."""
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Put what is known of the oscillators into nominal neurons, (1, neuron)."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Give what a checkpoint must hold."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to a state that `state` gave."""
 
 
 class Refits:
@@ -33,20 +54,55 @@ class Refits:
 
     Args:
         each: By chip, in the order of the members; a single one is shared by members that run one after another.
+        network: The networks on the chips.
     """
 
-    def __init__(self, each: Sequence[Refit]) -> None:
-        self.each = tuple(each)
+    def __init__(self, each: Sequence[Refit], network: SpintronicNetwork) -> None:
+        self.each, self._network = tuple(each), network
+        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
+        self._sparsities = [_sparsity(masks, member) for member in range(len(next(iter(masks.values()))))]
+        self._stacked: tuple[list[Neurons], Neurons] | None = None
 
-    def update(self, network: SpintronicNetwork, inputs: Tensor, trace: Trace) -> None:
+    @torch.no_grad()
+    def update(self, inputs: Tensor, trace: Trace) -> None:
         """Take in a batch of all members, whose axis is in front."""
-        for member in range(inputs.shape[0]):
-            refit = self.each[member if len(self.each) > 1 else 0]
-            refit.update_from_network(network, inputs[member : member + 1], trace.of_member(member))
+        network = self._network
+        for member, sparsity in enumerate(self._sparsities):
+            alone = trace.of_member(member)
+            batch = ChipBatch(
+                network.settings,
+                network.neurons(),
+                network.steps,
+                replace(network.weights(alone.applied), sparsity=sparsity),
+                inputs[member : member + 1],
+                alone,
+            )
+            self.each[member if len(self.each) > 1 else 0].update(batch)
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Give the neurons of all chips, (chip, neuron)."""
-        return stacked([refit.neurons(nominal) for refit in self.each])
+        each = [refit.neurons(nominal) for refit in self.each]
+        known = self._stacked
+        if known is None or any(one is not other for one, other in zip(known[0], each, strict=True)):
+            known = (each, stacked(each))
+            self._stacked = known
+        return known[1]
+
+    def state(self) -> dict[str, Tensor]:
+        """Give the states of all chips, by number and name."""
+        return {f"{chip}/{name}": value for chip, one in enumerate(self.each) for name, value in one.state().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to states that `state` gave."""
+        for chip, one in enumerate(self.each):
+            prefix = f"{chip}/"
+            one.restore({name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)})
+
+
+def _sparsity(masks: Mapping[str, Tensor], member: int) -> Sparsity:
+    alone = {name: mask[member : member + 1] for name, mask in masks.items()}
+    layers = range(len(alone) // 2)
+    return Sparsity.of([alone[f"w_ext.{one}"] for one in layers], [alone[f"w_int.{one}"] for one in layers])
 
 
 def stacked(each: Sequence[Neurons]) -> Neurons:

@@ -84,17 +84,17 @@ class OwnSlopes:
         end = torch.where(signal.good, signal.values, 0.0).to(loop.network.w_out.dtype)
         return member_losses(logits_of(loop.network, end).detach(), batch.labels, smoothing)
 
-    def cosine(self, gradients: Gradients) -> float:
-        """Estimate the cosine between a gradient and the device's own, pooled over directions and members.
+    def cosine(self, gradients: Gradients) -> Tensor:
+        """Estimate the cosine between a gradient and the device's own, (member,).
 
         For directions D of independent signs, the mean of (g D)(m D) is g m. Noise of the slopes g D is kept out of
         their size by multiplying two measurements; what remains may pass +-1 a little. NaN where the noise hides the
         slopes altogether.
         """
         modelled = torch.stack([projection(gradients, one) for one in self.directions])  # (direction, member)
-        size = (self.slopes[:, 0] * self.slopes[:, 1]).sum()
-        product = (self.slopes.mean(1) * modelled).sum()
-        return float(product / (size * modelled.square().sum()).sqrt()) if size > 0 else float("nan")
+        size = (self.slopes[:, 0] * self.slopes[:, 1]).sum(0)
+        product = (self.slopes.mean(1) * modelled).sum(0)
+        return product / (size * modelled.square().sum(0)).sqrt()  # The root of a negative size is NaN.
 
 
 def held_by(loop: HardwareInLoop) -> list[str]:
@@ -131,9 +131,7 @@ class Reference:
         self._smoothing, self._directions = label_smoothing, directions
 
     def of(self, batch: Batch, *key: str | int) -> Callable[[Gradients], list[float]]:
-        """Ask the device for its gradient of a batch, and give what tells the cosines of others with it.
-
-        A true gradient gives one cosine for each member, slopes along directions one for all.
+        """Ask the device for its gradient of a batch, and give what tells the members' cosines of others with it.
 
         Args:
             batch: Images.
@@ -143,7 +141,7 @@ class Reference:
             truth = loop_gradients(self.loop, batch, self._smoothing)
             return lambda gradients: cosine(gradients, truth).tolist()
         slopes = OwnSlopes(self.loop, batch, key, self._directions, self._smoothing)
-        return lambda gradients: [slopes.cosine(gradients)]
+        return lambda gradients: slopes.cosine(gradients).tolist()
 
 
 def align(
@@ -177,7 +175,7 @@ def align(
 def summed_up(cosines: Sequence[float]) -> dict[str, Any]:
     """Sum up cosines: ``mean``, ``interval95`` (bootstrap) and ``each``; those that noise hid are left out.
 
-    `each` has one for each batch, or one for each batch and member. ``mean`` is None where noise hid all.
+    `each` has one for each batch and member. ``mean`` is None where noise hid all.
     """
     known = [each for each in cosines if math.isfinite(each)]
     return {
