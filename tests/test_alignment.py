@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from loops import NOISE, SPREAD, batch, make, true_neurons
+from loops import SPREAD, batch, make, true_neurons
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.gradients import Choices, HardwareInLoop
@@ -44,9 +44,9 @@ def test_oracle_agrees_with_itself_and_better_surrogates_agree_better():
 
 
 def test_slopes_along_many_directions_give_the_cosine_with_the_truth():
-    network, device = make(SPREAD | NOISE, layers=(3, 2))
+    network, device = make(SPREAD | {"output_readout": {"noise": 1e-4}}, layers=(3, 2))
     with device:
-        loop = HardwareInLoop(network, device, "output", choices=Choices(perturbation=0.05))
+        loop = HardwareInLoop(network, device, "output", choices=Choices(perturbation=0.01))
         gradients = loop_gradients(loop, labelled(), 0.0)
         truth = loop_gradients(HardwareInLoop(network, device, "oracle"), labelled(), 0.0)
         slopes = OwnSlopes(loop, labelled(), ("test",), 300, 0.0)

@@ -7,8 +7,8 @@ from spinhw.gradients.refits import ChipBatch
 from spinhw.rollout import Neurons
 from spinhw.surrogate import OnlineRefit, Oscillators, Played, played_by_network
 
-# Batches until the oscillators are known so well that each further one may bring a part of its images only.
-_WARM_UP = 4
+# Batches at the start that are all looked at, with more images: until then the oscillators are hardly known.
+_WARM_UP, _MORE = 3, 2
 # Images from which how residuals scatter between them can be told.
 _SCATTERED = 20
 
@@ -18,21 +18,26 @@ class NetworkRefit:
 
     Args:
         online: What is known of the oscillators, and how it is refitted.
-        images: Images of a batch that are looked at, at least 1; of the first four batches all are.
+        images: Images of a batch that are looked at, at least 1; of the first three batches twice as many.
+        every: Batches from one that is looked at to the next, at least 1, after the first three. A look takes as long
+            as several training steps; oscillators change slowly.
     """
 
-    def __init__(self, online: OnlineRefit, images: int = 12) -> None:
-        if images < 1:
-            raise ValueError(f"a refit needs at least one image of a batch, not {images}")
-        self.online, self._images = online, images
+    def __init__(self, online: OnlineRefit, images: int = 12, every: int = 8) -> None:
+        if images < 1 or every < 1:
+            raise ValueError(f"a refit needs one image or more of each or some batches, not {images} of each {every}th")
+        self.online, self._images, self._every = online, images, every
+        self._seen = 0  # Batches that came by, looked at or not.
         self._known: tuple[Oscillators, Neurons, Neurons] | None = None
 
     def update(self, batch: ChipBatch) -> None:
-        """Take in a batch; does nothing where the power of no neuron was observed."""
+        """Take in a batch, if it is its turn; does nothing where the power of no neuron was observed."""
         signal, first = batch.trace.power, batch.trace.power0
-        if signal is None or not bool(signal.good.any()):
+        begun, turn = self._seen < _WARM_UP, self._seen
+        self._seen += 1
+        if signal is None or not bool(signal.good.any()) or not (begun or turn % self._every == 0):
             return
-        chosen = slice(0, None if self.online.batches < _WARM_UP else self._images)
+        chosen = slice(0, self._images * (_MORE if begun else 1))
         power, good = signal.values[0, chosen], signal.good[0, chosen]
         if first is None:
             before, known = torch.zeros_like(power[:, :1]), torch.zeros_like(good[:, :1])
@@ -67,9 +72,9 @@ class NetworkRefit:
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
-        return self.online.state() | {"batches": torch.tensor(self.online.batches)}
+        return self.online.state() | {"counts": torch.tensor([self.online.batches, self._seen])}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to a state that `state` gave."""
         self.online.restore(state)
-        self.online.batches = int(state["batches"])
+        self.online.batches, self._seen = state["counts"].tolist()

@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from spinhw.device import Device
 from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.network import SpintronicNetwork
 from spinhw.train.alignment import Batch, Gradients, Reference
 from spinhw.train.deploy import device_for
+from spinhw.train.model import make_refits, surrogate_neurons
 from spinhw.train.settings import RunSettings, TrainingSettings
 
 
@@ -54,8 +57,14 @@ class DeviceLoop:
             "alignments": [one if math.isfinite(one) else None for one in self.alignments],
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state` gave."""
+    def tensors(self) -> dict[str, Tensor]:
+        """Give the tensors that an interrupted run needs to go on: what the refits know."""
+        return {} if self.hardware.refits is None else self.hardware.refits.state()
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go back to a state that `state` and `tensors` gave."""
+        if self.hardware.refits is not None and tensors:
+            self.hardware.refits.restore(tensors)
         self.device.restore(state["device"])
         self.hardware.restore(state["hardware"])
         self.reference.loop.restore(state["reference"])
@@ -74,18 +83,28 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork) -> Iterator[Dev
     if profile is None or training.gradient is None:
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile) as device:
-        hardware = put_in_loop(training, network, device, training.gradient)
+        hardware = put_in_loop(training, network, device, training.gradient, refitted=True)
         yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
 
 
 def put_in_loop(
-    training: TrainingSettings, network: SpintronicNetwork, device: Device | None, gradient: str
+    training: TrainingSettings, network: SpintronicNetwork, device: Device, gradient: str, refitted: bool = False
 ) -> HardwareInLoop:
-    """Put networks in the loop with a device as the settings say, by a gradient mode."""
+    """Put networks in the loop with a device as the settings say, by a gradient mode.
+
+    Args:
+        training: Settings.
+        network: The networks.
+        device: The device.
+        gradient: The mode.
+        refitted: Whether the model is refitted online where the settings say so.
+    """
     return HardwareInLoop(
         network,
         device,
         gradient,
+        surrogate=surrogate_neurons(training, network.settings, device.describe().device_ids),
+        refit=make_refits(training, network.settings, device) if refitted else None,
         averages=training.averages,
         choices=Choices(training.perturbation, training.directions, training.observer_gain),
         engine=training.engine,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
+from spinhw.rollout import Neurons
 from spinhw.train.average import WeightAverage
 from spinhw.train.device_loop import DeviceLoop
 from spinhw.train.divergence import Diverged
@@ -67,6 +68,8 @@ class Learner:
         self.adam = MemberAdam(dict(self.network.named_parameters()))
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
+        self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.
+        self.surrogate: Neurons | None = None  # The neurons of the model without a device; None for the nominal ones.
         self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
@@ -95,12 +98,12 @@ class Learner:
     def in_the_loop(self, loop: DeviceLoop) -> Iterator[None]:
         """Train and measure on a device within the context, from where it stood last."""
         if self.loop_state is not None:
-            loop.restore(self.loop_state)
+            loop.restore(self.loop_state, self._refits)
         self.loop = loop
         try:
             yield
         finally:
-            self.loop_state, self.loop = loop.state(), None
+            self.loop_state, self._refits, self.loop = loop.state(), loop.tensors(), None
 
     def forget_moments(self) -> None:
         """Let the optimiser start anew from the present weights."""
@@ -124,6 +127,7 @@ class Learner:
         parts = {"network": self.network.state_dict(), "adam": self.adam.state()}
         if self.average is not None:
             parts["average"] = self.average.network.state_dict()
+        parts["refits"] = self._refits if self.loop is None else self.loop.tensors()
         return {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
 
     def facts(self) -> dict[str, Any]:
@@ -157,6 +161,7 @@ class Learner:
                 seen=error,
                 todo="restore the run folder from a copy",
             ) from error
+        self._refits = _part(tensors, "refits")
         self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
         self.sums = EpochSums(**facts["sums"])
         self.loop_state = facts.get("loop")  # Checkpoints before 2026-11-22 lack it.

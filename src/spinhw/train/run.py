@@ -24,6 +24,7 @@ from spinhw.train.interrupt import Interrupt, Interrupted
 from spinhw.train.learner import Learner
 from spinhw.train.loop import save, train
 from spinhw.train.measure import measure_on_device, measure_simulated
+from spinhw.train.model import make_refits, surrogate_neurons
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
@@ -50,6 +51,7 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
         Interrupted: The user asked to stop, once or twice; `resume_run` goes on.
     """
     refuse_misfit(settings)
+    refuse_model(settings)
     refuse_engine(settings)
     with _threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
@@ -149,6 +151,21 @@ def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunS
         )
 
 
+def refuse_model(settings: RunSettings) -> None:
+    """Check before training that the model of the gradient is to be had and fits the device.
+
+    Raises:
+        ConfigError: A record is missing, or a refit is asked for that cannot be.
+        CalibrationError: A record is another device's.
+    """
+    if settings.device is None:
+        return
+    device = device_for(settings, settings.device)
+    surrogate_neurons(settings.training, settings.network, device.describe().device_ids)
+    if settings.training.loop_start < settings.training.epochs:
+        make_refits(settings.training, settings.network, device)
+
+
 def refuse_engine(settings: RunSettings) -> None:
     """Check that the engine which the run names can train here: networks are trained in float32 on the CPU.
 
@@ -171,6 +188,9 @@ def _go_on(
     try:
         data = EnsembleData.load(settings.task, settings.training.seeds)
         training = settings.training
+        if settings.device is not None:
+            ids = device_for(settings, settings.device).describe().device_ids
+            learner.surrogate = surrogate_neurons(training, settings.network, ids)
         train(learner, data, training, folder, progress, interrupt, until=training.loop_start)
         with _device_in_use(settings, learner) as device:
             train(learner, data, training, folder, progress, interrupt)

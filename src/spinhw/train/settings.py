@@ -108,6 +108,27 @@ class TrainingSettings(Settings):
         "(experimental), 'spsa' and 'finite_difference' (no model), 'oracle' (the truth of a simulated chip). Null: "
         "'output' where there is a device, else 'surrogate'.",
     )
+    surrogate: str = Field(
+        default="nominal",
+        description="The model that the gradient flows through: 'nominal', or a calibration record of the device (with "
+        "several chips a folder of records, ID.yaml for each).",
+    )
+    refit: Literal["online", "none"] | None = Field(
+        default=None,
+        description="Whether the model's oscillators are fitted to each batch just measured, before its gradient is "
+        "taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
+    )
+    refit_images: int = Field(
+        default=12,
+        ge=1,
+        description="Images of a batch that an online refit looks at, at least 1; of the first three twice as many.",
+    )
+    refit_every: int = Field(
+        default=8,
+        ge=1,
+        description="Batches from one that an online refit looks at to the next, at least 1; the first three are all "
+        "looked at.",
+    )
     averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
     loop_epochs: int | None = Field(
         default=None,
@@ -210,6 +231,8 @@ class RunSettings(Settings):
         gradient = self.training.gradient
         if self.device is None and gradient not in (None, "surrogate"):
             raise ValueError(f"training.gradient is '{gradient}', which needs a device; name one, or leave it out")
+        if self.device is None and self.training.surrogate != "nominal":
+            raise ValueError("training.surrogate is a record, which belongs to a device; name the device")
         return self
 
     @model_validator(mode="after")
