@@ -1,6 +1,8 @@
 """HardwareInLoop in anybody's loop, and what it refuses in one clear line each."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -139,3 +141,12 @@ def test_too_few_averages_are_refused():
     network, device = make()
     with pytest.raises(ConfigError, match="training.averages: too few; seen: 0"):
         HardwareInLoop(network, device, averages=0)
+
+
+def test_guide_shows_a_loop_that_runs():
+    text = (Path(__file__).parents[1] / "docs" / "loop.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict = {"batches": [(torch.rand(4, 64, 1), torch.arange(4))] * 2}
+    exec(compile(code, "docs/loop.md", "exec"), names)
+    assert names["loop"].inferences == 2 * 4
+    assert names["loop"].trace.outputs.values.shape == (1, 4, 10)

@@ -103,6 +103,17 @@ def test_channels_take_turns_for_a_refit_and_cost_no_more_shots():
     assert all(len(one) <= 5 for one in seen)
 
 
+def test_every_neuron_is_seen_before_the_looks_become_rare():
+    network, device = make(SPREAD | NOISE, members=1, ensemble=False, channels=5, weight_scale=6.0)
+    refit = NetworkRefit(online(network), images=24, every=100)
+    with device:
+        loop = HardwareInLoop(network, device, "output", refit=refit)
+        for _ in range(3 * 3 + 2):
+            loop(batch(None, 24, 24))
+        assert refit.online.batches == 3 * 3  # Three rounds of three groups; the next is the hundredth.
+    assert (refit.online.oscillators.gamma != network.neurons().gamma[0]).all()
+
+
 def test_refit_goes_on_after_an_interruption():
     network, device = make(SPREAD, members=1, ensemble=False)
     with device:

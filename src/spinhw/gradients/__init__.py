@@ -1,7 +1,7 @@
 """Gradients with a device in the loop: the modes, and the module that puts a network in the loop."""
 
 from spinhw.gradients.base import Choices, Pass, end_of, end_signal, logits_of
-from spinhw.gradients.checks import refuse_mode
+from spinhw.gradients.checks import knows_truth, refuse_mode
 from spinhw.gradients.hardware import HardwareInLoop
 from spinhw.gradients.model_free import projection, random_direction
 from spinhw.gradients.modes import MODES, Mode, ModeName
@@ -22,6 +22,7 @@ __all__ = [
     "Refits",
     "end_of",
     "end_signal",
+    "knows_truth",
     "logits_of",
     "projection",
     "random_direction",

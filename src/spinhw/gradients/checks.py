@@ -42,7 +42,7 @@ def refuse_mode(name: str, device: Device | None) -> None:
             todo="name a device, or write gradient: surrogate",
         )
     about = device.describe()
-    if name == "oracle" and not isinstance(device, SimulatedDevice):
+    if name == "oracle" and not knows_truth(device):
         raise ConfigError(
             f"{about.name}: only a simulated chip knows its true gradient",
             seen=f"gradient 'oracle' on a device of kind {about.kind!r}",
@@ -53,6 +53,11 @@ def refuse_mode(name: str, device: Device | None) -> None:
         raise _unobserved(name, about, "outputs, or filtered for a read-out in software")
     if mode.measured == "neurons" and not {"filtered", "power"} & about.observables:
         raise _unobserved(name, about, "filtered or power")
+
+
+def knows_truth(device: Device) -> bool:
+    """Tell whether a device knows its own gradient: a simulated chip does, no bench."""
+    return isinstance(device, SimulatedDevice) and "oracle" in device.describe().capabilities
 
 
 def refuse_plan(name: str, device: Device, plan: ObservationPlan | None) -> None:

@@ -71,6 +71,7 @@ class HardwareInLoop(nn.Module):
         self.trace: Trace | None = None  # What was measured last, members in front.
         self.turn = 0  # Passes so far: keys random directions and what is observed.
         self.inferences = 0  # Sequences played on the device so far.
+        self._groups = 1  # Batches after which every neuron was observed.
         self._members = len(network.w_out) if network.ensemble else 1
         self._refuse_misfits(surrogate or network.neurons())
         self._surrogate = surrogate
@@ -123,7 +124,7 @@ class HardwareInLoop(nn.Module):
         requested = self.network.member_values()
         self.trace = self._measure(requested, played)
         if self.refits is not None and self.trace is not None:
-            self.refits.update(played, self.trace)
+            self.refits.update(played, self.trace, self._groups)
         one = self._pass(requested, played)
         model = mode_named(self.mode).model(one)
         measured = None if self.trace is None else end_signal(self.trace, self.network.settings)
@@ -173,6 +174,7 @@ class HardwareInLoop(nn.Module):
         if self.refits is None or needed:
             return ObservationPlan.split(needed, about.channels)
         groups = ObservationPlan.split(about.neurons, about.channels).repeats
+        self._groups = len(groups)
         return ObservationPlan((groups[self.turn % len(groups)],))
 
     def _pass(self, requested: Values, inputs: Tensor) -> Pass:

@@ -20,10 +20,10 @@ class NetworkRefit:
         online: What is known of the oscillators, and how it is refitted.
         images: Images of a batch that are looked at, at least 1; of the first three batches twice as many.
         every: Batches from one that is looked at to the next, at least 1, after the first three. A look takes as long
-            as several training steps; oscillators change slowly.
+            as several training steps; oscillators change slowly. Where channels take turns these are rounds of all.
     """
 
-    def __init__(self, online: OnlineRefit, images: int = 12, every: int = 8) -> None:
+    def __init__(self, online: OnlineRefit, images: int = 6, every: int = 32) -> None:
         if images < 1 or every < 1:
             raise ValueError(f"a refit needs one image or more of each or some batches, not {images} of each {every}th")
         self.online, self._images, self._every = online, images, every
@@ -33,7 +33,8 @@ class NetworkRefit:
     def update(self, batch: ChipBatch) -> None:
         """Take in a batch, if it is its turn; does nothing where the power of no neuron was observed."""
         signal, first = batch.trace.power, batch.trace.power0
-        begun, turn = self._seen < _WARM_UP, self._seen
+        turn = self._seen // batch.groups
+        begun = turn < _WARM_UP
         self._seen += 1
         if signal is None or not bool(signal.good.any()) or not (begun or turn % self._every == 0):
             return

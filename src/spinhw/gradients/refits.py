@@ -23,6 +23,7 @@ class ChipBatch:
         weights: As applied, with a member axis of one.
         inputs: u, (1, batch, time, input).
         trace: What was measured, with a member axis of one.
+        groups: Batches after which every neuron was observed, where the channels take turns.
     """
 
     network: NetworkSettings
@@ -31,6 +32,7 @@ class ChipBatch:
     weights: Weights
     inputs: Tensor
     trace: Trace
+    groups: int = 1
 
 
 class Refit(Protocol):
@@ -64,8 +66,8 @@ class Refits:
         self._stacked: tuple[list[Neurons], Neurons] | None = None
 
     @torch.no_grad()
-    def update(self, inputs: Tensor, trace: Trace) -> None:
-        """Take in a batch of all members, whose axis is in front."""
+    def update(self, inputs: Tensor, trace: Trace, groups: int = 1) -> None:
+        """Take in a batch of all members, whose axis is in front; `groups` as for `ChipBatch`."""
         network = self._network
         for member, sparsity in enumerate(self._sparsities):
             alone = trace.of_member(member)
@@ -76,6 +78,7 @@ class Refits:
                 replace(network.weights(alone.applied), sparsity=sparsity),
                 inputs[member : member + 1],
                 alone,
+                groups,
             )
             self.each[member if len(self.each) > 1 else 0].update(batch)
 

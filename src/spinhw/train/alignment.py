@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
-from spinhw.gradients import HardwareInLoop, logits_of, projection, random_direction
+from spinhw.gradients import HardwareInLoop, knows_truth, logits_of, projection, random_direction
 from spinhw.network import SpintronicNetwork
 from spinhw.train.loss import member_losses
 from spinhw.train.statistics import bootstrap_interval
@@ -123,7 +123,7 @@ class Reference:
         device = loop.device
         if device is None:
             raise ConfigError("there is no device to compare gradients with", todo="name one with --device")
-        self.knows = "oracle" in device.describe().capabilities
+        self.knows = knows_truth(device)
         mode = "oracle" if self.knows else "output"
         self.loop = HardwareInLoop(
             loop.network, device, mode, averages=loop.averages, choices=loop.choices, engine=loop.engine

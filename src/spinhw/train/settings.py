@@ -119,15 +119,15 @@ class TrainingSettings(Settings):
         "taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
     )
     refit_images: int = Field(
-        default=12,
+        default=6,
         ge=1,
         description="Images of a batch that an online refit looks at, at least 1; of the first three twice as many.",
     )
     refit_every: int = Field(
-        default=8,
+        default=32,
         ge=1,
         description="Batches from one that an online refit looks at to the next, at least 1; the first three are all "
-        "looked at.",
+        "looked at. A look takes as long as several training steps.",
     )
     averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
     loop_epochs: int | None = Field(
