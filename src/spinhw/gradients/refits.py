@@ -68,12 +68,12 @@ class Refits:
     @torch.no_grad()
     def update(self, inputs: Tensor, trace: Trace, groups: int = 1) -> None:
         """Take in a batch of all members, whose axis is in front; `groups` as for `ChipBatch`."""
-        network = self._network
+        network, nominal = self._network, self._network.settings.neurons(torch.float64)
         for member, sparsity in enumerate(self._sparsities):
             alone = trace.of_member(member)
             batch = ChipBatch(
                 network.settings,
-                network.neurons(),
+                nominal,
                 network.steps,
                 replace(network.weights(alone.applied), sparsity=sparsity),
                 inputs[member : member + 1],

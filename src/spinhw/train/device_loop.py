@@ -1,7 +1,7 @@
 """The device in the training loop of a run: what is put together for it, and what a checkpoint keeps of it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from spinhw.device import Device
-from spinhw.gradients import Choices, HardwareInLoop
+from spinhw.gradients import Choices, HardwareInLoop, NetworkRefit
 from spinhw.network import SpintronicNetwork
 from spinhw.train.alignment import Batch, Gradients, Reference
 from spinhw.train.deploy import device_for
-from spinhw.train.model import make_refits, surrogate_neurons
+from spinhw.train.model import make_refits
 from spinhw.train.settings import RunSettings, TrainingSettings
 
 
@@ -83,28 +83,31 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork) -> Iterator[Dev
     if profile is None or training.gradient is None:
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile) as device:
-        hardware = put_in_loop(training, network, device, training.gradient, refitted=True)
+        hardware = put_in_loop(training, network, device, training.gradient, make_refits(settings, device))
         yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
 
 
 def put_in_loop(
-    training: TrainingSettings, network: SpintronicNetwork, device: Device, gradient: str, refitted: bool = False
+    training: TrainingSettings,
+    network: SpintronicNetwork,
+    device: Device,
+    gradient: str,
+    refits: Sequence[NetworkRefit] | None = None,
 ) -> HardwareInLoop:
     """Put networks in the loop with a device as the settings say, by a gradient mode.
 
     Args:
         training: Settings.
-        network: The networks.
+        network: The networks; their neurons are the model's.
         device: The device.
         gradient: The mode.
-        refitted: Whether the model is refitted online where the settings say so.
+        refits: Of the model, one for each chip.
     """
     return HardwareInLoop(
         network,
         device,
         gradient,
-        surrogate=surrogate_neurons(training, network.settings, device.describe().device_ids),
-        refit=make_refits(training, network.settings, device) if refitted else None,
+        refit=refits,
         averages=training.averages,
         choices=Choices(training.perturbation, training.directions, training.observer_gain),
         engine=training.engine,

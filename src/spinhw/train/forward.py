@@ -3,16 +3,10 @@
 from torch import Tensor
 
 from spinhw.network import SpintronicNetwork
-from spinhw.rollout import Engine, Neurons, Steps
+from spinhw.rollout import Engine, Steps
 
 
-def logits(
-    network: SpintronicNetwork,
-    inputs: Tensor,
-    steps: Steps | None = None,
-    engine: Engine = "auto",
-    neurons: Neurons | None = None,
-) -> Tensor:
+def logits(network: SpintronicNetwork, inputs: Tensor, steps: Steps | None = None, engine: Engine = "auto") -> Tensor:
     """Give the logits (member, batch, class) of an ensemble by simulation.
 
     Args:
@@ -20,7 +14,6 @@ def logits(
         inputs: (member, batch, time, input).
         steps: Another time grid than the network's own.
         engine: Engine of the rollout.
-        neurons: Others than the nominal ones.
     """
-    run = network.run(inputs, steps, neurons=neurons, record_last=network.settings.readout_samples, engine=engine)
+    run = network.run(inputs, steps, record_last=network.settings.readout_samples, engine=engine)
     return network.read_out(run.filtered)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
-from spinhw.rollout import Neurons
 from spinhw.train.average import WeightAverage
 from spinhw.train.device_loop import DeviceLoop
 from spinhw.train.divergence import Diverged
@@ -69,7 +68,6 @@ class Learner:
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.
-        self.surrogate: Neurons | None = None  # The neurons of the model without a device; None for the nominal ones.
         self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.

@@ -36,9 +36,6 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
         data["device"] = _plain(load_device(device))
     elif isinstance(data.get("device"), str):
         data["device"] = _plain(load_device(_beside(data["device"], path.parent)))
-    training = data.get("training")
-    if isinstance(training, Mapping) and isinstance(training.get("surrogate"), str):
-        data["training"] = {**training, "surrogate": _record_beside(training["surrogate"], path.parent)}
     inside = [key for key in keys.values() if key.startswith("device.")]
     if inside and not isinstance(data.get("device"), Mapping):
         raise ConfigError(f"--set {inside[0]}: no device is named", todo="add --device NAME")
@@ -49,12 +46,6 @@ def _beside(name: str, folder: Path) -> str:
     """Find a file that a config names beside that config; any other name is left as it is."""
     near = folder / name
     return str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
-
-
-def _record_beside(name: str, folder: Path) -> str:
-    """Find a record, or a folder of them, beside the config that names it; whole, for it is looked for again later."""
-    near = folder / name
-    return str(near.resolve()) if name != "nominal" and near.exists() else name
 
 
 def _plain(settings: DeviceSettings) -> dict[str, Any]:

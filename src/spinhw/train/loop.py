@@ -102,7 +102,7 @@ def _answers(learner: Learner, inputs: Tensor, training: TrainingSettings) -> Te
         answers: Tensor = learner.loop.hardware(inputs)
         return answers
     steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
-    return logits(learner.network, inputs, steps, training.engine, learner.surrogate)
+    return logits(learner.network, inputs, steps, training.engine)
 
 
 def _compare(learner: Learner, batch: Batch, every: int | None) -> None:

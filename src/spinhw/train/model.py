@@ -1,6 +1,5 @@
-"""The model that gradients of a run flow through: nominal, from a record, refitted from the batches just measured."""
+"""Refits of the model that gradients of a run flow through: nominal or calibrated at first, then as just measured."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,41 +7,22 @@ import torch
 from spinhw.device import Description, Device
 from spinhw.errors import ConfigError
 from spinhw.gradients import MODES, NetworkRefit
-from spinhw.network import NetworkSettings
 from spinhw.records import find_record, load_record
-from spinhw.rollout import Neurons
-from spinhw.surrogate import Calibrated, OnlineRefit, Oscillators, calibrated_neurons, information
-from spinhw.train.settings import TrainingSettings
+from spinhw.surrogate import Calibrated, OnlineRefit, Oscillators, information
+from spinhw.train.settings import RunSettings
 
 _FREE = ("gamma", "sigma", "q")
 
 
-def surrogate_neurons(
-    training: TrainingSettings, network: NetworkSettings, device_ids: Sequence[str]
-) -> Neurons | None:
-    """Give the neurons of the model, (chip, neuron), as training starts; None for the nominal ones.
-
-    Args:
-        training: Says which model.
-        network: The network as designed.
-        device_ids: Of the chips, one for each member or one for all.
+def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | None:
+    """Make a refit for each chip of a device, which starts from the run's calibration if there is one; None for none.
 
     Raises:
-        ConfigError: A record is missing or wrong.
+        ConfigError: A refit is asked for and the device cannot observe what it takes, or a record is missing.
         CalibrationError: A record is another device's.
     """
-    if training.surrogate == "nominal":
-        return None
-    return calibrated_neurons(Path(training.surrogate), network, device_ids).to(torch.float32)
-
-
-def make_refits(training: TrainingSettings, network: NetworkSettings, device: Device) -> list[NetworkRefit] | None:
-    """Make a refit for each chip of a device, which starts at the model's oscillators; None for no refit.
-
-    Raises:
-        ConfigError: A refit is asked for and the device cannot observe what it takes.
-    """
-    lacking = _lacking(training, network, device.describe())
+    training, about = settings.training, device.describe()
+    lacking = _lacking(settings, about)
     if training.refit == "none" or (training.refit is None and lacking):
         return None
     if lacking:
@@ -50,27 +30,27 @@ def make_refits(training: TrainingSettings, network: NetworkSettings, device: De
             f"training.refit: {device.name} cannot be refitted from its batches",
             seen=lacking,
             allowed="neurons of kind spintronic that start from rest, whose power is observed",
-            todo="write refit: none, and calibrate the device into a record for training.surrogate",
+            todo="write refit: none, and calibrate the device",
         )
     return [
-        NetworkRefit(_online(training, network, name), training.refit_images, training.refit_every)
-        for name in device.describe().device_ids
+        NetworkRefit(_online(settings, device_id), training.refit_images, training.refit_every)
+        for device_id in about.device_ids
     ]
 
 
-def _online(training: TrainingSettings, network: NetworkSettings, device_id: str) -> OnlineRefit:
-    if training.surrogate == "nominal":
-        return OnlineRefit(Oscillators.nominal(network.neurons(torch.float64)), _FREE)
-    known = Calibrated.of(load_record(find_record(Path(training.surrogate), device_id), device_id))
+def _online(settings: RunSettings, device_id: str) -> OnlineRefit:
+    asked = settings.calibration
+    if asked is None:
+        return OnlineRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), _FREE)
+    known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))
     return OnlineRefit(known.oscillators, _FREE, prior=information(known.covariance, _FREE))
 
 
-def _lacking(training: TrainingSettings, network: NetworkSettings, about: Description) -> str:
+def _lacking(settings: RunSettings, about: Description) -> str:
     """Say what stands against a refit; empty if nothing does."""
-    if training.gradient is None or not MODES[training.gradient].uses_surrogate:
-        return f"the gradient {training.gradient!r}, which has no surrogate"
-    if MODES[training.gradient].measured == "nothing":
-        return "the gradient 'surrogate', which measures nothing"
+    gradient, network = settings.training.gradient, settings.network
+    if gradient is None or not MODES[gradient].uses_surrogate or MODES[gradient].measured == "nothing":
+        return f"the gradient {gradient!r}, which has no model to refit or measures nothing"
     if network.kind != "spintronic" or network.initial_state != "rest":
         return f"network.kind {network.kind!r}, network.initial_state {network.initial_state!r}"
     return "" if "power" in about.observables else "observations without the power"

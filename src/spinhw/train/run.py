@@ -24,7 +24,7 @@ from spinhw.train.interrupt import Interrupt, Interrupted
 from spinhw.train.learner import Learner
 from spinhw.train.loop import save, train
 from spinhw.train.measure import measure_on_device, measure_simulated
-from spinhw.train.model import make_refits, surrogate_neurons
+from spinhw.train.model import make_refits
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
@@ -152,18 +152,13 @@ def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunS
 
 
 def refuse_model(settings: RunSettings) -> None:
-    """Check before training that the model of the gradient is to be had and fits the device.
+    """Check before training that the model of the gradient can be refitted as it is asked for.
 
     Raises:
-        ConfigError: A record is missing, or a refit is asked for that cannot be.
-        CalibrationError: A record is another device's.
+        ConfigError: It cannot; says why.
     """
-    if settings.device is None:
-        return
-    device = device_for(settings, settings.device)
-    surrogate_neurons(settings.training, settings.network, device.describe().device_ids)
-    if settings.training.loop_start < settings.training.epochs:
-        make_refits(settings.training, settings.network, device)
+    if settings.device is not None and settings.training.loop_start < settings.training.epochs:
+        make_refits(settings, device_for(settings, settings.device))
 
 
 def refuse_engine(settings: RunSettings) -> None:
@@ -188,9 +183,6 @@ def _go_on(
     try:
         data = EnsembleData.load(settings.task, settings.training.seeds)
         training = settings.training
-        if settings.device is not None:
-            ids = device_for(settings, settings.device).describe().device_ids
-            learner.surrogate = surrogate_neurons(training, settings.network, ids)
         train(learner, data, training, folder, progress, interrupt, until=training.loop_start)
         with _device_in_use(settings, learner) as device:
             train(learner, data, training, folder, progress, interrupt)

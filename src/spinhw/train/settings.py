@@ -108,11 +108,6 @@ class TrainingSettings(Settings):
         "(experimental), 'spsa' and 'finite_difference' (no model), 'oracle' (the truth of a simulated chip). Null: "
         "'output' where there is a device, else 'surrogate'.",
     )
-    surrogate: str = Field(
-        default="nominal",
-        description="The model that the gradient flows through: 'nominal', or a calibration record of the device (with "
-        "several chips a folder of records, ID.yaml for each).",
-    )
     refit: Literal["online", "none"] | None = Field(
         default=None,
         description="Whether the model's oscillators are fitted to each batch just measured, before its gradient is "
@@ -231,8 +226,6 @@ class RunSettings(Settings):
         gradient = self.training.gradient
         if self.device is None and gradient not in (None, "surrogate"):
             raise ValueError(f"training.gradient is '{gradient}', which needs a device; name one, or leave it out")
-        if self.device is None and self.training.surrogate != "nominal":
-            raise ValueError("training.surrogate is a record, which belongs to a device; name the device")
         return self
 
     @model_validator(mode="after")
