@@ -83,7 +83,7 @@ def refuse_surrogate(network: SpintronicNetwork, neurons: Neurons, device: Devic
     Raises:
         ConfigError: They are not; names what differs.
     """
-    count, nominal = network.neuron_count, network.neurons()
+    count, nominal = network.neuron_count, network.settings.neurons(neurons.gamma.dtype)
     if neurons.gamma.shape[-1] not in (1, count):
         raise _misfit("another number of neurons than the network", neurons.gamma.shape[-1], count)
     ratio = (neurons.gamma.detach() / nominal.gamma).median()

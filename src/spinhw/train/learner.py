@@ -16,6 +16,7 @@ from spinhw.train.device_loop import DeviceLoop
 from spinhw.train.divergence import Diverged
 from spinhw.train.optimiser import MemberAdam
 from spinhw.train.settings import RunSettings
+from spinhw.train.surrogate import TrainedSurrogate
 from spinhw.train.versions import bit_versions
 
 
@@ -64,6 +65,9 @@ class Learner:
         training = settings.training
         self.seeds = training.seeds
         self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds)
+        self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings)
+        if self.surrogate is not None:
+            self.network.use_neurons(self.surrogate.neurons())
         self.adam = MemberAdam(dict(self.network.named_parameters()))
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.

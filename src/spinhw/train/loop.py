@@ -80,12 +80,16 @@ def train_step(
     Raises:
         ConfigError: Training diverged.
     """
+    if learner.surrogate is not None and learner.surrogate.draws:
+        learner.network.use_neurons(learner.surrogate.drawn(learner.steps))
     answers = _answers(learner, inputs, training)  # (member, batch, class)
     losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
     losses.sum().backward()
     _compare(learner, Batch(inputs, labels), training.align_every)
+    if learner.surrogate is not None and learner.surrogate.draws:
+        learner.network.use_neurons(learner.surrogate.neurons())  # What is evaluated is what is most probable.
     learner.adam.clip(training.gradient_clip)
     learner.adam.step(rates)
     learner.network.limit_weights_()
