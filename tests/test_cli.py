@@ -407,6 +407,13 @@ def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_pat
     assert summary["device"]["kind"] == "visa" and summary["device"]["seed"] is None
     assert summary["device"]["good_share"] > 0.99
     assert summary["device"]["energy_per_image_j"] == pytest.approx(10e-3**2 * 50 * 64e-9, rel=1e-3)
+    assert "energy per image, measured at the supply" in done.out
+    snapshot = json.loads((tmp_path / "run" / "instruments.json").read_text(encoding="utf-8"))
+    assert snapshot.keys() == instruments.keys()
+    assert all(made.instruments[name].identity == one["identity"] for name, one in snapshot.items())
+    assert snapshot["smu"]["settings"] == {"1.current_a": 0.01, "1.output": True}
+    assert snapshot["board"]["settings"] == {"all.output": True}
+    assert snapshot["awg"]["settings"]["rate_hz"] == 1e9
     here, there = summary["accuracy_converged"]["mean"], summary["accuracy_on_device"]["mean"]
     assert abs(here - there) < 0.25
     assert (off.code, "every output is off" in off.out) == (0, True)

@@ -1,6 +1,7 @@
 """Trained networks on a device: programmed, measured, read out."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,12 +25,14 @@ class DeviceAnswers:
         good_share: Share of the samples used that were good; the others count as zero.
         device_ids: Who answered, for each member.
         energy_j: Measured energy of one inference, in joules, mean over all of them; None where none was measured.
+        instruments: Who answered on a bench and with which settings, as last read back; empty for simulated devices.
     """
 
     logits: Tensor
     good_share: float
     device_ids: tuple[str, ...]
     energy_j: float | None
+    instruments: dict[str, Any]
 
 
 @torch.no_grad()
@@ -52,6 +55,7 @@ def answer_on_device(
         DeviceError: The device failed.
     """
     answers, traces, images = [], [], data.test_labels.numel()
+    instruments: dict[str, Any] = {}
     for member, seed in enumerate(data.seeds):
         alone = member_of(network, member, seed)
         with open_device(device, network.settings, data.task.sample_interval_s, members=[seed]) as opened:
@@ -61,11 +65,13 @@ def answer_on_device(
                 answers.append(read_out(alone, trace))
                 traces.append(_Used.of(trace, network.settings, len(chunk)))
                 tick(sum(used.images for used in traces), images)
+            instruments = opened.snapshot()
     return DeviceAnswers(
         torch.cat(answers).view(len(data.seeds), -1, network.settings.outputs),
         sum(used.good for used in traces) / sum(used.samples for used in traces),
         tuple(dict.fromkeys(used.device_id for used in traces)),
         _mean_energy(traces),
+        instruments,
     )
 
 

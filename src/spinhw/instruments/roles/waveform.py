@@ -210,6 +210,8 @@ class WaveformSource(Instrument[VoltageOutput]):
         limits = self.channels[channel]
         self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
         self._keep(f"{channel}.range_set", True)
+        self._keep(f"{channel}.lowest_v", limits.lowest_v)
+        self._keep(f"{channel}.highest_v", limits.highest_v)
 
     def _padded(self, points: int) -> int:
         least = max(points, self._limits()[1][0])
