@@ -404,12 +404,15 @@ def test_wired_benches_load_and_write_back(wiring):
         (CHIP | {"inputs": ["awg.3"]}, r"wiring.inputs\[0\]: 'awg' has no channel '3' in this file, only 1, 2"),
         (CHIP | {"inputs": ["scope.1"]}, r"inputs\[0\]: 'scope' is a digitizer; a waveform-source is needed here"),
         (CHIP | {"inputs": ["awg"]}, r"wiring.inputs.0: must be INSTRUMENT.CHANNEL"),
-        (CHIP | {"inputs": ["awg.1", "awg.1"]}, r"inputs\[0\] and inputs\[1\] are on one channel, 'awg.1'"),
-        (CHIP | {"neurons": ["scope.1", "scope.1"]}, r"neurons\[0\] and neurons\[1\] are on one channel, 'scope.1'"),
+        (CHIP | {"inputs": ["awg.1", "awg.1"]}, r"inputs\[0\] and inputs\[1\] are on one channel; seen: awg.1"),
+        (
+            CHIP | {"neurons": ["scope.1", "scope.1"]},
+            r"neurons\[0\] and neurons\[1\] are on one channel without a switch; seen: scope.1",
+        ),
         (CHIP | {"neurons": ["scope.1 via matrix.1103"]}, "crosspoint '1103' is not listed under 'matrix'"),
         (
             CHIP | {"neurons": ["scope.1 via matrix.1101", "scope.2 via matrix.1101"]},
-            "on one channel, 'matrix.1101'",
+            "on one channel; seen: matrix.1101",
         ),
         (CHIP | {"neurons": ["scope.1 over matrix.1101"]}, "must be INSTRUMENT.CHANNEL, or 'scope.1 via matrix.1101'"),
         (OSCILLATORS | {"drives": ["awg.1"]}, "there are 1 drives and 2 powers"),

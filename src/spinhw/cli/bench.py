@@ -16,8 +16,10 @@ from spinhw.instruments.profile import instrument_profile_names, load_profile
 from spinhw.instruments.settings import named
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
+from spinhw.safety import ended_by_signals
 
 _MOST_SHOWN = 160
+_SCANNED = ("@py", "@ivi")
 
 
 def console() -> Console:
@@ -60,7 +62,12 @@ def show_identities(out: Console, settings: StationSettings) -> None:
     out.print(table)
     out.print(_limits(settings))
     if failed:
-        raise DeviceError(f"{settings.id}: instruments do not answer as configured", seen=", ".join(failed))
+        raise DeviceError(
+            f"{settings.id}: instruments do not answer as configured",
+            seen=", ".join(failed),
+            allowed="every instrument of the bench file, at its address",
+            todo="see the table above; check power, cables and addresses",
+        )
 
 
 def _limits(settings: StationSettings) -> Table:
@@ -113,13 +120,21 @@ def list_devices(scan: bool) -> None:
     out.print("device profiles: " + ", ".join(profile_names()))
     table = Table(title="instruments")
     for column in ("driver", "role", "models", "status"):
-        table.add_column(column)
+        # What must be typed into a bench file is never cut short.
+        table.add_column(column, no_wrap=column in ("driver", "role"))
     for name, row in _drivers().items():
         table.add_row(name, *row)
     out.print(table)
     if scan:
-        found = visa_resources("@py")
+        found = sorted({address for backend in _SCANNED for address in _found_by(backend)})
         out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"))
+
+
+def _found_by(backend: str) -> list[str]:
+    try:
+        return visa_resources(backend)
+    except DeviceError:
+        return []  # No such VISA is installed here.
 
 
 def _drivers() -> dict[str, tuple[str, str, str]]:
@@ -129,21 +144,26 @@ def _drivers() -> dict[str, tuple[str, str, str]]:
     for name in [*instrument_profile_names(), *sorted(ADAPTED)]:
         driver, profile, source = choose(name, name)
         if profile is None:
-            rows[name] = (driver.role, "", "adapter")
+            rows[name] = (driver.role, _summary(driver), "adapter")
         else:
             profile = load_profile(Path(source))
             rows[name] = (driver.role, f"{profile.maker} {', '.join(profile.models)}", profile.status)
     others = set(driver_names()) - set(rows)
     for name in sorted(others):
         try:
-            rows.setdefault(name, (choose(name, name).driver.role, "", "entry point"))
+            driver = choose(name, name).driver
         except SpinhwError:
             continue  # A driver class that is only used through profiles.
+        rows.setdefault(name, (driver.role, _summary(driver), "entry point"))
     return rows
 
 
+def _summary(driver: type) -> str:
+    return (driver.__doc__ or "").partition("\n")[0]
+
+
 def serve_bench(name: str, host: str) -> None:
-    """Serve a virtual bench over TCP until Ctrl-C, and print the VISA addresses."""
+    """Serve a virtual bench over TCP until Ctrl-C or termination, and print the VISA addresses."""
     from spinhw.virtual import load_bench, serve
 
     out, settings = console(), load_bench(name)
@@ -153,4 +173,5 @@ def serve_bench(name: str, host: str) -> None:
             out.print(f"{instrument}: {address}")
         out.print("Ctrl-C ends it")
 
-    serve(settings, host, lambda addresses: announce(dict(addresses)))
+    with ended_by_signals():
+        serve(settings, host, lambda addresses: announce(dict(addresses)))
