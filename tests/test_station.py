@@ -15,7 +15,7 @@ from spinhw.config import build, load
 from spinhw.errors import ConfigError, DeviceError, LimitError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off
 from spinhw.instruments.channels import CurrentOutput
-from spinhw.instruments.roles import Instrument, Measured
+from spinhw.instruments.roles import Measured
 from spinhw.instruments.station import Station
 from spinhw.instruments.words import Port
 
@@ -534,7 +534,7 @@ def test_profile_beside_the_bench_file_is_used(tmp_path):
 
 def test_roles_have_few_hooks():
     for driver in discovery.SHIPPED.values():
-        role = next(one for one in driver.__mro__ if Instrument in one.__bases__)
+        role = [one for one in driver.__mro__ if "role" in vars(one)][-1]
         assert 1 <= len(role.__abstractmethods__) <= 8, role
 
 
