@@ -48,8 +48,8 @@ def rollout(
         record_last: How many samples at the end to return; None for all.
         engine: "reference" (plain torch), "cpu" (compiled, several times faster; no gradient by the noise, a loop
             delay and a record of the drive only where no gradient is wanted), "gpu" (Triton, on CUDA tensors of
-            float32; like "cpu" otherwise, but never a delay or a record of the drive) or "auto" (the fastest that can do what is asked where
-            the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()` says, whatever Numba's
+            float32; like "cpu" otherwise, but never a delay or a record of the drive) or "auto" (the fastest that can
+            do what is asked where the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()` says, whatever Numba's
             own settings, and gives the same bits for any number.
 
     Returns:

@@ -165,9 +165,7 @@ class OscillatorPhysics:
         ends = power[index, np.minimum(node, nodes)]  # (piece - 1, oscillator)
         beyond_s = np.maximum(0.0, distance_s - length_s)
         last = drives[np.minimum(starts[:-1] + round(length_s / interval_s) - 1, len(drives) - 1)]
-        relaxed = np.stack(
-            [relax(ends[:, one], beyond_s, last[:, one], neurons, one) for one in range(power.shape[2])], axis=1
-        )
+        relaxed = relax(ends, beyond_s[:, None], last, neurons, slice(None))
         return torch.from_numpy(np.concatenate([wanted, np.where(beyond_s[:, None] > 0, relaxed, ends)])).float()
 
     def _pass(self, held: Tensor, neurons: Neurons, steps: Steps, state: Tensor, shot: int) -> Rollout:
