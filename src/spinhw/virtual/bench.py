@@ -84,6 +84,14 @@ class Bench(Lab):
         name = next((name for name, known in self.addresses.items() if known.lower() == address.lower()), None)
         return None if name is None else self.ports[name]
 
+    def warm_up(self) -> None:
+        """Make the first trigger as fast as the others; changes nothing that an instrument could show."""
+        with self.lock:
+            for physics in (self.network, self.oscillators):
+                if physics is not None:
+                    physics.warm_up()
+            self._programmed = None
+
     # What instruments see
 
     def trigger(self, by: Panel) -> None:

@@ -99,6 +99,14 @@ class NetworkPhysics:
             self._acting_out = self._synapses.acting("w_out", applied["w_out"], writes)
         self._last = None
 
+    def warm_up(self) -> None:
+        """Integrate something small and forget it: compiling, or loading what was compiled, takes seconds."""
+        state, leftover = self.chip.state(), self.leftover
+        self.program(np.zeros(self.addresses))
+        self._measure(_Batch(np.zeros((1, 2, self.network.inputs)), np.zeros(1), _LONGEST_NODE_S, 2))
+        self.chip.restore(state)
+        self.leftover = leftover
+
     def fire(self, played: dict[tuple[str, int], Played], supplied: bool) -> Response:
         """Play what sources put out after a trigger, by instrument and channel."""
         if supplied and self._last is not None and not self.fluctuates and _same(played, self._last[0]):

@@ -47,6 +47,13 @@ class OscillatorPhysics:
         self.drive_per_ampere = threshold / settings.conversion.threshold_a
         self.passes = 0  # Of the last shot, for tests and for the curious.
 
+    def warm_up(self) -> None:
+        """Integrate something small and forget it: compiling, or loading what was compiled, takes seconds."""
+        neurons = self.hidden.at(self.recorder.walk, torch.float32)
+        drive = torch.zeros(1, 1, 2, neurons.gamma.shape[1])
+        steps = fine_steps(_LONGEST_NODE_S, self._settings.chip.steps_per_ns)
+        self._pass(drive, neurons, steps, torch.full_like(drive[:, :, 0], 0.5), 0)
+
     def fire(self, played: dict[tuple[str, int], Played], bias_a: float) -> Response:
         """Play what sources put out after a trigger, by instrument and channel, with a steady current added."""
         walk = self.recorder.walk

@@ -150,9 +150,7 @@ class Windows(Response):
         self._places.append((times_s, placed))
         return placed
 
-    def _rests(
-        self, window: np.ndarray, elapsed_s: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | slice]:
+    def _rests(self, window: np.ndarray, elapsed_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | slice]:
         """Lay rests out as a table of window and time where they all are sampled alike: a fraction of the work."""
         times, place = np.unique(np.rint(elapsed_s * (_SAME / self.step_s)), return_inverse=True)
         windows = len(self.starts_s)
