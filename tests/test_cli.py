@@ -354,7 +354,8 @@ def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint:
 
 
 @pytest.mark.timeout(300)  # The first run on a machine compiles the integrator.
-def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("door", ["in process", "TCP"])
+def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path, door: str) -> None:
     from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
 
     truth = CHIP_TRUTH | {
@@ -373,7 +374,7 @@ def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_pat
         "tek2": ("digitizer", "tektronix-mso", {one: screens[one] for one in ("1", "2")}),
     }
     wiring = CHIP_WIRING | {"outputs": [*(f"tek.{one}" for one in range(1, 9)), "tek2.1", "tek2.2"]}
-    with standing(truth, "in process", tmp_path) as (made, addresses, backend):
+    with standing(truth, door, tmp_path) as (made, addresses, backend):
         bench = tmp_path / "bench.yaml"
         bench.write_text(json.dumps(bench_file(instruments, wiring, addresses, backend)), encoding="utf-8")
         done = spinhw("train", tiny, "--set", "training.seeds=[0]", "--device", bench, "--out", tmp_path / "run")

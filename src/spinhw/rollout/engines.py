@@ -49,8 +49,8 @@ def rollout(
         engine: "reference" (plain torch), "cpu" (compiled, several times faster; no gradient by the noise, a loop
             delay and a record of the drive only where no gradient is wanted), "gpu" (Triton, on CUDA tensors of
             float32; like "cpu" otherwise, but never a delay or a record of the drive) or "auto" (the fastest that can
-            do what is asked where the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()` says, whatever Numba's
-            own settings, and gives the same bits for any number.
+            do what is asked where the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()`
+            says, whatever Numba's own settings, and gives the same bits for any number.
 
     Returns:
         States and outputs at the end of each sample interval.
