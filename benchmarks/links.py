@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.links_batch import compare, served, settings  # noqa: E402
 from benchmarks.machine import machine  # noqa: E402
+from spinhw.device import ObservationPlan  # noqa: E402
 from spinhw.instruments import Link, Station  # noqa: E402
 from spinhw.instruments.wires import open_wire  # noqa: E402
 from spinhw.streams import numpy_stream  # noqa: E402
@@ -79,20 +81,48 @@ class Bare:
         return data
 
 
-def rates(first: Callable[[], object], second: Callable[[], object], count: int) -> tuple[float, float]:
-    """Time both in turns and give the best of each, in 1/s: whatever else runs on the machine disturbs both alike."""
-    best = [0.0, 0.0]
+def rates(count: int, *works: Callable[[], object]) -> list[float]:
+    """Time all in turns and give the best of each, in 1/s: whatever else runs on the machine disturbs all alike."""
+    best = [0.0] * len(works)
     for _ in range(ROUNDS):
-        for place, work in enumerate((first, second)):
+        for place, work in enumerate(works):
             begun = time.perf_counter()
             for _ in range(count):
                 work()
             best[place] = max(best[place], count / (time.perf_counter() - begun))
-    return best[0], best[1]
+    return best
 
 
 def row(what: str, unit: str, first: float, second: float, least: float) -> Row:
     return {"what": what, "unit": unit, "of": first, "is": second, "ratio": second / first, "least": least}
+
+
+class Ways:
+    """A block in and out, by a socket and by a link.
+
+    Args:
+        bare: The socket.
+        link: The link.
+        name: What the server calls the block.
+        data: The block.
+    """
+
+    def __init__(self, bare: Bare, link: Link, name: str, data: bytes) -> None:
+        self._bare, self._link, self._question = bare, link, f":{name}?"
+        self._message, self._values = b"#7%d%s\n" % (len(data), data), np.frombuffer(data, "<f4")
+
+    def bare_in(self) -> None:
+        self._bare.block(self._question.encode() + b"\n")
+
+    def link_in(self) -> None:
+        self._link.query_block(self._question, "<f4")
+
+    def bare_out(self) -> None:
+        self._bare.line(self._message)
+
+    def link_out(self) -> None:
+        self._link.write_block("", self._values, "<f4")
+        self._link._wire.receive_line()  # type: ignore[union-attr]  # noqa: SLF001 - the bare one reads it too
 
 
 def sockets() -> list[Row]:
@@ -104,25 +134,19 @@ def sockets() -> list[Row]:
     bare = Bare(port)
     link = Link("it", lambda: open_wire(f"TCPIP0::127.0.0.1::{port}::SOCKET", "@py", 10.0), timeout_s=10.0)
     link.open()
-    settings_s = rates(lambda: bare.line(SETTING), lambda: link.set_and_check(":CURR 1E-3"), 200)
+    settings_s = rates(200, lambda: bare.line(SETTING), lambda: link.set_and_check(":CURR 1E-3"))
     rows = [row("set and check, against a socket", "1/s", *settings_s, 0.5)]
+    readers, writers = [], []
     for name, data in CONTENTS.items():
-        question, message = f":{name}?", b"#7%d%s\n" % (len(data), data)
-        values = np.frombuffer(data, "<f4")
-
-        def send(values: np.ndarray = values) -> None:
-            link.write_block("", values, "<f4")
-            link._wire.receive_line()  # type: ignore[union-attr]  # noqa: SLF001 - the bare one reads it too
-
-        came = rates(
-            lambda asked=question: bare.block(asked.encode() + b"\n"),  # type: ignore[misc]
-            lambda asked=question: link.query_block(asked, "<f4"),  # type: ignore[misc]
-            2,
-        )
-        went = rates(lambda whole=message: bare.line(whole), send, 2)  # type: ignore[misc]
-        for way, seen in (("in", came), ("out", went)):
-            in_mb = [4e-6 * POINTS * one for one in seen]
+        ways = Ways(bare, link, name, data)
+        readers.append(ways.link_in)
+        writers.append(ways.link_out)
+        for way, pair in (("in", (ways.bare_in, ways.link_in)), ("out", (ways.bare_out, ways.link_out))):
+            in_mb = [4e-6 * POINTS * one for one in rates(2, *pair)]
             rows.append(row(f"block {way}, {name}, against a socket", "MB/s", in_mb[0], in_mb[1], 0.4))
+    for way, works in (("in", readers), ("out", writers)):
+        in_mb = [4e-6 * POINTS * one for one in rates(2, *works)]
+        rows.append(row(f"block {way}, slowest bytes against fastest", "MB/s", max(in_mb), min(in_mb), 0.8))
     link.close()
     process.terminate()
     return rows
@@ -132,8 +156,8 @@ def doors() -> list[Row]:
     """Compare round trips by the two doors of the same virtual bench."""
     with served() as addresses, Station(settings(addresses), "there") as there, Station(settings(), "here") as here:
         links = [station["awg"].port.link for station in (there, here)]
-        asking = rates(*(lambda link=link: link.query("*OPC?") for link in links), 200)  # type: ignore[misc]
-        setting = rates(*(lambda link=link: link.set_and_check(":SOUR1:FREQ 1000") for link in links), 200)  # type: ignore[misc]
+        asking = rates(200, *(partial(link.query, "*OPC?") for link in links))
+        setting = rates(200, *(partial(link.set_and_check, ":SOUR1:FREQ 1000") for link in links))
         return [
             row("question in process, against TCP", "1/s", *asking, 3.0),
             row("set and check in process, against TCP", "1/s", *setting, 3.0),
@@ -142,17 +166,21 @@ def doors() -> list[Row]:
 
 def main() -> None:
     rows = [*sockets(), *doors()]
-    batch = compare(BATCHES)
     block_rate = next(1e6 * float(one["is"]) for one in rows if one["what"] == "block in, random, against a socket")
-    allowed = 1.5 * (batch["physics_s"] + batch["bytes"] / block_rate) + 0.02
+    batches = {
+        "outputs alone, as in training": compare(BATCHES, ObservationPlan.nothing()),
+        "outputs and all neurons": compare(BATCHES),
+    }
     print(f"{'':42}{'of':>10}{'is':>10}{'ratio':>8}{'least':>8}")
     for one in rows:
         print(f"{one['what']:42}{one['of']:10.0f}{one['is']:10.0f}{one['ratio']:8.2f}{one['least']:8.2f}")
-    print(
-        f"batch of 120 images: {batch['tcp_s']:.3f} s over TCP, {batch['in_process_s']:.3f} s in process, "
-        f"{batch['physics_s']:.3f} s physics alone; allowed {allowed:.3f} s"
-    )
-    found = {"machine": machine(), "rows": rows, "batch": batch | {"allowed_s": allowed}}
+    for what, batch in batches.items():
+        batch["allowed_s"] = 1.5 * (batch["physics_s"] + batch["bytes"] / block_rate) + 0.02
+        print(
+            f"batch of 120 images, {what}: {batch['tcp_s']:.3f} s over TCP, {batch['in_process_s']:.3f} s in process, "
+            f"{batch['physics_s']:.3f} s physics alone; allowed {batch['allowed_s']:.3f} s"
+        )
+    found = {"machine": machine(), "rows": rows, "batches": batches}
     Path(__file__).with_name("links.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

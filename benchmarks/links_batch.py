@@ -11,7 +11,7 @@ import pyvisa
 import torch
 
 from spinhw.config import find_profile
-from spinhw.device import Device, load_device, open_device
+from spinhw.device import Device, ObservationPlan, load_device, open_device
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.streams import torch_stream
@@ -85,18 +85,24 @@ def settings(addresses: dict[str, str] | None = None) -> StationSettings:
 
 
 class Player:
-    """Plays one batch after another on a device, never the same twice."""
+    """Plays one batch after another on a device, never the same twice.
 
-    def __init__(self, device: Device, name: str) -> None:
-        self._device, self._traffic = device, Traffic(device)
+    Args:
+        device: The device.
+        name: Tells its images from those of others.
+        observe: What is recorded beside the outputs.
+    """
+
+    def __init__(self, device: Device, name: str, observe: ObservationPlan | None) -> None:
+        self._device, self._traffic, self._observe = device, Traffic(device), observe
         self._generator = torch_stream("link benchmark", name)
         device.program(SpintronicNetwork(NETWORK, seed=0).values())
 
     def batch(self) -> Cost:
-        """Play a batch and observe every neuron and output."""
+        """Play a batch."""
         images = torch.rand(IMAGES, TIMES, 1, generator=self._generator) * 4 - 1.2
         before, begun = (self._traffic.messages, self._traffic.size), time.perf_counter()
-        self._device.run(images)
+        self._device.run(images, observe=self._observe)
         seconds = time.perf_counter() - begun
         return Cost(seconds, self._traffic.messages - before[0], self._traffic.size - before[1])
 
@@ -133,14 +139,19 @@ class Physics:
         return time.perf_counter() - begun
 
 
-def compare(turns: int) -> dict[str, float]:
-    """Play batches in turns: over TCP, in process, and the physics alone; give the best of each."""
+def compare(turns: int, observe: ObservationPlan | None = None) -> dict[str, float]:
+    """Play batches in turns: over TCP, in process, and the physics alone; give the best of each.
+
+    Args:
+        turns: How many of each.
+        observe: What is recorded beside the outputs; None for every neuron.
+    """
     with served() as addresses:
         manager = pyvisa.ResourceManager("chip@spinhw")  # Kept, for the bench goes with its last user.
         there, here = (open_device(one, NETWORK, INTERVAL_S) for one in (settings(addresses), settings()))
         with there, here:
             physics = Physics(manager.visalib.bench)
-            players = Player(there, "there"), Player(here, "here")
+            players = Player(there, "there", observe), Player(here, "here", observe)
             tcp, inside, alone = [], [], []
             for number in range(turns + 1):
                 tcp.append(players[0].batch())

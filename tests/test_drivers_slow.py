@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from fakes_lab import IDENTITIES, block, checked, conversation
-from spinhw.config import ConfigError, shipped
-from spinhw.errors import DeviceError, LimitError
+from spinhw.config import shipped
+from spinhw.errors import ConfigError, DeviceError, LimitError
 from spinhw.instruments.discovery import SHIPPED, choose
 from spinhw.instruments.profile import instrument_profile_names, load_profile
 
