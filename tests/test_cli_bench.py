@@ -13,6 +13,8 @@ import pytest
 
 from fakes_visa import BANK_INSTRUMENTS, BANK_TRUTH, BANK_WIRING, bench_file
 from spinhw.cli import bench as commands
+from spinhw.device import load_device
+from spinhw.instruments import Station
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.profile import UNTESTED, find_instrument_profile, instrument_profile_names, load_profile
 
@@ -21,7 +23,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # Under nohup and in the background it is ignored.
 {before}
 from spinhw.cli import main
-sys.argv = ["spinhw", "virtual-bench", "serve", sys.argv[1]]
+sys.argv = ["spinhw", "virtual-bench", "serve", *sys.argv[1:]]
 main()
 """
 # Windows has Ctrl-Break, POSIX has not: another signal plays its part.
@@ -35,12 +37,12 @@ def home(tmp_path, monkeypatch):
 
 
 @contextmanager
-def served(folder, before: str = "") -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
-    """Serve the small bank in a process of its own; give it and the addresses that it prints."""
+def served(folder, before: str = "", asked: tuple[str, ...] = ()) -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
+    """Serve the small bank, or what is asked for, in a process of its own; give it and the addresses that it prints."""
     truth = folder / "truth.yaml"
     truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
     child = subprocess.Popen(
-        [sys.executable, "-c", SERVE.format(before=before), str(truth)],
+        [sys.executable, "-c", SERVE.format(before=before), *(asked or (str(truth),))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -106,6 +108,29 @@ def test_a_served_bench_answers_on_loopback_until_it_is_told_to_end(tmp_path, na
         assert (child.returncode, out, err) == (0, "", "")
         with pytest.raises(ConnectionRefusedError):
             say(addresses["awg"], "*IDN?")
+
+
+def test_a_served_bench_writes_the_bench_file_for_it(spinhw, tmp_path):
+    file = tmp_path / "served.yaml"
+    with served(tmp_path, asked=("oscillators", "--write", str(file))) as (_, addresses):
+        assert addresses.pop("bench file") == str(file)
+        bench = load_device(str(file))
+        written = {name: one.address for name, one in bench.instruments.items()}
+        assert written.items() <= addresses.items()
+        with Station(bench, str(file)) as station:
+            assert station["awg"].identity.startswith("Keysight Technologies,33622A")
+    again = spinhw("virtual-bench", "serve", "oscillators", "--write", file)
+    assert again.code == 2
+    assert "this file exists; next: choose another name" in again.err
+
+
+def test_a_bench_file_is_written_for_shipped_benches_only(spinhw, tmp_path):
+    truth, file = tmp_path / "truth.yaml", tmp_path / "served.yaml"
+    truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
+    done = spinhw("virtual-bench", "serve", truth, "--write", file)
+    assert done.code == 2
+    assert "allowed: chip, oscillators; next: copy one of devices/" in done.err
+    assert not file.exists()
 
 
 def test_off_brings_a_bench_down_and_names_what_it_could_not_reach(spinhw, tmp_path):

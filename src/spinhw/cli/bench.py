@@ -1,13 +1,15 @@
 """Commands for a bench of instruments: what there is, what would be sent, everything off, a virtual one."""
 
 import logging
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinhw.config import find_profile, profile_names
+from spinhw.config import find_profile, profile_names, shipped
 from spinhw.device.rehearsal import rehearse_bank, rehearse_device
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings, switch_off
@@ -20,6 +22,9 @@ from spinhw.safety import ended_by_signals
 
 _MOST_SHOWN = 160
 _SCANNED = ("@py", "@ivi")
+# As the shipped bench files write the virtual benches that they talk to.
+_BACKEND = re.compile(r"^backend: (\w+)@spinhw.*$", re.MULTILINE)
+_ADDRESS = re.compile(r"address: TCPIP0::(\w+)::5025::SOCKET.*")
 
 
 def console() -> Console:
@@ -162,16 +167,52 @@ def _summary(driver: type) -> str:
     return (driver.__doc__ or "").partition("\n")[0]
 
 
-def serve_bench(name: str, host: str) -> None:
-    """Serve a virtual bench over TCP until Ctrl-C or termination, and print the VISA addresses."""
+def serve_bench(name: str, host: str, write: Path | None) -> None:
+    """Serve a virtual bench over TCP until Ctrl-C or termination, and print the VISA addresses.
+
+    Args:
+        name: The bench, a file or a shipped name.
+        host: Address to listen on.
+        write: Bench file to write, with these addresses in place of the shipped one's; None for none.
+    """
     from spinhw.virtual import load_bench, serve
 
     out, settings = console(), load_bench(name)
+    shipped_text = "" if write is None else _shipped_bench(name, write)
 
     def announce(addresses: dict[str, str]) -> None:
         for instrument, address in addresses.items():
             out.print(f"{instrument}: {address}")
+        if write is not None:
+            write.write_text(_with_addresses(shipped_text, addresses), encoding="utf-8")
+            out.print(f"bench file: {write}")
         out.print("Ctrl-C ends it")
 
     with ended_by_signals():
         serve(settings, host, lambda addresses: announce(dict(addresses)))
+
+
+def _shipped_bench(name: str, write: Path) -> str:
+    """Give the text of the shipped bench file that talks to a virtual bench of this name in process.
+
+    Raises:
+        ConfigError: There is none, or the file to write exists.
+    """
+    if write.exists():
+        raise ConfigError(f"--write {write}: this file exists", todo="choose another name; nothing is overwritten")
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(shipped("devices").glob("*.yaml"))}
+    backends = {_BACKEND.search(text): text for text in texts.values()}
+    found = {seen[1]: text for seen, text in backends.items() if seen is not None}
+    if name not in found:
+        raise ConfigError(
+            f"--write {write}: no bench file ships for the virtual bench {name!r}",
+            allowed=", ".join(sorted(found)),
+            todo="copy one of devices/ and write the printed addresses into it",
+        )
+    return found[name]
+
+
+def _with_addresses(text: str, addresses: Mapping[str, str]) -> str:
+    """Put addresses of sockets into a shipped bench file; its comments stay."""
+    there = _BACKEND.sub('backend: "@py"', text)
+    return _ADDRESS.sub(lambda seen: f"address: {addresses[seen[1]]}", there)
