@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-com
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint clean
+.PHONY: help demo test thirdparty bench lint clean
 
 help: ## Say what there is (the default)
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -28,6 +28,9 @@ demo: $(VENV)/.installed ## Train ten networks on sequential digits; see the acc
 
 test: $(VENV)/.installed-dev ## Run the test suite
 	$(BIN)/pytest $(ARGS)
+
+thirdparty: $(VENV)/.installed-thirdparty ## Drive the virtual bench by the drivers of PyMeasure and QCoDeS; about 800 MB to install
+	$(BIN)/pytest tests/third_party tests/test_adapters.py $(ARGS)
 
 bench: $(VENV)/.installed-bench ## Compare speed and memory with PyTorch, JAX and ODE libraries; about 20 minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)
@@ -71,6 +74,12 @@ $(VENV)/.installed-dev: $(VENV)/.torch pyproject.toml
 	@echo "Installing spinhw, what it needs (about 150 MB) and the tools to test it"
 	$(PIP_INSTALL) --quiet -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.installed
+
+# In the same environment, pinned as the rest; `make clean` takes them away again.
+$(VENV)/.installed-thirdparty: $(VENV)/.installed-dev
+	@echo "Installing PyMeasure and QCoDeS with what they need (about 800 MB)"
+	$(PIP_INSTALL) --quiet -c constraints.txt -e ".[dev,pymeasure,qcodes]"
+	@touch $@
 
 # Without them the benchmark runs too, and says what is missing.
 $(VENV)/.installed-bench: $(VENV)/.installed

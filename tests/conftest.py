@@ -1,6 +1,7 @@
 """What holds for the whole session. Tests choose their own dtype and pass their own generators."""
 
 import os
+import sys
 
 # Before anything imports torch or matplotlib, and in the environment so that the commands that tests start obey too:
 # no window opens, and one thread, because the tests' tensors are small and the bits of a sum depend on the threads.
@@ -10,6 +11,7 @@ os.environ["NO_COLOR"] = "1"
 # Triton interprets its kernels: no GPU is needed.
 os.environ["TRITON_INTERPRET"] = "1"
 
+import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
@@ -18,3 +20,28 @@ torch.set_num_threads(1)
 # The same examples every time, so that a red test is red for everybody; no deadline, because machines are shared.
 settings.register_profile("spinhw", derandomize=True, deadline=None)
 settings.load_profile("spinhw")
+
+
+class Outcome:
+    """Exit code and what was printed."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def spinhw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run a command in this process, as the installed script does."""
+
+    from spinhw.cli import main
+
+    def run(*arguments: object, columns: int = 200) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["spinhw", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with pytest.raises(SystemExit) as stopped:
+            main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return Outcome(int(stopped.value.code or 0), printed.out, printed.err)
+
+    return run

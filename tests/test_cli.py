@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from spinhw.cli import main
 from spinhw.config import shipped
 from spinhw.train import atomic
 
@@ -37,29 +36,6 @@ def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY, encoding="utf-8")
     return path
-
-
-class Outcome:
-    """Exit code and what was printed."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def spinhw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run a command in this process, as the installed script does."""
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["spinhw", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as stopped:
-            main()
-            raise SystemExit(0)
-        printed = capsys.readouterr()
-        return Outcome(int(stopped.value.code or 0), printed.out, printed.err)
-
-    return run
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -378,7 +354,8 @@ def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint:
 
 
 @pytest.mark.timeout(300)  # The first run on a machine compiles the integrator.
-def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("door", ["in process", "TCP"])
+def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path, door: str) -> None:
     from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
 
     truth = CHIP_TRUTH | {
@@ -397,7 +374,7 @@ def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_pat
         "tek2": ("digitizer", "tektronix-mso", {one: screens[one] for one in ("1", "2")}),
     }
     wiring = CHIP_WIRING | {"outputs": [*(f"tek.{one}" for one in range(1, 9)), "tek2.1", "tek2.2"]}
-    with standing(truth, "in process", tmp_path) as (made, addresses, backend):
+    with standing(truth, door, tmp_path) as (made, addresses, backend):
         bench = tmp_path / "bench.yaml"
         bench.write_text(json.dumps(bench_file(instruments, wiring, addresses, backend)), encoding="utf-8")
         done = spinhw("train", tiny, "--set", "training.seeds=[0]", "--device", bench, "--out", tmp_path / "run")
@@ -407,6 +384,13 @@ def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_pat
     assert summary["device"]["kind"] == "visa" and summary["device"]["seed"] is None
     assert summary["device"]["good_share"] > 0.99
     assert summary["device"]["energy_per_image_j"] == pytest.approx(10e-3**2 * 50 * 64e-9, rel=1e-3)
+    assert "energy per image, measured at the supply" in done.out
+    snapshot = json.loads((tmp_path / "run" / "instruments.json").read_text(encoding="utf-8"))
+    assert snapshot.keys() == instruments.keys()
+    assert all(made.instruments[name].identity == one["identity"] for name, one in snapshot.items())
+    assert snapshot["smu"]["settings"] == {"1.current_a": 0.01, "1.output": True}
+    assert snapshot["board"]["settings"] == {"all.output": True}
+    assert snapshot["awg"]["settings"]["rate_hz"] == 1e9
     here, there = summary["accuracy_converged"]["mean"], summary["accuracy_on_device"]["mean"]
     assert abs(here - there) < 0.25
     assert (off.code, "every output is off" in off.out) == (0, True)

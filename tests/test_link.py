@@ -300,3 +300,20 @@ def test_replay_refuses_other_words_and_leftovers():
 def test_pyvisa_is_imported_when_a_wire_is_opened_and_not_before():
     code = "import sys, spinhw.instruments, spinhw.instruments.wires; sys.exit('pyvisa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_importing_spinhw_costs_nothing_beside_torch():
+    """Half a second is allowed; with no module but its own it takes a thousandth of that, on any machine."""
+    code = "import sys, torch; before = set(sys.modules); import spinhw\n"
+    code += "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['spinhw']"
+
+
+def test_networks_devices_and_benches_are_loaded_without_pyvisa():
+    code = "import sys\nfrom spinhw.device import load_device, open_device\n"
+    code += "from spinhw.network import NetworkSettings\n"
+    code += "open_device(load_device('bench-virtual'), NetworkSettings(readout='hardware'), 1e-9)\n"
+    code += "sys.exit(' '.join(name for name in ('pyvisa', 'pyvisa_py') if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

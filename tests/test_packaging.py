@@ -101,7 +101,7 @@ def test_readme_make_targets_exist():
 def readme_commands() -> dict[str, set[str]]:
     """List the subcommands of spinhw that the README shows, each with the options it is shown with."""
     commands: dict[str, set[str]] = {}
-    for name, rest in re.findall(r"(?:`|^|[/\\])spinhw ([a-z]+)([^`\n]*)", README, re.MULTILINE):
+    for name, rest in re.findall(r"(?:`|^|[/\\])spinhw ([a-z-]+)([^`\n]*)", README, re.MULTILINE):
         commands.setdefault(name, set()).update(re.findall(r"--[a-z-]+", rest))
     return commands
 

@@ -377,9 +377,11 @@ def test_sparse_weights_act_and_learn_only_where_they_exist() -> None:
 
 
 def test_an_engine_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(ValueError, match="engine 'cpu' cannot do this, it lacks a loop delay"):
-        rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="cpu", loop_delay_s=1e-9)
-    rollout(weights(), neurons(), inputs(), Steps(1e-9), loop_delay_s=1e-9)
+    learning = inputs().requires_grad_()
+    with pytest.raises(ValueError, match="engine 'cpu' cannot do this, it lacks gradients beside a loop delay"):
+        rollout(weights(), neurons(), learning, Steps(1e-9), engine="cpu", loop_delay_s=1e-9)
+    rollout(weights(), neurons(), learning, Steps(1e-9), loop_delay_s=1e-9).power.sum().backward()
+    assert learning.grad is not None
 
 
 def test_unknown_engine_is_refused() -> None:

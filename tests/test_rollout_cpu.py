@@ -505,3 +505,22 @@ def test_code_compiled_from_older_sources_is_not_used(tmp_path: Path) -> None:
     (package / "callee.py").write_text("from numba import njit\n\n@njit\ndef number():\n    return 2\n")
     assert run().split() == ["2", "0"]
     assert run().split() == ["2", "1"]
+
+
+@pytest.mark.parametrize("delay", [1e-7, 0.3, 1.0, 1.6, 2.0, 4.7, 40.0])
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"batch": 70, "overridden": True}, {"bounded": False, "defect": True}, {"noise": True}, {"cell": "ctrnn"}],
+    ids=str,
+)
+def test_a_loop_delay_is_that_of_the_reference(delay: float, order: int, choices: dict[str, Any]) -> None:
+    case = Case(order=order, **choices)
+    case.options["loop_delay_s"] = delay * case.steps.step_s
+    with torch.no_grad():
+        fast, slow = case.run("cpu"), case.run("reference")
+    assert torch.allclose(fast.power, slow.power, rtol=1e-10, atol=1e-13)
+    assert torch.allclose(fast.filtered, slow.filtered, rtol=1e-10, atol=1e-13)
+    case.options["loop_delay_s"] = 0.0
+    with torch.no_grad():
+        assert not torch.allclose(fast.filtered, case.run("cpu").filtered, rtol=1e-10, atol=1e-13)

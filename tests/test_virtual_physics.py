@@ -10,11 +10,14 @@ from bench_fakes import ADDRESSES, arm, bank, bench, play, read_block, record, s
 from spinhw.chip import Chip, Identity, OscillatorArray
 from spinhw.config import build
 from spinhw.errors import ConfigError
+from spinhw.physics import logistic_step
+from spinhw.rollout import Neurons
 from spinhw.streams import numpy_stream
 from spinhw.virtual import BenchSettings, load_bench
 from spinhw.virtual.lab import Window
 from spinhw.virtual.network_physics import parameter_shapes
-from spinhw.virtual.records import at_rate, holding, interpolate, lowpass, pieces, runs
+from spinhw.virtual.records import Interpolation, at_rate, holding, lowpass, pieces, runs
+from spinhw.virtual.response import relax
 from spinhw.virtual.scpi import block
 
 BATCH, TIMES, REST = 3, 6, 80
@@ -333,7 +336,18 @@ def test_interpolation_is_exact_for_smooth_cells_and_respects_kinks():
     nodes[:, 5:] += 1.0 * (np.arange(5, 9) - 4)
     places = np.linspace(0, 8, 81)
     wanted = np.abs(places - 4) ** 2 + np.where(places > 4, places - 4, 0)
-    np.testing.assert_allclose(interpolate(nodes, np.zeros(81, int), places, 4), wanted, atol=1e-12)
+    np.testing.assert_allclose(Interpolation(np.zeros(81, int), places, 9, 4)(nodes), wanted, atol=1e-12)
+
+
+def test_rests_follow_the_closed_form():
+    n = Neurons.nominal(3, tau_s=5e-9, q=0.2, cutoff_hz=44e6, dtype=torch.float64)
+    start, elapsed = np.array([0.0, 0.3, 1.0]), np.array([0.0, 1e-20, 1e-12, 1e-9, 1e-7])
+    for drive in (0.0, 2e8, 8e8):
+        seen = relax(start, elapsed[:, None], np.full(3, drive), n, slice(None))
+        time = torch.from_numpy(elapsed)[:, None]
+        growth, damping = (n.sigma * drive - n.gamma) * time, n.gamma * (1 + n.q) * time
+        wanted = logistic_step(torch.from_numpy(start).expand(5, 3), growth, damping)
+        np.testing.assert_allclose(seen, wanted.numpy(), rtol=1e-9)
 
 
 def test_lowpass_settles_with_its_time_constant():

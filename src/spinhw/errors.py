@@ -36,6 +36,21 @@ class ConfigError(SpinhwError):
     """Bad input: a file, a key, a value or a command-line option. The user edits it."""
 
 
+class MisfitError(ValueError):
+    """Several keys of a file do not fit together. Settings models raise it; who knows the file makes a `ConfigError`.
+
+    Args:
+        what: What is wrong.
+        seen: The value that was seen.
+        allowed: What would have been accepted.
+        todo: What to do next.
+    """
+
+    def __init__(self, what: str, *, seen: object, allowed: str, todo: str) -> None:
+        self.seen, self.allowed, self.todo = seen, allowed, todo
+        super().__init__(what)
+
+
 class LimitError(SpinhwError):
     """A value beyond a limit of the device, refused before anything was sent. The user lowers it."""
 

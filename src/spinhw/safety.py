@@ -56,6 +56,19 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(number)
 
 
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let termination signals end a block as Ctrl-C does; those that are ignored or caught by others stay so."""
+    caught = [number for number in _SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    for number in caught:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def unconfirmed_error(name: str, outputs: Iterable[str]) -> DeviceError:
     """Make the error for outputs of a session that could not be confirmed off."""
     return DeviceError(

@@ -280,14 +280,17 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; others than loopback let the whole network in.")
     ] = "127.0.0.1",
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Bench file to write: the shipped one with these addresses.")
+    ] = None,
 ) -> None:
     """Serve a virtual bench over TCP until Ctrl-C; prints the VISA address of each instrument.
 
-    Example: [bold]spinhw virtual-bench serve chip[/]
+    Example: [bold]spinhw virtual-bench serve chip --write served.yaml[/]
     """
     from spinhw.cli.bench import serve_bench
 
-    serve_bench(bench, host)
+    serve_bench(bench, host, write)
 
 
 @app.command()

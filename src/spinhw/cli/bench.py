@@ -1,13 +1,15 @@
 """Commands for a bench of instruments: what there is, what would be sent, everything off, a virtual one."""
 
 import logging
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinhw.config import find_profile, profile_names
+from spinhw.config import find_profile, profile_names, shipped
 from spinhw.device.rehearsal import rehearse_bank, rehearse_device
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings, switch_off
@@ -16,8 +18,13 @@ from spinhw.instruments.profile import instrument_profile_names, load_profile
 from spinhw.instruments.settings import named
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
+from spinhw.safety import ended_by_signals
 
 _MOST_SHOWN = 160
+_SCANNED = ("@py", "@ivi")
+# As the shipped bench files write the virtual benches that they talk to.
+_BACKEND = re.compile(r"^backend: (\w+)@spinhw.*$", re.MULTILINE)
+_ADDRESS = re.compile(r"address: TCPIP0::(\w+)::5025::SOCKET.*")
 
 
 def console() -> Console:
@@ -60,7 +67,12 @@ def show_identities(out: Console, settings: StationSettings) -> None:
     out.print(table)
     out.print(_limits(settings))
     if failed:
-        raise DeviceError(f"{settings.id}: instruments do not answer as configured", seen=", ".join(failed))
+        raise DeviceError(
+            f"{settings.id}: instruments do not answer as configured",
+            seen=", ".join(failed),
+            allowed="every instrument of the bench file, at its address",
+            todo="see the table above; check power, cables and addresses",
+        )
 
 
 def _limits(settings: StationSettings) -> Table:
@@ -113,13 +125,21 @@ def list_devices(scan: bool) -> None:
     out.print("device profiles: " + ", ".join(profile_names()))
     table = Table(title="instruments")
     for column in ("driver", "role", "models", "status"):
-        table.add_column(column)
+        # What must be typed into a bench file is never cut short.
+        table.add_column(column, no_wrap=column in ("driver", "role"))
     for name, row in _drivers().items():
         table.add_row(name, *row)
     out.print(table)
     if scan:
-        found = visa_resources("@py")
+        found = sorted({address for backend in _SCANNED for address in _found_by(backend)})
         out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"))
+
+
+def _found_by(backend: str) -> list[str]:
+    try:
+        return visa_resources(backend)
+    except DeviceError:
+        return []  # No such VISA is installed here.
 
 
 def _drivers() -> dict[str, tuple[str, str, str]]:
@@ -129,28 +149,70 @@ def _drivers() -> dict[str, tuple[str, str, str]]:
     for name in [*instrument_profile_names(), *sorted(ADAPTED)]:
         driver, profile, source = choose(name, name)
         if profile is None:
-            rows[name] = (driver.role, "", "adapter")
+            rows[name] = (driver.role, _summary(driver), "adapter")
         else:
             profile = load_profile(Path(source))
             rows[name] = (driver.role, f"{profile.maker} {', '.join(profile.models)}", profile.status)
     others = set(driver_names()) - set(rows)
     for name in sorted(others):
         try:
-            rows.setdefault(name, (choose(name, name).driver.role, "", "entry point"))
+            driver = choose(name, name).driver
         except SpinhwError:
             continue  # A driver class that is only used through profiles.
+        rows.setdefault(name, (driver.role, _summary(driver), "entry point"))
     return rows
 
 
-def serve_bench(name: str, host: str) -> None:
-    """Serve a virtual bench over TCP until Ctrl-C, and print the VISA addresses."""
+def _summary(driver: type) -> str:
+    return (driver.__doc__ or "").partition("\n")[0]
+
+
+def serve_bench(name: str, host: str, write: Path | None) -> None:
+    """Serve a virtual bench over TCP until Ctrl-C or termination, and print the VISA addresses.
+
+    Args:
+        name: The bench, a file or a shipped name.
+        host: Address to listen on.
+        write: Bench file to write, with these addresses in place of the shipped one's; None for none.
+    """
     from spinhw.virtual import load_bench, serve
 
     out, settings = console(), load_bench(name)
+    shipped_text = "" if write is None else _shipped_bench(name, write)
 
     def announce(addresses: dict[str, str]) -> None:
         for instrument, address in addresses.items():
             out.print(f"{instrument}: {address}")
+        if write is not None:
+            write.write_text(_with_addresses(shipped_text, addresses), encoding="utf-8")
+            out.print(f"bench file: {write}")
         out.print("Ctrl-C ends it")
 
-    serve(settings, host, lambda addresses: announce(dict(addresses)))
+    with ended_by_signals():
+        serve(settings, host, lambda addresses: announce(dict(addresses)))
+
+
+def _shipped_bench(name: str, write: Path) -> str:
+    """Give the text of the shipped bench file that talks to a virtual bench of this name in process.
+
+    Raises:
+        ConfigError: There is none, or the file to write exists.
+    """
+    if write.exists():
+        raise ConfigError(f"--write {write}: this file exists", todo="choose another name; nothing is overwritten")
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(shipped("devices").glob("*.yaml"))}
+    backends = {_BACKEND.search(text): text for text in texts.values()}
+    found = {seen[1]: text for seen, text in backends.items() if seen is not None}
+    if name not in found:
+        raise ConfigError(
+            f"--write {write}: no bench file ships for the virtual bench {name!r}",
+            allowed=", ".join(sorted(found)),
+            todo="copy one of devices/ and write the printed addresses into it",
+        )
+    return found[name]
+
+
+def _with_addresses(text: str, addresses: Mapping[str, str]) -> str:
+    """Put addresses of sockets into a shipped bench file; its comments stay."""
+    there = _BACKEND.sub('backend: "@py"', text)
+    return _ADDRESS.sub(lambda seen: f"address: {addresses[seen[1]]}", there)

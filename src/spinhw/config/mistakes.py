@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from spinhw.config.settings import Settings, yaml_key
 from spinhw.config.text import as_written
-from spinhw.errors import ConfigError, did_you_mean
+from spinhw.errors import ConfigError, MisfitError, did_you_mean
 
 # Above this a number is not written out in a message.
 _MOST_DIGITS = 1e15
@@ -98,7 +98,13 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
         )
     place = _place(keys, keys, data, source, set_keys, whole=kind == "value_error")
     if kind == "missing":
-        return ConfigError(f"{place}: this key is missing", todo="add it")
+        there = ", ".join(map(str, detail["input"])) if isinstance(detail["input"], Mapping) else ""
+        return ConfigError(
+            f"{place}: this key is missing", seen=there or "nothing", allowed=_meaning(model, keys), todo="add it"
+        )
+    misfit = context.get("error")
+    if isinstance(misfit, MisfitError):
+        return ConfigError(f"{place}: {misfit}", seen=misfit.seen, allowed=misfit.allowed, todo=misfit.todo)
     value = detail["input"]
     message = _WORDS.get(kind) or re.sub(
         r"^(Input|String|List|Tuple) should ", "must ", detail["msg"].removeprefix("Value error, ")
@@ -138,6 +144,22 @@ def _inner(data: Any, keys: Keys) -> Any:
 
 def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
     """List the tags that a field may have, such as "none" and "sigmoid" of the kind of ``network.saturation``."""
+    return [
+        str(tag)
+        for one in _models_at(model, keys)
+        if name in one.model_fields
+        for tag in get_args(one.model_fields[name].annotation)
+    ]
+
+
+def _meaning(model: type[Settings], keys: Keys) -> str:
+    """Give the description of a field."""
+    fields = [field for one in _models_at(model, keys[:-1]) for field in one.model_fields.items()]
+    return next((field.description or "" for name, field in fields if yaml_key(name) == keys[-1]), "")
+
+
+def _models_at(model: type[Settings], keys: Keys) -> list[type[Settings]]:
+    """List the settings models that may stand at a place."""
     found: list[type[Settings]] = [model]
     for key in keys:
         fields = [
@@ -145,9 +167,7 @@ def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
         ]
         # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
         found = [one for field in fields for one in _models(field.annotation)] or found
-    return [
-        str(tag) for one in found if name in one.model_fields for tag in get_args(one.model_fields[name].annotation)
-    ]
+    return found
 
 
 def _models(annotation: Any) -> list[type[Settings]]:

@@ -60,19 +60,25 @@ def _observed(parts: Sequence[Samples | None], plan: ObservationPlan, neurons: i
     present = [(list(repeat), part) for repeat, part in zip(plan.repeats, parts, strict=True) if part and repeat]
     if not present:
         return None
-    first = present[0][1]
-    shape = (*first.values.shape[:-1], neurons)
-    values = first.values.new_full(shape, math.nan)
-    quality = torch.full(shape, Quality.UNOBSERVED, dtype=torch.uint8)
+    first, place = present[0][1], [0] * neurons
+    outer, seen = first.values.shape[:-1], 1
+    # One column for whoever nobody saw, then those of all repeats; each neuron picks its own, the last one there is.
+    values = [first.values.new_full((*outer, 1), math.nan)]
+    quality = [torch.full((*outer, 1), Quality.UNOBSERVED, dtype=torch.uint8)]
     for numbers, part in present:
-        if part.values.shape != (*shape[:-1], len(numbers)):
+        if part.values.shape != (*outer, len(numbers)):
             raise DeviceError(
                 "the device gave samples of another shape than planned",
                 seen=tuple(part.values.shape),
-                allowed=str((*shape[:-1], len(numbers))),
+                allowed=str((*outer, len(numbers))),
             )
-        values[..., numbers], quality[..., numbers] = part.values, part.judged()
-    return Signal(line.to_model(values), quality, first.time_s, _model_noise(first, line, 1))
+        values.append(part.values)
+        quality.append(part.judged())
+        for number in numbers:
+            place[number], seen = seen, seen + 1
+    index = torch.tensor(place)
+    picked = [torch.cat(columns, dim=-1).index_select(-1, index) for columns in (values, quality)]
+    return Signal(line.to_model(picked[0]), picked[1], first.time_s, _model_noise(first, line, 1))
 
 
 def _mean(parts: Sequence[Samples | None], line: Line) -> Signal | None:

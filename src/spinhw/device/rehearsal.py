@@ -1,5 +1,10 @@
 """A dry run: what would be sent to a bench, found out on virtual instruments of the same models without any wires."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spinhw.device import visa_readout
 from spinhw.device.bank_promises import probe_drive
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
@@ -23,7 +28,7 @@ def rehearse_device(settings: StationSettings, network: NetworkSettings, sample_
     """
     stage = _Stage(settings)
     device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
-    with device:
+    with _quiet(), device:
         about = device.describe()
         device.program(probe_parameters(about, scale=0.1))
         device.run(probe_inputs(about) * 0.1, observe=ObservationPlan(((0,),)))
@@ -34,9 +39,20 @@ def rehearse_bank(settings: StationSettings, network: NetworkSettings, sample_in
     """List what a bench with oscillators would be sent to play one small batch, and to be switched off."""
     stage = _Stage(settings)
     bank = open_visa_bank(stage.settings, network, sample_interval_s, connect=stage.connect)
-    with bank:
+    with _quiet(), bank:
         bank.play(probe_drive(bank))
     return _sent(bank.station)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Say nothing of bad samples: where nothing is wired there are no others."""
+    log = logging.getLogger(visa_readout.__name__)
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _sent(station: Station) -> list[str]:

@@ -87,13 +87,14 @@ class VisaBench:
         return list(self.station.unconfirmed)
 
     def prepare(self) -> None:
-        """Empty the error queues and feed the chip, once after each connecting."""
+        """Empty the error queues, read all settings for the snapshot and feed the chip, once after each connecting."""
         if self._is_prepared:
             return
         for name in self.station:
             port = self.station[name].port
             if isinstance(port, Words):
                 _drain(port)
+        self.station.survey()
         self.supply.feed()
         self._is_prepared = True
 

@@ -292,6 +292,7 @@ class Link:
         return LinkError(
             f"{self.name}: the instrument {what} ({short(about)})",
             seen=seen,
+            allowed=f"an answer within {self.timeout_s:g} s",
             todo="check power, cable and address, then try again",
         )
 

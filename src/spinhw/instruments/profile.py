@@ -20,6 +20,8 @@ TimeoutS = Annotated[float, Quantity("s", minimum=1e-3, maximum=600.0)]
 # What placeholders are rendered with when a template is checked.
 _SAMPLES: dict[str, object] = {"channel": "1", "route": "1101", "name": "wave", "count": 1, "first": 1, "last": 2}
 
+_TEMPLATES = "write it as the shipped profiles do: {value:.6g}"
+
 
 class Command(Settings):
     """One command of the instrument."""
@@ -148,7 +150,11 @@ def _check_template(place: str, template: str, placeholders: list[str]) -> None:
             raise ValueError(f"{{{unknown[0]}}} is not known here")
         template.format(**{name: _SAMPLES.get(name, 1.0) for name in placeholders})
     except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise ConfigError(f"{place}: broken template ({error})", seen=template, allowed=allowed) from error
+        raise ConfigError(
+            f"{place}: broken template ({error})", seen=template, allowed=allowed, todo=_TEMPLATES
+        ) from error
     missing = [name for name in placeholders if name not in used and name != "channel"]
     if missing:
-        raise ConfigError(f"{place}: broken template ({{{missing[0]}}} is not in it)", seen=template, allowed=allowed)
+        raise ConfigError(
+            f"{place}: broken template ({{{missing[0]}}} is not in it)", seen=template, allowed=allowed, todo=_TEMPLATES
+        )

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from spinhw.config import Settings, load
 from spinhw.conversion import ConversionSettings
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, MisfitError
 from spinhw.instruments.channels import (
     CurrentOutput,
     DigitizerInput,
@@ -139,7 +139,12 @@ class StationSettings(Settings):
         for name, instrument in self.instruments.items():
             first = seen.setdefault(instrument.address.upper(), name)
             if first != name:
-                raise ValueError(f"instruments {first!r} and {name!r} have one address, {instrument.address!r}")
+                raise MisfitError(
+                    f"instruments {first!r} and {name!r} have one address",
+                    seen=instrument.address,
+                    allowed="each its own",
+                    todo="correct an address, or list the instrument once with all its channels",
+                )
         return self
 
     @model_validator(mode="after")
@@ -149,7 +154,12 @@ class StationSettings(Settings):
             self._check_reference(key, reference, role)
             first = used.setdefault(reference, key)
             if first != key and role not in _SHARED:
-                raise ValueError(f"wiring: {first} and {key} are on one channel, {reference!r}")
+                raise MisfitError(
+                    f"wiring: {first} and {key} are on one channel",
+                    seen=reference,
+                    allowed="each its own",
+                    todo="correct the wiring",
+                )
         return self
 
     def _check_reference(self, key: str, reference: str, role: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from spinhw.errors import ConfigError, DeviceError, nearest
+from spinhw.errors import ConfigError, nearest
 from spinhw.instruments.build import Connect, build_instruments
 from spinhw.instruments.lock import BenchLock
 from spinhw.instruments.memory import BenchMemory, Left
@@ -193,8 +193,8 @@ class Station:
                 try:
                     instrument.open()
                     unconfirmed += instrument.make_safe()
-                except DeviceError as error:
-                    _log.error("%s: %s", name, error)
+                except Exception as error:  # whatever it was, the next one must still be switched off
+                    _log.error("%s", error)
                     unconfirmed += [f"{name}.{output}" for output in instrument.outputs()]
             self.disconnect()
             if self._memory is not None:

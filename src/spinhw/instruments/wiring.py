@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.errors import MisfitError
 from spinhw.units import CurrentA, DurationS, FrequencyHz, Quantity, VoltageV
 
 _REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_]+")
@@ -161,4 +162,9 @@ def _check_sharing(key: str, paths: tuple[str, ...]) -> None:
         channel, crosspoint = split_path(path)
         other = first.setdefault(channel, number)
         if other != number and (crosspoint is None or split_path(paths[other])[1] is None):
-            raise ValueError(f"{key}[{other}] and {key}[{number}] are on one channel, {channel!r}, without a switch")
+            raise MisfitError(
+                f"{key}[{other}] and {key}[{number}] are on one channel without a switch",
+                seen=channel,
+                allowed="each on a channel of its own, or each via a crosspoint of a switch",
+                todo="correct the wiring",
+            )

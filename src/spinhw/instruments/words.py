@@ -38,6 +38,7 @@ class Words(Port):
 
     def __init__(self, link: Link, profile: Profile) -> None:
         self.link, self.profile = link, profile
+        self._ranges: dict[str, tuple[float, float]] = {}
 
     def open(self) -> str:
         return self.link.open()
@@ -104,7 +105,9 @@ class Words(Port):
 
     def range(self, name: str, unit: str) -> tuple[float, float]:
         """Give a range of the profile in SI; "" for plain numbers."""
-        return self.profile.ranges[name].of_unit(unit)
+        if name not in self._ranges:  # Every batch asks, and units take their time.
+            self._ranges[name] = self.profile.ranges[name].of_unit(unit)
+        return self._ranges[name]
 
     def _odd(self, reply: str, about: str, allowed: str) -> LinkError:
         return LinkError(

@@ -84,7 +84,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("accuracy at the training step", percent(summary["accuracy"])),
     ]
     if "accuracy_on_device" in summary:
-        rows.append(("accuracy on the device", percent(summary["accuracy_on_device"])))
+        rows += _device_rows(summary)
     share = summary["drive_saturated_share"]
     return [
         *rows,
@@ -93,6 +93,12 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
         ("training took", f"{summary['wall_s']:.0f} s"),
     ]
+
+
+def _device_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    measured_j = found["device"]["energy_per_image_j"]
+    measured = [] if measured_j is None else [("energy per image, measured at the supply", joules(measured_j))]
+    return [("accuracy on the device", percent(found["accuracy_on_device"])), *measured]
 
 
 def _energy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -141,7 +147,8 @@ def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     table.add_row("accuracy at the training step", percent(found["accuracy"]))
     if "accuracy_on_device" in found:
         device = found["device"]
-        table.add_row("accuracy on the device", percent(found["accuracy_on_device"]))
+        for row in _device_rows(found):
+            table.add_row(*row)
         first, last = device["ids"][0], device["ids"][-1]
         table.add_row("devices", escape(first if first == last else f"{first} to {last}"))
         table.add_row("good samples", f"{100 * device['good_share']:.2f} %")

@@ -139,16 +139,19 @@ def _recorded_by_torch() -> str:
 
 
 def _lacking_for_network(problem: NetworkProblem, engine: Engine) -> str:
-    if problem.loop_delay_s > 0:
-        return "a loop delay"
     if problem.cell == "ctrnn" and problem.extras != Extras():
         return "noise or a defect of a ctrnn"
-    return _missing_for_record(problem, engine) if problem.record_drive else ""
+    if problem.loop_delay_s > 0:
+        missing = "a loop delay in graphs" if torch.compiler.is_compiling() else ""
+        missing = _forward_only(problem, engine, "a loop delay") or missing
+        if missing:
+            return missing
+    return _forward_only(problem, engine, "a record of the drive") if problem.record_drive else ""
 
 
-def _missing_for_record(problem: NetworkProblem, engine: Engine) -> str:
-    """Say why the compiled engines cannot record the drive; empty where they can."""
+def _forward_only(problem: NetworkProblem, engine: Engine, what: str) -> str:
+    """Say why the compiled engines cannot do what only the CPU engine can, and only forward; empty where they can."""
     if engine == "gpu" or problem.inputs.device.type != "cpu":
-        return "a record of the drive"
+        return what
     learns = torch.is_grad_enabled() and wants_gradient(problem.tensors().values())
-    return "gradients beside a record of the drive" if learns else ""
+    return f"gradients beside {what}" if learns else ""

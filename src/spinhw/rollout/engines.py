@@ -46,11 +46,11 @@ def rollout(
         loop_delay_s: Delay of every y on its way to a drive (y = 0 before the first sample), in seconds, zero or above.
         record_drive: Whether to return the mean drive of each interval.
         record_last: How many samples at the end to return; None for all.
-        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no delay, no gradient by the noise,
-            a record of the drive only where no gradient is wanted), "gpu" (Triton, on CUDA tensors of float32; like
-            "cpu" otherwise, but never a record of the drive) or "auto" (the fastest that can do what is asked where
-            the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()` says, whatever Numba's
-            own settings, and gives the same bits for any number.
+        engine: "reference" (plain torch), "cpu" (compiled, several times faster; no gradient by the noise, a loop
+            delay and a record of the drive only where no gradient is wanted), "gpu" (Triton, on CUDA tensors of
+            float32; like "cpu" otherwise, but never a delay or a record of the drive) or "auto" (the fastest that can
+            do what is asked where the tensors are). The CPU engine takes as many threads as `torch.get_num_threads()`
+            says, whatever Numba's own settings, and gives the same bits for any number.
 
     Returns:
         States and outputs at the end of each sample interval.

@@ -9,17 +9,19 @@ from torch.nn.functional import affine_grid, grid_sample
 from spinhw.train.settings import AugmentationSettings
 
 
-def augment(images: Tensor, settings: AugmentationSettings, generator: torch.Generator) -> Tensor:
+def augment(images: Tensor, settings: AugmentationSettings, *generators: torch.Generator) -> Tensor:
     """Shift, turn, zoom and shear every image by amounts drawn uniformly within the settings.
 
     Args:
         images: (image, row, column).
         settings: Largest amounts; with all of them zero the images come back as they are and nothing is drawn.
-        generator: Where the amounts come from: five numbers for each image, whatever is switched on.
+        generators: Where the amounts come from, each for its equal share of the images, in order: five numbers for each
+            image, whatever is switched on.
     """
     if not settings.active:
         return images
-    drawn = torch.rand(len(images), 5, generator=generator) * 2 - 1  # (image, amount)
+    share = len(images) // len(generators)
+    drawn = torch.cat([torch.rand(share, 5, generator=one) for one in generators]) * 2 - 1  # (image, amount)
     largest = (
         settings.shift_pixels,
         settings.shift_pixels,

@@ -51,27 +51,22 @@ def training_batch(data: EnsembleData, training: TrainingSettings, epoch: int, b
 
     Every number drawn is keyed by seed, epoch and batch: an interrupted run needs no more than these to go on.
     """
-    drawn = [_member_batch(data, training, member, epoch, batch) for member in range(len(data.seeds))]
-    inputs, labels = zip(*drawn, strict=True)
-    return torch.stack(inputs), torch.stack(labels)
+    size, here = training.batch_size, (epoch, batch)
+    chosen = [_order(data.train.shape[1], seed, epoch)[batch * size : (batch + 1) * size] for seed in data.seeds]
+    images = torch.stack([one[place] for one, place in zip(data.train, chosen, strict=True)])
+    labels = torch.stack([one[place] for one, place in zip(data.train_labels, chosen, strict=True)])
+    # All members at once: a tenth of the calls.
+    streams = (torch_stream("augmentation", seed, *here) for seed in data.seeds)
+    changed = augment(images.flatten(0, 1), training.augmentation, *streams).view(images.shape)
+    inputs = as_sequence(changed, data.task)
+    if training.input_noise > 0:
+        shape = inputs.shape[1:]
+        noise = [torch.randn(shape, generator=torch_stream("input noise", seed, *here)) for seed in data.seeds]
+        inputs = inputs + training.input_noise * torch.stack(noise)
+    return inputs, labels
 
 
 @lru_cache(maxsize=256)
 def _order(images: int, seed: int, epoch: int) -> Tensor:
     """Draw the order in which a seed shows its images in an epoch; all its batches ask for it. Not to be changed."""
     return torch.randperm(images, generator=torch_stream("order", seed, epoch))
-
-
-def _member_batch(
-    data: EnsembleData, training: TrainingSettings, member: int, epoch: int, batch: int
-) -> tuple[Tensor, Tensor]:
-    seed, size = data.seeds[member], training.batch_size
-    chosen = _order(data.train.shape[1], seed, epoch)[batch * size : (batch + 1) * size]
-    images = augment(
-        data.train[member, chosen], training.augmentation, torch_stream("augmentation", seed, epoch, batch)
-    )
-    inputs = as_sequence(images, data.task)  # (batch, time, 1)
-    if training.input_noise > 0:
-        noise = torch.randn(inputs.shape, generator=torch_stream("input noise", seed, epoch, batch))
-        inputs = inputs + training.input_noise * noise
-    return inputs, data.train_labels[member, chosen]

@@ -1,6 +1,7 @@
 """Trained networks on a device: programmed, measured, read out."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,12 +25,14 @@ class DeviceAnswers:
         good_share: Share of the samples used that were good; the others count as zero.
         device_ids: Who answered, for each member.
         energy_j: Measured energy of one inference, in joules, mean over all of them; None where none was measured.
+        instruments: Who answered on a bench and with which settings, as last read back; empty for simulated devices.
     """
 
     logits: Tensor
     good_share: float
     device_ids: tuple[str, ...]
     energy_j: float | None
+    instruments: dict[str, Any]
 
 
 @torch.no_grad()
@@ -67,6 +70,7 @@ def answer_on_device(
         sum(used.good for used in traces) / sum(used.samples for used in traces),
         tuple(dict.fromkeys(device.describe().device_ids)),
         _mean_energy(traces),
+        device.snapshot(),
     )
 
 

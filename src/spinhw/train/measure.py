@@ -46,6 +46,8 @@ def measure_on_device(
 ) -> dict[str, Any]:
     """Measure on a device, open: ``accuracy_on_device`` and ``device``; nothing where there is none.
 
+    On a bench also ``instruments``: who answered, and all settings as last read back.
+
     Args:
         settings: The run.
         network: The trained networks.
@@ -68,4 +70,5 @@ def measure_on_device(
             "energy_per_image_j": answers.energy_j,
             "confusion": confusion(answers.logits, data.test_labels),
         },
+        **({"instruments": answers.instruments} if answers.instruments else {}),
     }

@@ -112,7 +112,7 @@ def evaluate_run(folder: Path, device: DeviceSettings | None = None, progress: P
 
     Returns:
         ``epochs`` that the networks were trained for, ``accuracy``, ``accuracy_converged``, ``confusion`` and, on a
-        device, ``accuracy_on_device`` and ``device``, each as in ``summary.json``.
+        device, ``accuracy_on_device`` and ``device``, each as in ``summary.json``, and on a bench ``instruments``.
 
     Raises:
         ConfigError: It is no run folder, or the checkpoint is missing or damaged.
@@ -187,6 +187,7 @@ def _go_on(
         with _device_in_use(settings, learner) as device:
             train(learner, data, training, folder, progress, interrupt)
             summary = _summary(settings, learner, data, device, partial(_tick, folder, progress, interrupt))
+        folder.write_instruments(summary.pop("instruments", {}))
         folder.write_summary(summary)
         recorded = record_examples(learner.evaluated, data, settings.fine_steps)
     except KeyboardInterrupt as error:  # The second Ctrl-C.

@@ -1,4 +1,4 @@
-"""The folder of a run: resolved config, metrics by epoch, checkpoint, summary, figures."""
+"""The folder of a run: resolved config, metrics by epoch, checkpoint, summary, instruments, figures."""
 
 import json
 import logging
@@ -46,6 +46,7 @@ class RunFolder:
         self.checkpoint = path / "checkpoint.safetensors"
         self.summary_file = path / "summary.json"
         self.evaluations_file = path / "evaluations.jsonl"
+        self.instruments_file = path / "instruments.json"
         self.figures = path / "figures"
 
     @property
@@ -124,7 +125,12 @@ class RunFolder:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write what came out."""
-        write_atomically(self.summary_file, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+        _write_json(self.summary_file, summary)
+
+    def write_instruments(self, snapshot: Mapping[str, Any]) -> None:
+        """Write who answered on a bench and with which settings; nothing where there was no bench."""
+        if snapshot:
+            _write_json(self.instruments_file, snapshot)
 
     def summary(self) -> dict[str, Any]:
         """Read what came out.
@@ -141,3 +147,7 @@ class RunFolder:
                 f"{self.summary_file}: this is broken", seen=error, todo="write it anew with --resume"
             ) from error
         return data
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    write_atomically(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())

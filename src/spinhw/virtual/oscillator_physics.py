@@ -47,6 +47,13 @@ class OscillatorPhysics:
         self.drive_per_ampere = threshold / settings.conversion.threshold_a
         self.passes = 0  # Of the last shot, for tests and for the curious.
 
+    def warm_up(self) -> None:
+        """Integrate something small and forget it: compiling, or loading what was compiled, takes seconds."""
+        neurons = self.hidden.at(self.recorder.walk, torch.float32)
+        drive = torch.zeros(1, 1, 2, neurons.gamma.shape[1])
+        steps = fine_steps(_LONGEST_NODE_S, self._settings.chip.steps_per_ns)
+        self._pass(drive, neurons, steps, torch.full_like(drive[:, :, 0], 0.5), 0)
+
     def fire(self, played: dict[tuple[str, int], Played], bias_a: float) -> Response:
         """Play what sources put out after a trigger, by instrument and channel, with a steady current added."""
         walk = self.recorder.walk
@@ -165,9 +172,7 @@ class OscillatorPhysics:
         ends = power[index, np.minimum(node, nodes)]  # (piece - 1, oscillator)
         beyond_s = np.maximum(0.0, distance_s - length_s)
         last = drives[np.minimum(starts[:-1] + round(length_s / interval_s) - 1, len(drives) - 1)]
-        relaxed = np.stack(
-            [relax(ends[:, one], beyond_s, last[:, one], neurons, one) for one in range(power.shape[2])], axis=1
-        )
+        relaxed = relax(ends, beyond_s[:, None], last, neurons, slice(None))
         return torch.from_numpy(np.concatenate([wanted, np.where(beyond_s[:, None] > 0, relaxed, ends)])).float()
 
     def _pass(self, held: Tensor, neurons: Neurons, steps: Steps, state: Tensor, shot: int) -> Rollout:

@@ -82,31 +82,39 @@ def holding(values: np.ndarray) -> int:
     return int(np.gcd.reduce(np.append(changes, values.shape[1])))
 
 
-def interpolate(nodes: np.ndarray, rows: np.ndarray, places: np.ndarray, cell: int) -> np.ndarray:
-    """Interpolate between nodes by polynomials of up to fourth order that never reach across the ends of a cell.
+class Interpolation:
+    """Interpolates between nodes by polynomials of up to fourth order that never reach across the ends of a cell.
 
-    Inside a cell the input was constant, so the signal is smooth; at its ends it has a kink.
+    Inside a cell the input was constant, so the signal is smooth; at its ends it has a kink. What depends on the points
+    alone is worked out once for all signals.
 
     Args:
-        nodes: (window, node).
         rows: Window of each point, (point,).
         places: Node of each point, not whole in general, (point,).
+        nodes: Nodes of a window.
         cell: Nodes from one kink to the next.
     """
-    nearest = np.rint(places)
-    if np.abs(places - nearest).max(initial=0.0) < 1e-6:
-        return nodes[rows, nearest.astype(np.int64)]
-    order = min(4, cell)
-    last_cell = (nodes.shape[1] - 1) // cell - 1
-    first = np.minimum(np.floor(places / cell), last_cell).astype(np.int64) * cell
-    inside = np.floor(places - first).astype(np.int64) - order // 2
-    start = first + np.clip(inside, 0, cell - order)
-    distance = places - start
-    total = np.zeros(len(places))
-    for node in range(order + 1):
-        weight = np.ones(len(places))
-        for other in range(order + 1):
-            if other != node:
-                weight *= (distance - other) / (node - other)
-        total += weight * nodes[rows, start + node]
-    return total
+
+    def __init__(self, rows: np.ndarray, places: np.ndarray, nodes: int, cell: int) -> None:
+        nearest = np.rint(places)
+        if np.abs(places - nearest).max(initial=0.0) < 1e-6:
+            self._index, self._weights = rows * nodes + nearest.astype(np.int64), np.zeros((0, 0))
+            return
+        order = min(4, cell)
+        last_cell = (nodes - 1) // cell - 1
+        first = np.minimum(np.floor(places / cell), last_cell).astype(np.int64) * cell
+        inside = np.floor(places - first).astype(np.int64) - order // 2
+        start = first + np.clip(inside, 0, cell - order)
+        distance = places - start
+        self._index, self._weights = rows * nodes + start, np.ones((order + 1, len(places)))
+        for node in range(order + 1):
+            for other in range(order + 1):
+                if other != node:
+                    self._weights[node] *= (distance - other) / (node - other)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Give a signal at the points, from its values at the nodes, (window, node)."""
+        flat = values.reshape(-1)
+        if not len(self._weights):
+            return flat[self._index]
+        return sum((weight * flat[self._index + node] for node, weight in enumerate(self._weights)), np.zeros(1))

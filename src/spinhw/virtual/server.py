@@ -127,6 +127,7 @@ async def _bind(loop: asyncio.AbstractEventLoop, port: Port, host: str, number: 
 async def _run(bench: Bench, host: str, announce: Callable[[Mapping[str, str]], None], stop: asyncio.Event) -> None:
     servers, addresses = await _listen(bench, host)
     try:
+        bench.warm_up()  # A client's first trigger must be answered within its timeout.
         announce(addresses)
         await stop.wait()
     finally:

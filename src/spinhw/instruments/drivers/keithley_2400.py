@@ -1,22 +1,16 @@
 """Keithley 2400 series source meters as current sources."""
 
-from spinhw.instruments.roles import CurrentSource, Measured
-from spinhw.instruments.words import Words
+from spinhw.instruments.drivers.scpi_current import ScpiCurrentSource
+from spinhw.instruments.roles import Measured
 
 
-class Keithley2400(CurrentSource):
+class Keithley2400(ScpiCurrentSource):
     """Sources current and measures voltage and current at its own output."""
 
-    port: Words
     words = {
+        **ScpiCurrentSource.words,
         "function": "",
-        "range": "value",
         "measure_voltage": "",
-        "compliance": "value",
-        "current": "value",
-        "read_current": "",
-        "output": "value",
-        "read_output": "",
         "elements": "",
         "measure": "",
         "tripped": "",
@@ -26,23 +20,11 @@ class Keithley2400(CurrentSource):
         limits, text = self.channels[channel], self.port.text
         self.port.send_all(
             text("function"),
-            text("range", value=max(abs(limits.lowest_a), abs(limits.highest_a))),
+            text("range", value=self._range_a(channel)),
             text("measure_voltage"),
             text("compliance", value=limits.compliance_v),
             text("elements"),
         )
-
-    def _set_current(self, channel: str, current_a: float) -> None:
-        self.port.send("current", value=current_a)
-
-    def _read_setpoint(self, channel: str) -> float:
-        return self.port.number("read_current")
-
-    def _set_output(self, channel: str, on: bool) -> None:
-        self.port.send("output", value=int(on))
-
-    def _read_output(self, output: str) -> bool:
-        return self.port.flag("read_output")
 
     def _measure(self, channel: str) -> Measured:
         self.port.send("elements")

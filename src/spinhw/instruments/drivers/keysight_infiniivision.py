@@ -90,9 +90,12 @@ class KeysightInfiniiVision(Digitizer):
             numbers = [self.port.as_number(field, "preamble") for field in fields]
             raw = link.query_block(text("data"), self.port.profile.block, count=int(numbers[2]))
         _, _, _, _, x_step, x_origin, x_reference, y_step, y_origin, y_reference = numbers
-        volts = (raw.astype(np.float64) - y_reference) * y_step + y_origin
-        volts[raw == 0] = np.nan
-        clipped = (raw >= 255 * _STEP) | ((raw > 0) & (raw < 2 * _STEP))
+        volts = np.multiply(raw, y_step, dtype=np.float64)
+        volts += y_origin - y_reference * y_step
+        clipped = (raw >= 255 * _STEP) | (raw < 2 * _STEP)
+        if clipped.any():  # Rare, and records are long.
+            holes = raw == 0
+            volts[holes], clipped[holes] = np.nan, False
         return Waveform(volts, x_step, x_origin - x_reference * x_step, clipped)
 
     def _stop(self) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -192,6 +192,31 @@ class Instrument(ABC, Generic[ChannelT]):
                 allowed="on" if wanted else "off",
                 todo="look at the front panel",
             )
+
+
+class SwitchedOutputs(Instrument[ChannelT]):
+    """Base of the roles whose channels are outputs, each switched on and off by itself."""
+
+    @abstractmethod
+    def _set_output(self, channel: str, on: bool) -> None:
+        """Switch an output on or off."""
+
+    @abstractmethod
+    def _read_output(self, output: str) -> bool:
+        """Read back whether an output is on."""
+
+    def outputs(self) -> list[str]:
+        return list(self.channels)
+
+    def output_enabled(self, channel: str) -> bool:
+        """Read back whether an output is on."""
+        self._channel(channel)
+        seen = self._read_output(channel)
+        self._keep(f"{channel}.output", seen)
+        return seen
+
+    def _cut_off(self, output: str) -> None:
+        self._set_output(output, False)
 
 
 def wait(seconds: float) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spinhw.instruments.channels import CurrentOutput
 from spinhw.instruments.ramp import steps
-from spinhw.instruments.roles.base import Instrument, wait
+from spinhw.instruments.roles.base import SwitchedOutputs, wait
 
 # Read-back within this share of the value, or of the resolution that sources of this kind have.
 _RELATIVE, _ABSOLUTE_A = 1e-4, 1e-9
@@ -26,7 +26,7 @@ class Measured:
     in_compliance: bool
 
 
-class CurrentSource(Instrument[CurrentOutput]):
+class CurrentSource(SwitchedOutputs[CurrentOutput]):
     """A source of direct current, ramped from the value read back."""
 
     role = "current-source"
@@ -44,19 +44,8 @@ class CurrentSource(Instrument[CurrentOutput]):
         """Read the setpoint back, in amperes."""
 
     @abstractmethod
-    def _set_output(self, channel: str, on: bool) -> None:
-        """Switch an output on or off."""
-
-    @abstractmethod
-    def _read_output(self, output: str) -> bool:
-        """Read back whether an output is on."""
-
-    @abstractmethod
     def _measure(self, channel: str) -> Measured:
         """Measure at an output that is on."""
-
-    def outputs(self) -> list[str]:
-        return list(self.channels)
 
     def set_current(self, channel: str, current_a: float) -> float:
         """Ramp the setpoint, in amperes, within the limits of the channel.
@@ -97,13 +86,6 @@ class CurrentSource(Instrument[CurrentOutput]):
             self._set_output(channel, True)
         self._agree_flag("output", channel, on, self.output_enabled(channel))
 
-    def output_enabled(self, channel: str) -> bool:
-        """Read back whether an output is on."""
-        self._channel(channel)
-        seen = self._read_output(channel)
-        self._keep(f"{channel}.output", seen)
-        return seen
-
     def measure(self, channel: str) -> Measured:
         """Measure current and voltage at an output, where the source can."""
         self._channel(channel)
@@ -118,9 +100,6 @@ class CurrentSource(Instrument[CurrentOutput]):
         if output in self.channels and self._read_output(output):
             self._ramp(output, 0.0)
         self._cut_off(output)
-
-    def _cut_off(self, output: str) -> None:
-        self._set_output(output, False)
 
     def _ramp(self, channel: str, target_a: float) -> None:
         limits = self.channels[channel]

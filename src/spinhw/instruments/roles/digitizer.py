@@ -140,6 +140,10 @@ class Digitizer(Instrument[DigitizerInput]):
             )
         self._keep("rate_hz", rate_hz)
         self._keep("points", points)
+        self._keep("trigger", plan.trigger)
+        for channel in plan.channels:
+            self._keep(f"{channel}.lowest_v", self.channels[channel].lowest_v)
+            self._keep(f"{channel}.highest_v", self.channels[channel].highest_v)
         return applied
 
     def acquire(self, applied: Acquisition, start: Callable[[], None] | None = None, averages: int = 1) -> Record:

@@ -4,13 +4,13 @@ import math
 from abc import abstractmethod
 
 from spinhw.instruments.channels import RFOutput
-from spinhw.instruments.roles.base import Instrument, wait
+from spinhw.instruments.roles.base import SwitchedOutputs, wait
 
 # Generators take power in steps of 0.01 dB and frequency in steps of 0.01 Hz or less.
 _STEP_DB, _STEP_HZ = 0.011, 0.011
 
 
-class RFSource(Instrument[RFOutput]):
+class RFSource(SwitchedOutputs[RFOutput]):
     """A source of one RF tone. Power is in watts here; drivers speak dBm."""
 
     role = "rf-source"
@@ -30,17 +30,6 @@ class RFSource(Instrument[RFOutput]):
     @abstractmethod
     def _read_power_dbm(self, channel: str) -> float:
         """Read the power back, in dBm."""
-
-    @abstractmethod
-    def _set_output(self, channel: str, on: bool) -> None:
-        """Switch an output on or off."""
-
-    @abstractmethod
-    def _read_output(self, output: str) -> bool:
-        """Read back whether an output is on."""
-
-    def outputs(self) -> list[str]:
-        return list(self.channels)
 
     def set_frequency(self, channel: str, frequency_hz: float) -> float:
         """Set the frequency in hertz, within the limits of the channel, and return it as read back."""
@@ -102,13 +91,6 @@ class RFSource(Instrument[RFOutput]):
         wait(limits.settle_s)
         self._agree_flag("output", channel, on, self.output_enabled(channel))
 
-    def output_enabled(self, channel: str) -> bool:
-        """Read back whether an output is on."""
-        self._channel(channel)
-        seen = self._read_output(channel)
-        self._keep(f"{channel}.output", seen)
-        return seen
-
     def _survey(self) -> None:
         for channel in self.channels:
             self.frequency_setpoint(channel)
@@ -116,7 +98,7 @@ class RFSource(Instrument[RFOutput]):
             self.output_enabled(channel)
 
     def _switch_off(self, output: str) -> None:
-        self._set_output(output, False)
+        self._cut_off(output)
 
 
 def to_dbm(power_w: float) -> float:

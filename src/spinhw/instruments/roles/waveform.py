@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import VoltageOutput
-from spinhw.instruments.roles.base import Build, Instrument, wait
+from spinhw.instruments.roles.base import Build, SwitchedOutputs, wait
 
 Trigger = Literal["software", "external"]
 
@@ -33,7 +33,7 @@ class Uploaded:
     step_v: Mapping[str, float]
 
 
-class WaveformSource(Instrument[VoltageOutput]):
+class WaveformSource(SwitchedOutputs[VoltageOutput]):
     """A source of voltage waveforms. A whole batch is one upload, played once for each trigger.
 
     The range of each output is set from its limits before anything is played, and a sample is a fraction of that range:
@@ -71,17 +71,6 @@ class WaveformSource(Instrument[VoltageOutput]):
     @abstractmethod
     def _stop(self) -> None:
         """Ignore triggers, and play nothing."""
-
-    @abstractmethod
-    def _set_output(self, channel: str, on: bool) -> None:
-        """Switch an output on or off."""
-
-    @abstractmethod
-    def _read_output(self, output: str) -> bool:
-        """Read back whether an output is on."""
-
-    def outputs(self) -> list[str]:
-        return list(self.channels)
 
     def rates_hz(self) -> tuple[float, float]:
         """Give the range of sample rates in hertz."""
@@ -178,13 +167,6 @@ class WaveformSource(Instrument[VoltageOutput]):
         wait(limits.settle_s)
         self._agree_flag("output", channel, on, self.output_enabled(channel))
 
-    def output_enabled(self, channel: str) -> bool:
-        """Read back whether an output is on."""
-        self._channel(channel)
-        seen = self._read_output(channel)
-        self._keep(f"{channel}.output", seen)
-        return seen
-
     def forget(self, foreign_words: bool = False) -> None:
         super().forget(foreign_words)
         self._uploaded = None
@@ -197,9 +179,6 @@ class WaveformSource(Instrument[VoltageOutput]):
         self._stop()
         self._cut_off(output)
 
-    def _cut_off(self, output: str) -> None:
-        self._set_output(output, False)
-
     def _secure_range(self, channel: str) -> None:
         """Set the range of an output from its limits, unless it is known to be set; an output that is on goes off."""
         if self.cached().get(f"{channel}.range_set"):
@@ -210,6 +189,8 @@ class WaveformSource(Instrument[VoltageOutput]):
         limits = self.channels[channel]
         self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
         self._keep(f"{channel}.range_set", True)
+        self._keep(f"{channel}.lowest_v", limits.lowest_v)
+        self._keep(f"{channel}.highest_v", limits.highest_v)
 
     def _padded(self, points: int) -> int:
         least = max(points, self._limits()[1][0])

@@ -22,7 +22,7 @@ _KINDS = {"spintronic": OSCILLATOR, "ctrnn": CTRNN}
 
 
 def rollout(problem: NetworkProblem) -> Rollout:
-    """Integrate a whole network; it asks for no loop delay."""
+    """Integrate a whole network; with a loop delay it asks for no gradient."""
     weights, neurons, inputs, extras = problem.weights, problem.neurons, problem.inputs, problem.extras
     members, batch, samples, channels = inputs.shape
     start = _start(problem, problem.cell)
@@ -71,7 +71,8 @@ def _integrate(
     masks = sparsity.recurrent, sparsity.inputs
     if torch.compiler.is_compiling():
         return integrate_in_graph(given, wanted, problem.steps, masks)
-    return integrate(given, wanted, problem.steps, pattern_of(*masks, problem.members))
+    delay = problem.loop_delay_s / problem.steps.step_s if isinstance(problem, NetworkProblem) else 0.0
+    return integrate(given, wanted, problem.steps, pattern_of(*masks, problem.members), delay)
 
 
 def _made(make: Callable[..., Sparsity], *sizes: Any) -> Sparsity:

@@ -94,10 +94,13 @@ class Wanted:
     drive: bool
 
 
-def integrate(given: Given, wanted: Wanted, steps: Steps, pattern: Pattern) -> tuple[Tensor, Tensor, Tensor | None]:
+def integrate(
+    given: Given, wanted: Wanted, steps: Steps, pattern: Pattern, delay: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Integrate a network and record x, y and, where asked for, the mean of s over each interval.
 
-    Each is (member, batch, recorded intervals, neuron), at the end of the intervals; once differentiable.
+    Each is (member, batch, recorded intervals, neuron), at the end of the intervals; once differentiable, but not with
+    a delay (of y on its way to the drive, in steps, zero or above).
     """
     # No channels, nothing to sum: the kernels take that as a network without inputs.
     given = given._replace(inputs=given.inputs if pattern.inputs else None)
@@ -125,6 +128,7 @@ def integrate(given: Given, wanted: Wanted, steps: Steps, pattern: Pattern) -> t
         want_nodes=int(needs["nodes"]),
         want_inputs=int(needs["inputs"]),
         want_defect=int(needs["defect"]),
+        delay=float(delay),
     )
     power, filtered, drive = _Sweep.apply(plan, pattern, any(needs.values()), *given)
     return power, filtered, drive if wanted.drive else None

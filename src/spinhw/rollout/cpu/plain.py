@@ -35,7 +35,7 @@ SEGMENT = 8  # Steps taken again at a time: their evaluations stay in the cache.
 def is_plain(plan: Plan, cell: np.ndarray, signals: Signals, training: bool) -> bool:
     """Say whether the kernels of plain networks can do this."""
     absent = all(each.shape[0] == 0 for each in (signals.ext, signals.nodes, signals.defect, signals.noise))
-    if plan.kind != OSCILLATOR or not (absent and plan.saturate) or plan.want_cell or plan.want_drive:
+    if plan.kind != OSCILLATOR or not (absent and plan.saturate) or plan.want_cell or plan.want_drive or plan.delay:
         return False
     lanes, tasks = LANES[cell.dtype], cell.shape[1] * plan.tiles
     shapes = kept_shapes(plan._replace(segment=SEGMENT), tasks, lanes)

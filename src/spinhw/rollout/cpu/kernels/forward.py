@@ -7,6 +7,7 @@ gives the same bits.
 from numba import njit
 
 from spinhw.rollout.cpu.kernels import rows
+from spinhw.rollout.cpu.kernels.delay import reached_at_start, reached_in_middle
 from spinhw.rollout.cpu.kernels.plan import (
     P_0,
     P_1,
@@ -137,24 +138,28 @@ def filter_states(plan, cell, member, has_defect, x, x_next, y, defect, y_next):
 
 
 @njit(**JIT)
-def predict_middle(plan, cell, member, has_defect, x, y, local, middle):
-    """Put the mean of y and of the y predicted from local.predicted into middle."""
+def predict_output(plan, cell, member, has_defect, alone, x, y, local, middle):
+    """Put the y predicted from local.predicted into middle: alone, or its mean with y."""
     filter_states(plan, cell, member, has_defect, x, local.predicted, y, local.defect, middle)
-    for i in range(plan.neurons):
-        rows.average(i, middle, middle, y)
+    if not alone:
+        for i in range(plan.neurons):
+            rows.average(i, middle, middle, y)
 
 
 @njit(**JIT)
-def predict(plan, synapses, cell, signals, member, x, y, s, middle, external, has_external, local):
-    """First half of a midpoint step: its drive into s, the mean y of the step into middle."""
-    has_defect = signals.defect.shape[0] > 0
+def predict(plan, synapses, cell, signals, member, k, x, y, source, s, middle, external, has_external, local):
+    """First half of a midpoint step: its drive, from `source`, into s, and what drives the second half into middle."""
+    has_defect, has_delay = signals.defect.shape[0] > 0, plan.delay > 0.0
     if plan.kind == OSCILLATOR and not has_defect:
+        mean = not has_delay
         evaluate_plain(
-            plan, synapses, cell, member, y, external, has_external, x, y, s, local.predicted, middle, True, local
+            plan, synapses, cell, member, source, external, has_external, x, y, s, local.predicted, middle, mean, local
         )
     else:
-        evaluate(plan, synapses, cell, member, y, external, has_external, x, s, local.predicted, local)
-        predict_middle(plan, cell, member, has_defect, x, y, local, middle)
+        evaluate(plan, synapses, cell, member, source, external, has_external, x, s, local.predicted, local)
+        predict_output(plan, cell, member, has_defect, has_delay, x, y, local, middle)
+    if has_delay:
+        reached_in_middle(plan, k, local, middle)
     for i in range(plan.neurons, y.shape[0]):
         rows.average(i, middle, y, y)
 
@@ -177,17 +182,23 @@ def finish_step(plan, synapses, cell, signals, member, source, external, has_ext
 
 
 @njit(**JIT)
-def step(plan, synapses, cell, signals, member, x, y, s, middle, s_middle, x_next, y_next, local):
-    """One step: x, y -> x_next, y_next."""
+def step(plan, synapses, cell, signals, member, k, x, y, s, middle, s_middle, x_next, y_next, local):
+    """Step k: x, y -> x_next, y_next."""
     has_nodes = signals.nodes.shape[0] > 0
     has_external = has_nodes or signals.ext.shape[0] > 0
     external = local.external if has_nodes else local.held
     if has_nodes:
         combine_external(plan, False, local)
+    source = y
+    if plan.delay > 0.0:
+        reached_at_start(plan, k, y, local)
+        source = local.arrived
     if plan.order == 1:
-        finish_step(plan, synapses, cell, signals, member, y, external, has_external, x, y, s, x_next, y_next, local)
+        finish_step(
+            plan, synapses, cell, signals, member, source, external, has_external, x, y, s, x_next, y_next, local
+        )
         return
-    predict(plan, synapses, cell, signals, member, x, y, s, middle, external, has_external, local)
+    predict(plan, synapses, cell, signals, member, k, x, y, source, s, middle, external, has_external, local)
     if has_nodes:
         combine_external(plan, True, local)
     finish_step(
@@ -231,7 +242,7 @@ def forward_span(plan, synapses, cell, signals, member, first, begin, end, traje
         set_inputs(plan, signals, member, first, interval, y)
         middle, s_middle = (trajectory.middle[second], trajectory.s_middle[second]) if plan.order == 2 else (y, x)
         step(
-            plan, synapses, cell, signals, member, x, y, trajectory.s[kept], middle, s_middle,
+            plan, synapses, cell, signals, member, k, x, y, trajectory.s[kept], middle, s_middle,
             trajectory.x[following], trajectory.y[following], local,
         )  # fmt: skip
         if record:

@@ -1,5 +1,6 @@
 """What steers a sweep and what it works on: named tuples of the compiled code, and the shapes of their arrays."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ P_GAIN, P_OFFSET, P_1, P_0, P_2, P_DECAY, P_KAPPA, P_THERMAL, P_DECAY_MEAN, P_KA
 
 
 class Plan(NamedTuple):
-    """Integers that steer a sweep; `want_*` say which adjoints to compute."""
+    """Numbers that steer a sweep; `want_*` say which adjoints to compute."""
 
     kind: int  # OSCILLATOR or CTRNN
     order: int  # 1 frozen drive, 2 midpoint
@@ -33,6 +34,7 @@ class Plan(NamedTuple):
     want_nodes: int
     want_inputs: int
     want_defect: int
+    delay: float  # of y on its way to the drive, in steps; forward only
 
 
 class Synapses(NamedTuple):
@@ -88,6 +90,9 @@ class Local(NamedTuple):
     rise: np.ndarray
     span: np.ndarray
     twin: np.ndarray
+    share: np.ndarray  # (lanes,) of the later node in a delayed y, see `delay`
+    arrived: np.ndarray  # (N + inputs, lanes) delayed y, and inputs, at the start of the step
+    past: np.ndarray  # (nodes, N, lanes) ring of the last y; no nodes without a delay
 
 
 class Recorded(NamedTuple):
@@ -170,7 +175,9 @@ def trajectory_shapes(plan: Plan, nodes: int, lanes: int) -> list[tuple[int, ...
 def local_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of a `Local`."""
     tile, pair = (plan.neurons, lanes), (2, plan.neurons, lanes)
-    return [tile, pair, tile, pair, pair, tile, tile, *[(lanes,)] * 11]
+    nodes = math.ceil(plan.delay) + 1 if plan.delay > 0 else 0
+    arrived, past = (plan.neurons + plan.inputs if nodes else 0, lanes), (nodes, plan.neurons, lanes)
+    return [tile, pair, tile, pair, pair, tile, tile, *[(lanes,)] * 12, arrived, past]
 
 
 def adjoint_shapes(plan: Plan, lanes: int, stored: int) -> list[tuple[int, ...]]:

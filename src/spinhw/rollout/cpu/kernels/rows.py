@@ -107,6 +107,12 @@ def average(a, b):
     return 0.5 * (a + b)
 
 
+@row_kernel("mixed")
+def mix(a, b, share):
+    """(1 - share) a + share b."""
+    return a + share * (b - a)
+
+
 # ---------------------------------------------------------------- derivatives of one evaluation
 
 
