@@ -19,7 +19,7 @@ class NetworkRefit:
     Args:
         online: What is known of the oscillators, and how it is refitted.
         images: Images of a batch that are looked at, at least 1; of the first three batches twice as many.
-        every: Batches from one that is looked at to the next, at least 1, after the first three. A look takes as long
+        every: Batches from one that is looked at to the next, at least 1; at first the gaps are 2, 4, 8 and so on. A look takes as long
             as several training steps; oscillators change slowly. Where channels take turns these are rounds of all.
     """
 
@@ -36,7 +36,9 @@ class NetworkRefit:
         turn = self._seen // batch.groups
         begun = turn < _WARM_UP
         self._seen += 1
-        if signal is None or not bool(signal.good.any()) or not (begun or turn % self._every == 0):
+        # Rarely looked at only once much is known: batches 4, 8, 16 and so on are looked at too.
+        due = begun or turn % self._every == 0 or turn & (turn - 1) == 0
+        if signal is None or not bool(signal.good.any()) or not due:
             return
         chosen = slice(0, self._images * (_MORE if begun else 1))
         power, good = signal.values[0, chosen], signal.good[0, chosen]

@@ -122,7 +122,7 @@ class TrainingSettings(Settings):
         default=32,
         ge=1,
         description="Batches from one that an online refit looks at to the next, at least 1; the first three are all "
-        "looked at. A look takes as long as several training steps.",
+        "looked at, then the gaps double up to this. A look takes as long as several training steps.",
     )
     averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
     loop_epochs: int | None = Field(
