@@ -19,8 +19,9 @@ class NetworkRefit:
     Args:
         online: What is known of the oscillators, and how it is refitted.
         images: Images of a batch that are looked at, at least 1; of the first three batches twice as many.
-        every: Batches from one that is looked at to the next, at least 1; at first the gaps are 2, 4, 8 and so on. A look takes as long
-            as several training steps; oscillators change slowly. Where channels take turns these are rounds of all.
+        every: Batches from one that is looked at to the next, at least 1; at first the gaps are 2, 4, 8 and so on. A
+            look takes as long as several training steps, and oscillators change slowly. Where channels take turns
+            these are rounds of all.
     """
 
     def __init__(self, online: OnlineRefit, images: int = 6, every: int = 32) -> None:
