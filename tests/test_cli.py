@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from spinhw import atomic
 from spinhw.cli import main
 from spinhw.config import shipped
-from spinhw.train import atomic
 
 COMMANDS = ("demo", "train", "evaluate", "align", "energy", "check", "devices", "off", "study", "tune", "schema")
 TINY = """

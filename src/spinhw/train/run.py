@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from spinhw.atomic import append_line
 from spinhw.device import Device, DeviceSettings
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
-from spinhw.train.atomic import append_line
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData
 from spinhw.train.deploy import device_for, refuse_misfit
