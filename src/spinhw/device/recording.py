@@ -81,19 +81,19 @@ class Recording:
             ConfigError: There are none.
         """
         ids = {number: self.device(number).device_ids for number in range(self.count)}
-        wide = {number: names for number, names in ids.items() if len(names) == len(members)}
-        endings = [f"-{member}" for member in members]
-        exact = [
-            number
-            for number, names in wide.items()
-            if all(name.endswith(ending) for name, ending in zip(names, endings, strict=True))
-        ]
-        if exact:
-            return exact
-        if len(set(wide.values())) == 1 and self.device(next(iter(wide))).kind != "simulated":
-            return list(wide)
+        if len(set(ids.values())) == 1 and self.device(0).kind != "simulated":
+            return list(ids)  # A bench is one chip whatever number it is given.
+        found = [number for number, names in ids.items() if _are(names, members)]
+        if found:
+            return found
         raise ConfigError(
             f"{self.folder}: the recording has no batch of member {', '.join(map(str, members))}",
             allowed="; ".join(sorted({", ".join(names) for names in ids.values()})),
             todo="replay it with the seeds that it was recorded with",
         )
+
+
+def _are(names: Sequence[str], members: Sequence[int]) -> bool:
+    """Whether simulated chips have these numbers: member 3 is called "ID-3"."""
+    pairs = zip(names, members, strict=False)
+    return len(names) == len(members) and all(name.endswith(f"-{number}") for name, number in pairs)

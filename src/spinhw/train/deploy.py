@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.device import Device, DeviceSettings, ObservationPlan, SimulatedSettings, Trace, open_device
+from spinhw.device import Device, DeviceSettings, ObservationPlan, Trace, open_device
+from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
+from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.tasks import DigitsSettings, as_sequence
 from spinhw.train.data import EnsembleData
@@ -76,13 +78,21 @@ def _end(trace: Trace, network: NetworkSettings) -> Tensor:
     return signal.or_else(torch.zeros_like(signal.values))
 
 
-def device_for(settings: RunSettings, profile: DeviceSettings) -> Device:
+def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | None = None) -> Device:
     """Make the device for the networks of a run: a simulated one has another chip for each seed, "ID-3" for seed 3.
 
     A bench is one chip, on which the networks run one after another.
+
+    Args:
+        settings: The run.
+        profile: The device.
+        keeper: Records what it measures; None for nobody.
     """
-    members = settings.training.seeds if isinstance(profile, SimulatedSettings) else 1
-    return open_device(profile, settings.network, settings.task.sample_interval_s, members)
+    members = 1 if isinstance(profile, StationSettings) else settings.training.seeds
+    device = open_device(profile, settings.network, settings.task.sample_interval_s, members)
+    if keeper is not None:
+        device.record_with(keeper)
+    return device
 
 
 def refuse_misfit(settings: RunSettings) -> None:

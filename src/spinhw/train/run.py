@@ -26,6 +26,7 @@ from spinhw.train.loop import save, train
 from spinhw.train.measure import measure_on_device, measure_simulated
 from spinhw.train.model import make_refits, surrogate_neurons
 from spinhw.train.progress import SILENT, Progress
+from spinhw.train.record import recorder_of
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.run_lock import run_lock
@@ -192,7 +193,7 @@ def _go_on(
             ids = device_for(settings, settings.device).describe().device_ids
             learner.surrogate = surrogate_neurons(training, settings.network, ids)
         train(learner, data, training, folder, progress, interrupt, until=training.loop_start)
-        with _device_in_use(settings, learner) as device:
+        with _device_in_use(settings, learner, folder) as device:
             train(learner, data, training, folder, progress, interrupt)
             summary = _summary(settings, learner, data, device, partial(_tick, folder, progress, interrupt))
         folder.write_summary(summary)
@@ -213,18 +214,18 @@ def _go_on(
 
 
 @contextmanager
-def _device_in_use(settings: RunSettings, learner: Learner) -> Iterator[Device | None]:
+def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -> Iterator[Device | None]:
     """Open the device of a run for the rest of it: in the training loop, or for the closing measurement alone."""
-    training = settings.training
+    training, keeper = settings.training, recorder_of(settings, folder)
     if settings.device is None:
         yield None
     elif training.loop_start >= training.epochs:
-        with device_for(settings, settings.device) as device:
+        with device_for(settings, settings.device, keeper) as device:
             yield device
     else:
         if 0 < training.loop_start == learner.epoch and learner.batch == 0 and training.loop_learning_rate is not None:
             learner.forget_moments()
-        with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
+        with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
             yield loop.device
 
 

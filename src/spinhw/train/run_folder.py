@@ -47,6 +47,7 @@ class RunFolder:
         self.summary_file = path / "summary.json"
         self.evaluations_file = path / "evaluations.jsonl"
         self.figures = path / "figures"
+        self.recording = path / "recording"
 
     @property
     def resume_command(self) -> str:

@@ -9,6 +9,7 @@ from spinhw.config import Settings
 from spinhw.device import DeviceSettings
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName
+from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
@@ -210,6 +211,12 @@ class RunSettings(Settings):
         "measured on: name or file of a profile, or the profile itself; null for none.",
         json_schema_extra=_or_a_name,
     )
+    recording: Literal["none", "observed", "all"] | None = Field(
+        default=None,
+        description="What is kept of the batches that the device measures: 'none', 'observed' (whole batches, with the "
+        "neurons that were observed) or 'all' (the other neurons are observed too, which takes more shots where there "
+        "are few channels); null for 'observed' on a bench and 'none' otherwise.",
+    )
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
 
     @model_validator(mode="before")
@@ -254,6 +261,13 @@ class RunSettings(Settings):
         except ValueError as error:
             raise ValueError(f"task.sample_interval is too long for training.fine_steps_per_ns: {error}") from error
         return self
+
+    @property
+    def records(self) -> Literal["none", "observed", "all"]:
+        """What is recorded, with the default that goes with the device."""
+        if self.recording is not None:
+            return self.recording
+        return "observed" if isinstance(self.device, StationSettings) else "none"
 
     @property
     def steps(self) -> Steps:
