@@ -73,9 +73,7 @@ class DeviceLoop:
 
 
 @contextmanager
-def open_loop(
-    settings: RunSettings, network: SpintronicNetwork, keeper: Keeper | None = None
-) -> Iterator[DeviceLoop]:
+def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper | None = None) -> Iterator[DeviceLoop]:
     """Open the device of a run and put its networks in the loop; it is left safe.
 
     Args:
