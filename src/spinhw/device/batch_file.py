@@ -1,10 +1,11 @@
 """A batch as a NetCDF file: any program that reads NetCDF can look at a recording, long after this one is gone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +16,6 @@ from spinhw.device.description import Description
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import SIGNALS, Signal, Trace
 from spinhw.errors import ConfigError
-
-if TYPE_CHECKING:
-    import xarray
 
 FORMAT = "spinhw recording 1"
 
@@ -33,13 +31,16 @@ def to_netcdf(batch: Batch, facts: dict[str, str]) -> bytes:
         batch: The batch.
         facts: Of the recording as a whole; they become attributes of the file.
     """
+    import xarray  # Here, because it takes a second and most runs record nothing.
+
     data = _variables(batch)
     encoding = {
         name: {"_FillValue": None} | ({"zlib": True, "complevel": 1, "shuffle": True} if _is_large(one) else {})
         for name, one in data.items()
     }
-    about = _attributes(batch) | {"contents_sha256": _contents(data)} | facts
-    written = _xarray().Dataset(data, attrs=about).to_netcdf(engine="h5netcdf", encoding=encoding)
+    contents = {name: torch.from_numpy(np.array(one[1])) for name, one in data.items()}
+    about = _attributes(batch) | {"contents_sha256": digest(contents)} | facts
+    written = xarray.Dataset(data, attrs=about).to_netcdf(engine="h5netcdf", encoding=encoding)
     return bytes(written)
 
 
@@ -49,17 +50,13 @@ def read_batch(path: Path) -> Batch:
     Raises:
         ConfigError: There is no such file, or it is no recording, or it is damaged.
     """
-    _refuse_missing(path)
-    try:
-        data = _xarray().load_dataset(path, engine="h5netcdf", mask_and_scale=False, decode_times=False)
-        if (
-            _contents({name: (None, one.values) for name, one in data.variables.items()})
-            != data.attrs["contents_sha256"]
-        ):
+    with _opened(path) as file:
+        about = _attributes_of(file)
+        data = {name: torch.from_numpy(np.array(file[name])) for name in file if not _is_mere_dimension(file[name])}
+        if digest(data) != about["contents_sha256"]:
             raise ValueError("contents that do not match their checksum")
-        return _batch(data)
-    except (OSError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+        noises = {name: file[name].attrs.get("noise") for name in SIGNALS if name in file}
+    return _batch(about, data, {name: None if one is None else float(one[0]) for name, one in noises.items()})
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
@@ -68,20 +65,41 @@ def read_attributes(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: As for `read_batch`.
     """
-    _refuse_missing(path)
-    import h5py  # Reads attributes in a tenth of the time that xarray takes.
+    with _opened(path) as file:
+        return _attributes_of(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file and say what is wrong with it; h5py reads in a tenth of the time that xarray takes."""
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: this batch of the recording is not there", todo="restore it from a copy, or measure again"
+        )
+    import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            found = {
-                name: value.item() if getattr(value, "size", 0) == 1 else value for name, value in file.attrs.items()
-            }
-        if found["format"] != FORMAT:
-            raise ValueError(f"format {found['format']!r}")
-    except (OSError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+            yield file
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"{path}: this is no batch of a recording, or it is damaged",
+            seen=error,
+            allowed=f"a complete {FORMAT!r}",
+            todo="restore it from a copy, or measure again",
+        ) from error
+
+
+def _attributes_of(file: Any) -> dict[str, Any]:
     # A number alone comes as an array of one.
-    return {name: one.item() if getattr(one, "size", 0) == 1 else one for name, one in found.items()}
+    found = {name: one.item() if getattr(one, "size", 0) == 1 else one for name, one in file.attrs.items()}
+    if found["format"] != FORMAT:
+        raise ValueError(f"format {found['format']!r}")
+    return found
+
+
+def _is_mere_dimension(dataset: Any) -> bool:
+    return bytes(dataset.attrs.get("NAME", b"")).startswith(b"This is a netCDF dimension but not")
 
 
 def device_of(attributes: Mapping[str, Any]) -> Description:
@@ -96,12 +114,6 @@ def device_of(attributes: Mapping[str, Any]) -> Description:
 def plan_of(attributes: Mapping[str, Any]) -> ObservationPlan:
     """Read what was observed in which repeat."""
     return ObservationPlan(tuple(tuple(repeat) for repeat in json.loads(attributes["plan"])))
-
-
-def _xarray() -> Any:
-    import xarray  # Here, because it takes a second and most runs record nothing.
-
-    return xarray
 
 
 def _is_large(variable: tuple[tuple[str, ...], Any, Any]) -> bool:
@@ -155,63 +167,33 @@ def _plain(device: Description) -> dict[str, Any]:
     return data | {"limits": {}}
 
 
-def _contents(variables: Mapping[str, tuple[Any, ...]]) -> str:
-    return digest({name: torch.from_numpy(np.array(one[1])) for name, one in variables.items()})
-
-
 def _flat(values: Mapping[str, Tensor]) -> Any:
     return torch.cat([value.flatten(1) for value in values.values()], dim=1).numpy()
 
 
-def _batch(data: "xarray.Dataset") -> Batch:
-    about = data.attrs
-    if about["format"] != FORMAT:
-        raise ValueError(f"format {about['format']!r}")
+def _batch(about: Mapping[str, Any], data: Mapping[str, Tensor], noises: Mapping[str, float | None]) -> Batch:
     device, shapes = device_of(about), json.loads(about["parameters"])
     first, end = about["shots"].tolist()
+    signals: dict[str, Any] = {
+        name: Signal(data[name], data[f"{name}_quality"], data[f"{name}_time_s"], noise)
+        for name, noise in noises.items()
+    }
     trace = Trace(
         device_ids=device.device_ids,
-        averages=int(about["averages"]),
+        averages=about["averages"],
         shots=(first, end),
-        applied=_by_name(_tensor(data, "applied"), shapes),
-        energy_j=float(about["energy_j"]) if "energy_j" in about else None,
-        started_unix_s=float(about["started_unix_s"]),
-        duration_s=float(about["duration_s"]),
-        repeats_after_faults=int(about["repeats_after_faults"]),
+        applied=_by_name(data["applied"], shapes),
+        energy_j=about.get("energy_j"),
+        started_unix_s=about["started_unix_s"],
+        duration_s=about["duration_s"],
+        repeats_after_faults=about["repeats_after_faults"],
         seed=device.seed,
-        **{name: _signal(data, name) for name in SIGNALS if name in data},
+        **signals,
     )
-    settings = json.loads(data["settings_json"].values.tobytes())
-    requested = _by_name(_tensor(data, "requested"), shapes)
-    return Batch(device, requested, _tensor(data, "inputs"), plan_of(about), trace, settings)
-
-
-def _signal(data: "xarray.Dataset", name: str) -> Any:
-    noise = data[name].attrs.get("noise")
-    values, quality, time_s = (_tensor(data, one) for one in (name, f"{name}_quality", f"{name}_time_s"))
-    return Signal(values, quality, time_s, None if noise is None else float(noise))
-
-
-def _tensor(data: "xarray.Dataset", name: str) -> Tensor:
-    return torch.from_numpy(np.array(data[name].values))
+    settings = json.loads(data["settings_json"].numpy().tobytes())
+    return Batch(device, _by_name(data["requested"], shapes), data["inputs"], plan_of(about), trace, settings)
 
 
 def _by_name(flat: Tensor, shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:
     parts = flat.split([int(np.prod(shape)) for shape in shapes.values()], dim=1)
     return {name: part.reshape(-1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
-
-
-def _refuse_missing(path: Path) -> None:
-    if not path.is_file():
-        raise ConfigError(
-            f"{path}: this batch of the recording is not there", todo="restore it from a copy, or measure again"
-        )
-
-
-def _damaged(path: Path, error: Exception) -> ConfigError:
-    return ConfigError(
-        f"{path}: this is no batch of a recording, or it is damaged",
-        seen=error,
-        allowed=f"a complete {FORMAT!r}",
-        todo="restore it from a copy, or measure again",
-    )

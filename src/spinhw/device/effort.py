@@ -8,9 +8,10 @@ import torch
 from spinhw.device.opening import open_device
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.recorded import RecordedSettings
-from spinhw.device.rehearsal import Counted, rehearse_batch
+from spinhw.device.rehearsal import Counted, rehearse_batch, without_stand_in
 from spinhw.device.segments import Segments, samples_per_input
 from spinhw.device.settings import DeviceSettings
+from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 
@@ -93,25 +94,32 @@ def _of_bench(
     plan: ObservationPlan,
     averages: int,
 ) -> Effort:
-    found = rehearse_batch(settings, network, sample_interval_s, inputs_shape, plan, averages)
+    programming, running, basis = Counted(), Counted(shots=len(plan.repeats) * averages), "the time that it plays alone"
+    strange = without_stand_in(settings)
+    if strange:
+        basis += f", for nothing stands in for {', '.join(strange)}"
+    else:
+        found = rehearse_batch(settings, network, sample_interval_s, inputs_shape, plan, averages)
+        programming, running = found.programming, found.running
+        basis = "a rehearsal on virtual instruments, taking " + (
+            f"{1e3 * ANSWER_S:g} ms for each answer and {LINK_BYTES_PER_S / 1e6:g} MB/s"
+        )
     if settings.wiring is None:
-        raise RuntimeError("a bench without wiring was opened")
+        raise ConfigError(f"{settings.id}: wiring: there is none", todo="say what hangs on which channel")
     timing = settings.wiring.timing
     held = samples_per_input(sample_interval_s, timing.source_rate_hz) or 1
-    played_s = found.running.shots * Segments(*inputs_shape, held, timing.rest_s, timing.source_rate_hz).duration_s
-    to_and_fro = found.programming.sent_bytes + found.programming.received_bytes
+    played_s = running.shots * Segments(*inputs_shape, held, timing.rest_s, timing.source_rate_hz).duration_s
     return Effort(
-        shots=found.running.shots,
+        shots=running.shots,
         uploads=1,
-        sent_bytes=found.running.sent_bytes,
-        received_bytes=found.running.received_bytes,
+        sent_bytes=running.sent_bytes,
+        received_bytes=running.received_bytes,
         played_s=played_s,
-        time_s=played_s + _spoken_s(found.running),
-        programming_s=_spoken_s(found.programming),
-        programming_bytes=to_and_fro,
+        time_s=played_s + _spoken_s(running),
+        programming_s=_spoken_s(programming),
+        programming_bytes=programming.sent_bytes + programming.received_bytes,
         rest_s=timing.rest_s,
-        basis=f"a rehearsal on virtual instruments, {1e3 * ANSWER_S:g} ms for each answer and "
-        f"{LINK_BYTES_PER_S / 1e6:g} MB/s",
+        basis=basis,
     )
 
 

@@ -87,6 +87,13 @@ class Rehearsed:
     running: Counted
 
 
+def without_stand_in(settings: StationSettings) -> list[str]:
+    """List the instruments of a bench that no virtual instrument stands in for."""
+    from spinhw.virtual.instruments import MODELS
+
+    return [name for name, one, _ in named(settings, settings.id) if one.driver not in MODELS]
+
+
 def rehearse_batch(
     settings: StationSettings,
     network: NetworkSettings,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.device import Device, DeviceSettings, ObservationPlan, Trace, open_device
+from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Trace, open_device
 from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
@@ -51,7 +51,7 @@ def answer_on_device(
         LimitError: A weight, bias or input is beyond a limit of the device.
         DeviceError: The device failed.
     """
-    members, values, plan = len(data.seeds), network.member_values(), _wanted(device, network.settings)
+    members, values, plan = len(data.seeds), network.member_values(), readout_plan(device.describe(), network.settings)
     at_once = members if device.describe().members == members else 1
     answers, traces = [], []
     for first in range(0, members, at_once):
@@ -133,13 +133,11 @@ def refuse_misfit(settings: RunSettings) -> None:
             ) from error
 
 
-def _wanted(device: Device, network: NetworkSettings) -> ObservationPlan:
+def readout_plan(device: Description, network: NetworkSettings) -> ObservationPlan:
     """Observe what the read-out needs and no more."""
     if network.readout == "hardware":
         return ObservationPlan.nothing()
-    return ObservationPlan.split(
-        range(*network.topology().slices()[-1].indices(sum(network.layers))), device.describe().channels
-    )
+    return ObservationPlan.split(range(*network.topology().slices()[-1].indices(sum(network.layers))), device.channels)
 
 
 def _input_range(task: DigitsSettings) -> tuple[float, float]:
