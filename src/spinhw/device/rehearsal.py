@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -104,7 +105,8 @@ def rehearse_batch(
 ) -> Rehearsed:
     """Count what a batch would take on a bench, without connecting to it.
 
-    At most two repeats and two averages are rehearsed; the others are taken to be like the second.
+    At most three repeats and two averages are rehearsed; the others are taken to be like the last one. (A single repeat
+    tells too little: with several, switches and digitizers are set anew for each.)
 
     Args:
         settings: The bench.
@@ -131,29 +133,34 @@ def rehearse_batch(
         return replace(stage.traffic().plus(before, -1), shots=shots)
 
     with device, _quiet():
-        programming = count(lambda: device.program(zeros))
+        programming = count(partial(device.program, zeros))
         found = {
-            (repeats, shots): count(lambda: device.run(inputs, ObservationPlan(plan.repeats[:repeats]), shots))  # noqa: B023 - called at once
-            for repeats in range(1, min(2, len(plan.repeats)) + 1)
-            for shots in range(1, min(2, averages) + 1)
+            (repeats, shots): count(partial(device.run, inputs, ObservationPlan(plan.repeats[:repeats]), shots))
+            for repeats in _rehearsed(len(plan.repeats), 3)
+            for shots in _rehearsed(averages, 2)
         }
     return Rehearsed(programming, _extended(found, len(plan.repeats), averages))
 
 
+def _rehearsed(wanted: int, most: int) -> tuple[int, ...]:
+    """Choose what to rehearse for so many: all of them, or the two largest numbers from which a line goes on."""
+    return (wanted,) if wanted <= most - 1 else (most - 1, most)
+
+
 def _extended(found: Mapping[tuple[int, int], Counted], repeats: int, averages: int) -> Counted:
-    """Go on in a straight line in repeats and in averages from what was counted for one and two of each."""
+    """Go on in a straight line in repeats and in averages from what was counted for a few of each."""
     total = Counted()
     for (one, other), counted in found.items():
-        share = _weight(one, repeats) * _weight(other, averages)
+        share = _weight(one, _rehearsed(repeats, 3), repeats) * _weight(other, _rehearsed(averages, 2), averages)
         total = total.plus(counted, share)
     return total
 
 
-def _weight(place: int, wanted: int) -> int:
-    """Give the weight of the value at 1 or 2 in the line's value at `wanted`."""
-    if wanted == 1:
+def _weight(place: int, places: tuple[int, ...], wanted: int) -> int:
+    """Give the weight of the value at a place in the value of the line through one or two neighbouring places."""
+    if len(places) == 1:
         return 1
-    return 2 - wanted if place == 1 else wanted - 1
+    return places[1] - wanted if place == places[0] else wanted - places[0]
 
 
 @contextmanager

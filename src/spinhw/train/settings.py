@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
-from spinhw.device import DeviceSettings
+from spinhw.device import DeviceSettings, RecordedSettings
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName
 from spinhw.instruments import StationSettings
@@ -264,7 +264,9 @@ class RunSettings(Settings):
 
     @property
     def records(self) -> Literal["none", "observed", "all"]:
-        """What is recorded, with the default that goes with the device."""
+        """What is recorded, with the default that goes with the device; a replay is not recorded again."""
+        if isinstance(self.device, RecordedSettings):
+            return "none"
         if self.recording is not None:
             return self.recording
         return "observed" if isinstance(self.device, StationSettings) else "none"
