@@ -30,6 +30,11 @@ class RecordedSettings(Settings):
         min_length=1, description="Folder of the recording, or of the run that made it; seen from this file's folder."
     )
 
+    @property
+    def id(self) -> str:
+        """Name for people."""
+        return self.folder
+
     def at_home(self, folder: Path) -> "RecordedSettings":
         """Write out the folder in full, so that the settings can be read from anywhere."""
         return self.model_copy(update={"folder": str((folder / self.folder).resolve())})
