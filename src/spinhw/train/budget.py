@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from spinhw.device import Description, DeviceSettings, ObservationPlan
+from spinhw.device import Description, Device, DeviceSettings, ObservationPlan
 from spinhw.device.effort import Effort, batch_effort
 from spinhw.gradients.modes import MODES
 from spinhw.network import SpintronicNetwork
 from spinhw.train.data import EnsembleData
 from spinhw.train.deploy import device_for, readout_plan
+from spinhw.train.model import make_refits
 from spinhw.train.settings import RunSettings
 from spinhw.train.summary import energy_ledger, looks
 
@@ -107,14 +108,14 @@ def budget(settings: RunSettings) -> Budget | None:
     """
     if settings.device is None:
         return None
-    device = device_for(settings, settings.device).describe()
+    device = device_for(settings, settings.device)
     data = EnsembleData.load(settings.task, settings.training.seeds)
     stages = tuple(stage for stage in _stages(settings, settings.device, device, data) if stage.batches)
     return Budget(device.name, stages, sum(_energy_j(settings, stage) for stage in stages))
 
 
-def _stages(settings: RunSettings, profile: DeviceSettings, device: Description, data: EnsembleData) -> Iterator[Stage]:
-    training, network = settings.training, settings.network
+def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data: EnsembleData) -> Iterator[Stage]:
+    training, network, device = settings.training, settings.network, opened.describe()
     readout, size = readout_plan(device, network), training.batch_size
     in_turn = len(training.seeds) if device.members == 1 else 1
     epochs = training.epochs - training.loop_start
@@ -132,8 +133,11 @@ def _stages(settings: RunSettings, profile: DeviceSettings, device: Description,
 
     shown, held_out = data.train_labels.shape[1], data.test_labels.shape[1]
     if epochs:
-        neurons = MODES[training.gradient or "output"].measured == "neurons"
-        plan = ObservationPlan.split(device.neurons, device.channels) if neurons else readout
+        every, plan = ObservationPlan.split(device.neurons, device.channels), readout
+        if MODES[training.gradient or "output"].measured == "neurons":
+            plan = every
+        elif not readout.neurons and make_refits(training, network, opened) is not None:
+            plan = ObservationPlan(every.repeats[:1])  # A refit looks at some neurons in each batch, in turn.
         yield stage("training", epochs, shown, plan, training.averages, True)
         others = epochs * _perturbations(settings, device)
         if others:
