@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from spinhw import atomic
 from spinhw.config import shipped
-from spinhw.train import atomic
 
 COMMANDS = ("demo", "train", "evaluate", "align", "energy", "check", "devices", "off", "study", "tune", "schema")
 TINY = """

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from spinhw.atomic import append_line, write_atomically
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.train import RunFolder, RunSettings, default_folder
-from spinhw.train.atomic import append_line, write_atomically
 from spinhw.train.checkpoint import load_checkpoint, save_checkpoint
 
 TENSORS = {

@@ -65,14 +65,19 @@ def train(
     sets: Sets = None,
     out: Out = None,
     resume: Annotated[Path | None, typer.Option("--resume", help="Run folder to go on with, bit for bit.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be measured and how long it takes.")
+    ] = False,
 ) -> None:
     """Train a run; with --device also measure the trained networks on that device.
 
     Example: [bold]spinhw train examples/digits.yaml --set training.epochs=5 --out runs/short[/]
     """
-    from spinhw.cli.training import resume_config, train_config
+    from spinhw.cli.training import resume_config, show_budget, train_config
 
-    if resume is None:
+    if dry_run:
+        show_budget(config, device, sets or [], resume)
+    elif resume is None:
         train_config(config, device, sets or [], out)
     else:
         resume_config(config, device, sets or [], out, resume)

@@ -8,7 +8,15 @@ from typing import Any
 from rich.console import Console
 
 from spinhw.cli import bench
-from spinhw.device import SimulatedSettings, device_schema, load_device, open_bank, open_device, open_synapses
+from spinhw.device import (
+    RecordedSettings,
+    SimulatedSettings,
+    device_schema,
+    load_device,
+    open_bank,
+    open_device,
+    open_synapses,
+)
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.instruments import StationSettings
@@ -33,9 +41,16 @@ def check_profile(name: str) -> None:
     """Check every contract of a device and print the verdicts.
 
     Raises:
+        ConfigError: It is a recording.
         DeviceError: A promise is broken; names it.
     """
     settings, console = load_device(name), Console(highlight=False, emoji=False)
+    if isinstance(settings, RecordedSettings):
+        raise ConfigError(
+            f"{name}: a recording keeps no contract, it only repeats one run",
+            allowed="a device or a bench",
+            todo="replay it with the config of its run: spinhw train CONFIG --device " + name,
+        )
     contracts = _of_chip(settings) if isinstance(settings, SimulatedSettings) else _of_bench(settings, console)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))

@@ -10,9 +10,10 @@ from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.device import load_device
 from spinhw.errors import ConfigError
+from spinhw.instruments import StationSettings
 from spinhw.plots import draw_run
-from spinhw.report import TerminalProgress, print_evaluation, print_figures, print_run
-from spinhw.train import Results, RunSettings, default_folder, evaluate_run, load_run, resume_run, train_run
+from spinhw.report import TerminalProgress, print_budget, print_evaluation, print_figures, print_run
+from spinhw.train import Results, RunSettings, budget, default_folder, evaluate_run, load_run, resume_run, train_run
 from spinhw.train.run_folder import exists_already
 
 
@@ -29,9 +30,25 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     if recipe != config:
         console.print(f"the shipped recipe: {escape(str(recipe))}", soft_wrap=True)
     _announce(console, settings, folder)
+    _show_budget(console, settings)
     with TerminalProgress(console) as progress:
         results = train_run(settings, folder, progress)
     _show(console, results)
+
+
+def show_budget(config: Path, device: str | None, overrides: Sequence[str], resume: Path | None) -> None:
+    """Show what a run would ask of its device, and do nothing.
+
+    Raises:
+        ConfigError: Something is wrong with the config, no device is named, or --resume was given too.
+    """
+    if resume is not None:
+        raise ConfigError("--dry-run and --resume do not go together", todo="leave out --resume: it tells a whole run")
+    settings = load_run(config, overrides, device)
+    found = budget(settings)
+    if found is None:
+        raise ConfigError(f"{config}: no device is named, so nothing would be measured", todo="add --device NAME")
+    print_budget(make_console(), found)
 
 
 def resume_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
@@ -54,6 +71,13 @@ def evaluate_folder(folder: Path, device: str | None) -> None:
     with TerminalProgress(console) as progress:
         found = evaluate_run(folder, profile, progress)
     print_evaluation(console, found)
+
+
+def _show_budget(console: Console, settings: RunSettings) -> None:
+    """Show before a run on a bench what it takes: people wait beside it."""
+    found = budget(settings) if isinstance(settings.device, StationSettings) else None
+    if found is not None:
+        print_budget(console, found)
 
 
 def _announce(console: Console, settings: RunSettings, folder: Path) -> None:

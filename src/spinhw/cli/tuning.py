@@ -8,12 +8,12 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from spinhw.atomic import write_atomically
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.plots.search import plot_search
 from spinhw.train import Interrupted
-from spinhw.train.atomic import write_atomically
 from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
 
 

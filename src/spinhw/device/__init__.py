@@ -3,16 +3,21 @@
 from spinhw.conversion import Conversion, ConversionSettings, Line
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
+from spinhw.device.batch import Batch
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
 from spinhw.device.opening import open_bank, open_device, open_synapses
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
+from spinhw.device.recorded import RecordedDevice, RecordedSettings
+from spinhw.device.recorder import Recorder
+from spinhw.device.recording import Recording
 from spinhw.device.settings import DeviceSettings, SimulatedSettings, device_schema, load_device
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.trace import Quality, Signal, Trace
 
 __all__ = [
+    "Batch",
     "Conversion",
     "ConversionSettings",
     "Description",
@@ -26,6 +31,10 @@ __all__ = [
     "Reading",
     "Samples",
     "Signal",
+    "RecordedDevice",
+    "RecordedSettings",
+    "Recorder",
+    "Recording",
     "SimulatedDevice",
     "SimulatedOscillatorBank",
     "SimulatedSettings",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spinhw.conversion import Conversion
 from spinhw.device.assemble import assemble, with_members
+from spinhw.device.batch import Batch, Keeper
 from spinhw.device.description import Description
 from spinhw.device.limits import check_finite
 from spinhw.device.plan import ObservationPlan
@@ -40,6 +41,8 @@ class Device(Session):
         self._programmed: dict[str, Tensor] = {}  # In SI, as sent last.
         self._kept: dict[str, Tensor] = {}  # In SI, as read back then.
         self._applied: dict[str, Tensor] = {}  # The same in model units.
+        self._requested: dict[str, Tensor] = {}  # In model units, as asked for last.
+        self._observes_all = False  # Whether every neuron is observed, asked for or not.
 
     @abstractmethod
     def _program(self, values: Mapping[str, Tensor]) -> None:
@@ -58,6 +61,13 @@ class Device(Session):
             repeats: Neurons to observe in each repeat; may be empty.
             averages: Shots to average over, at least 1.
         """
+
+    def record_with(self, keeper: Keeper) -> None:
+        """Hand every batch from now on to a keeper, and count its batches as part of the state.
+
+        A batch that cannot be kept ends the run: `run` raises what the keeper raises.
+        """
+        self._keeper, self._observes_all = keeper, keeper.observes_all
 
     def program(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Set weights and biases, dimensionless, and read them back.
@@ -82,7 +92,7 @@ class Device(Session):
         values = self._conversion.parameters_to_si(held)
         self._check_parameter_limits(values)
         # From here on a failure must not leave the last batch's values behind as if they were still set.
-        self._programmed, self._applied = values, {}
+        self._programmed, self._requested, self._applied = values, held, {}
         self._kept, _ = self._attempt(lambda: self._send(values))
         self._applied = self._conversion.parameters_to_model(self._kept)
         software = self._description.software_parameters & set(parameters)
@@ -95,7 +105,8 @@ class Device(Session):
         Args:
             inputs: u, dimensionless, (batch, time, input); for an ensemble (member, batch, time, input), or without the
                 member axis for all members alike.
-            observe: Which neurons in which repeat; by default all of them, in as few repeats as the channels allow.
+            observe: Which neurons in which repeat; by default all of them, in as few repeats as the channels allow. A
+                recording of all neurons adds the others.
             averages: Shots to average over in each repeat, at least 1.
 
         Returns:
@@ -111,6 +122,8 @@ class Device(Session):
         played, bare = with_members("inputs", inputs.detach(), (None, None, about.inputs), about.members)
         plan = observe or ObservationPlan.split(about.neurons, about.channels)
         plan.check(about.neurons, about.channels)
+        if self._observes_all:
+            plan = plan.completed(about.neurons, about.channels)
         if averages < 1:
             raise ValueError(f"averages must be at least 1, not {averages}")
         if not self._applied:
@@ -130,6 +143,8 @@ class Device(Session):
             repeats_after_faults=repeats,
             seed=about.seed,
         )
+        if self._keeper is not None:
+            self._keeper.keep(Batch(about, self._requested, played, plan, trace, self.snapshot()))
         return trace.without_member() if bare and about.members == 1 else trace
 
     def _check_names(self, parameters: Mapping[str, Tensor]) -> None:

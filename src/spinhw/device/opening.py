@@ -10,6 +10,7 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
+from spinhw.device.recorded import RecordedSettings, open_recorded
 from spinhw.device.settings import DeviceSettings, SimulatedSettings
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
@@ -36,6 +37,8 @@ def open_device(
             A bench is one chip, whatever number it is given.
         dtype: Floating-point type of a simulated chip.
     """
+    if isinstance(settings, RecordedSettings):
+        return open_recorded(settings, network, sample_interval_s, members)
     if not isinstance(settings, SimulatedSettings):
         return open_visa_device(settings, network, sample_interval_s, members)
     identities = _identities(settings, members)
@@ -64,6 +67,8 @@ def open_bank(
         members: As for `open_device`.
         dtype: As for `open_device`.
     """
+    if isinstance(settings, RecordedSettings):
+        raise _no_bank(settings, "oscillators")
     if not isinstance(settings, SimulatedSettings):
         return open_visa_bank(settings, network, sample_interval_s, oscillators, members)
     identities, nominal = _identities(settings, members), network.neurons(torch.float64)
@@ -94,6 +99,8 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
         resonators: How many, at least 1.
         member: Number of the chip.
     """
+    if isinstance(settings, RecordedSettings):
+        raise _no_bank(settings, "synapses")
     if not isinstance(settings, SimulatedSettings):
         raise ConfigError(
             f"{settings.id}: a bench cannot be opened as a bank of synapses",
@@ -116,6 +123,14 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
         seed=settings.seed,
     )
     return SimulatedSynapseBank(chain, description, conversion)
+
+
+def _no_bank(settings: RecordedSettings, what: str) -> ConfigError:
+    return ConfigError(
+        f"{settings.folder}: a recording cannot be opened as a bank of {what}",
+        allowed="a network device",
+        todo="use the device that was recorded",
+    )
 
 
 def _identities(settings: SimulatedSettings, members: int | Sequence[int]) -> list[Identity]:

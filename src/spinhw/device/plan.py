@@ -53,6 +53,17 @@ class ObservationPlan:
         """All neurons observed, in the order of the repeats."""
         return tuple(neuron for repeat in self.repeats for neuron in repeat)
 
+    def completed(self, neurons: int, channels: int | None) -> "ObservationPlan":
+        """Observe every neuron, those that are observed already first, in as few repeats as possible.
+
+        Args:
+            neurons: Neurons that the device has.
+            channels: Neurons that it can observe at a time; None for all.
+        """
+        seen = self.neurons
+        others = sorted(set(range(neurons)) - set(seen))
+        return ObservationPlan.split([*seen, *others], channels) if others else self
+
     def check(self, neurons: int, channels: int | None) -> None:
         """Check that a device can do this.
 

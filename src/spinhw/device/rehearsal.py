@@ -1,13 +1,18 @@
 """A dry run: what would be sent to a bench, found out on virtual instruments of the same models without any wires."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
-from spinhw.device import visa_readout
+import torch
+
 from spinhw.device.bank_promises import probe_drive
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
+from spinhw.device.trace import Trace
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings
@@ -44,15 +49,130 @@ def rehearse_bank(settings: StationSettings, network: NetworkSettings, sample_in
     return _sent(bank.station)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What a piece of work took.
+
+    Args:
+        answers: Messages that were answered: the time that each takes adds up.
+        sent_bytes: Bytes to the instruments.
+        received_bytes: Bytes from them.
+        shots: Times that the record was played.
+    """
+
+    answers: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    shots: int = 0
+
+    def plus(self, other: "Counted", times: int = 1) -> "Counted":
+        """Add another one so many times."""
+        return Counted(
+            self.answers + times * other.answers,
+            self.sent_bytes + times * other.sent_bytes,
+            self.received_bytes + times * other.received_bytes,
+            self.shots + times * other.shots,
+        )
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a batch takes on a bench.
+
+    Args:
+        programming: To program all parameters and read them back.
+        running: To play and to record.
+    """
+
+    programming: Counted
+    running: Counted
+
+
+def without_stand_in(settings: StationSettings) -> list[str]:
+    """List the instruments of a bench that no virtual instrument stands in for."""
+    from spinhw.virtual.instruments import MODELS
+
+    return [name for name, one, _ in named(settings, settings.id) if one.driver not in MODELS]
+
+
+def rehearse_batch(
+    settings: StationSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    inputs_shape: tuple[int, int],
+    plan: ObservationPlan,
+    averages: int,
+) -> Rehearsed:
+    """Count what a batch would take on a bench, without connecting to it.
+
+    At most three repeats and two averages are rehearsed; the others are taken to be like the last one. (A single repeat
+    tells too little: with several, switches and digitizers are set anew for each.)
+
+    Args:
+        settings: The bench.
+        network: The network as designed.
+        sample_interval_s: Time for which each input sample is held, in seconds.
+        inputs_shape: Images of a batch, and samples of each.
+        plan: What is observed.
+        averages: Shots to average over.
+
+    Raises:
+        ConfigError: There is no virtual instrument of one of the models, or the bench does not fit the network.
+    """
+    stage = _Stage(settings)
+    device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
+    about = device.describe()
+    inputs = torch.zeros(*inputs_shape, about.inputs)
+    zeros = {name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()}
+
+    def count(work: Callable[[], Any]) -> Counted:
+        work()  # The first time also sets the instruments up.
+        before = stage.traffic()
+        done = work()
+        shots = done.shots[1] - done.shots[0] if isinstance(done, Trace) else 0
+        return replace(stage.traffic().plus(before, -1), shots=shots)
+
+    with device, _quiet():
+        programming = count(partial(device.program, zeros))
+        found = {
+            (repeats, shots): count(partial(device.run, inputs, ObservationPlan(plan.repeats[:repeats]), shots))
+            for repeats in _rehearsed(len(plan.repeats), 3)
+            for shots in _rehearsed(averages, 2)
+        }
+    return Rehearsed(programming, _extended(found, len(plan.repeats), averages))
+
+
+def _rehearsed(wanted: int, most: int) -> tuple[int, ...]:
+    """Choose what to rehearse for so many: all of them, or the two largest numbers from which a line goes on."""
+    return (wanted,) if wanted <= most - 1 else (most - 1, most)
+
+
+def _extended(found: Mapping[tuple[int, int], Counted], repeats: int, averages: int) -> Counted:
+    """Go on in a straight line in repeats and in averages from what was counted for a few of each."""
+    total = Counted()
+    for (one, other), counted in found.items():
+        share = _weight(one, _rehearsed(repeats, 3), repeats) * _weight(other, _rehearsed(averages, 2), averages)
+        total = total.plus(counted, share)
+    return total
+
+
+def _weight(place: int, places: tuple[int, ...], wanted: int) -> int:
+    """Give the weight of the value at a place in the value of the line through one or two neighbouring places."""
+    if len(places) == 1:
+        return 1
+    return places[1] - wanted if place == places[0] else wanted - places[0]
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Say nothing of bad samples: where nothing is wired there are no others."""
-    log = logging.getLogger(visa_readout.__name__)
-    before, log.disabled = log.disabled, True
+    """Leave out the warnings about samples, for the stand-ins are wired to nothing."""
+    log = logging.getLogger("spinhw.device.visa_readout")
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.disabled = before
+        log.setLevel(level)
 
 
 def _sent(station: Station) -> list[str]:
@@ -72,7 +192,7 @@ class _Stage:
 
         # The backend's name keeps locks and memory of the true bench out of this.
         self.settings = settings.model_copy(update={"backend": "rehearsal@spinhw"})
-        lab, self._panels = EmptyLab(), {}
+        lab, self._panels, self._wires = EmptyLab(), {}, list[_DirectWire]()
         for name, one, place in named(settings, settings.id):
             kind = MODELS.get(one.driver)
             if kind is None:
@@ -83,7 +203,15 @@ class _Stage:
 
     def connect(self, address: str, backend: str, timeout_s: float) -> Wire:
         """Open a wire to the stand-in at an address."""
-        return _DirectWire(self._panels[address])
+        self._wires.append(_DirectWire(self._panels[address]))
+        return self._wires[-1]
+
+    def traffic(self) -> Counted:
+        """Count what went over all wires so far."""
+        total = Counted()
+        for wire in self._wires:
+            total = total.plus(wire.traffic())
+        return total
 
 
 class _DirectWire(Wire):
@@ -97,8 +225,19 @@ class _DirectWire(Wire):
         from spinhw.virtual.scpi import Framer
 
         self._panel, self._framer, self._waiting = panel, Framer(), bytearray()
+        self._answers = self._sent_bytes = self._received_bytes = 0
+
+    def traffic(self) -> Counted:
+        """Count what went over this wire so far."""
+        return Counted(self._answers, self._sent_bytes, self._received_bytes)
 
     def send(self, *parts: Buffer) -> None:
+        before = len(self._waiting)
+        self._transfer(parts)
+        self._sent_bytes += sum(memoryview(part).nbytes for part in parts)
+        self._answers += len(self._waiting) > before
+
+    def _transfer(self, parts: tuple[Buffer, ...]) -> None:
         for message in self._framer.feed(b"".join(parts)):
             self._panel.execute(message, self._waiting.extend)  # type: ignore[attr-defined]
 
@@ -113,6 +252,7 @@ class _DirectWire(Wire):
             raise TimeoutError("less was answered")
         data = bytes(self._waiting[:count])
         del self._waiting[:count]
+        self._received_bytes += count
         return data
 
     def end_block(self) -> None:

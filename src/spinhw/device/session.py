@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from spinhw.conversion import Conversion
+from spinhw.device.batch import Keeper
 from spinhw.device.description import Description
 from spinhw.errors import DeviceError
 from spinhw.safety import close_after, release, unconfirmed_error, uninterrupted, watch
@@ -15,6 +16,9 @@ _log = logging.getLogger(__name__)
 
 # How often a whole batch is repeated after a fault before the session stops safe.
 MOST_REPEATS = 3
+
+# Key of a state under which the number of recorded batches stands.
+_RECORDED = "recorded"
 
 Result = TypeVar("Result")
 
@@ -33,6 +37,7 @@ class Session(ABC):
         self.unconfirmed: tuple[str, ...] = ()  # Outputs that the last close could not confirm off.
         self.faults = 0  # Faults since the session was made, recovered or not.
         self._is_open, self._identity = False, ""
+        self._keeper: Keeper | None = None  # Records what is measured.
 
     @abstractmethod
     def _open(self) -> str:
@@ -105,12 +110,17 @@ class Session(ABC):
         close_after(error, self.close)
 
     def state(self) -> dict[str, Any]:
-        """Give shots and drift as plain data for JSON; empty for a device that cannot replay its noise."""
-        return self._state()
+        """Give shots, drift and the place in a recording as plain data for JSON.
+
+        Empty for a device that can neither replay its noise nor is recorded.
+        """
+        return self._state() | ({} if self._keeper is None else {_RECORDED: self._keeper.count})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state that `state` gave."""
-        self._restore(state)
+        """Go back to a state that `state` gave; a recording goes on there."""
+        if self._keeper is not None:
+            self._keeper.rewind(state.get(_RECORDED, 0))
+        self._restore({name: value for name, value in state.items() if name != _RECORDED})
 
     def snapshot(self) -> dict[str, Any]:
         """Give identities and settings of all instruments as last read back, without asking any; plain data."""

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from spinhw.chip import ChipSettings
 from spinhw.config import Settings, build, find_profile, read_yaml
 from spinhw.conversion import ConversionSettings
+from spinhw.device.recorded import RecordedSettings
 from spinhw.errors import ConfigError, did_you_mean
 from spinhw.instruments import StationSettings, load_station
 from spinhw.instruments.build import build_instruments
@@ -35,12 +36,13 @@ class SimulatedSettings(Settings):
 
 
 # One model for each kind; a later backend adds its own here and joins the union.
-KINDS: dict[str, type[SimulatedSettings] | type[StationSettings]] = {
+KINDS: dict[str, type[SimulatedSettings] | type[StationSettings] | type[RecordedSettings]] = {
     "simulated": SimulatedSettings,
     "visa": StationSettings,
     "bench": StationSettings,
+    "recorded": RecordedSettings,
 }
-DeviceSettings = Annotated[SimulatedSettings | StationSettings, Field(discriminator="kind")]
+DeviceSettings = Annotated[SimulatedSettings | StationSettings | RecordedSettings, Field(discriminator="kind")]
 
 
 def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
@@ -58,13 +60,17 @@ def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
     model = settings_for(data, str(path))
     if model is SimulatedSettings:
         return build(SimulatedSettings, data, str(path), overrides)
+    if model is RecordedSettings:
+        return build(RecordedSettings, data, str(path), overrides).at_home(path.parent)
     settings = load_station(path, tuple(overrides))
     # Drivers, templates and limits are looked at now, while the file can still be named.
     build_instruments(settings, str(path), Traffic())
     return at_home(settings, path.parent)
 
 
-def settings_for(data: dict[str, Any], source: str) -> type[SimulatedSettings] | type[StationSettings]:
+def settings_for(
+    data: dict[str, Any], source: str
+) -> type[SimulatedSettings] | type[StationSettings] | type[RecordedSettings]:
     """Find the model of a profile by its kind; `source` names the file in messages."""
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:

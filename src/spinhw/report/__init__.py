@@ -1,5 +1,6 @@
 """What people read in a terminal: progress and tables."""
 
+from spinhw.report.budget import print_budget
 from spinhw.report.progress import TerminalProgress
 from spinhw.report.tables import (
     alignment_table,
@@ -15,6 +16,7 @@ __all__ = [
     "TerminalProgress",
     "alignment_table",
     "percent",
+    "print_budget",
     "print_energy",
     "print_evaluation",
     "print_figures",

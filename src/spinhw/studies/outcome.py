@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from spinhw.atomic import write_atomically
 from spinhw.train import RunSettings
-from spinhw.train.atomic import write_atomically
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spinhw.atomic import write_atomically
 from spinhw.studies.claim import Claim
 from spinhw.studies.claims import judge
 from spinhw.studies.execute import PointStore, StudyProgress, run_points
@@ -15,7 +16,6 @@ from spinhw.studies.point import Point
 from spinhw.studies.settings import GridSettings
 from spinhw.studies.study import Study, distinct
 from spinhw.studies.tables import as_csv, as_page
-from spinhw.train.atomic import write_atomically
 
 
 @dataclass(frozen=True)

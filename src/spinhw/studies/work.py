@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinhw import __version__
+from spinhw.atomic import write_atomically
 from spinhw.errors import SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import Outcome, Trace, mean_weights
 from spinhw.studies.point import Point
 from spinhw.train import Diverged, Results, RunSettings, load_run, resume_run, train_run
-from spinhw.train.atomic import write_atomically
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.learner import Learner
 from spinhw.train.run_folder import RunFolder

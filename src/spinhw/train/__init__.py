@@ -1,6 +1,7 @@
 """Training: runs, their settings, folders and checkpoints, and what came out."""
 
 from spinhw.train.align_run import align_run, write_alignment
+from spinhw.train.budget import Budget, budget
 from spinhw.train.divergence import Diverged
 from spinhw.train.examples import Examples
 from spinhw.train.interrupt import Interrupted
@@ -15,6 +16,7 @@ from spinhw.train.summary import energy_ledger
 __all__ = [
     "SILENT",
     "AugmentationSettings",
+    "Budget",
     "Diverged",
     "Examples",
     "Interrupted",
@@ -24,6 +26,7 @@ __all__ = [
     "RunSettings",
     "TrainingSettings",
     "align_run",
+    "budget",
     "default_folder",
     "energy_ledger",
     "evaluate_run",

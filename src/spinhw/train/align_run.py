@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
 from spinhw.gradients import refuse_mode
 from spinhw.train.alignment import DIRECTIONS, Batch, Reference, align
-from spinhw.train.atomic import write_atomically
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData, training_batch
 from spinhw.train.deploy import device_for, refuse_misfit

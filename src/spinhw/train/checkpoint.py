@@ -10,8 +10,8 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
-from spinhw.train.atomic import write_atomically
 
 _FORMAT = "spinhw checkpoint 1"
 

@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.device import Device, DeviceSettings, ObservationPlan, SimulatedSettings, Trace, open_device
+from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Trace, open_device
+from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
+from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.tasks import DigitsSettings, as_sequence
 from spinhw.train.data import EnsembleData
@@ -52,7 +54,7 @@ def answer_on_device(
         LimitError: A weight, bias or input is beyond a limit of the device.
         DeviceError: The device failed.
     """
-    members, values, plan = len(data.seeds), network.member_values(), _wanted(device, network.settings)
+    members, values, plan = len(data.seeds), network.member_values(), readout_plan(device.describe(), network.settings)
     at_once = members if device.describe().members == members else 1
     answers, traces = [], []
     for first in range(0, members, at_once):
@@ -80,13 +82,21 @@ def _end(trace: Trace, network: NetworkSettings) -> Tensor:
     return signal.or_else(torch.zeros_like(signal.values))
 
 
-def device_for(settings: RunSettings, profile: DeviceSettings) -> Device:
+def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | None = None) -> Device:
     """Make the device for the networks of a run: a simulated one has another chip for each seed, "ID-3" for seed 3.
 
     A bench is one chip, on which the networks run one after another.
+
+    Args:
+        settings: The run.
+        profile: The device.
+        keeper: Records what it measures; None for nobody.
     """
-    members = settings.training.seeds if isinstance(profile, SimulatedSettings) else 1
-    return open_device(profile, settings.network, settings.task.sample_interval_s, members)
+    members = 1 if isinstance(profile, StationSettings) else settings.training.seeds
+    device = open_device(profile, settings.network, settings.task.sample_interval_s, members)
+    if keeper is not None:
+        device.record_with(keeper)
+    return device
 
 
 def refuse_misfit(settings: RunSettings) -> None:
@@ -127,13 +137,11 @@ def refuse_misfit(settings: RunSettings) -> None:
             ) from error
 
 
-def _wanted(device: Device, network: NetworkSettings) -> ObservationPlan:
+def readout_plan(device: Description, network: NetworkSettings) -> ObservationPlan:
     """Observe what the read-out needs and no more."""
     if network.readout == "hardware":
         return ObservationPlan.nothing()
-    return ObservationPlan.split(
-        range(*network.topology().slices()[-1].indices(sum(network.layers))), device.describe().channels
-    )
+    return ObservationPlan.split(range(*network.topology().slices()[-1].indices(sum(network.layers))), device.channels)
 
 
 def _input_range(task: DigitsSettings) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from spinhw.device import Device
+from spinhw.device.batch import Keeper
 from spinhw.gradients import Choices, HardwareInLoop, NetworkRefit
 from spinhw.network import SpintronicNetwork
 from spinhw.train.alignment import Batch, Gradients, Reference
@@ -72,8 +73,13 @@ class DeviceLoop:
 
 
 @contextmanager
-def open_loop(settings: RunSettings, network: SpintronicNetwork) -> Iterator[DeviceLoop]:
+def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper | None = None) -> Iterator[DeviceLoop]:
     """Open the device of a run and put its networks in the loop; it is left safe.
+
+    Args:
+        settings: The run.
+        network: Its networks.
+        keeper: Records what the device measures; None for nobody.
 
     Raises:
         ConfigError: Device, gradient and networks do not go together.
@@ -82,7 +88,7 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork) -> Iterator[Dev
     training, profile = settings.training, settings.device
     if profile is None or training.gradient is None:
         raise RuntimeError("a run without a device has nothing to put into the loop")
-    with device_for(settings, profile) as device:
+    with device_for(settings, profile, keeper) as device:
         hardware = put_in_loop(training, network, device, training.gradient, make_refits(settings, device))
         yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
 

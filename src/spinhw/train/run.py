@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from spinhw.atomic import append_line
 from spinhw.device import Device, DeviceSettings
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
-from spinhw.train.atomic import append_line
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.data import EnsembleData
 from spinhw.train.deploy import device_for, refuse_misfit
@@ -26,6 +26,7 @@ from spinhw.train.loop import save, train
 from spinhw.train.measure import measure_on_device, measure_simulated
 from spinhw.train.model import make_refits
 from spinhw.train.progress import SILENT, Progress
+from spinhw.train.record import recorder_of
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.run_lock import run_lock
@@ -184,7 +185,7 @@ def _go_on(
         data = EnsembleData.load(settings.task, settings.training.seeds)
         training = settings.training
         train(learner, data, training, folder, progress, interrupt, until=training.loop_start)
-        with _device_in_use(settings, learner) as device:
+        with _device_in_use(settings, learner, folder) as device:
             train(learner, data, training, folder, progress, interrupt)
             summary = _summary(settings, learner, data, device, partial(_tick, folder, progress, interrupt))
         folder.write_instruments(summary.pop("instruments", {}))
@@ -206,18 +207,18 @@ def _go_on(
 
 
 @contextmanager
-def _device_in_use(settings: RunSettings, learner: Learner) -> Iterator[Device | None]:
+def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -> Iterator[Device | None]:
     """Open the device of a run for the rest of it: in the training loop, or for the closing measurement alone."""
-    training = settings.training
+    training, keeper = settings.training, recorder_of(settings, folder)
     if settings.device is None:
         yield None
     elif training.loop_start >= training.epochs:
-        with device_for(settings, settings.device) as device:
+        with device_for(settings, settings.device, keeper) as device:
             yield device
     else:
         if 0 < training.loop_start == learner.epoch and learner.batch == 0 and training.loop_learning_rate is not None:
             learner.forget_moments()
-        with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
+        with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
             yield loop.device
 
 

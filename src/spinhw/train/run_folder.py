@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from spinhw.atomic import append_line, not_written, write_atomically
 from spinhw.config import build, read_yaml
 from spinhw.errors import ConfigError
-from spinhw.train.atomic import append_line, not_written, write_atomically
 from spinhw.train.settings import RunSettings
 
 _log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class RunFolder:
         self.evaluations_file = path / "evaluations.jsonl"
         self.instruments_file = path / "instruments.json"
         self.figures = path / "figures"
+        self.recording = path / "recording"
 
     @property
     def resume_command(self) -> str:

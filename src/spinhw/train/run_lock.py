@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from spinhw.atomic import not_written
 from spinhw.errors import ConfigError
 from spinhw.locks import lock
-from spinhw.train.atomic import not_written
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
-from spinhw.device import DeviceSettings
+from spinhw.device import DeviceSettings, RecordedSettings
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName
+from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
@@ -223,6 +224,12 @@ class RunSettings(Settings):
     calibration: CalibrationUse | None = Field(
         default=None, description="Calibrated oscillators to train with; null for nominal ones."
     )
+    recording: Literal["none", "observed", "all"] | None = Field(
+        default=None,
+        description="What is kept of the batches that the device measures: 'none', 'observed' (whole batches, with the "
+        "neurons that were observed) or 'all' (the other neurons are observed too, which takes more shots where there "
+        "are few channels); null for 'observed' on a bench and 'none' otherwise.",
+    )
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
 
     @model_validator(mode="before")
@@ -265,6 +272,15 @@ class RunSettings(Settings):
         except ValueError as error:
             raise ValueError(f"task.sample_interval is too long for training.fine_steps_per_ns: {error}") from error
         return self
+
+    @property
+    def records(self) -> Literal["none", "observed", "all"]:
+        """What is recorded, with the default that goes with the device; a replay is not recorded again."""
+        if isinstance(self.device, RecordedSettings):
+            return "none"
+        if self.recording is not None:
+            return self.recording
+        return "observed" if isinstance(self.device, StationSettings) else "none"
 
     @property
     def steps(self) -> Steps:

@@ -47,11 +47,11 @@ def inference_facts(
         played: Sequences played on the device while training.
     """
     training, held_out = settings.training, data.test_labels.numel()
-    looks, before = _looks(training, training.epochs), _looks(training, training.loop_start)
-    shown = 0 if settings.device is None else (1 + looks - before) * held_out
+    shown_at, before = looks(training, training.epochs), looks(training, training.loop_start)
+    shown = 0 if settings.device is None else (1 + shown_at - before) * held_out
     found = {
         "training": training.loop_start * data.train_labels.numel(),
-        "evaluation": (looks + 2) * held_out,
+        "evaluation": (shown_at + 2) * held_out,
         "on_device": played + shown,
     }
     total = sum(found.values())
@@ -64,7 +64,7 @@ def inference_facts(
     }
 
 
-def _looks(training: TrainingSettings, epochs: int) -> int:
+def looks(training: TrainingSettings, epochs: int) -> int:
     """Count the epochs after which the held-out images are shown, among the first of them."""
     last = epochs == training.epochs and epochs % training.evaluate_every > 0
     return epochs // training.evaluate_every + last

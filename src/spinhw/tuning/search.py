@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
 from spinhw.train import load_run
-from spinhw.train.atomic import write_atomically
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
 

@@ -1,0 +1,127 @@
+"""What one batch takes on a device, found out without touching it."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from spinhw.device.opening import open_device
+from spinhw.device.plan import ObservationPlan
+from spinhw.device.recorded import RecordedSettings
+from spinhw.device.rehearsal import Counted, rehearse_batch, without_stand_in
+from spinhw.device.segments import Segments, samples_per_input
+from spinhw.device.settings import DeviceSettings
+from spinhw.errors import ConfigError
+from spinhw.instruments import StationSettings
+from spinhw.network import NetworkSettings
+
+# Nobody knows these of a bench before its first batch. Both are those of an ordinary instrument on a local network.
+ANSWER_S = 5e-3
+LINK_BYTES_PER_S = 10e6
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What one batch takes.
+
+    Args:
+        shots: Times that the whole batch is played.
+        uploads: Times that it is loaded into the sources.
+        sent_bytes: Bytes to the instruments.
+        received_bytes: Bytes from them.
+        played_s: For how long the bench plays, in seconds.
+        time_s: How long it takes in all, in seconds.
+        programming_s: How long it takes to program parameters, in seconds.
+        programming_bytes: Bytes to and fro for that.
+        rest_s: Rest before each image, through which the chip stays on, in seconds.
+        basis: What the times rest on.
+    """
+
+    shots: int
+    uploads: int
+    sent_bytes: int
+    received_bytes: int
+    played_s: float
+    time_s: float
+    programming_s: float
+    programming_bytes: int
+    rest_s: float
+    basis: str
+
+
+def batch_effort(
+    settings: DeviceSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    inputs_shape: tuple[int, int],
+    plan: ObservationPlan,
+    averages: int = 1,
+) -> Effort:
+    """Find out what a batch would take. A bench is not connected to; of a simulated chip one batch is timed.
+
+    Args:
+        settings: A device profile.
+        network: The network as designed.
+        sample_interval_s: Time for which each input sample is held, in seconds.
+        inputs_shape: Images of a batch, and samples of each.
+        plan: What is observed in which repeat.
+        averages: Shots to average over in each repeat, at least 1.
+
+    Raises:
+        ConfigError: The bench does not fit the network, or nothing stands in for one of its instruments.
+    """
+    if isinstance(settings, StationSettings):
+        return _of_bench(settings, network, sample_interval_s, inputs_shape, plan, averages)
+    if isinstance(settings, RecordedSettings):
+        return Effort(0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0.0, "a recording is read, nothing is measured")
+    with open_device(settings, network, sample_interval_s) as device:
+        about = device.describe()
+        device.program({name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()})
+        inputs = torch.zeros(*inputs_shape, about.inputs)
+        device.run(inputs, plan, averages)  # The first one compiles.
+        started = time.perf_counter()
+        trace = device.run(inputs, plan, averages)
+        elapsed_s = time.perf_counter() - started
+    shots = trace.shots[1] - trace.shots[0]
+    return Effort(shots, 0, 0, 0, 0.0, elapsed_s, 0.0, 0, 0.0, "one batch on a simulated chip, timed just now")
+
+
+def _of_bench(
+    settings: StationSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    inputs_shape: tuple[int, int],
+    plan: ObservationPlan,
+    averages: int,
+) -> Effort:
+    programming, running, basis = Counted(), Counted(shots=len(plan.repeats) * averages), "the time that it plays alone"
+    strange = without_stand_in(settings)
+    if strange:
+        basis += f", for nothing stands in for {', '.join(strange)}"
+    else:
+        found = rehearse_batch(settings, network, sample_interval_s, inputs_shape, plan, averages)
+        programming, running = found.programming, found.running
+        basis = "a rehearsal on virtual instruments, taking " + (
+            f"{1e3 * ANSWER_S:g} ms for each answer and {LINK_BYTES_PER_S / 1e6:g} MB/s"
+        )
+    if settings.wiring is None:
+        raise ConfigError(f"{settings.id}: wiring: there is none", todo="say what hangs on which channel")
+    timing = settings.wiring.timing
+    held = samples_per_input(sample_interval_s, timing.source_rate_hz) or 1
+    played_s = running.shots * Segments(*inputs_shape, held, timing.rest_s, timing.source_rate_hz).duration_s
+    return Effort(
+        shots=running.shots,
+        uploads=1,
+        sent_bytes=running.sent_bytes,
+        received_bytes=running.received_bytes,
+        played_s=played_s,
+        time_s=played_s + _spoken_s(running),
+        programming_s=_spoken_s(programming),
+        programming_bytes=programming.sent_bytes + programming.received_bytes,
+        rest_s=timing.rest_s,
+        basis=basis,
+    )
+
+
+def _spoken_s(counted: Counted) -> float:
+    return counted.answers * ANSWER_S + (counted.sent_bytes + counted.received_bytes) / LINK_BYTES_PER_S

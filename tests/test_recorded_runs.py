@@ -1,0 +1,231 @@
+"""Whole runs on a device, recorded, broken off, and replayed: the replay ends with the same weights to the bit."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
+from spinhw.config import build
+from spinhw.device.batch_file import read_attributes
+from spinhw.device.recording import batch_count, batch_path
+from spinhw.errors import ConfigError
+from spinhw.train import Interrupted, RunFolder, RunSettings, load_run, resume_run, train_run
+from spinhw.train.checkpoint import load_checkpoint
+from spinhw.virtual.faults import KINDS, Faults, FaultSettings
+
+CHIP = {
+    "kind": "simulated",
+    "id": "noisy",
+    "chip": {"spread": {"gamma": 0.2}, "output_readout": {"noise": 0.02}, "thermal_power": 1e-4},
+}
+TRAINING = {
+    "seeds": [3, 5],
+    "epochs": 3,
+    "batch_size": 30,
+    "loop_epochs": 2,
+    "substeps": 1,
+    "fine_steps_per_ns": 16,
+    "evaluate_every": 2,
+    "threads": 1,
+}
+
+
+def run_data(device: Any, **changes: Any) -> dict[str, Any]:
+    """A run of three batches for each of three epochs, the last two of them in the loop."""
+    return {
+        "task": {"train_fraction": 0.05, "held_out": "validation"},
+        "network": {"layers": [4, 3]},
+        "training": TRAINING,
+        "device": device,
+    } | changes
+
+
+def tiny(device: Any = CHIP, **changes: Any) -> RunSettings:
+    return build(RunSettings, run_data(device, **changes), "run.yaml")
+
+
+class Stop:
+    """Presses Ctrl-C after some batch, or while the device measures."""
+
+    def __init__(self, place: tuple) -> None:
+        self.place = place
+
+    def on_batch(self, epoch, batch, total, loss, accuracy) -> None:
+        if self.place == (epoch, batch):
+            signal.raise_signal(signal.SIGINT)
+
+    def on_epoch(self, row) -> None: ...
+
+    def on_evaluation(self, what, done, total) -> None:
+        if self.place == (what,):
+            signal.raise_signal(signal.SIGINT)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    tensors, _ = load_checkpoint(folder / "checkpoint.safetensors")
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "wall_s"} for row in RunFolder(folder).metrics()]
+
+
+def replay(folder: Path, out: Path) -> Any:
+    config = folder / "config.yaml"
+    return train_run(load_run(config, device=str(folder / "recording" / "device.yaml")), out).summary
+
+
+@pytest.mark.parametrize("what", ["observed", "all"])
+def test_a_run_broken_off_and_recorded_replays_to_the_same_weights(tmp_path, what):
+    settings, folder = tiny(recording=what), tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train_run(settings, folder, Stop((1, 2)))
+    with pytest.raises(Interrupted):
+        resume_run(folder, settings, Stop(("accuracy on the device",)))
+    summary = resume_run(folder, settings).summary
+    again = replay(folder, tmp_path / "again")
+    assert weights(tmp_path / "again") == weights(folder)
+    assert metrics(tmp_path / "again") == metrics(folder)
+    assert again["accuracy_on_device"] == summary["accuracy_on_device"]
+    assert not (tmp_path / "again" / "recording").exists()  # A replay measures nothing.
+    about = read_attributes(batch_path(folder / "recording", 0))
+    assert (about["recording"], about["run"]) == (what, "run")
+
+
+def test_recording_changes_nothing(tmp_path):
+    train_run(tiny(), tmp_path / "plain")
+    train_run(tiny(recording="observed"), tmp_path / "recorded")
+    assert weights(tmp_path / "plain") == weights(tmp_path / "recorded")
+    assert not (tmp_path / "plain" / "recording").exists()
+
+
+def test_a_deployed_run_is_recorded_too(tmp_path):
+    settings = tiny(recording="observed", training=TRAINING | {"gradient": "surrogate", "epochs": 1})
+    summary = train_run(settings, tmp_path / "run").summary
+    resume_run(tmp_path / "run", settings)  # Measures again.
+    assert len(list((tmp_path / "run" / "recording" / "set-aside").iterdir())) == 1
+    again = replay(tmp_path / "run", tmp_path / "again")
+    assert again["accuracy_on_device"] == summary["accuracy_on_device"]
+
+
+def test_a_replay_with_other_settings_is_refused_in_one_line(tmp_path):
+    train_run(tiny(recording="observed"), tmp_path / "run")
+    other = load_run(
+        tmp_path / "run" / "config.yaml",
+        ["training.learning_rate=0.1"],
+        str(tmp_path / "run" / "recording" / "device.yaml"),
+    )
+    with pytest.raises(ConfigError, match=r"batch 0 was recorded with something else; seen: .*differences up to"):
+        train_run(other, tmp_path / "again")
+
+
+def test_what_is_recorded_by_default():
+    assert tiny().records == "none"
+    assert tiny(device=None).records == "none"
+    assert tiny(recording="all").records == "all"
+    assert tiny(bench_on({name: f"TCPIP0::{name}::5025::SOCKET" for name in INSTRUMENTS})).records == "observed"
+
+
+# Seven neurons whose y is led out, and a read-out in software: as little traffic as a run on a bench can have.
+INSTRUMENTS = {
+    name: one
+    for name, one in CHIP_INSTRUMENTS.items()
+    if name != "tek"
+} | {
+    "scope": ("digitizer", "keysight-infiniivision", {
+        str(one): {"lowest": "-100 mV", "highest": "100 mV"} for one in range(1, 5)
+    })
+}  # fmt: skip
+WIRING = {key: value for key, value in CHIP_WIRING.items() if key != "outputs"} | {"observed": "filtered"}
+TRUTH = CHIP_TRUTH | {
+    "network": {"layers": [4, 3], "readout": "software"},
+    "instruments": {name: one for name, one in CHIP_TRUTH["instruments"].items() if name != "tek"},
+    "probes": [{"signal": "filtered", "to": "matrix:1", "latency": "400 ps", "noise": "0.3 mV"}],
+}
+RATES = dict.fromkeys(KINDS, 0.0) | {
+    "dropped": 1e-3, "silent": 1e-3, "error": 1e-3, "reboot": 5e-4, "half": 1e-3, "nan": 2e-3, "clipped": 2e-3,
+    "slow": 1e-3,
+}  # fmt: skip
+
+
+GAVE_UP = 3  # Exit code where a device failed too often in one batch; it was made safe and the run was saved.
+
+
+def bench_on(addresses: dict[str, str]) -> dict[str, Any]:
+    return bench_file(INSTRUMENTS, WIRING, addresses, "@py", timeout="500 ms")
+
+
+@pytest.mark.timeout(600)  # Four processes that import torch, and many waits.
+def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_path):
+    """Over TCP, with instruments that fail; what kills is SIGKILL, at any point of a batch."""
+    with standing(TRUTH, "TCP", tmp_path) as (made, addresses, _):
+        faults = Faults(FaultSettings(seed=2, **RATES))
+        for port in made.ports.values():
+            port._faults = faults
+        config, folder = tmp_path / "run.yaml", tmp_path / "run"
+        network = {"layers": [4, 3], "readout": "software"}
+        data = run_data(bench_on(addresses), network=network, training=TRAINING | {"seeds": [3]})
+        config.write_text(yaml.safe_dump(data), encoding="utf-8")
+        kill_after(1, folder, train(tmp_path, config, "--out", folder))  # Before there is a checkpoint in the loop.
+        kill_after(4, folder, train(tmp_path, config, "--resume", folder))
+        finish(lambda: train(tmp_path, config, "--resume", folder))
+        seen = [read_attributes(batch_path(folder / "recording", n)) for n in range(batch_count(folder / "recording"))]
+    assert len(faults.log) > 5
+    assert len(seen) == 2 * 3 + 2 + 1  # Batches, looks, and the closing measurement.
+    assert len(list((folder / "recording" / "set-aside").iterdir())) >= 2  # What the kills had cost is still there.
+    replay(folder, tmp_path / "again")
+    assert weights(tmp_path / "again") == weights(folder)
+    assert metrics(tmp_path / "again") == metrics(folder)
+
+
+def train(home: Path, *options: Any) -> "subprocess.Popen[bytes]":
+    code = "from spinhw.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "train", *map(str, options)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def kill_after(batches: int, folder: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Kill a run once so many batches have been recorded by it, in the middle of another."""
+    before = recorded(folder)
+    with process.stderr:
+        while process.poll() is None and recorded(folder) < before + batches:
+            time.sleep(0.01)  # Waits for another process; nothing depends on how long.
+        process.kill()
+        assert process.wait() in (-signal.SIGKILL, GAVE_UP), process.stderr.read().decode()
+
+
+def finish(start: Callable[[], "subprocess.Popen[bytes]"]) -> None:
+    """Go on as a user would, who looks at the bench where it gave up and resumes."""
+    for _ in range(5):
+        process = start()
+        with process.stderr:
+            said = process.stderr.read().decode()
+        if process.wait() == 0:
+            return
+        assert process.returncode == GAVE_UP, said
+    raise AssertionError("the bench gave up five times")
+
+
+def recorded(folder: Path) -> int:
+    return len(list(folder.rglob("*.nc")))
+
+
+def test_a_recording_may_be_moved(tmp_path):
+    settings = tiny(recording="observed", training=TRAINING | {"gradient": "surrogate", "epochs": 0})
+    summary = train_run(settings, tmp_path / "run").summary
+    shutil.move(tmp_path / "run", tmp_path / "archive")
+    again = replay(tmp_path / "archive", tmp_path / "again")
+    assert again["accuracy_on_device"] == summary["accuracy_on_device"]
