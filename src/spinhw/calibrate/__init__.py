@@ -1,0 +1,26 @@
+"""Excites a device, fits the model to what it does, says how sure it is, and notices when the device changes."""
+
+from spinhw.calibrate.analyse import Analysis, analyse
+from spinhw.calibrate.fit import Fit, fit
+from spinhw.calibrate.measure import device_time_s, segments_of
+from spinhw.calibrate.run import calibrate_bank, nominal_oscillators, traces_folder, within_limits
+from spinhw.calibrate.settings import PlanSettings, load_plan, plan_names
+from spinhw.calibrate.traces import Taken, load_taken
+
+__all__ = [
+    "Analysis",
+    "Fit",
+    "PlanSettings",
+    "Taken",
+    "analyse",
+    "calibrate_bank",
+    "device_time_s",
+    "fit",
+    "load_plan",
+    "load_taken",
+    "nominal_oscillators",
+    "plan_names",
+    "segments_of",
+    "traces_folder",
+    "within_limits",
+]

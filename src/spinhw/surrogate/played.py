@@ -74,12 +74,15 @@ class Misfit:
         squares: Sum of the squared differences, (oscillator,).
         normal: J^T J, (oscillator, parameter, parameter), in the order of `PARAMETERS`.
         gradient: J^T (measured - model), (oscillator, parameter).
+        scatter: Sum over segments of g g^T, g the gradient of one segment, (oscillator, parameter, parameter): what the
+            gradient scatters by, whatever correlations the residuals of a segment have.
         samples: Good samples, (oscillator,).
     """
 
     squares: Tensor
     normal: Tensor
     gradient: Tensor
+    scatter: Tensor
     samples: Tensor
 
     def __add__(self, other: Self) -> "Misfit":
@@ -87,12 +90,14 @@ class Misfit:
             self.squares + other.squares,
             self.normal + other.normal,
             self.gradient + other.gradient,
+            self.scatter + other.scatter,
             self.samples + other.samples,
         )
 
     def of(self, chosen: Tensor) -> "Misfit":
         """Give the part of some oscillators."""
-        return Misfit(self.squares[chosen], self.normal[chosen], self.gradient[chosen], self.samples[chosen])
+        parts = (self.squares, self.normal, self.gradient, self.scatter, self.samples)
+        return Misfit(*(part[chosen] for part in parts))
 
 
 def modelled(played: Played, oscillators: Oscillators, tangents: bool = False) -> tuple[Tensor, Tensor | None]:
@@ -126,15 +131,16 @@ def _misfit(played: Played, oscillators: Oscillators, timed: bool) -> Misfit:
     if found is None:
         raise ValueError("a misfit needs the tangents of the response")
     weight = played.good.double() * played.averages
-    difference = torch.where(played.good, played.power.double() - model, torch.zeros_like(model))
-    by_oscillator = found.permute(3, 0, 1, 2).flatten(2)  # (oscillator, parameter, sample)
-    weights = weight.permute(2, 0, 1).flatten(1)[:, None]  # (oscillator, 1, sample)
-    weighted = by_oscillator * weights
-    apart = difference.permute(2, 0, 1).flatten(1)[:, :, None]  # (oscillator, sample, 1)
+    apart = torch.where(played.good, played.power.double() - model, torch.zeros_like(model))
+    by_segment = found.permute(1, 3, 0, 2)  # (segment, oscillator, parameter, sample)
+    weights = weight.transpose(1, 2)[:, :, None]  # (segment, oscillator, 1, sample)
+    weighted = by_segment * weights
+    gradients = (weighted @ apart.transpose(1, 2)[..., None])[..., 0]  # (segment, oscillator, parameter)
     return Misfit(
-        (weights[:, 0] * apart[:, :, 0] ** 2).sum(1),
-        weighted @ by_oscillator.transpose(1, 2),
-        (weighted @ apart)[:, :, 0],
+        (weight * apart**2).sum((0, 1)),
+        (weighted @ by_segment.transpose(2, 3)).sum(0),
+        gradients.sum(0),
+        torch.einsum("bop,boq->opq", gradients, gradients),
         played.good.sum((0, 1)).double(),
     )
 

@@ -1,0 +1,132 @@
+"""Between what was found and the record that people read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import torch
+from torch import Tensor
+
+from spinhw import __version__
+from spinhw.calibrate.analyse import Analysis
+from spinhw.calibrate.settings import PlanSettings
+from spinhw.calibrate.traces import Taken
+from spinhw.calibrate.uncertainty import correlations
+from spinhw.device import OscillatorBank
+from spinhw.network import NetworkSettings
+from spinhw.physics import BIAS_OVER_GAMMA
+from spinhw.records import (
+    MEANINGS,
+    SCHEMA_VERSION,
+    UNITS,
+    CalibrationRecord,
+    DeviceFacts,
+    ExperimentFacts,
+    MadeFacts,
+    NominalFacts,
+    ParameterTable,
+)
+from spinhw.surrogate import PARAMETERS, columns
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a record tells beside the numbers.
+
+    Args:
+        plan: The plan.
+        network: Gives the nominal device.
+        wall_s: How long all of it took, in seconds.
+        note: What the experimenter wrote.
+        files: Names of the trace files, in the order of the experiments.
+    """
+
+    plan: PlanSettings
+    network: NetworkSettings
+    wall_s: float
+    note: str
+    files: Sequence[str]
+
+
+def make_record(
+    bank: OscillatorBank, taken: Sequence[Taken], found: Analysis, around: Circumstances
+) -> CalibrationRecord:
+    """Write down what was found."""
+    about, network = bank.describe(), around.network
+    return CalibrationRecord(
+        kind="calibration",
+        schema_version=SCHEMA_VERSION,
+        device=DeviceFacts(id=about.device_ids[0], kind=about.kind, seed=about.seed, oscillators=about.neurons),
+        made=MadeFacts(
+            time=datetime.fromtimestamp(taken[0].started_unix_s, UTC).replace(microsecond=0),
+            spinhw=__version__,
+            plan=around.plan.name,
+            shots=sum(one.shots for one in taken),
+            wall=f"{around.wall_s} s",
+            note=around.note,
+        ),
+        nominal=NominalFacts(
+            tau=f"{network.tau_s!r} s",
+            sigma=network.sigma,
+            q=network.q,
+            bias_over_gamma=BIAS_OVER_GAMMA,
+            sample_interval=f"{about.sample_interval_s!r} s",
+            drive_per_ampere=bank.conversion.drive_per_ampere,
+            volts_per_power=_mean_factor(bank.conversion.power.per_unit),
+        ),
+        experiments=tuple(_experiment(one, name, network.tau_s) for one, name in zip(taken, around.files, strict=True)),
+        parameters=_parameters(found, around.plan),
+        correlations=_correlations(found),
+        noise=_numbers(found.noise),
+        residual_rms=_numbers(found.residual_rms),
+        reduced_chi2=_numbers(found.reduced_chi2),
+        failed=found.failed,
+    )
+
+
+def _mean_factor(per_unit: float | tuple[float, ...]) -> float:
+    return sum(per_unit) / len(per_unit) if isinstance(per_unit, tuple) else per_unit
+
+
+def _experiment(taken: Taken, file: str, tau_s: float) -> ExperimentFacts:
+    drive = taken.played.drive * tau_s
+    return ExperimentFacts(
+        kind=str(taken.experiment["kind"]),
+        segments=drive.shape[0],
+        samples=drive.shape[1],
+        averages=taken.played.averages,
+        drive_over_gamma=(float(drive.min()), float(drive.max())),
+        traces=file,
+    )
+
+
+def _parameters(found: Analysis, plan: PlanSettings) -> dict[str, ParameterTable]:
+    values, errors = found.fit.oscillators.table(), found.fit.errors()
+    tables = {}
+    for row, name in enumerate(PARAMETERS):
+        fitted = name in found.fit.free
+        why = "" if fitted else found.fixed.get(name, f"plan {plan.name} takes it for granted")
+        nothing = torch.full_like(errors[row], torch.nan)
+        tables[name] = ParameterTable(
+            unit=UNITS[name],
+            meaning=MEANINGS[name],
+            fitted=fitted,
+            why=why,
+            values=_numbers(values[row], found.failed),
+            errors=_numbers(errors[row] if fitted else nothing, found.failed),
+        )
+    return tables
+
+
+def _correlations(found: Analysis) -> tuple[tuple[float | None, ...], ...]:
+    wanted = columns(found.fit.free)
+    table = correlations(found.fit.covariance)[:, wanted][:, :, wanted]
+    first, second = torch.triu_indices(len(wanted), len(wanted), offset=1)
+    return tuple(tuple(round(float(one), 4) for one in row) for row in table[:, first, second])
+
+
+def _numbers(values: Tensor, failed: dict[int, str] | None = None) -> tuple[float | None, ...]:
+    lost = failed or {}
+    return tuple(
+        float(value) if number not in lost and bool(value.isfinite()) else None for number, value in enumerate(values)
+    )

@@ -1,0 +1,108 @@
+"""Plans: which experiments are played, and which parameters are fitted to what they give."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spinhw.config import Settings, load, shipped
+from spinhw.errors import ConfigError, did_you_mean
+from spinhw.surrogate import PARAMETERS
+
+Segments = Annotated[int, Field(ge=1, le=10_000)]
+Samples = Annotated[int, Field(ge=8, le=100_000)]
+ParameterName = Literal["gamma", "sigma", "q", "gain", "offset", "delay", "lag"]
+
+
+class _Experiment(Settings):
+    samples: Samples = Field(default=64, description="Samples of each segment, 8 to 100 000.")
+    averages: int = Field(default=1, ge=1, le=100_000, description="Shots that are averaged, at least 1.")
+
+
+class NoiseExperiment(_Experiment):
+    """The bias drive, held: what is recorded then is noise. Yields read-out noise and the step of the converter."""
+
+    kind: Literal["noise"] = Field(description="'noise': the bias drive, held.")
+    segments: Segments = Field(default=4, description="Segments, at least 1.")
+
+
+class DriveSweep(_Experiment):
+    """One drive for each segment, from lowest to highest: the power curve. Yields threshold, sigma, Q, gain, offset."""
+
+    kind: Literal["drive_sweep"] = Field(description="'drive_sweep': power against dc current.")
+    levels: int = Field(default=17, ge=3, le=1000, description="Drives, 3 to 1000.")
+
+
+class StepResponse(_Experiment):
+    """Bias, a step up or down, and halfway a step to the opposite drive. Yields gamma, bandwidth, delay."""
+
+    kind: Literal["step_response"] = Field(description="'step_response': steps at several drives.")
+    levels: int = Field(default=8, ge=2, le=1000, description="Drives that are stepped to, 2 to 1000.")
+
+
+class PseudoRandom(_Experiment):
+    """Random drives held for random times, of each oscillator its own. Yields everything at once, and the wiring."""
+
+    kind: Literal["pseudo_random"] = Field(description="'pseudo_random': random drives, of each oscillator its own.")
+    segments: Segments = Field(default=24, description="Segments, at least 1.")
+    longest_hold: int = Field(default=8, ge=1, le=1000, description="Most samples for which a drive is held.")
+
+
+Experiment = Annotated[
+    NoiseExperiment | DriveSweep | StepResponse | PseudoRandom,
+    Field(discriminator="kind"),
+]
+
+
+class PlanSettings(Settings):
+    """A plan. It tells apart what `free` lists and fixes the rest, and says so in the record.
+
+    Never fitted: `drive_per_ampere` (only its product with sigma shows), an offset of the drive (it acts as a change of
+    gamma and Q), the gain S of a network's layer (a bank has none). Q and gain trade off unless the drive reaches well
+    above threshold.
+    """
+
+    name: str = Field(min_length=1, description="Name of the plan.")
+    free: tuple[ParameterName, ...] = Field(
+        default=("gamma", "sigma", "q"), min_length=1, description="Parameters that are fitted."
+    )
+    lowest_over_gamma: float = Field(default=0.0, ge=0.0, description="Lowest drive, in units of nominal gamma.")
+    highest_over_gamma: float = Field(default=4.0, gt=0.0, description="Highest drive, in units of nominal gamma.")
+    experiments: tuple[Experiment, ...] = Field(min_length=1, description="What is played, in this order.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "PlanSettings":
+        if self.lowest_over_gamma >= self.highest_over_gamma:
+            raise ValueError("lowest_over_gamma must be below highest_over_gamma")
+        if len(set(self.free)) != len(self.free) or not {"gamma", "sigma"} <= set(self.free):
+            raise ValueError("free must name gamma and sigma, and nothing twice")
+        return self
+
+    @property
+    def ordered_free(self) -> tuple[str, ...]:
+        """The free parameters in their usual order."""
+        return tuple(name for name in PARAMETERS if name in self.free)
+
+
+def plan_names() -> list[str]:
+    """List the shipped plans."""
+    return sorted(path.stem for path in (shipped("calibration") / "plans").glob("*.yaml"))
+
+
+def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings:
+    """Read a plan.
+
+    Args:
+        name: A shipped one, such as "quick", or a YAML file.
+        overrides: Such as ["highest_over_gamma=3"].
+
+    Raises:
+        ConfigError: There is no such plan, or something in it is wrong.
+    """
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return load(PlanSettings, Path(name), overrides)
+    known = plan_names()
+    if name not in known:
+        raise ConfigError(f"plan {name!r} was not found", allowed=", ".join(known), todo=did_you_mean(name, known))
+    return load(PlanSettings, shipped("calibration") / "plans" / f"{name}.yaml", overrides)
