@@ -15,9 +15,12 @@ from spinhw.surrogate import PARAMETERS, Misfit, Oscillators, Played, columns, m
 
 # A step that promises less than this share of one sample's variance is a hundredth of a standard error.
 _NOTHING_LEFT = 1e-4
-_LITTLE_LEFT = 1e-2
+# The model has a kink where a sample falls on a change of the drive: a minimum there promises as much as noise does.
+_LITTLE_LEFT = 9.0
 _SMALLEST_VARIANCE = 1e-24  # Of a sample: rounding of a power near 1.
-_MOST_DAMPING = 1e8
+_MOST_DAMPING = 1e3
+_HARDLY = 0.03  # A gain of the sum of squares, in variances of a sample, that changes nothing.
+_MOST_IDLE = 5  # Steps in a row that gain no more.
 _CLEAR_LAG = 2.0  # Standard errors by which a squared lag must lie above zero to count.
 _FARTHEST = 0.3  # Step of ln gamma, ln sigma and Q.
 # The order in which parameters join a fit that begins far away.
@@ -150,7 +153,7 @@ def _search(
     table, found = start.table(), misfit(played, start, timed)
     damping = torch.full((start.count,), 1e-3, dtype=torch.float64)
     converged, stuck = torch.zeros(start.count, dtype=torch.bool), torch.zeros(start.count, dtype=torch.bool)
-    iteration = 0
+    idle, iteration = torch.zeros(start.count, dtype=torch.int64), 0
     while iteration < most_iterations and not bool(converged.all()):
         iteration += 1
         busy = (~converged).nonzero()[:, 0]
@@ -163,10 +166,12 @@ def _search(
         there = misfit([one.of(busy) for one in played], tried, timed)
         better = (there.squares < found.squares[busy]) & there.squares.isfinite()
         variance = (found.squares[busy] / found.samples[busy].clamp_min(1)).clamp_min(_SMALLEST_VARIANCE)
+        gained = torch.where(better, found.squares[busy] - there.squares, torch.zeros_like(variance))
+        idle[busy] = torch.where(gained < _HARDLY * variance, idle[busy] + 1, 0)
         table[:, busy[better]] = tried.table()[:, better]
         found = _replaced(found, there, busy, better)
-        damping[busy] = torch.where(better, damping[busy] / 9, damping[busy] * 7).clamp_min(1e-9)
-        blocked = damping[busy] > _MOST_DAMPING
+        damping[busy] = torch.where(better, damping[busy] / 9, damping[busy] * 10).clamp_min(1e-9)
+        blocked = (idle[busy] >= _MOST_IDLE) | (damping[busy] > _MOST_DAMPING)
         converged[busy] = (promised < _NOTHING_LEFT * variance) | blocked
         # Where no step helps although one promises to, rounding is all that is left, or something is wrong.
         stuck[busy] = blocked & (promised > _LITTLE_LEFT * variance)

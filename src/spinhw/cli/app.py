@@ -165,6 +165,56 @@ def tune(
     tune_config(config, space, trials, out, storage, sets or [])
 
 
+calibration = typer.Typer(
+    name="calibrate",
+    help="Fit the model to your device, with honest uncertainties, and write a record.",
+    invoke_without_command=True,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(calibration)
+
+
+@calibration.callback()
+def calibrate(
+    context: typer.Context,
+    device: DeviceName = None,
+    plan: Annotated[str, typer.Option("--plan", help="quick, full, or a YAML file of your own.")] = "full",
+    out: Annotated[Path | None, typer.Option("--out", help="Record; default: calibration/DEVICE_ID.yaml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file of a run: its neuron is the nominal one.")
+    ] = None,
+    member: Annotated[int, typer.Option("--member", min=0, help="Which chip of a simulated device.")] = 0,
+    interval: Annotated[str, typer.Option("--interval", help="Time between samples, without --config.")] = "1 ns",
+    note: Annotated[str, typer.Option("--note", help="For the record: temperature, field, sample.")] = "",
+) -> None:
+    """Calibrate the oscillators of a device. What was recorded before an interruption is not played again.
+
+    Example: [bold]spinhw calibrate --device imperfect-chip --plan quick --out mychip.yaml[/]
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if device is None:
+        raise typer.BadParameter("name a device: --device FILE_OR_NAME")
+    from spinhw.cli.calibration import calibrate_device
+
+    calibrate_device(device, plan, out, config, member, interval, note)
+
+
+@calibration.command("show")
+def calibrate_show(
+    record: Annotated[Path, typer.Argument(help="Calibration record.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Picture; default: beside the record.")] = None,
+) -> None:
+    """Print a record and draw its data against its fit.
+
+    Example: [bold]spinhw calibrate show mychip.yaml[/]
+    """
+    from spinhw.cli.calibration import show_record
+
+    show_record(record, out)
+
+
 @app.command()
 def devices(
     scan: Annotated[bool, typer.Option("--scan", help="Also list the instruments that VISA finds.")] = False,

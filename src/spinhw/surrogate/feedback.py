@@ -59,8 +59,8 @@ def played_by_network(
 
 
 def _double(weights: Weights) -> Weights:
-    by_kind = (tuple(one.double() for one in each) for each in (weights.w_ext, weights.w_int, weights.bias))
-    return Weights(*by_kind, weights.sparsity)
+    w_ext, w_int, bias = (tuple(one.double() for one in each) for each in (weights.w_ext, weights.w_int, weights.bias))
+    return Weights(w_ext, w_int, bias, weights.sparsity)
 
 
 def _drives(

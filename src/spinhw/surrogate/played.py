@@ -13,7 +13,7 @@ from spinhw.surrogate.readout import read
 from spinhw.surrogate.response import respond
 
 # Rate times step at which interpolation between nodes is good to 1e-5 of full power.
-_FINE = 0.3
+_FINE = 0.4
 # So many numbers at a time stay in the cache, and torch does not spread them over threads.
 _NUMBERS_PER_CHUNK = 2**15
 

@@ -71,8 +71,8 @@ class OnlineRefit:
     def update_from(self, source: Callable[[Oscillators], Sequence[Played]], robust: bool = False) -> Oscillators:
         """Take in a batch whose drives depend on what is known of the oscillators, as in a network.
 
-        A batch that is far off is looked at again, up to eight times, each time from the step before: the step is linear
-        only nearby.
+        A batch that is far off is looked at again, up to eight times, each time from the step before: the step is
+        linear only nearby.
 
         Args:
             source: Gives what was played and measured, for oscillators as they seem.

@@ -1,0 +1,205 @@
+"""`spinhw calibrate` and `spinhw calibrate show`."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from spinhw.calibrate import (
+    Taken,
+    calibrate_bank,
+    device_time_s,
+    load_plan,
+    load_taken,
+    segments_of,
+    traces_folder,
+)
+from spinhw.calibrate.picture import Compared, compare, residuals_over_noise
+from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank
+from spinhw.errors import ConfigError
+from spinhw.instruments import StationSettings
+from spinhw.network import NetworkSettings
+from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
+from spinhw.records import CalibrationRecord, load_record
+from spinhw.surrogate import Calibrated
+from spinhw.train import load_run
+from spinhw.units import parse_quantity, show_quantity
+
+# What a fit of one oscillator and a shot of a bench take, roughly: for the forecast only.
+_FIT_S, _SHOT_S = 0.15, 0.3
+_LABELS = {
+    "gamma": "γ (1/µs)",
+    "sigma": "σ",
+    "q": "Q",
+    "gain": "gain",
+    "offset": "offset",
+    "delay": "delay (ns)",
+    "lag": "lag (ns)",
+}
+_SCALES = {"gamma": 1e-6, "delay": 1e9, "lag": 1e9}
+
+
+def calibrate_device(
+    device: str, plan_name: str, out: Path | None, config: Path | None, member: int, interval: str, note: str
+) -> None:
+    """Calibrate the oscillators of a device and write the record.
+
+    Raises:
+        ConfigError: The device, the plan or the record's name is wrong.
+        CalibrationError: Nothing could be fitted; what was measured is kept.
+    """
+    console = Console(highlight=False, emoji=False)
+    settings, plan = load_device(device), load_plan(plan_name)
+    network, interval_s = _network(config, interval)
+    path = out or Path("calibration") / f"{_device_id(settings, member)}.yaml"
+    if path.exists():
+        raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_bank(settings, network, interval_s, members=[member]) as bank:
+        _forecast(console, bank, settings, segments_of(plan), plan_name, interval_s)
+        record, _, _ = calibrate_bank(
+            bank,
+            plan,
+            network,
+            path,
+            note,
+            lambda kind, place, count: console.print(f"  {place} of {count}: {kind} recorded"),
+        )
+    show_table(console, record)
+    console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
+
+
+def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
+    if config is not None:
+        run = load_run(config)
+        return run.network, run.task.sample_interval_s
+    try:
+        return NetworkSettings(), parse_quantity(interval, "s")
+    except ValueError as error:
+        raise ConfigError(f"--interval: {error}", seen=interval, allowed="such as '1 ns'") from error
+
+
+def _device_id(settings: DeviceSettings, member: int) -> str:
+    return f"{settings.id}-{member}" if isinstance(settings, SimulatedSettings) else settings.id
+
+
+def _forecast(
+    console: Console, bank: OscillatorBank, settings: DeviceSettings, segments: int, plan_name: str, interval_s: float
+) -> None:
+    """Say first what will be done and how long it takes, roughly."""
+    about, plan = bank.describe(), load_plan(plan_name)
+    repeats = math.ceil(about.neurons / (about.channels or about.neurons))
+    rest_s, shot_s = 0.0, 0.0
+    if isinstance(settings, StationSettings) and settings.wiring is not None:
+        rest_s, shot_s = settings.wiring.timing.rest_s, _SHOT_S
+    shots = repeats * sum(one.averages for one in plan.experiments)
+    driven = show_quantity(device_time_s(plan, interval_s, rest_s, repeats), "s", 3)
+    about_s = shots * shot_s + _FIT_S * about.neurons * segments / 500 + 5
+    console.print(
+        f"{bank.name}: plan {plan.name}, {about.neurons} oscillators, {shots} shots, {repeats * segments} segments; "
+        f"the device is driven for {driven}; about {max(10, round(about_s, -1)):.0f} s in all"
+    )
+
+
+def show_record(path: Path, picture: Path | None) -> None:
+    """Print a record and draw its data against its fit.
+
+    Raises:
+        ConfigError: The record cannot be read.
+    """
+    console, record = Console(highlight=False, emoji=False), load_record(path)
+    show_table(console, record)
+    files = [path.parent / one.traces for one in record.experiments]
+    missing = [str(one) for one in files if not one.is_file()]
+    if missing:
+        console.print(f"no picture: the raw traces are not there ({missing[0]})")
+        return
+    target = picture or path.with_suffix(".png")
+    plot_calibration(_figure(record, [load_taken(one) for one in files]), target)
+    console.print(f"picture: {target}")
+
+
+def show_table(console: Console, record: CalibrationRecord) -> None:
+    """Print what was found: median and range over the oscillators, with the typical standard error."""
+    made = record.made
+    table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots")
+    for heading in ("parameter", "unit", "median", "lowest", "highest", "std. error"):
+        table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right", no_wrap=True)
+    for name, one in record.parameters.items():
+        values = np.array([value for value in one.values if value is not None])
+        errors = np.array([error for error in one.errors if error is not None])
+        if not one.fitted or not len(values):
+            table.add_row(name, one.unit, *["-"] * 3, "fixed")
+            continue
+        cells = [f"{number:.4g}" for number in (np.median(values), values.min(), values.max())]
+        table.add_row(name, one.unit, *cells, f"{np.median(errors):.2g}")
+    console.print(table)
+    for name, one in record.parameters.items():
+        if not one.fitted:
+            console.print(f"  {name} was not fitted: {one.why}")
+    noise = [one for one in record.noise if one is not None]
+    chi2 = [one for one in record.reduced_chi2 if one is not None]
+    console.print(
+        f"noise of one sample {np.median(noise):.2g} of full power; reduced chi2 {np.median(chi2):.2f} (median); "
+        f"{record.device.oscillators - len(record.failed)} of {record.device.oscillators} oscillators calibrated"
+    )
+    for number, why in record.failed.items():
+        console.print(f"  oscillator {number} FAILED: {why}")
+
+
+def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFigure:
+    calibrated = Calibrated.of(record)
+    compared, tau_s = compare(taken, calibrated), record.nominal.tau_s
+    shown = _chosen(record)
+    main = compared[-1]
+    sweep = next((one for one in compared if one.kind == "drive_sweep"), None)
+    settled, fit, levels = np.zeros((0, len(shown))), np.zeros((0, len(shown))), np.zeros(0)
+    if sweep is not None:
+        last = slice(-max(1, sweep.power.shape[1] // 8), None)
+        settled = sweep.power[:, last][..., shown].mean(1).numpy()
+        fit = sweep.fit[:, last][..., shown].mean(1).numpy()
+        levels = sweep.drive[:, -1, 0].numpy() * tau_s
+    made = record.made
+    return CalibrationFigure(
+        f"{record.device.id}: plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots",
+        [_trace(main, number, tau_s) for number in shown],
+        [_found(record, name) for name in record.free],
+        levels,
+        settled,
+        fit,
+        residuals_over_noise(compared, calibrated).numpy(),
+    )
+
+
+def _chosen(record: CalibrationRecord) -> list[int]:
+    """Pick the oscillators with the best, the median and the worst fit."""
+    ranked = sorted(
+        (chi2, number)
+        for number, chi2 in enumerate(record.reduced_chi2)
+        if chi2 is not None and number not in record.failed
+    )
+    places = sorted({0, len(ranked) // 2, len(ranked) - 1})
+    return [ranked[place][1] for place in places]
+
+
+def _trace(one: Compared, number: int, tau_s: float) -> FittedTrace:
+    power = np.where(one.good[0, :, number].numpy(), one.power[0, :, number].numpy(), np.nan)
+    return FittedTrace(
+        f"oscillator {number}, {one.kind.replace('_', ' ')}",
+        np.arange(one.power.shape[1], dtype=np.float64) * one.interval_s,
+        one.drive[0, :, number].numpy() * tau_s,
+        power,
+        one.fit[0, :, number].numpy(),
+    )
+
+
+def _found(record: CalibrationRecord, name: str) -> FoundParameter:
+    table, scale = record.parameters[name], _SCALES.get(name, 1.0)
+
+    def numbers(values: Sequence[float | None]) -> np.ndarray:
+        return np.array([np.nan if one is None else one * scale for one in values])
+
+    return FoundParameter(_LABELS[name], numbers(table.values), np.nan_to_num(numbers(table.errors)))

@@ -1,0 +1,138 @@
+"""A calibration as a picture: data against fit, what was found with its errors, and what is left over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from numpy.typing import NDArray
+
+from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, letter, page
+
+_SHOWN = 3  # Oscillators whose traces are drawn.
+
+
+@dataclass(frozen=True)
+class FittedTrace:
+    """A stretch of data with its fit.
+
+    Args:
+        title: Whose, and what of.
+        time_s: (sample,).
+        drive: In units of nominal gamma, (sample - 1,).
+        power: As recorded, in units of full power, (sample,).
+        fit: What the model gives, (sample,).
+    """
+
+    title: str
+    time_s: NDArray[np.float64]
+    drive: NDArray[np.float64]
+    power: NDArray[np.float64]
+    fit: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FoundParameter:
+    """One parameter of all oscillators.
+
+    Args:
+        name: With its unit, for the axis.
+        values: (oscillator,); NaN where it failed.
+        errors: Standard errors, (oscillator,).
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CalibrationFigure:
+    """What a calibration shows.
+
+    Args:
+        heading: Device, time, plan.
+        traces: A few oscillators.
+        parameters: Those that were fitted.
+        levels: Settled drives in units of nominal gamma, (level,); empty without a drive sweep.
+        settled: Settled power of the same oscillators as `traces`, (level, oscillator).
+        settled_fit: What the model gives, same shape.
+        residuals: Of all good samples over the noise, (sample,).
+    """
+
+    heading: str
+    traces: Sequence[FittedTrace]
+    parameters: Sequence[FoundParameter]
+    levels: NDArray[np.float64]
+    settled: NDArray[np.float64]
+    settled_fit: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+
+
+def plot_calibration(shown: CalibrationFigure, path: Path) -> None:
+    """Draw a calibration into a PNG file."""
+    rows = -(-len(shown.parameters) // 3)
+    with page(path, 11.5, 5.6 + 1.9 * rows) as figure:
+        figure.suptitle(shown.heading, x=0.01, ha="left")
+        upper, middle, lower = figure.subfigures(3, 1, height_ratios=(2.7, 2.4, 1.9 * rows), squeeze=False)[:, 0]
+        _draw_traces(upper, shown.traces)
+        _draw_checks(middle, shown)
+        _draw_parameters(lower, shown.parameters, rows)
+
+
+def _draw_traces(figure: SubFigure, traces: Sequence[FittedTrace]) -> None:
+    grid = figure.subplots(2, len(traces), sharex=True, sharey="row", squeeze=False, height_ratios=(1, 2))
+    for column, one in enumerate(traces):
+        above, below = grid[:, column]
+        edges = one.time_s * 1e9
+        above.stairs(one.drive, edges, color=GREY, baseline=None)
+        above.set_title(one.title)
+        below.plot(edges, one.power, ".", color=BLUE, markersize=4, label="measured")
+        below.plot(edges, one.fit, color=VERMILION, linewidth=1.2, label="fit")
+        below.set_xlabel("time (ns)")
+    grid[0, 0].set_ylabel("drive (γ)")
+    grid[1, 0].set_ylabel("power")
+    grid[1, 0].legend(loc="best")
+    letter(grid[0, 0], "a")
+
+
+def _draw_checks(figure: SubFigure, shown: CalibrationFigure) -> None:
+    left, right = figure.subplots(1, 2)
+    _draw_curve(left, shown)
+    bins = np.linspace(-5, 5, 61)
+    right.hist(np.clip(shown.residuals, -5, 5), bins, density=True, color=LIGHT, edgecolor=GREY, linewidth=0.4)
+    right.plot(bins, np.exp(-(bins**2) / 2) / np.sqrt(2 * np.pi), color=VERMILION, label="normal distribution")
+    right.set(xlabel="(measured - fit) / noise", ylabel="density", title="residuals of all good samples")
+    right.legend(loc="upper right")
+    letter(left, "b")
+    letter(right, "c")
+
+
+def _draw_curve(axes: Axes, shown: CalibrationFigure) -> None:
+    if not len(shown.levels):
+        axes.text(0.5, 0.5, "this plan has no drive sweep", ha="center", transform=axes.transAxes, color=GREY)
+        axes.set_axis_off()
+        return
+    for column in range(shown.settled.shape[1]):
+        shade = 1 - 0.25 * column
+        axes.plot(shown.levels, shown.settled[:, column], "o", color=BLUE, markersize=4, alpha=shade)
+        axes.plot(shown.levels, shown.settled_fit[:, column], color=VERMILION, alpha=shade)
+    axes.set(xlabel="drive (γ)", ylabel="settled power", title="power curve: points measured, lines fit")
+
+
+def _draw_parameters(figure: SubFigure, parameters: Sequence[FoundParameter], rows: int) -> None:
+    columns = min(3, len(parameters))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    for axes, one in zip(grid, parameters, strict=False):
+        number = np.arange(len(one.values))
+        axes.errorbar(number, one.values, yerr=one.errors, fmt=".", color=BLUE, markersize=4, elinewidth=0.8)
+        axes.set_ylabel(one.name)
+        axes.grid(axis="y")
+    for axes in grid[len(parameters) :]:
+        axes.set_axis_off()
+    for axes in grid[max(0, len(parameters) - columns) : len(parameters)]:
+        axes.set_xlabel("oscillator")
+        axes.tick_params(labelbottom=True)
+    letter(grid[0], "d")
