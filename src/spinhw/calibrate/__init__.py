@@ -1,6 +1,7 @@
 """Excites a device, fits the model to what it does, says how sure it is, and notices when the device changes."""
 
 from spinhw.calibrate.analyse import Analysis, analyse
+from spinhw.calibrate.drift import DriftChart, DriftSettings, DriftVerdict, DriftWatch
 from spinhw.calibrate.fit import Fit, fit
 from spinhw.calibrate.measure import device_time_s, segments_of
 from spinhw.calibrate.run import calibrate_bank, nominal_oscillators, traces_folder, within_limits
@@ -9,6 +10,10 @@ from spinhw.calibrate.traces import Taken, load_taken
 
 __all__ = [
     "Analysis",
+    "DriftChart",
+    "DriftSettings",
+    "DriftVerdict",
+    "DriftWatch",
     "Fit",
     "PlanSettings",
     "Taken",
