@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_calibrate_fit import BIAS, GAMMA, STEP_S, truth
 
 from spinhw.calibrate import DriftChart, DriftSettings, DriftWatch
 from spinhw.device import load_device, open_bank
@@ -12,6 +11,7 @@ from spinhw.errors import CalibrationError
 from spinhw.network import NetworkSettings
 from spinhw.streams import torch_stream
 from spinhw.surrogate import PARAMETERS, Calibrated, Oscillators, Played, modelled
+from test_calibrate_fit import BIAS, GAMMA, STEP_S, truth
 
 NOISE, COUNT = 0.01, 16
 

@@ -12,6 +12,7 @@ from spinhw.streams import torch_stream
 from spinhw.surrogate import PARAMETERS, Oscillators, Played, modelled
 
 STEP_S, BIAS, GAMMA = 1e-9, 4e8, 2e8
+NOMINAL_SPREAD = 0.3
 ALL = ("gamma", "sigma", "q", "gain", "offset", "delay", "lag")
 DYNAMICS = ("gamma", "sigma", "q")
 

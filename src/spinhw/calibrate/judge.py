@@ -17,6 +17,7 @@ LEAST_SIGNAL = 4.0
 LITTLE_POWER = 0.1  # Where a record that does not move lies below this, nothing oscillates.
 # Another's drive explains a record so much better than its own that the wiring is wrong.
 CLEARLY_OTHER = 0.2
+CLEARLY_FOLLOWS = 0.6
 
 
 def noise_of(taken: Sequence[Taken]) -> Tensor:
@@ -100,7 +101,7 @@ def miswired(taken: Sequence[Taken], nominal: Oscillators) -> dict[int, int]:
     tables = [_correlation(one, nominal) for one in random]
     table = torch.stack(tables).mean(0)  # (record, drive)
     own, best = table.diagonal(), table.argmax(1)
-    wrong = (best != torch.arange(nominal.count)) & (table.amax(1) > own + CLEARLY_OTHER)
+    wrong = (best != torch.arange(nominal.count)) & (table.amax(1) > (own + CLEARLY_OTHER).clamp_min(CLEARLY_FOLLOWS))
     return {int(number): int(best[number]) for number in wrong.nonzero()[:, 0]}
 
 

@@ -18,7 +18,7 @@ from spinhw.surrogate.played import Misfit, Played, columns, misfit
 # A step longer than this is followed by another on the same batch; relative for positive parameters.
 _FAR = 0.005
 _FARTHEST = 0.4
-_MOST_STEPS = 8
+_MOST_STEPS = 14
 # The least noise assumed: rounding, and what no model of an oscillator gets right.
 _LEAST_NOISE = 1e-4
 
@@ -71,7 +71,7 @@ class OnlineRefit:
     def update_from(self, source: Callable[[Oscillators], Sequence[Played]], robust: bool = False) -> Oscillators:
         """Take in a batch whose drives depend on what is known of the oscillators, as in a network.
 
-        A batch that is far off is looked at again, up to eight times, each time from the step before: the step is
+        A batch that is far off is looked at again, up to 14 times, each time from the step before: the step is
         linear only nearby.
 
         Args:
@@ -80,14 +80,25 @@ class OnlineRefit:
                 come from how the gradient scatters from segment to segment; that needs some 20 segments.
         """
         old, before = self.forgetting * self._information, self.oscillators
-        timed, now = bool({"delay", "lag"} & set(self.free)), self.oscillators
+        timed = bool({"delay", "lag"} & set(self.free))
+        now = last = before
+        step = torch.zeros(before.count, len(PARAMETERS), dtype=torch.float64)
+        best = torch.full((before.count,), torch.inf, dtype=torch.float64)
+        unit: Tensor | None = None
         for _ in range(_MOST_STEPS):
             found = misfit(source(now), now, timed)
+            unit = self._variance(found) if unit is None else unit
+            back = apart(before, now)
+            cost = found.squares / unit + torch.einsum("op,opq,oq->o", back, old, back)
+            worse = cost > best * (1 + 1e-9)
             fresh, gradient = self._evidence(found, robust)
             # What was known pulls back to where it was known from.
-            pull = (old @ apart(before, now)[..., None])[..., 0]
-            step = self._step(old + fresh, gradient + pull)
-            now = now.moved(step.T)
+            ahead = self._step(old + fresh, gradient + (old @ back[..., None])[..., 0])
+            # Where a step has made it worse, a quarter of it is taken instead, from where it began.
+            base = Oscillators.of(torch.where(worse, last.table(), now.table()))
+            step = torch.where(worse[:, None], step / 4, ahead)
+            best = torch.where(worse, best, cost)
+            last, now = base, base.moved(step.T)
             if float((step * self._scales).abs().max()) < _FAR:
                 break
         self.oscillators, self._information = now, old + fresh

@@ -1,0 +1,134 @@
+"""The online refit: unbiased under noise, honest, following drift, from drives that were played and from a network."""
+
+import pytest
+import torch
+
+from spinhw.device import load_device, open_device
+from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.rollout import Steps
+from spinhw.streams import torch_stream
+from spinhw.surrogate import DYNAMICS, PARAMETERS, OnlineRefit, Oscillators, information, played_by_network
+from test_calibrate_fit import GAMMA, NOMINAL_SPREAD, measured, nominal, truth
+
+COUNT = 48
+
+
+def prior(count: int) -> torch.Tensor:
+    covariance = torch.zeros(count, len(PARAMETERS), len(PARAMETERS), dtype=torch.float64)
+    for place in range(3):
+        covariance[:, place, place] = NOMINAL_SPREAD**2
+    return information(covariance, DYNAMICS)
+
+
+def left(found: Oscillators, true: Oscillators) -> float:
+    """Give the largest share of the mismatch that is left, over gamma, sigma and Q."""
+    start = nominal(true.count)
+
+    def rms(one: Oscillators, row: int) -> torch.Tensor:
+        scale = torch.ones_like(true.q) if row == 2 else true.table()[row]
+        return ((one.table()[row] - true.table()[row]) / scale).square().mean().sqrt()
+
+    return max(float(rms(found, row) / rms(start, row)) for row in range(3))
+
+
+def test_one_batch_leaves_little_of_the_mismatch_and_its_errors_are_honest():
+    true = truth(COUNT, readout=False)
+    refit = OnlineRefit(nominal(COUNT), noise=0.01, prior=prior(COUNT))
+    refit.update([measured(true, 0.01, batch=40)])
+    assert left(refit.oscillators, true) < 0.1
+    off = ((refit.oscillators.table() - true.table()) / refit.errors())[:3].abs()
+    assert 0.55 < float((off < 1).double().mean()) < 0.8
+    assert float((off < 3).double().mean()) > 0.97
+
+
+def test_noise_makes_it_uncertain_but_not_biased():
+    """With ten times the noise, the mean error over many oscillators stays within its own standard error."""
+    true = truth(COUNT, readout=False)
+    refit = OnlineRefit(nominal(COUNT), noise=0.1, prior=prior(COUNT))
+    refit.update([measured(true, 0.1, batch=40)])
+    score = ((refit.oscillators.table() - true.table()) / refit.errors())[:3]
+    assert (score.mean(1).abs() < 4 / COUNT**0.5).all()
+
+
+def test_information_adds_up_over_batches():
+    true = truth(12, readout=False)
+    refit = OnlineRefit(nominal(12), noise=0.01, forgetting=1.0, prior=prior(12))
+    refit.update([measured(true, 0.01, batch=8)])
+    once = refit.errors()[:3]
+    for _ in range(3):
+        refit.update([measured(true, 0.01, batch=8)])
+    torch.testing.assert_close(refit.errors()[:3], once / 2, rtol=0.05, atol=0)
+
+
+def test_forgetting_lets_it_follow_a_device_that_moves():
+    true = truth(8, readout=False)
+    moved = true.moved(torch.tensor([0.1, 0, 0, 0, 0, 0, 0], dtype=torch.float64)[:, None].expand(-1, 8))
+
+    def after(forgetting: float) -> float:
+        refit = OnlineRefit(nominal(8), noise=0.01, forgetting=forgetting, prior=prior(8))
+        for _ in range(6):
+            refit.update([measured(true, 0.01, batch=6)])
+        for _ in range(3):
+            refit.update([measured(moved, 0.01, batch=6)])
+        return float((refit.oscillators.gamma / moved.gamma - 1).abs().mean())
+
+    assert after(0.3) < 0.02 < after(1.0)
+
+
+def test_an_oscillator_without_good_samples_stays_as_it_was():
+    true = truth(4, readout=False)
+    played = measured(true, 0.01, batch=8)
+    played.good[..., 2] = False
+    played.power[..., 2] = torch.nan
+    refit = OnlineRefit(nominal(4), noise=0.01, prior=prior(4))
+    refit.update([played])
+    assert float(refit.oscillators.gamma[2]) == pytest.approx(GAMMA)
+    assert left(refit.oscillators.picked(torch.tensor([0, 1, 3])), true.picked(torch.tensor([0, 1, 3]))) < 0.2
+
+
+def test_its_state_can_be_saved_and_restored():
+    true = truth(4, readout=False)
+    first, second = (OnlineRefit(nominal(4), noise=0.01, prior=prior(4)) for _ in range(2))
+    first.update([measured(true, 0.01, batch=6)])
+    second.restore(first.state())
+    for refit in (first, second):
+        refit.update([measured(true, 0.01, batch=8)])
+    assert torch.equal(first.oscillators.table(), second.oscillators.table())
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="forgetting must be above 0"):
+        OnlineRefit(nominal(2), forgetting=0.0)
+    with pytest.raises(ValueError, match="free must name some of"):
+        OnlineRefit(nominal(2), free=("tau",))
+
+
+def test_a_networks_own_traces_are_enough():
+    """Ordinary inputs, every neuron observed with 1 % noise; nobody played these drives."""
+    network = NetworkSettings(layers=(8, 6), outputs=2, weight_scale=4.0)
+    module = SpintronicNetwork(network, Steps(1e-9), seed=0)
+    settings = load_device("imperfect-chip", ["chip.synapses.scale_spread=0", "chip.synapses.bits=null"])
+    inputs = torch.rand(40, 48, 1, generator=torch_stream("refit inputs")) * 4 - 1.2
+    with open_device(settings, network, 1e-9, [0]) as device:
+        device.program(module.values())
+        trace = device.run(inputs)
+        hidden = device._chip.hidden.neurons
+    power = torch.cat([trace.power0.values[:, None], trace.power.values], 1)
+    good = torch.cat([trace.power0.good[:, None], trace.power.good], 1)
+    start = network.neurons(torch.float64)
+
+    def source(now: Oscillators):
+        rate = network.drive_rate_per_s
+        neurons = now.neurons(start)
+        return [
+            played_by_network(module.weights(), neurons, inputs, power, good, 1e-9, drive_rate_per_s=rate, noise=0.01)
+        ]
+
+    refit = OnlineRefit(Oscillators.nominal(start), noise=0.01, prior=prior(14))
+    refit.update_from(source, robust=True)
+    for row, name in enumerate(DYNAMICS):
+        true = getattr(hidden, name)[0]
+        off = (getattr(refit.oscillators, name) - true).abs()
+        known = refit.errors()[row] < 0.05 * (1 if name == "q" else float(true.mean()))
+        assert known.sum() >= 7, name  # Some neurons hardly move, and their errors say so.
+        assert (off < 6 * refit.errors()[row])[known].all(), name
