@@ -141,6 +141,7 @@ class SpintronicNetwork(nn.Module):
         self.w_int = nn.ParameterList(drawn[f"w_int.{layer}"] for layer in layers)
         self.bias = nn.ParameterList(drawn[f"bias.{layer}"] for layer in layers)
         self.w_out, self.b_out = nn.Parameter(drawn["w_out"]), nn.Parameter(drawn["b_out"])
+        self._measured: Neurons | None = None
         self._remembered: tuple[list[tuple[Tensor, int]], Sparsity] | None = None
         self._neurons: Neurons | None = None
         for name in settings.topology().masked_shapes():
@@ -184,14 +185,33 @@ class SpintronicNetwork(nn.Module):
         return Sparsity.of(by_member[:layers], by_member[layers:])
 
     def neurons(self) -> Neurons:
-        """Nominal neurons in this module's type and place, (1, neuron); the same object while neither changes."""
+        """Neurons in this module's type and place: nominal ones, (1, neuron), or those of `use_neurons`.
+
+        The same object while nothing changes.
+        """
         like, known = self.w_out, self._neurons
         if known is None or known.gamma.dtype != like.dtype or known.gamma.device != like.device:
-            known = self.settings.neurons(torch.float64).to(like.device).to(like.dtype)
+            source = self.settings.neurons(torch.float64) if self._measured is None else self._measured
+            known = source.to(like.device).to(like.dtype)
             if torch.compiler.is_compiling():
                 return known
             self._neurons = known
         return known
+
+    def use_neurons(self, neurons: Neurons | None) -> None:
+        """Take other neurons than the nominal ones, such as those of a calibrated device; None goes back to them.
+
+        They are no part of the state dict.
+
+        Args:
+            neurons: (1, neuron), or (member, neuron) for an ensemble.
+        """
+        self._measured, self._neurons = neurons, None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether `use_neurons` has put others in the place of the nominal neurons."""
+        return self._measured is not None
 
     def run(
         self,

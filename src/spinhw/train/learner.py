@@ -15,6 +15,7 @@ from spinhw.train.average import WeightAverage
 from spinhw.train.divergence import Diverged
 from spinhw.train.optimiser import MemberAdam
 from spinhw.train.settings import RunSettings
+from spinhw.train.surrogate import TrainedSurrogate
 from spinhw.train.versions import bit_versions
 
 
@@ -63,6 +64,9 @@ class Learner:
         training = settings.training
         self.seeds = training.seeds
         self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds)
+        self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings)
+        if self.surrogate is not None:
+            self.network.use_neurons(self.surrogate.neurons())
         self.adam = MemberAdam(dict(self.network.named_parameters()))
         self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
         self.epoch = 0  # Epochs that are done.

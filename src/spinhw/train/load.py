@@ -36,6 +36,9 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
         data["device"] = _plain(load_device(device))
     elif isinstance(data.get("device"), str):
         data["device"] = _plain(load_device(_beside(data["device"], path.parent)))
+    named_record = data.get("calibration")
+    if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
+        data["calibration"] = dict(named_record) | {"record": _record_beside(named_record["record"], path.parent)}
     inside = [key for key in keys.values() if key.startswith("device.")]
     if inside and not isinstance(data.get("device"), Mapping):
         raise ConfigError(f"--set {inside[0]}: no device is named", todo="add --device NAME")
@@ -46,6 +49,12 @@ def _beside(name: str, folder: Path) -> str:
     """Find a file that a config names beside that config; any other name is left as it is."""
     near = folder / name
     return str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
+
+
+def _record_beside(name: str, folder: Path) -> str:
+    """Find a record, or a folder of them, beside the config that names it; else it is left as it is."""
+    near = folder / name
+    return str(near) if near.exists() else name
 
 
 def _plain(settings: DeviceSettings) -> dict[str, Any]:

@@ -69,11 +69,15 @@ def train_step(
         ConfigError: Training diverged.
     """
     steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
+    if learner.surrogate is not None and learner.surrogate.draws:
+        learner.network.use_neurons(learner.surrogate.drawn(learner.steps))
     answers = logits(learner.network, inputs, steps, training.engine)  # (member, batch, class)
     losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
     losses.sum().backward()
+    if learner.surrogate is not None:
+        learner.network.use_neurons(learner.surrogate.neurons())  # What is evaluated is what is most probable.
     learner.adam.clip(training.gradient_clip)
     learner.adam.step(rates)
     learner.network.limit_weights_()

@@ -1,5 +1,7 @@
 """One network out of an ensemble."""
 
+from dataclasses import replace
+
 from spinhw.network import SpintronicNetwork
 
 
@@ -13,4 +15,10 @@ def member_of(network: SpintronicNetwork, member: int, seed: int) -> SpintronicN
     """
     alone = SpintronicNetwork(network.settings, network.steps, [seed])
     alone.load_state_dict({name: tensor[member : member + 1] for name, tensor in network.state_dict().items()})
+    neurons = network.neurons()
+    if len(neurons.gamma) > 1:
+        one = slice(member, member + 1)
+        alone.use_neurons(replace(neurons, gamma=neurons.gamma[one], sigma=neurons.sigma[one], q=neurons.q[one]))
+    elif network.calibrated:
+        alone.use_neurons(neurons)
     return alone

@@ -122,6 +122,21 @@ class TrainingSettings(Settings):
         return self
 
 
+class CalibrationUse(Settings):
+    """The run is trained on the oscillators of its devices as they were calibrated, not on nominal ones."""
+
+    record: str = Field(
+        min_length=1, description="A calibration record, or a folder with DEVICE_ID.yaml for each device of the run."
+    )
+    draws: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Robust training: each step draws the oscillators from the errors of their calibration, times "
+        "this; 0 for off.",
+    )
+    anyway: bool = Field(default=False, description="Whether another device's record will do.")
+
+
 def _or_a_name(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"type": "string", "description": "Name or file of a device profile."}, *schema["anyOf"]]
 
@@ -137,6 +152,9 @@ class RunSettings(Settings):
         description="Device that the trained networks are measured on: name or file of a profile, or the profile "
         "itself; null for none.",
         json_schema_extra=_or_a_name,
+    )
+    calibration: CalibrationUse | None = Field(
+        default=None, description="Calibrated oscillators to train with; null for nominal ones."
     )
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
 
