@@ -7,12 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
+from spinhw.calibrate import PlanSettings
 from spinhw.cli import bench
 from spinhw.device import SimulatedSettings, device_schema, load_device, open_bank, open_device, open_synapses
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
+from spinhw.records import CalibrationRecord
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
@@ -72,6 +74,8 @@ def show_schema(what: str, out: Path | None) -> None:
         "device": device_schema,
         "study": lambda: GridSettings.model_json_schema(by_alias=True),
         "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
+        "record": lambda: CalibrationRecord.model_json_schema(by_alias=True),
+        "plan": lambda: PlanSettings.model_json_schema(by_alias=True),
     }
     if what not in schemas:
         raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))
