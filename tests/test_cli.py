@@ -13,7 +13,20 @@ import pytest
 from spinhw import atomic
 from spinhw.config import shipped
 
-COMMANDS = ("demo", "train", "evaluate", "align", "energy", "check", "devices", "off", "study", "tune", "schema")
+COMMANDS = (
+    "demo",
+    "train",
+    "evaluate",
+    "align",
+    "energy",
+    "check",
+    "devices",
+    "off",
+    "calibrate",
+    "study",
+    "tune",
+    "schema",
+)
 TINY = """
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
@@ -120,7 +133,7 @@ def test_broken_yaml_names_line_and_column(spinhw, tmp_path: Path, text: str, me
         (("check", "--device", "none.yaml"), r"none\.yaml: there is no such device file"),
         (
             ("schema", "runs"),
-            r"there is no schema 'runs'; allowed: run, device, study, tuning; next: did you mean 'run'\?",
+            r"there is no schema 'runs'; allowed: run, device, study, tuning, record, plan; next: did you mean 'run'\?",
         ),
     ],
 )
@@ -171,7 +184,7 @@ def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch
     assert "BROKEN" in shown.out
 
 
-@pytest.mark.parametrize("what", ["run", "device", "study", "tuning"])
+@pytest.mark.parametrize("what", ["run", "device", "study", "tuning", "record", "plan"])
 def test_shipped_schema_is_that_of_the_code(spinhw, tmp_path: Path, what: str) -> None:
     path = tmp_path / "schema.json"
     assert spinhw("schema", what, "--out", path).code == 0
@@ -304,7 +317,7 @@ def test_what_to_do_when_nothing_can_be_written(tmp_path: Path) -> None:
     assert "go on with --resume" in str(atomic.not_written(tmp_path / "summary.json", error))
 
 
-@pytest.mark.parametrize("what", ["run", "device", "study", "tuning"])
+@pytest.mark.parametrize("what", ["run", "device", "study", "tuning", "record", "plan"])
 def test_schema_is_ascii(spinhw, what: str) -> None:
     assert spinhw("schema", what).out.isascii()
 

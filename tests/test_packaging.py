@@ -69,7 +69,11 @@ def test_wheel_finds_shipped_profiles_by_name(elsewhere):
 
 def test_wheel_carries_every_shipped_yaml(elsewhere):
     package = ask(elsewhere, "import spinhw; print(spinhw.__file__)").parent
-    shipped = [*ROOT.glob("devices/**/*.yaml"), *ROOT.glob("examples/**/*.yaml")]
+    shipped = [
+        *ROOT.glob("devices/**/*.yaml"),
+        *ROOT.glob("examples/**/*.yaml"),
+        *ROOT.glob("calibration/plans/*.yaml"),
+    ]
     assert shipped
     assert not [path for path in shipped if not (package / path.relative_to(ROOT)).is_file()]
 

@@ -300,7 +300,7 @@ def serve(
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="'run', 'device', 'study' or 'tuning'.")] = "run",
+    what: Annotated[str, typer.Argument(help="'run', 'device', 'study', 'tuning', 'record' or 'plan'.")] = "run",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
 ) -> None:
     """Print the JSON schema of a YAML file, for your editor.

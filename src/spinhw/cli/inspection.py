@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from spinhw.calibrate import PlanSettings
 from spinhw.cli import bench
 from spinhw.device import (
     RecordedSettings,
@@ -21,6 +22,7 @@ from spinhw.device.contract import Verdict, check_bank, check_device, check_syna
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
+from spinhw.records import CalibrationRecord
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
@@ -87,6 +89,8 @@ def show_schema(what: str, out: Path | None) -> None:
         "device": device_schema,
         "study": lambda: GridSettings.model_json_schema(by_alias=True),
         "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
+        "record": lambda: CalibrationRecord.model_json_schema(by_alias=True),
+        "plan": lambda: PlanSettings.model_json_schema(by_alias=True),
     }
     if what not in schemas:
         raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, letter, page
@@ -134,5 +135,6 @@ def _draw_parameters(figure: SubFigure, parameters: Sequence[FoundParameter], ro
         axes.set_axis_off()
     for axes in grid[max(0, len(parameters) - columns) : len(parameters)]:
         axes.set_xlabel("oscillator")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelbottom=True)
     letter(grid[0], "d")
