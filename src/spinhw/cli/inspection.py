@@ -11,6 +11,7 @@ from spinhw.cli import bench
 from spinhw.device import SimulatedSettings, device_schema, load_device, open_bank, open_device, open_synapses
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
+from spinhw.flipflop import FlipFlopRun
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.report import print_energy, verdict_table
@@ -71,6 +72,7 @@ def show_schema(what: str, out: Path | None) -> None:
         "run": lambda: RunSettings.model_json_schema(by_alias=True),
         "device": device_schema,
         "study": lambda: GridSettings.model_json_schema(by_alias=True),
+        "flipflop": lambda: FlipFlopRun.model_json_schema(by_alias=True),
         "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
     }
     if what not in schemas:

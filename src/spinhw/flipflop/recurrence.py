@@ -1,9 +1,10 @@
 """tanh units with their read-out, and the gradient.
 
-h_t = (1 - a) h_(t-1) + a tanh(W h_(t-1) + W_in u_t + b), a = dt / tau. With a = 1 this is eq. 6 of Jarne (2024), with another a eq. 5; the read-out is z_t = W_out h_t + b_out (eq. 2). torch's
-recurrent layers make one node and one product for the weights' gradient at every step. Here a row of the buffer holds
-state and input side by side, so that a step is a single product and one compiled pass over it. On the way back the same
-holds for the gradients of drive and read-out, and all weights' gradients are one product over all steps.
+h_t = (1 - a) h_(t-1) + a tanh(W h_(t-1) + W_in u_t + b), a = dt / tau: with a = 1 eq. 6 of Jarne (2024), with another
+a eq. 5; the read-out is z_t = W_out h_t + b_out (eq. 2). torch's recurrent layers make one node and one product for the
+weights' gradient at every step. Here a row of the buffer holds state and input side by side, so that a step is a single
+product and one compiled pass over it. On the way back the same holds for the gradients of drive and read-out, and all
+weights' gradients are one product over all steps.
 """
 
 from typing import Any, NamedTuple

@@ -34,7 +34,7 @@ class Score:
 
 
 def score(outputs: Tensor, trials: Trials) -> Score:
-    """Compare outputs (trial, time, output) with targets; the last step is left out where its target is 0 by mistake."""
+    """Compare outputs (trial, time, output) with targets; a last step whose target is 0 by mistake is left out."""
     targets = trials.targets
     last = -2 if _last_is_wrong(targets) else -1
     error = (outputs - targets).abs()

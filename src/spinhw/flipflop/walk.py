@@ -32,12 +32,12 @@ class Walk:
     codes: Tensor
 
 
-def gray_codes(bits: int) -> Tensor:
-    """List all states such that neighbours differ in one bit, as +-1, (2^bits, bit), the last bit fastest."""
-    numbers = torch.arange(2**bits)
-    gray = numbers ^ (numbers >> 1)
-    places = torch.arange(bits - 1, -1, -1)
-    return 1.0 - 2.0 * ((gray[:, None] >> places) & 1)
+def counted_codes(bits: int) -> Tensor:
+    """List all states as +-1, (2^bits, bit), in the published order: from all +1, the second bit fastest."""
+    order = [1, 0, *range(2, bits)][:bits] if bits > 1 else [0]
+    places = torch.empty(bits, dtype=torch.long)
+    places[torch.tensor(order)] = torch.arange(bits)
+    return 1.0 - 2.0 * ((torch.arange(2**bits)[:, None] >> places) & 1)
 
 
 def walk(settings: FlipFlopSettings, hold_steps: int = HOLD_STEPS, rounds: int = 1) -> Walk:
@@ -48,7 +48,7 @@ def walk(settings: FlipFlopSettings, hold_steps: int = HOLD_STEPS, rounds: int =
         hold_steps: Steps from one state's pulses to the next one's.
         rounds: How often each state is visited.
     """
-    codes = gray_codes(settings.bits).repeat(rounds, 1)  # (state, bit)
+    codes = counted_codes(settings.bits).repeat(rounds, 1)  # (state, bit)
     onsets = FIRST_ONSET + hold_steps * torch.arange(len(codes))
     steps = FIRST_ONSET + hold_steps * len(codes)
     long = settings.model_copy(update={"steps": steps, "last_target_zero": False})
