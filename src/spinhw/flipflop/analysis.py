@@ -159,7 +159,7 @@ def analyse(
     memories = _memories(outputs, route, points)
     curves = tuple(robustness(network, task, _CURVE_TRIALS))
     tell(name, next(parts), 6)
-    hold = long_hold(network, task, hold_trials, points if network.settings.kind != "lstm" else None)
+    hold = long_hold(network, task, hold_trials, points if network.settings.kind == "tanh" else None)
     tell(name, next(parts), 6)
     pca = project(states, centred=True)
     tell(name, next(parts), 6)

@@ -56,6 +56,9 @@ class Feed:
         first = batch * self.training.batch_size
         count = min(self.training.batch_size, self.training.sequences - first)
         if self.kept is None:
-            return draw(self.task, count, torch_stream("flip-flop sequences", self.seed, epoch, batch))
+            task = self.task
+            if self.training.is_long(epoch, batch):
+                task = task.model_copy(update={"steps": self.training.long_steps})
+            return draw(task, count, torch_stream("flip-flop sequences", self.seed, epoch, batch))
         order = torch.randperm(self.training.sequences, generator=torch_stream("flip-flop order", self.seed, epoch))
         return self.kept.chosen(order[first : first + count])

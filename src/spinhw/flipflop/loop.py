@@ -123,13 +123,12 @@ def train(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: 
                 done = ensemble.step
                 ensemble.scores = each(lambda one: one.look(held_out, done), ensemble.members, training.threads)  # noqa: B023
             _tell(progress, ensemble)
-            if interrupt.requested:
+            if interrupt.requested and ensemble.batch < training.batches:
                 ensemble.save(folder)
-                raise Interrupted(
-                    f"interrupted and saved in epoch {epoch + 1}, after batch {ensemble.batch} of {training.batches}",
-                    todo=f"go on with: {folder.resume_command}",
-                )
+                raise _interrupted(ensemble, folder)
         _finish_epoch(ensemble, folder, progress)
+        if interrupt.requested:
+            raise _interrupted(ensemble, folder)
 
 
 def _finish_epoch(ensemble: Ensemble, folder: RunFolder, progress: Progress) -> None:
@@ -160,6 +159,14 @@ def _tell(progress: Progress, ensemble: Ensemble) -> None:
     right = [one.bits_right for one in ensemble.scores or []]
     mean = sum(right) / len(right) if right else 0.0
     progress.on_batch(ensemble.epoch, ensemble.batch, (training.epochs, training.batches), loss, mean)
+
+
+def _interrupted(ensemble: Ensemble, folder: RunFolder) -> Interrupted:
+    batches = ensemble.settings.training.batches
+    return Interrupted(
+        f"interrupted and saved after {ensemble.epoch} epochs and {ensemble.batch} of {batches} batches",
+        todo=f"go on with: {folder.resume_command}",
+    )
 
 
 def _refuse_divergence(ensemble: Ensemble, losses: list[float]) -> None:

@@ -17,6 +17,9 @@ NOISES = (0.0, 0.1, 0.2, 0.3, 0.5)
 AMPLITUDES = (0.25, 0.5, 0.75, 1.0, 1.5)
 WIDTHS = (3, 5, 10, 15, 20, 30)
 HOLD_STEPS = 1000
+# A state rests where no unit changes by more than this in a step, and is at a memory within this distance.
+_AT_REST = 1e-5
+_NEAR = 0.5
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,7 @@ def long_hold(
 ) -> Hold:
     """Run trials, then hold the memories without pulses but with the task's input noise.
 
-    A trial ends in a spurious state if, after as many steps again without noise, its state is nearer to a spurious
-    stable point than to any memory and has come to rest there.
+    A trial ends in a spurious state if, after as many steps again without noise, it has come to rest at no memory.
 
     Args:
         network: The network.
@@ -126,13 +128,12 @@ def long_hold(
 
 
 def _share_lost(network: RecurrentNetwork, states: Tensor, points: FixedPoints, steps: int) -> float:
-    spurious = points.states[points.spurious()]
-    if not len(spurious):
-        return 0.0
-    quiet = torch.zeros(1, steps, network.settings.inputs)
-    lost = 0
+    """Let the states run on without noise; count those that come to rest, but at no memory, found before or not."""
+    memories = points.states[points.memories()]
+    quiet, lost = torch.zeros(1, steps, network.settings.inputs), 0
     for part in states.split(256):
-        ends = network.run(quiet.expand(len(part), -1, -1), part).states[:, -1].double()  # type: ignore[index]
-        near = torch.cdist(ends, spurious).amin(1)
-        lost += int(((near < torch.cdist(ends, points.states[points.memories()]).amin(1)) & (near < 0.5)).sum())
+        ends = network.run(quiet.expand(len(part), -1, -1), part).states  # type: ignore[union-attr]
+        resting = (ends[:, -1] - ends[:, -2]).abs().amax(1) < _AT_REST  # type: ignore[index]
+        away = torch.cdist(ends[:, -1].double(), memories).amin(1) > _NEAR if len(memories) else resting  # type: ignore[index]
+        lost += int((resting & away).sum())
     return lost / len(states)

@@ -75,6 +75,12 @@ class FlipFlopTraining(Settings):
     gradient_norm: float | None = Field(
         default=None, gt=0.0, description="Largest norm of a network's gradient; null for no clipping."
     )
+    long_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="From the middle of the training on, every other batch has sequences of so many steps, which end "
+        "with a long hold: what a network never saw it need not do. Flip-flop only; null for none.",
+    )
     evaluate_every: int = Field(
         default=50, ge=1, description="Steps between looks at held-out sequences; the best network is kept."
     )
@@ -85,6 +91,10 @@ class FlipFlopTraining(Settings):
         le=1024,
         description="Networks trained at the same time; null for one for each core. No result depends on it.",
     )
+
+    def is_long(self, epoch: int, batch: int) -> bool:
+        """Tell whether a batch, both numbers from 0, has long sequences."""
+        return self.long_steps is not None and 2 * epoch >= self.epochs and batch % 2 == 1
 
     @property
     def batches(self) -> int:
@@ -112,4 +122,18 @@ class FlipFlopRun(Settings):
             has = getattr(self.network, name)
             if has != wanted:
                 raise ValueError(f"network.{name} is {has}, but the task {self.task.kind} has {wanted}")
+        return self
+
+    @model_validator(mode="after")
+    def _long_sequences_are_longer(self) -> Self:
+        long, task = self.training.long_steps, self.task
+        if long is None:
+            return self
+        if not isinstance(task, FlipFlopSettings):
+            raise ValueError(f"training.long_steps is for the task flipflop, not for {task.kind}; write null")
+        if long <= task.steps or not self.training.fresh:
+            raise ValueError(
+                f"training.long_steps is {long}; it must be above the {task.steps} steps of the task's sequences, and "
+                "the sequences fresh"
+            )
         return self
