@@ -13,7 +13,7 @@ from spinhw.cli.app import app
 from spinhw.config import build
 from spinhw.errors import ConfigError, SpinhwError
 from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
-from spinhw.flipflop.drawing import Feed, measuring_trials
+from spinhw.flipflop.drawing import Feed, held_out_trials
 from spinhw.flipflop.learner import learning_rate, measure
 from spinhw.flipflop.run import PRESETS
 from spinhw.train import Diverged, Interrupted
@@ -94,7 +94,7 @@ def test_networks_learn_and_the_best_one_is_kept(tmp_path: Path) -> None:
     assert results.summary["learned"] == [True, True]
     assert results.summary["bits_right"]["mean"] >= 0.97
     best = [min(values) for values in zip(*(row["best_mse"] for row in results.metrics), strict=True)]
-    held_out = measuring_trials(results.settings.task, 32, "held out")
+    held_out = held_out_trials(results.settings.task, results.settings.training)
     found = [
         measure(load_network(results.folder / "networks" / f"seed-{seed}.safetensors"), held_out).mse for seed in (0, 1)
     ]

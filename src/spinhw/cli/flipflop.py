@@ -15,7 +15,9 @@ Sets = Annotated[
 
 @flipflop.command()
 def train(
-    config: Annotated[str, typer.Argument(help="YAML file, or a preset: quick, published, best.")] = "quick",
+    config: Annotated[
+        str, typer.Argument(help="YAML file, or a preset: quick, published, best, oscillators.")
+    ] = "quick",
     sets: Sets = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist.")] = None,
     resume: Annotated[Path | None, typer.Option("--resume", help="Run folder to go on with, bit for bit.")] = None,

@@ -13,11 +13,14 @@ from spinhw.errors import ConfigError
 from spinhw.flipflop.analysis import Analysis
 from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.examine import examine, find_subject
+from spinhw.flipflop.keras import read_keras
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
+from spinhw.flipflop.settings import RecurrentSettings
 from spinhw.flipflop.task import FlipFlopSettings
-from spinhw.flipflop.weights import load_network, save_network
+from spinhw.flipflop.weights import save_network
 from spinhw.report import TerminalProgress, percent
+from spinhw.report.tables import joules
 from spinhw.train import Interrupted, default_folder
 from spinhw.train.interrupt import Interrupt
 from spinhw.train.run_folder import exists_already
@@ -36,9 +39,9 @@ def train_config(config: str, overrides: Sequence[str], out: Path | None) -> Non
     if folder.exists():
         raise exists_already(folder)
     training, network = settings.training, settings.network
-    count = len(training.seeds)
+    count, units = len(training.seeds), network.units if isinstance(network, RecurrentSettings) else sum(network.layers)
     console.print(
-        f"training {count} {network.kind} {'network' if count == 1 else 'networks'} of {network.units} units for "
+        f"training {count} {network.kind} {'network' if count == 1 else 'networks'} of {units} units for "
         f"{training.epochs} epochs of {training.batches} steps into {escape(str(folder))}",
         soft_wrap=True,
     )
@@ -87,7 +90,7 @@ def import_weights(source: Path, out: Path | None) -> None:
     target = out or Path(f"{source.stem}.safetensors")
     if target.exists():
         raise ConfigError(f"{target}: this exists already", todo="name another file with --out")
-    network, console = load_network(source), make_console()
+    network, console = read_keras(source), make_console()
     save_network(target, network, {"imported": source.name})
     size = network.settings
     console.print(f"{size.units} units, {size.inputs} inputs, {size.outputs} outputs into {escape(str(target))}")
@@ -117,7 +120,7 @@ def _show(console: Console, results: FlipFlopResults) -> None:
             "bits); at least 200 network.units; training.gradient_norm 1 where the loss jumps"
         )
     console.print(f"run folder: {escape(str(results.folder))}", soft_wrap=True)
-    if summary["task"] == "flipflop":
+    if summary["task"] == "flipflop" and "converged" not in summary:
         console.print(f"next:       spinhw flipflop analyse {escape(str(results.folder))}", soft_wrap=True)
 
 
@@ -130,9 +133,20 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("settled within 1/2", percent(summary["settled"])),
         ("trials that end with the right signs", percent(summary["bits_right"])),
         ("trials that end within 1/2", percent(summary["final"])),
+        *_more_rows(summary),
         ("best after steps", ", ".join(map(str, summary["best_step"]))),
         ("training took", f"{summary['wall_s']:.0f} s"),
     ]
+
+
+def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    if "held" in summary:
+        rows.append((f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"])))
+    if "converged" in summary:
+        rows.append(("the same as fine as a chip: end within 1/2", percent(summary["converged"]["final"])))
+        rows.append(("energy per step", joules(summary["energy_per_step_j"])))
+    return rows
 
 
 def _findings(found: Analysis) -> Table:

@@ -29,6 +29,15 @@ def measuring_trials(task: TaskSettings, count: int, what: str) -> Trials:
     return draw(task, count, torch_stream("flip-flop measuring", what))
 
 
+def held_out_trials(task: TaskSettings, training: FlipFlopTraining) -> Trials:
+    """Draw the trials by which the best network is chosen: long ones where it is to learn long holds."""
+    return measuring_trials(_long(task, training), training.held_out, "held out")
+
+
+def _long(task: TaskSettings, training: FlipFlopTraining) -> TaskSettings:
+    return task if training.long_steps is None else task.model_copy(update={"steps": training.long_steps})
+
+
 @dataclass(frozen=True)
 class Feed:
     """Training sequences of one network, batch by batch; any batch can be drawn again at any time.
@@ -58,7 +67,7 @@ class Feed:
         if self.kept is None:
             task = self.task
             if self.training.is_long(epoch, batch):
-                task = task.model_copy(update={"steps": self.training.long_steps})
+                task = _long(task, self.training)
             return draw(task, count, torch_stream("flip-flop sequences", self.seed, epoch, batch))
         order = torch.randperm(self.training.sequences, generator=torch_stream("flip-flop order", self.seed, epoch))
         return self.kept.chosen(order[first : first + count])

@@ -46,7 +46,7 @@ def find_subject(source: Path) -> Subject:
     if source.is_dir():
         run = RunFolder.open(source, COMMAND)
         task = run.settings_as(FlipFlopRun).task
-        networks = {path.stem: load_network(path) for path in network_files(run)}
+        networks = {path.stem: _software(path) for path in network_files(run)}
         if not networks:
             raise ConfigError(f"{source}: this run has not finished", todo=f"finish it with: {run.resume_command}")
         if not isinstance(task, FlipFlopSettings):
@@ -57,7 +57,7 @@ def find_subject(source: Path) -> Subject:
                 todo="its scores are in summary.json",
             )
         return Subject(networks, task, source / "analysis")
-    network = load_network(source)
+    network = _software(source)
     inputs, outputs = network.settings.inputs, network.settings.outputs
     if inputs != outputs or inputs > 8:
         raise ConfigError(
@@ -66,6 +66,18 @@ def find_subject(source: Path) -> Subject:
             allowed="as many outputs as inputs, 1 to 8",
         )
     return Subject({source.stem: network}, FlipFlopSettings.published(bits=inputs), Path(f"{source.stem}-analysis"))
+
+
+def _software(path: Path) -> RecurrentNetwork:
+    network = load_network(path)
+    if not isinstance(network, RecurrentNetwork):
+        raise ConfigError(
+            f"{path}: the analysis is of recurrent networks in software",
+            seen=f"kind {network.settings.kind}",
+            allowed="tanh, gru or lstm",
+            todo="how oscillators do, hold and what they spend is in summary.json of their run",
+        )
+    return network
 
 
 def examine(subject: Subject, folder: Path, tell: Tell, hold_trials: int | None = None) -> list[Analysis]:

@@ -27,7 +27,7 @@ def read_keras(path: Path) -> RecurrentNetwork:
     Raises:
         ConfigError: It is no HDF5 file, holds other layers, or shapes that do not fit each other.
     """
-    import h5py
+    import h5py  # Slow to import, and only this needs it.
 
     try:
         with h5py.File(path, "r") as file:

@@ -10,13 +10,23 @@ from torch import Tensor
 
 from spinhw.flipflop.drawing import Feed
 from spinhw.flipflop.network import RecurrentNetwork
+from spinhw.flipflop.oscillators import OscillatorNetwork
 from spinhw.flipflop.score import Score, score
-from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining
+from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
 from spinhw.flipflop.trials import Trials
 from spinhw.streams import torch_stream
 from spinhw.train.optimiser import MemberAdam
 
 _EVALUATED_AT_ONCE = 256
+
+AnyNetwork = RecurrentNetwork | OscillatorNetwork
+
+
+def make_network(settings: FlipFlopRun, seed: int) -> AnyNetwork:
+    """Make a network of a run, untrained."""
+    if isinstance(settings.network, RecurrentSettings):
+        return RecurrentNetwork(settings.network, seed)
+    return OscillatorNetwork(settings.network, seed, settings.sample_interval_s)
 
 
 class Member:
@@ -29,7 +39,7 @@ class Member:
 
     def __init__(self, settings: FlipFlopRun, seed: int) -> None:
         self.settings, self.seed = settings, seed
-        self.network = RecurrentNetwork(settings.network, seed)
+        self.network = make_network(settings, seed)
         self.feed = Feed.of(settings.task, settings.training, seed)
         self.adam = MemberAdam(dict(self.network.named_parameters()))
         self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
@@ -54,6 +64,8 @@ class Member:
         if training.gradient_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.gradient_norm)
         self.adam.step([learning_rate(training, number)])
+        if isinstance(self.network, OscillatorNetwork):
+            self.network.limit_weights_()
         return loss.item()
 
     def look(self, held_out: Trials, number: int) -> Score:
@@ -64,9 +76,9 @@ class Member:
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         return found
 
-    def best_network(self) -> RecurrentNetwork:
+    def best_network(self) -> AnyNetwork:
         """Give the best network so far."""
-        network = RecurrentNetwork(self.settings.network, self.seed)
+        network = make_network(self.settings, self.seed)
         network.load_state_dict(self.best)
         return network
 
@@ -109,7 +121,14 @@ def learning_rate(training: FlipFlopTraining, step: int) -> float:
 
 
 @torch.no_grad()
-def measure(network: RecurrentNetwork, trials: Trials) -> Score:
-    """Score a network on trials, without recurrent noise."""
-    parts = torch.arange(len(trials)).split(_EVALUATED_AT_ONCE)
-    return score(torch.cat([network(trials.inputs[part]) for part in parts]), trials)
+def measure(network: AnyNetwork, trials: Trials, *, fine: bool = False) -> Score:
+    """Score a network on trials, without recurrent noise.
+
+    Args:
+        network: The network.
+        trials: The trials.
+        fine: Integrate oscillators as finely as devices do.
+    """
+    more = {"fine": True} if fine and isinstance(network, OscillatorNetwork) else {}
+    parts = trials.inputs.split(_EVALUATED_AT_ONCE)
+    return score(torch.cat([network.run(part, record=False, **more).outputs for part in parts]), trials)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
-from spinhw.flipflop.drawing import measuring_trials
+from spinhw.flipflop.drawing import held_out_trials
 from spinhw.flipflop.learner import Member, learning_rate
 from spinhw.flipflop.score import Score
-from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
 from spinhw.train import Diverged, Interrupted, Progress, RunFolder
 from spinhw.train.checkpoint import save_checkpoint
 from spinhw.train.interrupt import Interrupt
@@ -32,6 +32,8 @@ class Ensemble:
 
     def __init__(self, settings: FlipFlopRun) -> None:
         self.settings = settings
+        # Oscillators are integrated on as many cores as there are; one network after another then.
+        self.threads = settings.training.threads if isinstance(settings.network, RecurrentSettings) else 1
         self.members = [Member(settings, seed) for seed in settings.training.seeds]
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
@@ -111,17 +113,17 @@ def train(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: 
         ConfigError: The disk is full.
     """
     settings, training = ensemble.settings, ensemble.settings.training
-    held_out = measuring_trials(settings.task, training.held_out, "held out")
+    held_out = held_out_trials(settings.task, training)
     while ensemble.epoch < training.epochs:
         while ensemble.batch < training.batches:
             epoch, batch, number = ensemble.epoch, ensemble.batch, ensemble.step
-            losses = each(lambda one: one.step(epoch, batch, number), ensemble.members, training.threads)  # noqa: B023
+            losses = each(lambda one: one.step(epoch, batch, number), ensemble.members, ensemble.threads)  # noqa: B023
             _refuse_divergence(ensemble, losses)
             ensemble.losses = [total + loss for total, loss in zip(ensemble.losses, losses, strict=True)]
             ensemble.batch += 1
             if ensemble.step % training.evaluate_every == 0 or ensemble.batch == training.batches:
                 done = ensemble.step
-                ensemble.scores = each(lambda one: one.look(held_out, done), ensemble.members, training.threads)  # noqa: B023
+                ensemble.scores = each(lambda one: one.look(held_out, done), ensemble.members, ensemble.threads)  # noqa: B023
             _tell(progress, ensemble)
             if interrupt.requested and ensemble.batch < training.batches:
                 ensemble.save(folder)

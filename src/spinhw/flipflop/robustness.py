@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.fixed_points import FixedPoints
-from spinhw.flipflop.learner import measure
+from spinhw.flipflop.learner import AnyNetwork, measure
 from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.score import TOLERANCE, Score
 from spinhw.flipflop.task import FlipFlopSettings
@@ -90,7 +90,7 @@ class Hold:
 
 @torch.no_grad()
 def long_hold(
-    network: RecurrentNetwork,
+    network: AnyNetwork,
     task: FlipFlopSettings,
     trials: int,
     points: FixedPoints | None = None,
@@ -123,7 +123,8 @@ def long_hold(
     error, told = (torch.cat(outputs) - torch.cat(targets)).abs(), torch.cat(targets)
     right = (torch.cat(outputs).sign() == told).all(1).double().mean().item()
     held = (error < TOLERANCE).all(1).double().mean().item()
-    lost = None if points is None else _share_lost(network, torch.cat(states), points, steps)
+    tanh = points is not None and isinstance(network, RecurrentNetwork)
+    lost = None if not tanh else _share_lost(network, torch.cat(states), points, steps)
     return Hold(steps, trials, held, right, lost)
 
 

@@ -8,9 +8,13 @@ from typing import Any
 from spinhw.config import find_recipe, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.flipflop.drawing import measuring_trials
-from spinhw.flipflop.learner import measure
+from spinhw.flipflop.learner import AnyNetwork, measure
 from spinhw.flipflop.loop import Ensemble, each, train
-from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.flipflop.oscillators import OscillatorNetwork
+from spinhw.flipflop.robustness import HOLD_STEPS, long_hold
+from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
+from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.trials import Trials
 from spinhw.flipflop.weights import save_network
 from spinhw.train import SILENT, Interrupted, Progress, RunFolder
 from spinhw.train.atomic import not_written
@@ -22,10 +26,11 @@ from spinhw.train.statistics import over_seeds
 from spinhw.train.versions import versions
 
 COMMAND = "spinhw flipflop train"
-PRESETS = ("quick", "published", "best")
+PRESETS = ("quick", "published", "best", "oscillators")
 
 # Fresh trials that a run is judged on.
 FRESH_TRIALS = 1024
+_HOLD_TRIALS = 256
 # Below this share of trials that end with every bit right, a network has not learned the task.
 LEARNED = 0.9
 
@@ -51,7 +56,8 @@ def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlop
     """Read a run from YAML.
 
     Args:
-        config: A file, ``examples/NAME`` among the shipped ones, or a preset: "quick", "published", "best".
+        config: A file, ``examples/NAME`` among the shipped ones, or a preset: "quick", "published", "best",
+            "oscillators".
         overrides: Such as ["training.epochs=5"].
 
     Raises:
@@ -131,21 +137,45 @@ def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt:
 def _summary(ensemble: Ensemble) -> dict[str, Any]:
     settings, members = ensemble.settings, ensemble.members
     trials = measuring_trials(settings.task, FRESH_TRIALS, "final")
-    found = each(lambda one: measure(one.best_network(), trials), members, settings.training.threads)
-    scores = [asdict(one) for one in found]
+    networks = [one.best_network() for one in members]
+    scores = [asdict(one) for one in each(lambda one: measure(one, trials), networks, ensemble.threads)]
+    network = settings.network
+    software = isinstance(network, RecurrentSettings)
     return {
         "task": settings.task.kind,
-        "network": settings.network.kind,
-        "units": settings.network.units,
+        "network": network.kind,
+        "units": network.units if isinstance(network, RecurrentSettings) else sum(network.layers),
         "seeds": list(settings.training.seeds),
         "epochs": settings.training.epochs,
         "steps": ensemble.step,
         "fresh_trials": FRESH_TRIALS,
         **{name: over_seeds([one[name] for one in scores]) for name in scores[0]},
+        **_held(settings, networks, ensemble.threads),
+        **({} if software else _of_oscillators(networks, trials)),
         "best_step": [one.best_step for one in members],
         "learned": [one["bits_right"] >= LEARNED for one in scores],
         "wall_s": ensemble.wall_s,
         "versions": versions(),
+    }
+
+
+def _held(settings: FlipFlopRun, networks: list[AnyNetwork], threads: int | None) -> dict[str, Any]:
+    """Measure how many trials hold every bit for long, where there are bits to hold."""
+    task = settings.task
+    if not isinstance(task, FlipFlopSettings):
+        return {}
+    holds = each(lambda one: long_hold(one, task, _HOLD_TRIALS), networks, threads)
+    return {"hold_steps": HOLD_STEPS, "held": over_seeds([one.held for one in holds])}
+
+
+def _of_oscillators(networks: list[AnyNetwork], trials: Trials) -> dict[str, Any]:
+    """Measure once more with fine steps, and account for the energy."""
+    oscillators = [one for one in networks if isinstance(one, OscillatorNetwork)]
+    scores = [asdict(measure(one, trials, fine=True)) for one in oscillators]
+    return {
+        "converged": {name: over_seeds([one[name] for one in scores]) for name in scores[0]},
+        "energy_per_step_j": oscillators[0].energy_per_step_j(),
+        "forgetting_steps": oscillators[0].forgetting_steps,
     }
 
 

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from spinhw.config import Settings
 from spinhw.flipflop.decisions import DecisionSettings
 from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.network import NetworkSettings
+from spinhw.units import TimeS
 
 TaskSettings = Annotated[FlipFlopSettings | DecisionSettings, Field(discriminator="kind")]
 
@@ -113,8 +115,13 @@ class FlipFlopRun(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
 
     task: TaskSettings = Field(default=FlipFlopSettings(), description="The task.")
-    network: RecurrentSettings = Field(default=RecurrentSettings(), description="The network.")
+    network: Annotated[RecurrentSettings | NetworkSettings, Field(discriminator="kind")] = Field(
+        default=RecurrentSettings(), description="The network: recurrent units in software, or oscillators."
+    )
     training: FlipFlopTraining = Field(default=FlipFlopTraining(), description="How it is trained.")
+    sample_interval_s: TimeS = Field(
+        default=1e-9, description="Time of one step for a network of oscillators; 1 fs to 1 s. Software has none."
+    )
 
     @model_validator(mode="after")
     def _network_fits_task(self) -> Self:
@@ -122,6 +129,12 @@ class FlipFlopRun(Settings):
             has = getattr(self.network, name)
             if has != wanted:
                 raise ValueError(f"network.{name} is {has}, but the task {self.task.kind} has {wanted}")
+        return self
+
+    @model_validator(mode="after")
+    def _oscillators_answer_at_every_step(self) -> Self:
+        if isinstance(self.network, NetworkSettings) and self.network.readout_samples != 1:
+            raise ValueError("network.readout_samples must be 1 here: these tasks ask for an answer at every step")
         return self
 
     @model_validator(mode="after")
