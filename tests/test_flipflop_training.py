@@ -144,7 +144,7 @@ def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_load_and_fit_together(preset: str) -> None:
     settings = load_flipflop(preset)
-    assert settings.task.kind == "flipflop"
+    assert settings.task.kind == (preset if settings.task.outputs == 1 else "flipflop")
 
 
 def test_the_published_preset_is_the_published_recipe() -> None:
@@ -219,3 +219,16 @@ def test_resuming_with_other_settings_names_the_key(recipe: Path, tmp_path: Path
     code, out = run_cli("train", recipe, "--resume", tmp_path / "run", "--set", "training.epochs=9")
     assert code == 2
     assert "training.epochs (1 there, 9 here)" in out
+
+
+@pytest.mark.parametrize("command", ["train", "analyse", "import"])
+def test_help_has_an_example(command: str) -> None:
+    code, out = run_cli(command, "--help")
+    assert code == 0
+    assert f"Example: spinhw flipflop {command}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("kind", ["match", "parametric"])
+def test_decision_tasks_are_learned_by_their_shortened_recipes(kind: str, tmp_path: Path) -> None:
+    settings = load_flipflop(kind, ["training.seeds=[100]", "training.epochs=4", "network.units=60"])
+    assert train_flipflop(settings, tmp_path / "run").summary["bits_right"]["mean"] >= 0.95

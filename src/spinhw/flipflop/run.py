@@ -26,7 +26,7 @@ from spinhw.train.statistics import over_seeds
 from spinhw.train.versions import versions
 
 COMMAND = "spinhw flipflop train"
-PRESETS = ("quick", "published", "best", "oscillators")
+PRESETS = ("quick", "published", "best", "oscillators", "perceptual", "context", "match", "parametric")
 
 # Fresh trials that a run is judged on.
 FRESH_TRIALS = 1024
@@ -56,8 +56,7 @@ def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlop
     """Read a run from YAML.
 
     Args:
-        config: A file, ``examples/NAME`` among the shipped ones, or a preset: "quick", "published", "best",
-            "oscillators".
+        config: A file, ``examples/NAME`` among the shipped ones, or one of `PRESETS`.
         overrides: Such as ["training.epochs=5"].
 
     Raises:
