@@ -24,6 +24,7 @@ from spinhw.flipflop import (
 from spinhw.flipflop.kernels import activate
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.recurrence import TanhWeights, recur
+from spinhw.rollout.cpu.workspace import workspace
 from spinhw.streams import torch_stream
 
 PUBLISHED = Path(
@@ -80,6 +81,23 @@ def test_memory_that_is_used_again_leaves_earlier_results_alone() -> None:
     network(first.float()).sum().backward()
     assert torch.equal(one, kept)
     assert torch.equal(network.w_rec.grad, gradient)
+
+
+def test_what_memory_held_before_does_not_matter() -> None:
+    network, (inputs,) = RecurrentNetwork(RecurrentSettings(units=8)), drawn((3, 9, 3), dtype=torch.float32)
+    network(inputs).sum().backward()
+    wanted = [value.grad.clone() for value in network.parameters()]
+    taken = []
+    while workspace._free:  # Every buffer that the next call could be given.
+        buffer = workspace._free.pop()
+        buffer[:] = 0xFF  # Not a number, in every element.
+        taken.append(buffer)
+    for buffer in taken:
+        workspace.give(buffer)
+    network.zero_grad()
+    network(inputs).sum().backward()
+    assert taken
+    assert all(torch.equal(value.grad, one) for value, one in zip(network.parameters(), wanted, strict=True))
 
 
 def test_approximate_tanh_is_within_single_precision() -> None:

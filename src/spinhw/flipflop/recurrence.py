@@ -84,6 +84,7 @@ class _Recurrence(torch.autograd.Function):
         rows, ctx.loan = _buffer((len(inputs) + 1, len(start), width), lent=not record)
         rows[0, :, :units] = start
         rows[:-1, :, units : width - 1] = inputs
+        rows[-1, :, units : width - 1] = 0.0  # Meets gradients that are 0; what memory held before may be no number.
         rows[:, :, width - 1] = 1.0
         joined = torch.cat([weights.w_rec, weights.w_in, weights.bias[:, None]], 1)  # (unit, width)
         whole, rate = rows.numpy(), np.float32(leak)
