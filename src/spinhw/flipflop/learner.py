@@ -129,6 +129,10 @@ def measure(network: AnyNetwork, trials: Trials, *, fine: bool = False) -> Score
         trials: The trials.
         fine: Integrate oscillators as finely as devices do.
     """
-    more = {"fine": True} if fine and isinstance(network, OscillatorNetwork) else {}
-    parts = trials.inputs.split(_EVALUATED_AT_ONCE)
-    return score(torch.cat([network.run(part, record=False, **more).outputs for part in parts]), trials)
+
+    def outputs(part: Tensor) -> Tensor:
+        if isinstance(network, OscillatorNetwork):
+            return network.run(part, record=False, fine=fine).outputs
+        return network.run(part, record=False).outputs
+
+    return score(torch.cat([outputs(part) for part in trials.inputs.split(_EVALUATED_AT_ONCE)]), trials)

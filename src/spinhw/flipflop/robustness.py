@@ -123,8 +123,9 @@ def long_hold(
     error, told = (torch.cat(outputs) - torch.cat(targets)).abs(), torch.cat(targets)
     right = (torch.cat(outputs).sign() == told).all(1).double().mean().item()
     held = (error < TOLERANCE).all(1).double().mean().item()
-    tanh = points is not None and isinstance(network, RecurrentNetwork)
-    lost = None if not tanh else _share_lost(network, torch.cat(states), points, steps)
+    lost = None
+    if points is not None and isinstance(network, RecurrentNetwork):
+        lost = _share_lost(network, torch.cat(states), points, steps)
     return Hold(steps, trials, held, right, lost)
 
 

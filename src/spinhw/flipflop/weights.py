@@ -28,7 +28,10 @@ def save_network(path: Path, network: AnyNetwork, about: Mapping[str, Any] | Non
     Raises:
         ConfigError: The file cannot be written.
     """
-    facts = {"network": network.settings.model_dump(mode="json", by_alias=True), "about": dict(about or {})}
+    facts: dict[str, Any] = {
+        "network": network.settings.model_dump(mode="json", by_alias=True),
+        "about": dict(about or {}),
+    }
     if isinstance(network, OscillatorNetwork):
         facts |= {"seed": network.seed, "interval_s": network.oscillators.steps.sample_interval_s}
     save_checkpoint(path, network.state_dict(), facts)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from spinhw.config import Settings
 from spinhw.device import DeviceSettings
 from spinhw.errors import ConfigError
 from spinhw.rollout.choice import engine_lacks
@@ -131,7 +132,7 @@ def evaluate_run(folder: Path, device: DeviceSettings | None = None, progress: P
     return found
 
 
-def refuse_other_settings(folder: RunFolder, recorded: RunSettings, wanted: RunSettings) -> None:
+def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Settings) -> None:
     """Check that a run is resumed with the settings that it was started with.
 
     Raises:
