@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,7 +85,7 @@ def _lstm_step(network: RecurrentNetwork) -> Callable[[Tensor], Tensor]:
 
 def _gate_weights(network: RecurrentNetwork) -> tuple[Tensor, Tensor, Tensor]:
     """Give recurrent weights, and what reaches the gates without input: the two biases, zero where there are none."""
-    layer = network.gates
+    layer: Any = network.gates
     w_rec = layer.weight_hh_l0.detach().double()
     none = w_rec.new_zeros(len(w_rec))
     if not network.settings.bias:

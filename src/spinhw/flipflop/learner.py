@@ -60,7 +60,7 @@ class Member:
         outputs = self.network.run(trials.inputs, record=False, generator=noise).outputs
         loss = trials.loss(outputs)
         self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if training.gradient_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.gradient_norm)
         self.adam.step([learning_rate(training, number)])

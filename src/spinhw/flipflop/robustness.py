@@ -1,5 +1,6 @@
 """How far a network bears what it was not trained on: noise, weak or short pulses, long holds, spurious states."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -134,8 +135,11 @@ def _share_lost(network: RecurrentNetwork, states: Tensor, points: FixedPoints, 
     memories = points.states[points.memories()]
     quiet, lost = torch.zeros(1, steps, network.settings.inputs), 0
     for part in states.split(256):
-        ends = network.run(quiet.expand(len(part), -1, -1), part).states  # type: ignore[union-attr]
-        resting = (ends[:, -1] - ends[:, -2]).abs().amax(1) < _AT_REST  # type: ignore[index]
-        away = torch.cdist(ends[:, -1].double(), memories).amin(1) > _NEAR if len(memories) else resting  # type: ignore[index]
+        after = network.run(quiet.expand(len(part), -1, -1), part).states
+        if after is None:
+            raise RuntimeError("states were asked for")
+        resting = (after[:, -1] - after[:, -2]).abs().amax(1) < _AT_REST
+        nearest = torch.cdist(after[:, -1].double(), memories).amin(1) if len(memories) else torch.full((1,), math.inf)
+        away = nearest > _NEAR
         lost += int((resting & away).sum())
     return lost / len(states)

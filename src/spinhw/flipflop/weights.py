@@ -28,10 +28,8 @@ def save_network(path: Path, network: AnyNetwork, about: Mapping[str, Any] | Non
     Raises:
         ConfigError: The file cannot be written.
     """
-    facts: dict[str, Any] = {
-        "network": network.settings.model_dump(mode="json", by_alias=True),
-        "about": dict(about or {}),
-    }
+    design = network.settings.model_dump(mode="json", by_alias=True)
+    facts: dict[str, Any] = {"network": design, "about": dict(about or {})}
     if isinstance(network, OscillatorNetwork):
         facts |= {"seed": network.seed, "interval_s": network.oscillators.steps.sample_interval_s}
     save_checkpoint(path, network.state_dict(), facts)
