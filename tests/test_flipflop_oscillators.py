@@ -51,8 +51,8 @@ def test_oscillators_hold_a_bit_if_the_high_pass_lets_them(tmp_path: Path) -> No
     assert summary["converged"]["final"]["mean"] == pytest.approx(summary["final"]["mean"], abs=0.02)
     weights = load_network(tmp_path / "run" / "networks" / "seed-0.safetensors").parameters()
     assert max(value.abs().max().item() for value in weights) <= 4.0
-    fast = train_flipflop(run_settings("44 MHz", schedule="cosine", gradient_norm=1.0), tmp_path / "fast")
-    assert fast.summary["bits_right"]["mean"] < 0.8
+    fast = train_flipflop(run_settings("44 MHz", epochs=2, gradient_norm=1.0), tmp_path / "fast")
+    assert fast.summary["held"]["mean"] < 0.05
 
 
 def test_energy_is_power_times_the_step() -> None:

@@ -205,7 +205,7 @@ def test_commands_refuse_what_cannot_be_done_in_one_line(recipe: Path, tmp_path:
         ("analyse", tmp_path / "absent"): r"there is no such run folder or file",
         ("analyse", taken): r"not a run folder; seen: no config.yaml in it; next: name a folder that `spinhw flipflop",
         ("analyse", recipe): r"cut short or damaged",
-        ("import", recipe): r"cut short or damaged",
+        ("import", recipe): r"this is no HDF5 file",
     }
     for arguments, message in cases.items():
         code, out = run_cli(*arguments)
