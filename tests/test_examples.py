@@ -9,12 +9,15 @@ import pytest
 
 from spinhw.config import profile_names, shipped
 from spinhw.device import load_device
+from spinhw.flipflop import load_flipflop
 from spinhw.network import SpintronicNetwork
 from spinhw.train import load_run
 
 ROOT = Path(__file__).parents[1]
-RECIPES = sorted((ROOT / "examples").glob("*.yaml"))
-FILES = [*RECIPES, *sorted((ROOT / "examples").glob("*/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
+SHIPPED = sorted((ROOT / "examples").glob("*.yaml"))
+RECIPES = [path for path in SHIPPED if path.stem != "flipflop"]
+FLIPFLOP = [ROOT / "examples" / "flipflop.yaml", *sorted((ROOT / "examples" / "flipflop").glob("*.yaml"))]
+FILES = [*SHIPPED, *sorted((ROOT / "examples").glob("*/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -32,6 +35,12 @@ def test_every_recipe_is_the_papers_network(path: Path) -> None:
     assert (topology.neurons, topology.synapses()) == (96, 2896)
     assert settings.training.seeds == tuple(range(10))
     assert SpintronicNetwork(settings.network, settings.steps, seed=0).synapse_count == 2896
+
+
+@pytest.mark.parametrize("path", FLIPFLOP, ids=lambda path: path.name)
+def test_every_flipflop_recipe_loads(path: Path) -> None:
+    settings = load_flipflop(path)
+    assert settings.network.inputs == settings.task.inputs
 
 
 def test_the_paper_recipe_follows_the_paper_where_it_speaks() -> None:

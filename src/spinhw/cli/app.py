@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spinhw import __version__
+from spinhw.cli.flipflop import flipflop
 from spinhw.errors import SpinhwError
 
 INTERRUPTED = 130
@@ -298,9 +299,14 @@ def serve(
     serve_bench(bench, host, write)
 
 
+app.add_typer(flipflop, name="flipflop")
+
+
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="'run', 'device', 'study', 'tuning', 'record' or 'plan'.")] = "run",
+    what: Annotated[
+        str, typer.Argument(help="'run', 'device', 'study', 'tuning', 'record', 'plan' or 'flipflop'.")
+    ] = "run",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
 ) -> None:
     """Print the JSON schema of a YAML file, for your editor.

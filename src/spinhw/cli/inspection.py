@@ -20,6 +20,7 @@ from spinhw.device import (
 )
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
+from spinhw.flipflop import FlipFlopRun
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.records import CalibrationRecord
@@ -88,6 +89,7 @@ def show_schema(what: str, out: Path | None) -> None:
         "run": lambda: RunSettings.model_json_schema(by_alias=True),
         "device": device_schema,
         "study": lambda: GridSettings.model_json_schema(by_alias=True),
+        "flipflop": lambda: FlipFlopRun.model_json_schema(by_alias=True),
         "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
         "record": lambda: CalibrationRecord.model_json_schema(by_alias=True),
         "plan": lambda: PlanSettings.model_json_schema(by_alias=True),

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import append_line, not_written, write_atomically
-from spinhw.config import build, read_yaml
+from spinhw.config import Settings, SettingsT, build, read_yaml
 from spinhw.errors import ConfigError
 from spinhw.train.settings import RunSettings
 
 _log = logging.getLogger(__name__)
 
 
+_TRAIN = "spinhw train"
 _PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
 
 
@@ -37,10 +38,15 @@ def exists_already(path: Path) -> ConfigError:
 
 
 class RunFolder:
-    """Paths and files of a run. `create` or `open` one."""
+    """Paths and files of a run. `create` or `open` one.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: The folder.
+        command: What trains such runs, such as ``spinhw train``.
+    """
+
+    def __init__(self, path: Path, command: str = _TRAIN) -> None:
+        self.path, self.command = path, command
         self.config = path / "config.yaml"
         self.metrics_file = path / "metrics.jsonl"
         self.checkpoint = path / "checkpoint.safetensors"
@@ -53,16 +59,16 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What to type to go on with this run, whatever options it was started with."""
-        return f"spinhw train {_quoted(self.config)} --resume {_quoted(self.path)}"
+        return f"{self.command} {_quoted(self.config)} --resume {_quoted(self.path)}"
 
     @classmethod
-    def create(cls, path: Path, settings: RunSettings) -> "RunFolder":
+    def create(cls, path: Path, settings: Settings, command: str = _TRAIN) -> "RunFolder":
         """Make a new folder that holds the config, complete.
 
         Raises:
             ConfigError: The path exists (nothing in it is touched), or cannot be written.
         """
-        folder = cls(path)
+        folder = cls(path, command)
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:
@@ -84,23 +90,27 @@ class RunFolder:
             self.path.rmdir()
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
+    def open(cls, path: Path, command: str = _TRAIN) -> "RunFolder":
         """Take up a folder that `create` made.
 
         Raises:
             ConfigError: It is no run folder.
         """
-        folder = cls(path)
+        folder = cls(path, command)
         if not folder.config.is_file():
             seen = "no such folder" if not path.exists() else f"no {folder.config.name} in it"
             raise ConfigError(
-                f"{path}: this is not a run folder", seen=seen, todo="name a folder that `spinhw train` made"
+                f"{path}: this is not a run folder", seen=seen, todo=f"name a folder that `{command}` made"
             )
         return folder
 
     def settings(self) -> RunSettings:
         """Read the config that the run was started with."""
-        return build(RunSettings, read_yaml(self.config), str(self.config))
+        return self.settings_as(RunSettings)
+
+    def settings_as(self, model: type[SettingsT]) -> SettingsT:
+        """Read the config that a run with settings of another kind was started with."""
+        return build(model, read_yaml(self.config), str(self.config))
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add the line of one epoch."""

@@ -1,0 +1,65 @@
+"""Commands around the flip-flop RNN. Only declarations and what they print stand here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+flipflop = typer.Typer(no_args_is_help=True, help="The flip-flop RNN, the software reference: train, analyse, import.")
+
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the config, such as network.units=100."),
+]
+
+
+@flipflop.command()
+def train(
+    config: Annotated[
+        str, typer.Argument(help="YAML file, or a preset: quick, published, best, oscillators.")
+    ] = "quick",
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist.")] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", help="Run folder to go on with, bit for bit.")] = None,
+) -> None:
+    """Train recurrent networks on the 3-bit flip-flop or another task, and keep the best of each.
+
+    Example: [bold]spinhw flipflop train quick --out runs/flipflop[/]
+    """
+    from spinhw.cli.flipflop_work import resume_config, train_config
+
+    if resume is None:
+        train_config(config, sets or [], out)
+    else:
+        resume_config(config, sets or [], out, resume)
+
+
+@flipflop.command()
+def analyse(
+    source: Annotated[Path, typer.Argument(metavar="RUN_OR_WEIGHTS", help="Run folder, .safetensors or Keras .hdf5.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the analysis; replaced where it exists.")] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, help="Trials of the long hold; 256 by default.")
+    ] = None,
+) -> None:
+    """Analyse trained networks: score, eigenvalues, cube, all fixed points, robustness; pictures and one HTML page.
+
+    Example: [bold]spinhw flipflop analyse runs/flipflop[/]
+    """
+    from spinhw.cli.flipflop_work import analyse_source
+
+    analyse_source(source, out, trials)
+
+
+@flipflop.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FILE.hdf5", help="What Keras saved: SimpleRNN and Dense.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; must not exist.")] = None,
+) -> None:
+    """Read the weights of a Keras SimpleRNN, such as the published ones, score them and keep them as safetensors.
+
+    Example: [bold]spinhw flipflop import ff_3b_weights-20.hdf5 --out jarne.safetensors[/]
+    """
+    from spinhw.cli.flipflop_work import import_weights
+
+    import_weights(source, out)

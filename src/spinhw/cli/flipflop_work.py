@@ -1,0 +1,173 @@
+"""What the flip-flop commands do and print."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spinhw.cli.terminal import make_console
+from spinhw.errors import ConfigError
+from spinhw.flipflop.analysis import Analysis
+from spinhw.flipflop.drawing import measuring_trials
+from spinhw.flipflop.examine import examine, find_subject
+from spinhw.flipflop.keras import read_keras
+from spinhw.flipflop.learner import measure
+from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
+from spinhw.flipflop.settings import RecurrentSettings
+from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.weights import save_network
+from spinhw.report import TerminalProgress, percent
+from spinhw.report.tables import joules
+from spinhw.train import Interrupted, default_folder
+from spinhw.train.interrupt import Interrupt
+from spinhw.train.run_folder import exists_already
+
+_IMPORT_TRIALS = 1024
+
+
+def train_config(config: str, overrides: Sequence[str], out: Path | None) -> None:
+    """Train a config into a new run folder and show what came out.
+
+    Raises:
+        ConfigError: The folder exists, or something is wrong with the config.
+    """
+    settings, console = load_flipflop(config, overrides), make_console()
+    folder = out or default_folder(Path(config))
+    if folder.exists():
+        raise exists_already(folder)
+    training, network = settings.training, settings.network
+    count, units = len(training.seeds), network.units if isinstance(network, RecurrentSettings) else sum(network.layers)
+    console.print(
+        f"training {count} {network.kind} {'network' if count == 1 else 'networks'} of {units} units for "
+        f"{training.epochs} epochs of {training.batches} steps into {escape(str(folder))}",
+        soft_wrap=True,
+    )
+    with TerminalProgress(console) as progress:
+        results = train_flipflop(settings, folder, progress)
+    _show(console, results)
+
+
+def resume_config(config: str, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
+    """Go on with a run and show what came out.
+
+    Raises:
+        ConfigError: The config is another one than the run was started with, or --out was given too.
+    """
+    if out is not None:
+        raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
+    settings, console = load_flipflop(config, overrides), make_console()
+    with TerminalProgress(console) as progress:
+        results = resume_flipflop(folder, settings, progress)
+    _show(console, results)
+
+
+def analyse_source(source: Path, out: Path | None, trials: int | None) -> None:
+    """Analyse a run or a file of weights, and show what was found."""
+    subject, console = find_subject(source), make_console()
+    folder = out or subject.folder
+    with TerminalProgress(console) as progress, Interrupt() as interrupt:
+
+        def tell(name: str, done: int, total: int) -> None:
+            progress.on_evaluation(f"analysing {name}", done, total)
+            if interrupt.requested:
+                raise Interrupted("the analysis was interrupted", todo="give the same command again")
+
+        analyses = examine(subject, folder, tell, trials)
+    for one in analyses:
+        console.print(_findings(one))
+    console.print(f"page:       {escape(str(folder / 'index.html'))}", soft_wrap=True)
+
+
+def import_weights(source: Path, out: Path | None) -> None:
+    """Read Keras weights, score them on the published task, and write them.
+
+    Raises:
+        ConfigError: The file to write exists, or the weights cannot be read.
+    """
+    target = out or Path(f"{source.stem}.safetensors")
+    if target.exists():
+        raise ConfigError(f"{target}: this exists already", todo="name another file with --out")
+    network, console = read_keras(source), make_console()
+    save_network(target, network, {"imported": source.name})
+    size = network.settings
+    console.print(f"{size.units} units, {size.inputs} inputs, {size.outputs} outputs into {escape(str(target))}")
+    if size.inputs == size.outputs <= 8:
+        task = FlipFlopSettings.published(bits=size.inputs)
+        found = measure(network, measuring_trials(task, _IMPORT_TRIALS, "final"))
+        console.print(
+            f"on {_IMPORT_TRIALS} fresh trials of the published task: mean squared error {found.mse:.4f}, "
+            f"{100 * found.settled:.1f} % settled"
+        )
+
+
+def _show(console: Console, results: FlipFlopResults) -> None:
+    summary = results.summary
+    table = Table(
+        title=f"{summary['network']}, {summary['units']} units, {summary['task']}, {len(summary['seeds'])} seeds",
+        show_header=False,
+    )
+    for name, value in _rows(summary):
+        table.add_row(name, value)
+    console.print(table)
+    lost = [seed for seed, learned in zip(summary["seeds"], summary["learned"], strict=True) if not learned]
+    if lost:
+        console.print(
+            f"[bold yellow]mind:[/] seed {', '.join(map(str, lost))} has not learned the task. What usually helps: "
+            "more training.epochs; a training.learning_rate near 0.04 / units (larger ones get stuck on some of the "
+            "bits); at least 200 network.units; training.gradient_norm 1 where the loss jumps"
+        )
+    console.print(f"run folder: {escape(str(results.folder))}", soft_wrap=True)
+    if summary["task"] == "flipflop" and "converged" not in summary:
+        console.print(f"next:       spinhw flipflop analyse {escape(str(results.folder))}", soft_wrap=True)
+
+
+def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    mse = summary["mse"]
+    spread = "" if mse["std"] is None else f" ± {mse['std']:.4f}"
+    return [
+        ("mean squared error, fresh trials", f"{mse['mean']:.4f}{spread}"),
+        ("right signs", percent(summary["signs"])),
+        ("settled within 1/2", percent(summary["settled"])),
+        ("trials that end with the right signs", percent(summary["bits_right"])),
+        ("trials that end within 1/2", percent(summary["final"])),
+        *_more_rows(summary),
+        ("best after steps", ", ".join(map(str, summary["best_step"]))),
+        ("training took", f"{summary['wall_s']:.0f} s"),
+    ]
+
+
+def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    if "held" in summary:
+        rows.append((f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"])))
+    if "converged" in summary:
+        rows.append(("the same as fine as a chip: end within 1/2", percent(summary["converged"]["final"])))
+        rows.append(("energy per step", joules(summary["energy_per_step_j"])))
+    return rows
+
+
+def _findings(found: Analysis) -> Table:
+    table = Table(title=escape(found.name), show_header=False)
+    score, points, hold, shape = found.score, found.points, found.hold, found.spectrum
+    table.add_row("mean squared error", f"{score.mse:.4f}")
+    table.add_row("right signs, settled", f"{100 * score.signs:.2f} %, {100 * score.settled:.2f} %")
+    table.add_row("Euclidean distance at the end", f"{score.distance:.3f}")
+    right = sum(one.correct for one in found.memories)
+    table.add_row("states right after their hold", f"{right} of {len(found.memories)}")
+    if shape is not None:
+        table.add_row("eigenvalues of W", f"{shape.beyond} beyond 1.02, largest {shape.radius:.3f}")
+        table.add_row("Henrici number", f"{shape.henrici:.4f}")
+    angles = ", ".join(f"{angle:.0f}" for angle in found.cube.angles_deg.tolist())
+    table.add_row("cube", f"R² {found.cube.r_squared:.3f}, angles {angles} degrees")
+    table.add_row(
+        "fixed points",
+        f"{len(points.states)}: {int(points.memories().sum())} memories, "
+        f"{int(points.spurious().sum())} spurious stable, "
+        f"{int((~points.stable).sum())} saddles",
+    )
+    lost = "" if hold.spurious is None else f"; {100 * hold.spurious:.2f} % end in a spurious state"
+    table.add_row(f"held {hold.steps} steps", f"{100 * hold.held:.1f} % of {hold.trials} trials{lost}")
+    return table

@@ -1,0 +1,115 @@
+"""A run folder or a file of weights into an analysis folder: JSON, pictures and the page."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinhw.atomic import not_written, write_atomically
+from spinhw.errors import ConfigError
+from spinhw.flipflop.analysis import Analysis, Tell, analyse, compare
+from spinhw.flipflop.figures import draw_analysis
+from spinhw.flipflop.network import RecurrentNetwork
+from spinhw.flipflop.run import COMMAND, network_files
+from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.flipflop.story import write_page
+from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.weights import load_network
+from spinhw.train import RunFolder
+
+_MOST_NETWORKS = 4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is analysed.
+
+    Args:
+        networks: By name.
+        task: What they were trained on.
+        folder: Where the analysis goes by default.
+    """
+
+    networks: dict[str, RecurrentNetwork]
+    task: FlipFlopSettings
+    folder: Path
+
+
+def find_subject(source: Path) -> Subject:
+    """Find the networks of a run folder, or of a file of weights, which is measured on the published task.
+
+    Raises:
+        ConfigError: There are none, or they do another task.
+    """
+    if not source.exists():
+        raise ConfigError(f"{source}: there is no such run folder or file", todo="check the path")
+    if source.is_dir():
+        run = RunFolder.open(source, COMMAND)
+        task = run.settings_as(FlipFlopRun).task
+        networks = {path.stem: _software(path) for path in network_files(run)}
+        if not networks:
+            raise ConfigError(f"{source}: this run has not finished", todo=f"finish it with: {run.resume_command}")
+        if not isinstance(task, FlipFlopSettings):
+            raise ConfigError(
+                f"{source}: the analysis is of flip-flop networks",
+                seen=f"task {task.kind}",
+                allowed="task flipflop",
+                todo="its scores are in summary.json",
+            )
+        return Subject(networks, task, source / "analysis")
+    network = _software(source)
+    inputs, outputs = network.settings.inputs, network.settings.outputs
+    if inputs != outputs or inputs > 8:
+        raise ConfigError(
+            f"{source}: this is no flip-flop network",
+            seen=f"{inputs} inputs and {outputs} outputs",
+            allowed="as many outputs as inputs, 1 to 8",
+        )
+    return Subject({source.stem: network}, FlipFlopSettings.published(bits=inputs), Path(f"{source.stem}-analysis"))
+
+
+def _software(path: Path) -> RecurrentNetwork:
+    network = load_network(path)
+    if not isinstance(network, RecurrentNetwork):
+        raise ConfigError(
+            f"{path}: the analysis is of recurrent networks in software",
+            seen=f"kind {network.settings.kind}",
+            allowed="tanh, gru or lstm",
+            todo="how oscillators do, hold and what they spend is in summary.json of their run",
+        )
+    return network
+
+
+def examine(subject: Subject, folder: Path, tell: Tell, hold_trials: int | None = None) -> list[Analysis]:
+    """Analyse up to four networks and write ``analysis.json``, ``figures/`` and ``index.html``.
+
+    Args:
+        subject: What to analyse.
+        folder: Where to; what an earlier analysis left there is replaced.
+        tell: Told which part is done; may raise to stop.
+        hold_trials: Trials of the long hold; None for the usual number.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    chosen = list(subject.networks.items())[:_MOST_NETWORKS]
+    more = {} if hold_trials is None else {"hold_trials": hold_trials}
+    analyses = [analyse(network, subject.task, name, tell, **more) for name, network in chosen]
+    write_analysis(analyses, folder)
+    return analyses
+
+
+def write_analysis(analyses: Sequence[Analysis], folder: Path) -> None:
+    """Write what was found.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = draw_analysis(analyses, folder / "figures")
+    except OSError as error:
+        raise not_written(folder, error) from error
+    facts = {"networks": [one.facts() for one in analyses], "comparison": compare(analyses)}
+    write_atomically(folder / "analysis.json", (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
+    write_page(analyses, figures, folder / "index.html")

@@ -1,0 +1,138 @@
+"""One network while it learns: weights, optimiser, and the best weights so far."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.flipflop.drawing import Feed
+from spinhw.flipflop.network import RecurrentNetwork
+from spinhw.flipflop.oscillators import OscillatorNetwork
+from spinhw.flipflop.score import Score, score
+from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
+from spinhw.flipflop.trials import Trials
+from spinhw.streams import torch_stream
+from spinhw.train.optimiser import MemberAdam
+
+_EVALUATED_AT_ONCE = 256
+
+AnyNetwork = RecurrentNetwork | OscillatorNetwork
+
+
+def make_network(settings: FlipFlopRun, seed: int) -> AnyNetwork:
+    """Make a network of a run, untrained."""
+    if isinstance(settings.network, RecurrentSettings):
+        return RecurrentNetwork(settings.network, seed)
+    return OscillatorNetwork(settings.network, seed, settings.sample_interval_s)
+
+
+class Member:
+    """One network of a run, computed by one thread from beginning to end.
+
+    Args:
+        settings: The run.
+        seed: The network's.
+    """
+
+    def __init__(self, settings: FlipFlopRun, seed: int) -> None:
+        self.settings, self.seed = settings, seed
+        self.network = make_network(settings, seed)
+        self.feed = Feed.of(settings.task, settings.training, seed)
+        self.adam = MemberAdam(dict(self.network.named_parameters()))
+        self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.best_score: Score | None = None
+        self.best_step = 0
+
+    def step(self, epoch: int, batch: int, number: int) -> float:
+        """Take one step of the optimiser; return the loss before it.
+
+        Args:
+            epoch: Epoch that runs, from 0.
+            batch: Batch of it, from 0.
+            number: Steps that were taken before.
+        """
+        training = self.settings.training
+        trials = self.feed.batch(epoch, batch)
+        noise = torch_stream("flip-flop recurrent noise", self.seed, number)
+        outputs = self.network.run(trials.inputs, record=False, generator=noise).outputs
+        loss = trials.loss(outputs)
+        self.adam.zero_grad()
+        loss.backward()
+        if training.gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.gradient_norm)
+        self.adam.step([learning_rate(training, number)])
+        if isinstance(self.network, OscillatorNetwork):
+            self.network.limit_weights_()
+        return loss.item()
+
+    def look(self, held_out: Trials, number: int) -> Score:
+        """Measure the network on held-out trials after so many steps, and keep it if it is the best so far."""
+        found = measure(self.network, held_out)
+        if self.best_score is None or found.mse < self.best_score.mse:
+            self.best_score, self.best_step = found, number
+            self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        return found
+
+    def best_network(self) -> AnyNetwork:
+        """Give the best network so far."""
+        network = make_network(self.settings, self.seed)
+        network.load_state_dict(self.best)
+        return network
+
+    def finite(self) -> bool:
+        """Tell whether all weights are finite."""
+        return all(bool(value.isfinite().all()) for value in self.network.parameters())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give every tensor that a checkpoint holds."""
+        parts = {"network": self.network.state_dict(), "adam": self.adam.state(), "best": self.best}
+        return {f"{self.seed}/{part}/{name}": value for part, named in parts.items() for name, value in named.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """Give every plain number that a checkpoint holds."""
+        found = None if self.best_score is None else asdict(self.best_score)
+        return {"best_score": found, "best_step": self.best_step}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Take up what `tensors` and `facts` gave."""
+        self.network.load_state_dict(self._part(tensors, "network"))
+        self.adam.restore(self._part(tensors, "adam"))
+        self.best = self._part(tensors, "best")
+        self.best_score = None if facts["best_score"] is None else Score(**facts["best_score"])
+        self.best_step = facts["best_step"]
+
+    def _part(self, tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+        prefix = f"{self.seed}/{part}/"
+        return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def learning_rate(training: FlipFlopTraining, step: int) -> float:
+    """Give the learning rate of a step, counted from 0."""
+    if training.schedule == "decay":
+        return training.learning_rate / (1 + training.decay * step)
+    total = training.epochs * training.batches
+    if step < training.warm_up:
+        return training.learning_rate * (step + 1) / training.warm_up
+    done = (step - training.warm_up) / max(total - training.warm_up, 1)
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@torch.no_grad()
+def measure(network: AnyNetwork, trials: Trials, *, fine: bool = False) -> Score:
+    """Score a network on trials, without recurrent noise.
+
+    Args:
+        network: The network.
+        trials: The trials.
+        fine: Integrate oscillators as finely as devices do.
+    """
+
+    def outputs(part: Tensor) -> Tensor:
+        if isinstance(network, OscillatorNetwork):
+            return network.run(part, record=False, fine=fine).outputs
+        return network.run(part, record=False).outputs
+
+    return score(torch.cat([outputs(part) for part in trials.inputs.split(_EVALUATED_AT_ONCE)]), trials)

@@ -1,0 +1,234 @@
+"""Runs of flip-flop networks: learning, resuming, what is kept, the commands."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from spinhw.cli.app import app
+from spinhw.config import build
+from spinhw.errors import ConfigError, SpinhwError
+from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
+from spinhw.flipflop.drawing import Feed, held_out_trials
+from spinhw.flipflop.learner import learning_rate, measure
+from spinhw.flipflop.run import PRESETS
+from spinhw.train import Diverged, Interrupted
+from spinhw.train.checkpoint import load_checkpoint
+
+# One bit, soon learned.
+SMALL: dict[str, Any] = {
+    "task": {
+        "kind": "flipflop",
+        "bits": 1,
+        "steps": 60,
+        "pulse_steps": 4,
+        "delay_steps": 1,
+        "onsets": [[1, 15], [10, 30]],
+        "absent": [0, 0],
+    },
+    "network": {"kind": "tanh", "inputs": 1, "outputs": 1, "units": 20},
+    "training": {
+        "seeds": [0, 1],
+        "epochs": 3,
+        "sequences": 90,
+        "batch_size": 16,
+        "learning_rate": 3e-3,
+        "evaluate_every": 4,
+        "held_out": 32,
+    },
+}
+
+
+def small(**training: Any) -> FlipFlopRun:
+    return build(FlipFlopRun, SMALL | {"training": SMALL["training"] | training}, "small.yaml")
+
+
+class StopsAfter:
+    """Progress that presses Ctrl-C once after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        self._left = batches
+
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+        self._left -= 1
+        if self._left == 0:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+    def on_epoch(self, row: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def on_evaluation(self, what: str, done: int, total: int) -> None:
+        """Do nothing."""
+
+
+def networks(folder: Path) -> list[dict[str, torch.Tensor]]:
+    return [load_network(folder / "networks" / f"seed-{seed}.safetensors").state_dict() for seed in (0, 1)]
+
+
+@pytest.mark.parametrize("stop", [2, 6, 9])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, stop: int, fresh: bool) -> None:
+    settings = small(fresh=fresh)
+    whole = train_flipflop(settings, tmp_path / "whole")
+    with pytest.raises(Interrupted, match=r"spinhw flipflop train .*config.yaml --resume"):
+        train_flipflop(settings, tmp_path / "parts", StopsAfter(stop))
+    parts = resume_flipflop(tmp_path / "parts")
+    for one, other in zip(networks(whole.folder), networks(parts.folder), strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    first, second = (load_checkpoint(run.folder / "checkpoint.safetensors")[0] for run in (whole, parts))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    wall = {"wall_s"}
+    assert [{key: row[key] for key in row.keys() - wall} for row in whole.metrics] == [
+        {key: row[key] for key in row.keys() - wall} for row in parts.metrics
+    ]
+
+
+def test_networks_learn_and_the_best_one_is_kept(tmp_path: Path) -> None:
+    results = train_flipflop(small(epochs=20), tmp_path / "run")
+    assert results.summary["learned"] == [True, True]
+    assert results.summary["bits_right"]["mean"] >= 0.97
+    best = [min(values) for values in zip(*(row["best_mse"] for row in results.metrics), strict=True)]
+    held_out = held_out_trials(results.settings.task, results.settings.training)
+    found = [
+        measure(load_network(results.folder / "networks" / f"seed-{seed}.safetensors"), held_out).mse for seed in (0, 1)
+    ]
+    assert found == pytest.approx(best, rel=1e-6)
+
+
+def test_a_member_learns_what_it_would_learn_alone_on_any_number_of_threads(tmp_path: Path) -> None:
+    train_flipflop(small(threads=2), tmp_path / "both")
+    train_flipflop(small(seeds=[1], threads=1), tmp_path / "alone")
+    alone = load_network(tmp_path / "alone" / "networks" / "seed-1.safetensors").state_dict()
+    both = networks(tmp_path / "both")[1]
+    assert all(torch.equal(alone[name], both[name]) for name in alone)
+
+
+def test_long_sequences_come_in_the_second_half_only() -> None:
+    settings = small(long_steps=100, epochs=4)
+    feed = Feed.of(settings.task, settings.training, 0)
+    lengths = [[feed.batch(epoch, batch).inputs.shape[1] for batch in range(2)] for epoch in range(4)]
+    assert lengths == [[60, 60], [60, 60], [60, 100], [60, 100]]
+
+
+def test_kept_sequences_are_all_shown_once_in_each_epoch_in_another_order() -> None:
+    settings = small(fresh=False)
+    feed = Feed.of(settings.task, settings.training, 0)
+    epochs = [torch.cat([feed.batch(epoch, batch).inputs for batch in range(6)]) for epoch in range(2)]
+    assert len(epochs[0]) == 90
+    assert not torch.equal(*epochs)
+    first, second = (epoch.flatten(1).sum(1).sort().values for epoch in epochs)
+    assert torch.equal(first, second)
+
+
+def test_learning_rates_follow_their_schedules() -> None:
+    decay = small(schedule="decay", decay=0.5).training
+    assert [learning_rate(decay, step) / 3e-3 for step in (0, 2)] == pytest.approx([1.0, 0.5])
+    cosine = small(schedule="cosine", warm_up=2).training
+    total = cosine.epochs * cosine.batches
+    assert learning_rate(cosine, 0) == pytest.approx(1.5e-3)
+    assert learning_rate(cosine, 2) == pytest.approx(3e-3)
+    assert learning_rate(cosine, total) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"training diverged in epoch 1.*seed 0.*lower training.learning_rate"):
+        train_flipflop(small(learning_rate=1e30, seeds=[0]), tmp_path / "run")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_load_and_fit_together(preset: str) -> None:
+    settings = load_flipflop(preset)
+    assert settings.task.kind == (preset if settings.task.outputs == 1 else "flipflop")
+
+
+def test_the_published_preset_is_the_published_recipe() -> None:
+    settings = load_flipflop("published")
+    training, network = settings.training, settings.network
+    assert settings.task == type(settings.task).published()
+    assert (network.units, network.bias, network.initial, network.leak) == (400, False, "orthogonal", 1.0)
+    assert (training.epochs, training.sequences, training.batches) == (20, 30_050, 235)
+    assert (training.learning_rate, training.decay, training.gradient_norm) == (1e-4, 1e-4, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["network.inputs=2"], r"network.inputs is 2, but the task flipflop has 3"),
+        (["training.long_steps=100"], r"training.long_steps is 100; it must be above the 420 steps"),
+        (["training.seeds=[1, 1]"], r"seeds must differ, and 1 stands there more than once"),
+        (["network.units=0"], r"--set network.units: must be greater than or equal to 1; seen: 0"),
+        (["task.pulse_steps=90"], r"pulses overlap: one may start 71 steps after"),
+        (["task.kind=flop"], r"task.kind: this kind is not known; seen: flop"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(changes: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_flipflop("quick", changes)
+    assert "\n" not in str(caught.value)
+
+
+def run_cli(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["flipflop", *map(str, arguments)])
+    if isinstance(done.exception, SpinhwError):
+        return done.exception.exit_code, str(done.exception)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(small(epochs=1).to_yaml(), encoding="utf-8")
+    return path
+
+
+def test_training_that_has_not_learned_says_so_and_what_helps(recipe: Path, tmp_path: Path) -> None:
+    code, out = run_cli("train", recipe, "--out", tmp_path / "run")
+    said = " ".join(out.split())
+    assert code == 0
+    assert "mind: seed 0, 1 has not learned the task. What usually helps: more training.epochs" in said
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["learned"] == [False, False]
+
+
+def test_commands_refuse_what_cannot_be_done_in_one_line(recipe: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    cases = {
+        ("train", recipe, "--out", taken): r"this exists already",
+        ("train", tmp_path / "absent.yaml"): r"there is no such file",
+        ("analyse", tmp_path / "absent"): r"there is no such run folder or file",
+        ("analyse", taken): r"not a run folder; seen: no config.yaml in it; next: name a folder that `spinhw flipflop",
+        ("analyse", recipe): r"cut short or damaged",
+        ("import", recipe): r"this is no HDF5 file",
+    }
+    for arguments, message in cases.items():
+        code, out = run_cli(*arguments)
+        assert code == 2
+        assert message.replace(r"\.", ".") in out
+        assert "\n" not in out.strip()
+
+
+def test_resuming_with_other_settings_names_the_key(recipe: Path, tmp_path: Path) -> None:
+    run_cli("train", recipe, "--out", tmp_path / "run")
+    code, out = run_cli("train", recipe, "--resume", tmp_path / "run", "--set", "training.epochs=9")
+    assert code == 2
+    assert "training.epochs (1 there, 9 here)" in out
+
+
+@pytest.mark.parametrize("command", ["train", "analyse", "import"])
+def test_help_has_an_example(command: str) -> None:
+    code, out = run_cli(command, "--help")
+    assert code == 0
+    assert f"Example: spinhw flipflop {command}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("kind", ["match", "parametric"])
+def test_decision_tasks_are_learned_by_their_shortened_recipes(kind: str, tmp_path: Path) -> None:
+    settings = load_flipflop(kind, ["training.seeds=[100]", "training.epochs=4", "network.units=60"])
+    assert train_flipflop(settings, tmp_path / "run").summary["bits_right"]["mean"] >= 0.95
