@@ -1,14 +1,17 @@
 """Runs that train with a device in the loop: what they write, and that an interrupted one goes on to the same bits."""
 
+import io
 import signal
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 from spinhw.config import build
 from spinhw.device import SimulatedDevice
 from spinhw.errors import ConfigError, DeviceError
+from spinhw.report.tables import print_run
 from spinhw.train import Interrupted, RunSettings, TrainingSettings, evaluate_run, resume_run, train_run
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.schedule import learning_rates
@@ -87,6 +90,17 @@ def test_run_tells_what_the_device_did(whole):
     assert whole.summary["inferences"]["training"] == images
     assert whole.summary["inferences"]["on_device"] == 2 * images + 3 * held_out
     assert whole.summary["device"]["ids"] == ["spread-3", "spread-5"]
+
+
+def test_headline_of_a_run_in_the_loop_is_the_devices(whole):
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_run(console, whole.summary, whole.path)
+    shown = console.export_text()
+    assert "accuracy on the device (headline)" in shown
+    assert "these weights on nominal oscillators, converged" in shown
+    deployed = {**whole.summary, "in_the_loop": False}
+    print_run(console, deployed, whole.path)
+    assert "accuracy converged (headline)" in console.export_text()
 
 
 @pytest.mark.parametrize("place", [(0, 2), (0, 4), (1, 2), (2, 4), ("accuracy on the device",)])

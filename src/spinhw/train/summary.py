@@ -83,6 +83,7 @@ def headline(settings: RunSettings, data: EnsembleData) -> dict[str, Any]:
         "epochs": settings.training.epochs,
         "neurons": neurons,
         "synapses": synapses,
+        "in_the_loop": settings.device is not None and settings.training.loop_start < settings.training.epochs,
     }
 
 
