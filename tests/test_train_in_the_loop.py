@@ -94,12 +94,12 @@ def test_run_tells_what_the_device_did(whole):
 
 def test_headline_of_a_run_in_the_loop_is_the_devices(whole):
     console = Console(width=200, record=True, file=io.StringIO())
-    print_run(console, whole.summary, whole.path)
+    print_run(console, whole.summary, whole.folder)
     shown = console.export_text()
     assert "accuracy on the device (headline)" in shown
     assert "these weights on nominal oscillators, converged" in shown
     deployed = {**whole.summary, "in_the_loop": False}
-    print_run(console, deployed, whole.path)
+    print_run(console, deployed, whole.folder)
     assert "accuracy converged (headline)" in console.export_text()
 
 
