@@ -1,5 +1,6 @@
 """Small networks on simulated chips, for tests of gradients with a device in the loop."""
 
+import signal
 from dataclasses import replace
 
 import torch
@@ -61,3 +62,20 @@ def gradients(module: torch.nn.Module, logits: Tensor, labels: Tensor | None = N
 def cosine(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     flat = [torch.cat([tensors[name].flatten() for name in one]) for tensors in (one, other)]
     return float(torch.nn.functional.cosine_similarity(*flat, dim=0))
+
+
+class Stop:
+    """Presses Ctrl-C after some batch, or while the device measures."""
+
+    def __init__(self, place: tuple) -> None:
+        self.place = place
+
+    def on_batch(self, epoch, batch, total, loss, accuracy) -> None:
+        if self.place == (epoch, batch):
+            signal.raise_signal(signal.SIGINT)
+
+    def on_epoch(self, row) -> None: ...
+
+    def on_evaluation(self, what, done, total) -> None:
+        if self.place == (what,):
+            signal.raise_signal(signal.SIGINT)

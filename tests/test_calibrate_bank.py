@@ -294,7 +294,7 @@ def test_a_measured_gain_corrects_the_conversion(made):
 
 def test_records_are_written_whole_or_not_at_all(made, tmp_path):
     record, _ = made
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="could not be written"):
         save_record(record, tmp_path / "nowhere" / "record.yaml")
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
+from loops import Stop
 from spinhw.config import build
 from spinhw.device.batch_file import read_attributes
 from spinhw.device.recording import batch_count, batch_path
@@ -51,23 +52,6 @@ def run_data(device: Any, **changes: Any) -> dict[str, Any]:
 
 def tiny(device: Any = CHIP, **changes: Any) -> RunSettings:
     return build(RunSettings, run_data(device, **changes), "run.yaml")
-
-
-class Stop:
-    """Presses Ctrl-C after some batch, or while the device measures."""
-
-    def __init__(self, place: tuple) -> None:
-        self.place = place
-
-    def on_batch(self, epoch, batch, total, loss, accuracy) -> None:
-        if self.place == (epoch, batch):
-            signal.raise_signal(signal.SIGINT)
-
-    def on_epoch(self, row) -> None: ...
-
-    def on_evaluation(self, what, done, total) -> None:
-        if self.place == (what,):
-            signal.raise_signal(signal.SIGINT)
 
 
 def weights(folder: Path) -> dict[str, bytes]:

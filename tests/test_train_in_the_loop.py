@@ -1,13 +1,13 @@
 """Runs that train with a device in the loop: what they write, and that an interrupted one goes on to the same bits."""
 
 import io
-import signal
 from typing import Any
 
 import pytest
 import torch
 from rich.console import Console
 
+from loops import Stop
 from spinhw.config import build
 from spinhw.device import SimulatedDevice
 from spinhw.errors import ConfigError, DeviceError
@@ -48,23 +48,6 @@ def tiny(device: Any = CHIP, **training) -> RunSettings:
         "device": device,
     }
     return build(RunSettings, data, "run.yaml")
-
-
-class Stop:
-    """Presses Ctrl-C after some batch, or while the device measures."""
-
-    def __init__(self, place: tuple) -> None:
-        self.place = place
-
-    def on_batch(self, epoch, batch, total, loss, accuracy) -> None:
-        if self.place == (epoch, batch):
-            signal.raise_signal(signal.SIGINT)
-
-    def on_epoch(self, row) -> None: ...
-
-    def on_evaluation(self, what, done, total) -> None:
-        if self.place == (what,):
-            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
+from spinhw.atomic import write_atomically
 from spinhw.config import Settings, build, read_yaml
 from spinhw.errors import CalibrationError, ConfigError
 from spinhw.units import DurationS, TimeS
@@ -149,12 +150,7 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         allow_unicode=True,
         width=120,
     )
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: the record cannot be written", seen=error, todo="name another file") from error
+    write_atomically(path, text.encode("utf-8"))
 
 
 def load_record(path: Path, device_id: str | None = None, anyway: bool = False) -> CalibrationRecord:

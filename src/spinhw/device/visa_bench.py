@@ -13,6 +13,7 @@ from spinhw.device.visa_readout import Planned, Readout, Signal
 from spinhw.device.visa_supply import Supply
 from spinhw.errors import DeviceError
 from spinhw.instruments import LinkError, Station, SynapseController, WaveformSource
+from spinhw.instruments.roles import ALL
 from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, split_reference
 from spinhw.instruments.words import Words
 
@@ -143,7 +144,7 @@ class VisaBench:
     def _confirm_board(self, wiring: ChipWiring) -> None:
         board = self.station.get(split_reference(wiring.synapses)[0], SynapseController)
         overloads = board.overloads()
-        if overloads or not board.output_enabled():
+        if overloads or not board.output_enabled(ALL):
             raise DeviceError(
                 f"{board.name}: synapses do not get their voltage",
                 seen=f"outputs {', '.join(map(str, overloads))} are overloaded" if overloads else "outputs are off",

@@ -18,6 +18,7 @@ from spinhw.device.segments import Segments
 from spinhw.device.visa_bench import Shots, VisaBench
 from spinhw.device.visa_readout import Signal
 from spinhw.instruments import Station, SynapseController
+from spinhw.instruments.roles import ALL
 from spinhw.instruments.wiring import ChipWiring, split_reference
 
 
@@ -63,7 +64,7 @@ class VisaDevice(Device):
         self._bench.prepare()
         board = self._board()
         board.program(torch.cat(flat).double().numpy())
-        if not board.output_enabled():
+        if not board.output_enabled(ALL):
             board.set_output(True)
         self._bench.confirm()
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import TuningOutputs
 from spinhw.instruments.ramp import vector_steps
-from spinhw.instruments.roles.base import Instrument, wait
+from spinhw.instruments.roles.base import SwitchedOutputs, wait
 
 # All outputs of a board are one channel in a bench file, because they share their limits.
 ALL = "all"
@@ -27,8 +27,11 @@ class BoardAbilities:
     settle_s: float
 
 
-class SynapseController(Instrument[TuningOutputs]):
-    """A board with one slow voltage output for each synapse and each bias. All of them are programmed at once."""
+class SynapseController(SwitchedOutputs[TuningOutputs]):
+    """A board with one slow voltage output for each synapse and each bias.
+
+    All of them are programmed at once, and connected or put to 0 V together.
+    """
 
     role = "synapse-controller"
 
@@ -47,17 +50,6 @@ class SynapseController(Instrument[TuningOutputs]):
     @abstractmethod
     def _read_overloads(self) -> tuple[int, ...]:
         """Read which outputs cannot hold their voltage."""
-
-    @abstractmethod
-    def _set_output(self, channel: str, on: bool) -> None:
-        """Connect all outputs, or put them to 0 V."""
-
-    @abstractmethod
-    def _read_output(self, output: str) -> bool:
-        """Read back whether the outputs are connected."""
-
-    def outputs(self) -> list[str]:
-        return list(self.channels)
 
     def abilities(self) -> BoardAbilities:
         """Ask what the board can do."""
@@ -123,20 +115,14 @@ class SynapseController(Instrument[TuningOutputs]):
         if on:
             self._check_held()
         self._set_output(ALL, on)
-        self._agree_flag("output", ALL, on, self.output_enabled())
-
-    def output_enabled(self) -> bool:
-        """Read back whether the outputs are connected."""
-        seen = self._read_output(ALL)
-        self._keep(f"{ALL}.output", seen)
-        return seen
+        self._agree_flag("output", ALL, on, self.output_enabled(ALL))
 
     def _check_held(self) -> None:
         self.check_volts(self._read_back(self._read_abilities().count))
 
     def _survey(self) -> None:
         if ALL in self.channels:
-            self.output_enabled()
+            self.output_enabled(ALL)
 
     def _switch_off(self, output: str) -> None:
         self._set_output(output, False)
