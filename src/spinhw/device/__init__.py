@@ -5,21 +5,25 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
+from spinhw.device.multiplex import Correction, MultiplexedDevice
 from spinhw.device.opening import open_bank, open_device, open_synapses
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
-from spinhw.device.settings import DeviceSettings, SimulatedSettings, device_schema, load_device
+from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, device_schema, load_device
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.trace import Quality, Signal, Trace
 
 __all__ = [
     "Conversion",
     "ConversionSettings",
+    "Correction",
     "Description",
     "Device",
     "DeviceSettings",
     "Limit",
     "Line",
+    "MultiplexedDevice",
+    "MultiplexedSettings",
     "ObservationPlan",
     "OscillatorBank",
     "Quality",
