@@ -1,15 +1,19 @@
 """A whole network on few oscillators is what a full chip of such oscillators would do."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fakes_visa import BANK_TRUTH, bank_settings, standing
+from spinhw.config import shipped
 from spinhw.device import MultiplexedSettings, SimulatedSettings, load_device, open_bank, open_device
 from spinhw.device.contract import check_device
 from spinhw.device.multiplex import Assignment, Corrections
 from spinhw.device.multiplex.build import multiplexed, played_samples
 from spinhw.device.multiplex.residual import Noise, bands, combined, earlier, told_apart
 from spinhw.device.multiplex.rest import deviation_after, rest_needed
+from spinhw.energy import EnergySettings, ledger, spent_line
 from spinhw.errors import CalibrationError, ConfigError, DeviceError, SpinhwWarning
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import rollout
@@ -56,7 +60,7 @@ def truth(bank, member=0):
 
 
 def rms(values):
-    return float((values**2).mean().sqrt())
+    return float((values.detach() ** 2).mean().sqrt())
 
 
 @pytest.mark.parametrize("member", range(3))
@@ -105,13 +109,15 @@ def test_a_tolerance_below_the_noise_floor_is_refused():
 
 
 def test_a_surrogate_far_off_is_warned_of_and_damped():
-    slow = {"kind": "multiplexed", "bank": chip(spread=0.6), "refit": [], "passes": 12, "tolerance": 1e-4}
-    wild = NETWORK.model_copy(update={"weight_scale": 8.0, "weight_limit": None, "drive_rate_per_s": 3e9})
-    with open_device(MultiplexedSettings.model_validate(slow), wild, INTERVAL_S, dtype=torch.float64) as device:
+    settings = on(chip(spread=0.3), refit=[], passes=20, tolerance=1e-4)
+    wild = NETWORK.model_copy(update={"layers": (12, 12), "weight_scale": 8.0, "weight_limit": None})
+    inputs = torch.rand(4, 64, 1, generator=torch_stream("images of a multiplexed network")) * 4 - 1.2
+    with open_device(settings, wild, INTERVAL_S, dtype=torch.float64) as device:
         device.program(SpintronicNetwork(wild, seed=1).values())
         with pytest.warns(SpinhwWarning, match="surrogate is too far from the oscillators"):
-            device.run(images())
+            device.run(inputs)
     assert device.last.damped
+    assert device.last.converged
 
 
 def test_a_second_epoch_starts_from_the_first():
@@ -151,7 +157,7 @@ def test_bench_keeps_the_contract_and_learns_what_latency_is_left(tmp_path):
             device.program(weights())
             trace = device.run(images(), averages=2)
             uploads, shots, found = device.last.uploads, device.last.shots, device.corrector.oscillators
-        alike = Oscillators.nominal(made.physics.hidden.neurons).picked(torch.arange(NEURONS) % 2)
+        alike = Oscillators.nominal(made.oscillators.hidden.neurons).picked(torch.arange(NEURONS) % 2)
     assert uploads == device.last.passes
     assert shots == 2 * uploads
     assert found.delay.tolist() == pytest.approx([100e-12, 100e-12], abs=15e-12)
@@ -215,6 +221,40 @@ def test_more_samples_are_played_for_a_smaller_tolerance():
     assert counts == sorted(counts)
     assert counts[0] == 1 < counts[-1]
     assert played_samples(on(chip(), samples_per_interval=3), NETWORK, INTERVAL_S) == 3
+
+
+def test_a_record_is_a_start_for_its_own_device_only(tmp_path):
+    record = shipped("calibration") / "bank-virtual.yaml"
+    device = open_device(load_device("one-oscillator-virtual", [f"record={record}"]), NetworkSettings(), INTERVAL_S)
+    seen = device.corrector.oscillators
+    assert seen.count == 2
+    assert not torch.equal(seen.gamma, Oscillators.nominal(NetworkSettings().neurons(), 2).gamma)
+    with pytest.raises(CalibrationError, match=r"another device's.*bank-virtual.*bank-0"):
+        open_multiplexed(chip(), oscillators=2, record=str(record))
+    renamed = tmp_path / "bank-0.yaml"
+    renamed.write_text(record.read_text(encoding="utf-8").replace("id: bank-virtual", "id: bank-0"), encoding="utf-8")
+    with pytest.raises(CalibrationError, match=r"another number of oscillators.*2.*3"):
+        open_multiplexed(chip(), oscillators=3, record=str(tmp_path))
+    other = NETWORK.model_copy(update={"tau_s": 7e-9})
+    with pytest.raises(CalibrationError, match="other units of the drive"):
+        open_device(on(chip(), oscillators=2, record=str(renamed)), other, INTERVAL_S)
+
+
+def test_what_is_spent_here_is_a_line_of_its_own():
+    settings = EnergySettings()
+    with open_multiplexed(chip(), oscillators=2, tolerance=1e-3) as device:
+        device.program(weights())
+        device.run(images(), averages=3)
+        spent = device.spent()
+    line = spent_line(settings, spent)
+    assert (spent.images, spent.oscillators, spent.shots) == (IMAGES, 2, 3 * spent.passes)
+    segments = IMAGES * 4  # seven neurons on two oscillators
+    assert spent.played_s > spent.passes * 3 * segments * TIMES * INTERVAL_S
+    assert line.energy_j == pytest.approx(2 * settings.neuron_power_w * spent.played_s / IMAGES)
+    account = ledger(settings, NEURONS, 30, TIMES * INTERVAL_S)
+    both = replace(account, lines=(*account.lines, line))
+    assert both.per_inference_j == account.per_inference_j
+    assert both.spent_per_inference_j == line.energy_j > account.per_inference_j
 
 
 def noisy(shape, noise):

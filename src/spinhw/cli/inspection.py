@@ -9,7 +9,16 @@ from rich.console import Console
 
 from spinhw.calibrate import PlanSettings
 from spinhw.cli import bench
-from spinhw.device import SimulatedSettings, device_schema, load_device, open_bank, open_device, open_synapses
+from spinhw.device import (
+    DeviceSettings,
+    MultiplexedSettings,
+    SimulatedSettings,
+    device_schema,
+    load_device,
+    open_bank,
+    open_device,
+    open_synapses,
+)
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.instruments import StationSettings
@@ -22,6 +31,8 @@ from spinhw.tuning import SpaceSettings
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
 _PROBE = NetworkSettings(layers=(32, 32, 32))
+# One of few neurons where they are played one after another.
+_SMALL = NetworkSettings(layers=(6, 6))
 _INTERVAL_S = 1e-9
 
 
@@ -38,12 +49,20 @@ def check_profile(name: str) -> None:
         DeviceError: A promise is broken; names it.
     """
     settings, console = load_device(name), Console(highlight=False, emoji=False)
-    contracts = _of_chip(settings) if isinstance(settings, SimulatedSettings) else _of_bench(settings, console)
+    contracts = _contracts(settings, console)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
     if broken:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
+
+
+def _contracts(settings: DeviceSettings, console: Console) -> dict[str, list[Verdict]]:
+    if isinstance(settings, SimulatedSettings):
+        return _of_chip(settings)
+    if isinstance(settings, MultiplexedSettings):
+        return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
+    return _of_bench(settings, console)
 
 
 def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:

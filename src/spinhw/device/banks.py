@@ -24,9 +24,7 @@ class OscillatorBank(Session):
     """
 
     @abstractmethod
-    def _play(
-        self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float
-    ) -> list[Reading]:
+    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float) -> list[Reading]:
         """Play a whole batch `averages` times for each repeat and record.
 
         Args:
@@ -48,8 +46,8 @@ class OscillatorBank(Session):
                 ensemble (member, batch, time, oscillator), or without the member axis for all members alike.
             observe: Which oscillators in which repeat; by default all, in as few repeats as the channels allow.
             averages: Shots to average over in each repeat, at least 1.
-            rest_s: Rest before each segment in seconds; a bench rests at least as long as its own file says, a simulated
-                bank always starts from rest.
+            rest_s: Rest before each segment in seconds; a bench rests at least as long as its own file says, a
+                simulated bank always starts from rest.
 
         Returns:
             A trace with `power`, `power0` and `drive_applied`, without the member axis if the bank has one member and

@@ -52,9 +52,7 @@ class VisaOscillatorBank(OscillatorBank):
     def _open(self) -> str:
         return self._bench.open()
 
-    def _play(
-        self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float
-    ) -> list[Reading]:
+    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float) -> list[Reading]:
         timing, amperes = self._wiring.timing, currents[0].double().numpy()  # (batch, time, oscillator)
         rest_s = max(timing.rest_s, rest_s)
         segments = Segments(amperes.shape[0], amperes.shape[1], self._held, rest_s, timing.source_rate_hz)

@@ -79,7 +79,7 @@ class Assignment:
         return packed.permute(0, 2, 3, 1).flatten(0, 1)
 
     def unpack(self, segments: Tensor) -> Tensor:
-        """Give every neuron its own part of what was measured: (row * batch, time, oscillator) -> (batch, time, neuron)."""
+        """Give every neuron its own part of segments, (row * batch, time, oscillator) -> (batch, time, neuron)."""
         by_row = segments.unflatten(0, (self.rows, -1))  # (row, batch, time, oscillator)
         picked = by_row.permute(0, 3, 1, 2)[torch.tensor(self._slots()), self.index]  # (neuron, batch, time)
         return picked.movedim(0, 2)

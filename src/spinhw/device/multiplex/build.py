@@ -8,9 +8,10 @@ from torch import Tensor
 
 from spinhw.device.banks import OscillatorBank
 from spinhw.device.multiplex.assignment import Assignment
-from spinhw.device.multiplex.correct import TOLERANCE, Corrector, Plan
+from spinhw.device.multiplex.correct import Corrector
 from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.device import MultiplexedDevice
+from spinhw.device.multiplex.outcome import TOLERANCE, Plan
 from spinhw.device.multiplex.passes import Player
 from spinhw.device.settings import MultiplexedSettings
 from spinhw.errors import CalibrationError, ConfigError
@@ -22,8 +23,8 @@ from spinhw.surrogate import PARAMETERS, Calibrated, OnlineRefit, Oscillators, i
 # How far a drive held for h = share * tau moves the powers from those of the smooth one, rms, over share squared:
 # measured on trained networks, 1.2e-3 at a fifth of tau and 1.5e-5 at a fortieth.
 _HOLD = 0.031
-# What oscillators may be off by where no record says: relative for gamma, sigma and gain, in units of full power for the
-# offset; times in units of a played interval.
+# What oscillators may be off by where no record says: relative for gamma, sigma and gain, in units of full power for
+# the offset; times in units of a played interval.
 _SPREADS = {"gamma": 0.3, "sigma": 0.3, "q": 0.3, "gain": 0.1, "offset": 0.05, "delay": 1.0, "lag": 0.3}
 _SAME = 1e-6  # Relative difference that is rounding.
 

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,18 +12,16 @@ from torch import Tensor
 from spinhw.device.multiplex.assignment import Assignment
 from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.coupled import CoupledNetwork, Waveforms
+from spinhw.device.multiplex.outcome import TOLERANCE, Corrected, Correction, Plan
 from spinhw.device.multiplex.passes import Passage, Player
 from spinhw.device.multiplex.residual import Noise, Residual, combined, earlier, told_apart
-from spinhw.device.multiplex.rest import Rest, rest_needed
+from spinhw.device.multiplex.rest import rest_needed
 from spinhw.device.trace import Quality
 from spinhw.errors import ConfigError, SpinhwWarning
 from spinhw.surrogate import OnlineRefit, Oscillators, Played, modelled
 
-# Taken for converged where no tolerance is given and the noise is lower: rms, in units of full power.
-TOLERANCE = 2e-3
 # A pass that leaves more than this share of the change before it gets nowhere: from then on steps are damped.
 _STALLED = 0.7
-_DAMPING = 0.5
 # The deviation from rest at the start of a segment, as a share of the tolerance.
 _REST_SHARE = 0.1
 # Segments that are played twice, once in a session, to see the noise.
@@ -32,87 +30,6 @@ _TWICE = 8
 # every parameter to 2e-3 at a noise of 1 %.
 _REFIT_SAMPLES, _LEAST_SAMPLES, _MOST_SAMPLES = 2**17, 2**10, 2**13
 _NUMBERS_PER_CHUNK = 2**20
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to correct.
-
-    Args:
-        tolerance: Rms change of the waveforms by a further pass that is taken for converged, in units of full power;
-            None for 2e-3, or the noise floor where that is higher.
-        passes: Most measurements of a batch.
-        damping: Share of each correction that is taken once the passes get nowhere, above 0 to 1.
-    """
-
-    tolerance: float | None = None
-    passes: int = 6
-    damping: float = _DAMPING
-
-
-@dataclass(frozen=True)
-class Correction:
-    """How a batch was corrected; rms values in units of full power.
-
-    Args:
-        changes: By how much the waveforms changed after each measurement: the error of what had been played. What came
-            out is better than the last one by about the rate.
-        misfits: What was measured in each pass less what had been predicted, the noise taken off.
-        tolerance: For the changes.
-        floor: Noise of a sample of one pass.
-        damped: Whether the passes got nowhere and damped relaxation took over.
-        rest: Before each segment, at the last pass.
-        shots: Shots of the bank, averages and uploads counted.
-        uploads: Of the bank.
-        played_s: What was played in all, rests and averages included, by all oscillators side by side, in seconds.
-        energy_j: What the bank measured for all that, in joules; None where it measures none.
-    """
-
-    changes: tuple[float, ...]
-    misfits: tuple[float, ...]
-    tolerance: float
-    floor: float
-    damped: bool
-    rest: Rest
-    shots: int
-    uploads: int
-    played_s: float
-    energy_j: float | None
-
-    @property
-    def passes(self) -> int:
-        """Measurements of the batch."""
-        return len(self.changes)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the last change was within the tolerance."""
-        return self.changes[-1] <= self.tolerance
-
-    @property
-    def rate(self) -> float | None:
-        """Share of the change that a pass leaves, as the geometric mean; None after a single pass."""
-        first, last = self.changes[0], self.changes[-1]
-        return None if self.passes < 2 or first == 0 else (last / first) ** (1 / (self.passes - 1))
-
-
-@dataclass(frozen=True)
-class Corrected:
-    """What a batch gave.
-
-    Args:
-        waveforms: Of the whole network.
-        quality: Of each sample of the power, (batch, time + 1, neuron).
-        noise: Rms noise that is left in the power.
-        defect: What the surrogate missed, (batch, time + 1, neuron).
-        correction: How it was found.
-    """
-
-    waveforms: Waveforms
-    quality: Tensor
-    noise: float
-    defect: Tensor
-    correction: Correction
 
 
 class Corrector:
@@ -156,13 +73,17 @@ class Corrector:
         Raises:
             ConfigError: The tolerance is below the noise floor.
         """
-        found = list(self.passes(network, inputs, averages))
+        found = []
+        for one in self.passes(network, inputs, averages):
+            found.append(one)
+            if one.correction.converged:
+                break
         best = min(found, key=lambda one: one.correction.changes[-1])
         self.corrections.keep(inputs, best.defect)
         return replace(best, correction=found[-1].correction)
 
     def passes(self, network: CoupledNetwork, inputs: Tensor, averages: int) -> Iterator[Corrected]:
-        """Measure a batch pass after pass, each with the result as it would be if it were the last; see `run`."""
+        """Measure a batch as often as the plan allows; each pass gives what came out, were it the last one."""
         times = inputs.shape[1] * network.samples + 1
         defect = self.corrections.recall(inputs, (times, len(self._assignment.oscillator)))
         now, done = network.solve(inputs, self._of_neurons(), defect), []
@@ -187,11 +108,9 @@ class Corrector:
             report = self._report(done, changes, misfits, tolerance, averages, damped)
             quality = _best_quality([self._unpacked(one.quality) for one in done])
             yield Corrected(now, quality, float(missed.variance.mean().sqrt()), defect, report)
-            if changes[-1] <= tolerance:
-                break
 
     def state(self) -> dict[str, Any]:
-        """Give what was learned of oscillators and noise as plain data for JSON; what is remembered is not part of it."""
+        """Give what was learned of oscillators and noise as plain data for JSON; corrections are not part of it."""
         learned = {} if self.refit is None else {name: one.tolist() for name, one in self.refit.state().items()}
         noise = None if self.noise is None else [self.noise.variance.tolist(), self.noise.colour.tolist()]
         return {"refit": learned, "noise": noise}
@@ -214,8 +133,8 @@ class Corrector:
         rest = rest_needed(ends, self.oscillators, self._player.bias_drive, _REST_SHARE * tolerance)
         if rest.deviation > tolerance:
             warnings.warn(
-                f"an oscillator is so near to its threshold under the bias that {rest.duration_s:.3g} s of rest leave it "
-                f"{rest.deviation:.2g} away from rest; leave it out of the assignment",
+                f"an oscillator is so near to its threshold under the bias that {rest.duration_s:.3g} s of rest leave "
+                f"it {rest.deviation:.2g} away from rest; leave it out of the assignment",
                 SpinhwWarning,
                 stacklevel=4,
             )
@@ -291,7 +210,7 @@ class Corrector:
         return found if colour is None else told_apart(found, colour)
 
     def _in_time(self, played: Played) -> Tensor:
-        """Give what the surrogate misses of each neuron's power at the time when it was so, (batch, time + 1, neuron)."""
+        """Give what the surrogate misses of each neuron's power, in its own time, (batch, time + 1, neuron)."""
         model = self._of_neurons()
         return earlier(self._unpacked(self._apart(played)) / model.gain, model.delay / played.interval_s)
 
@@ -310,9 +229,9 @@ class Corrector:
 
     def _warn(self, changes: Sequence[float]) -> None:
         warnings.warn(
-            f"the surrogate is too far from the oscillators: a pass leaves {changes[-1] / changes[-2]:.0%} of the change "
-            f"before it (now {changes[-1]:.2g} of full power); going on with damped relaxation. Calibrate the bank, or "
-            "let more parameters be refitted",
+            f"the surrogate is too far from the oscillators: a pass leaves {changes[-1] / changes[-2]:.0%} of the "
+            f"change before it (now {changes[-1]:.2g} of full power); going on with damped relaxation. Calibrate the "
+            "bank, or let more parameters be refitted",
             SpinhwWarning,
             stacklevel=4,
         )
@@ -328,6 +247,7 @@ class Corrector:
     ) -> Correction:
         energies = [one.energy_j for one in passes]
         return Correction(
+            len(passes[-1].played.drive) // self._assignment.rows,
             tuple(changes),
             tuple(misfits),
             tolerance,

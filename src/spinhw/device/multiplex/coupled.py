@@ -118,4 +118,3 @@ def weights_of(values: dict[str, Tensor], layers: int) -> Weights:
         return tuple(values[f"{kind}.{layer}"].double() for layer in range(layers))
 
     return Weights(by_layer("w_ext"), by_layer("w_int"), by_layer("bias"))
-

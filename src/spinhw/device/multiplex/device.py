@@ -12,10 +12,12 @@ from spinhw.device.banks import OscillatorBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
-from spinhw.device.multiplex.correct import Corrected, Correction, Corrector
+from spinhw.device.multiplex.correct import Corrector
 from spinhw.device.multiplex.coupled import CoupledNetwork, weights_of
+from spinhw.device.multiplex.outcome import Corrected, Correction
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.shapes import parameter_shapes
+from spinhw.energy import Spent
 from spinhw.errors import DeviceError
 from spinhw.network import NetworkSettings
 
@@ -28,8 +30,8 @@ _NUMBERS = Line(1.0, "(software)")
 class MultiplexedDevice(Device):
     """A network whose oscillators are played one after another on the few that there are (docs/multiplexed.md).
 
-    Synapses, saturation, high-pass and read-out are software; every oscillator is a physical one. Weights are applied as
-    requested. What the trace holds is the network's own state at the fixed point: the surrogate's waveforms with
+    Synapses, saturation, high-pass and read-out are software; every oscillator is a physical one. Weights are applied
+    as requested. What the trace holds is the network's own state at the fixed point: the surrogate's waveforms with
     everything added that the measurements could tell from noise.
 
     Args:
@@ -59,7 +61,7 @@ class MultiplexedDevice(Device):
         self._samples = round(interval_s / about.sample_interval_s)
         self._averages, self._shots = averages, 0
         self._values: dict[str, Tensor] = {}
-        self._gave_up: DeviceError | None = None
+        self._lost: DeviceError | None = None
         self.corrected: list[Correction] = []  # Of every batch since the session was made.
 
     @property
@@ -79,9 +81,22 @@ class MultiplexedDevice(Device):
             raise DeviceError(f"{self.name} has not run anything yet", todo="call run(inputs)")
         return self.corrected[-1]
 
+    def spent(self) -> Spent:
+        """Sum up what the bank was played since the session was made; the chip-equivalent account is the network's."""
+        done, energies = self.corrected, [one.energy_j for one in self.corrected]
+        return Spent(
+            images=sum(one.images for one in done),
+            passes=sum(one.passes for one in done),
+            uploads=sum(one.uploads for one in done),
+            shots=sum(one.shots for one in done),
+            oscillators=self._bank.describe().neurons,
+            played_s=sum(one.played_s for one in done),
+            energy_j=None if None in energies else sum(one for one in energies if one is not None),
+        )
+
     def _open(self) -> str:
-        if self._gave_up is not None:  # The bank has recovered as often as it may; nothing is repeated above it.
-            raise self._gave_up
+        if self._lost is not None:  # The bank has recovered as often as it may; nothing is repeated above it.
+            raise self._lost
         self._bank.open()
         return self._description.name
 
@@ -101,7 +116,7 @@ class MultiplexedDevice(Device):
         try:
             found = self._corrector.run(coupled, inputs[0], averages * self._averages)
         except DeviceError as error:
-            self._gave_up = error
+            self._lost = error
             raise
         self.corrected.append(found.correction)
         readings = []
@@ -132,7 +147,7 @@ class MultiplexedDevice(Device):
         return Samples((last @ self._values["w_out"][0].double().T)[None], ends_s[-1:])
 
     def _make_safe(self) -> list[str]:
-        self._gave_up = None
+        self._lost = None
         try:
             self._bank.close()
         except DeviceError as error:
@@ -157,7 +172,9 @@ class MultiplexedDevice(Device):
 def _describe(bank: Description, network: NetworkSettings, interval_s: float, replays: bool) -> Description:
     hardware = network.readout == "hardware"
     limit = network.weight_limit
-    weights = {} if limit is None else {kind: Limit.of_model_range(_NUMBERS, -limit, limit) for kind in ("weight", "bias")}
+    weights = (
+        {} if limit is None else {kind: Limit.of_model_range(_NUMBERS, -limit, limit) for kind in ("weight", "bias")}
+    )
     return Description(
         kind="multiplexed",
         device_ids=bank.device_ids,

@@ -73,6 +73,8 @@ class Player:
         )
         repeats = -(-about.neurons // (about.channels or about.neurons))
         length_s = rest.duration_s + drive.shape[1] * about.sample_interval_s
+        # A bench gives the energy of the segments alone; the oscillators are on while they rest too.
+        whole = averages * repeats * length_s / (drive.shape[1] * about.sample_interval_s)
         energies = [trace.energy_j for trace in traces]
         return Passage(
             played,
@@ -81,7 +83,7 @@ class Player:
             sum(trace.shots[1] - trace.shots[0] for trace in traces),
             len(traces),
             length_s * len(drive) * averages * repeats,
-            None if None in energies else averages * repeats * sum(one for one in energies if one is not None),
+            None if None in energies else whole * sum(one for one in energies if one is not None),
         )
 
 

@@ -1,10 +1,10 @@
 """What the surrogate misses, estimated from noisy measurements of nearly the same drives.
 
-Two things are done, and both vanish with the noise. Passes are averaged: the residual belongs to the surrogate, not to the
-pass, so passes whose drives were nearly the same measured the same; each counts by one over its variance, in which the
-difference to the last pass stands beside the noise. Then each band of frequencies is multiplied by the share of its power
-that is not noise (Wiener): where the surrogate is right what was measured is noise, and fed back into the network it would
-only drive the neurons. What is told apart from the noise stays; the mean square error is never larger than without.
+Two things are done, and both vanish with the noise. Passes are averaged: the residual belongs to the surrogate, not to
+the pass, so passes whose drives were nearly the same measured the same; each counts by one over its variance, in which
+the difference to the last pass stands beside the noise. Then each band of frequencies is multiplied by the share of its
+power that is not noise (Wiener): where the surrogate is right, what was measured is noise, and fed back into the
+network it would only drive the neurons. The mean square error is never larger than without.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.physics import coefficients, equilibrium, logistic_step
+from spinhw.physics import POWER_FLOOR, coefficients, equilibrium, logistic_step
 from spinhw.surrogate import Oscillators
 
 # Rests grow by this factor until one is long enough.
@@ -55,5 +55,5 @@ def deviation_after(duration_s: float, ends: Tensor, oscillators: Oscillators, b
     gamma, q = oscillators.gamma, oscillators.q
     growth, damping = coefficients(torch.full_like(gamma, bias_drive), gamma, oscillators.sigma, q)
     z, d = growth * duration_s, gamma * (1 + q) * duration_s
-    left = logistic_step(ends.double().clamp(0.0, 1.0), z.expand_as(ends), d.expand_as(ends))
+    left = logistic_step(ends.double().clamp(POWER_FLOOR, 1.0), z.expand_as(ends), d.expand_as(ends))
     return float((left - equilibrium(growth, damping)).abs().max())
