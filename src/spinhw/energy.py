@@ -12,7 +12,7 @@ _HOROWITZ = "32-bit multiply and add at 45 nm, arithmetic only: Horowitz, ISSCC 
 _ROSS = "Ross et al., Nature Nanotechnology 18, 1273 (2023), quoted by Plouet et al. 2024, section V"
 
 
-Form = Literal["constants", "power", "rest", "readout", "software", "measured"]
+Form = Literal["constants", "power", "rest", "readout", "software", "measured", "spent"]
 
 
 class EnergySettings(Settings):
@@ -43,7 +43,7 @@ class EnergyLine:
 
     Args:
         form: Which account it belongs to: "constants" per inference, "power" times duration, "rest", "readout",
-            "software" (arithmetic), "measured".
+            "software" (arithmetic), "measured", "spent" (on this bench, to find out what a chip would do).
         part: What spends it, such as "neurons".
         energy_j: Joules per inference.
         basis: "estimated" or "measured".
@@ -92,6 +92,11 @@ class EnergyLedger:
         """Power times the duration of the inference and of the rest after it."""
         return self.total_j("power", "rest", "software")
 
+    @property
+    def spent_per_inference_j(self) -> float:
+        """What an inference took on this bench, where a few oscillators play a network; part of no other total."""
+        return self.total_j("spent")
+
     def as_json(self) -> list[dict[str, object]]:
         """The lines as plain data."""
         return [asdict(line) for line in self.lines]
@@ -139,6 +144,41 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
             )
         )
     return EnergyLedger(neurons, synapses, duration_s, tuple(lines))
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a few oscillators were played to find out what a whole network would do.
+
+    Args:
+        images: Inferences of the network.
+        passes: Measurements of batches.
+        uploads: Of waveforms.
+        shots: Taken on the bank, averages counted.
+        oscillators: That were on meanwhile.
+        played_s: Length of all that was played, rests and averages included, in seconds.
+        energy_j: What the bank measured for all that, in joules; None where it measures none.
+    """
+
+    images: int
+    passes: int
+    uploads: int
+    shots: int
+    oscillators: int
+    played_s: float
+    energy_j: float | None = None
+
+
+def spent_line(settings: EnergySettings, spent: Spent) -> EnergyLine:
+    """Give the energy that an inference took on this bench, beside the account of the chip that it stands for."""
+    counted = f"{spent.shots} shots in {spent.passes} passes over {spent.images} inferences"
+    if spent.energy_j is not None:
+        source = f"supplies of the bank; {counted}"
+        return EnergyLine("spent", "oscillators of this bench", spent.energy_j / spent.images, "measured", source)
+    energy_j = spent.oscillators * settings.neuron_power_w * spent.played_s
+    power, time = show_quantity(settings.neuron_power_w, "W"), show_quantity(spent.played_s, "s")
+    source = f"{spent.oscillators} x {power} x {time}, rests included; {counted}"
+    return EnergyLine("spent", "oscillators of this bench", energy_j / spent.images, "estimated", source)
 
 
 def software_ledger(

@@ -10,6 +10,7 @@ from rich.console import Console
 from spinhw.calibrate import PlanSettings
 from spinhw.cli import bench
 from spinhw.device import (
+    MultiplexedSettings,
     RecordedSettings,
     SimulatedSettings,
     device_schema,
@@ -31,6 +32,8 @@ from spinhw.tuning import SpaceSettings
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
 _PROBE = NetworkSettings(layers=(32, 32, 32))
+# One of few neurons where they are played one after another.
+_SMALL = NetworkSettings(layers=(6, 6))
 _INTERVAL_S = 1e-9
 
 
@@ -54,12 +57,22 @@ def check_profile(name: str) -> None:
             allowed="a device or a bench",
             todo="replay it with the config of its run: spinhw train CONFIG --device " + name,
         )
-    contracts = _of_chip(settings) if isinstance(settings, SimulatedSettings) else _of_bench(settings, console)
+    contracts = _contracts(settings, console)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
     if broken:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
+
+
+def _contracts(
+    settings: SimulatedSettings | StationSettings | MultiplexedSettings, console: Console
+) -> dict[str, list[Verdict]]:
+    if isinstance(settings, SimulatedSettings):
+        return _of_chip(settings)
+    if isinstance(settings, MultiplexedSettings):
+        return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
+    return _of_bench(settings, console)
 
 
 def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:

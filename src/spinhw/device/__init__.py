@@ -6,13 +6,14 @@ from spinhw.device.base import Device
 from spinhw.device.batch import Batch
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
+from spinhw.device.multiplex import Correction, MultiplexedDevice
 from spinhw.device.opening import open_bank, open_device, open_synapses
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.recorded import RecordedDevice, RecordedSettings
 from spinhw.device.recorder import Recorder
 from spinhw.device.recording import Recording
-from spinhw.device.settings import DeviceSettings, SimulatedSettings, device_schema, load_device
+from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, device_schema, load_device
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.trace import Quality, Signal, Trace
 
@@ -20,11 +21,14 @@ __all__ = [
     "Batch",
     "Conversion",
     "ConversionSettings",
+    "Correction",
     "Description",
     "Device",
     "DeviceSettings",
     "Limit",
     "Line",
+    "MultiplexedDevice",
+    "MultiplexedSettings",
     "ObservationPlan",
     "OscillatorBank",
     "Quality",

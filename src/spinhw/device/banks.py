@@ -24,16 +24,19 @@ class OscillatorBank(Session):
     """
 
     @abstractmethod
-    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float) -> list[Reading]:
         """Play a whole batch `averages` times for each repeat and record.
 
         Args:
             currents: In amperes and within limits, (member, batch, time, oscillator); the bias is part of them.
             repeats: Oscillators to observe in each repeat.
             averages: Shots to average over, at least 1.
+            rest_s: Rest before each segment, at least, in seconds.
         """
 
-    def play(self, drive: Tensor, observe: ObservationPlan | None = None, averages: int = 1) -> Trace:
+    def play(
+        self, drive: Tensor, observe: ObservationPlan | None = None, averages: int = 1, rest_s: float = 0.0
+    ) -> Trace:
         """Play a batch of drives and record the power.
 
         Each segment starts from the oscillators at rest under the bias drive.
@@ -43,6 +46,8 @@ class OscillatorBank(Session):
                 ensemble (member, batch, time, oscillator), or without the member axis for all members alike.
             observe: Which oscillators in which repeat; by default all, in as few repeats as the channels allow.
             averages: Shots to average over in each repeat, at least 1.
+            rest_s: Rest before each segment in seconds; a bench rests at least as long as its own file says, a
+                simulated bank always starts from rest.
 
         Returns:
             A trace with `power`, `power0` and `drive_applied`, without the member axis if the bank has one member and
@@ -66,7 +71,7 @@ class OscillatorBank(Session):
         if "drive" in about.limits:
             about.limits["drive"].check(self.name, "drive", currents, line, about.device_ids)
         started, clock = time.time(), time.perf_counter()
-        readings, repeats = self._attempt(lambda: self._play(currents, plan.repeats, averages))
+        readings, repeats = self._attempt(lambda: self._play(currents, plan.repeats, averages, rest_s))
         trace = assemble(readings, plan, about.neurons, self._conversion, about.device_ids, averages)
         duration = time.perf_counter() - clock
         trace = replace(

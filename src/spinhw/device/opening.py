@@ -10,12 +10,14 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
+from spinhw.device.multiplex.build import multiplexed, played_samples
 from spinhw.device.recorded import RecordedSettings, open_recorded
-from spinhw.device.settings import DeviceSettings, SimulatedSettings
+from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, load_device
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device
 from spinhw.errors import ConfigError
+from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
 
@@ -39,7 +41,9 @@ def open_device(
     """
     if isinstance(settings, RecordedSettings):
         return open_recorded(settings, network, sample_interval_s, members)
-    if not isinstance(settings, SimulatedSettings):
+    if isinstance(settings, MultiplexedSettings):
+        return _open_multiplexed(settings, network, sample_interval_s, members, dtype)
+    if isinstance(settings, StationSettings):
         return open_visa_device(settings, network, sample_interval_s, members)
     identities = _identities(settings, members)
     chip = Chip(settings.chip, network, identities, sample_interval_s, dtype)
@@ -47,6 +51,21 @@ def open_device(
     return SimulatedDevice(
         chip, _describe_network(settings, network, sample_interval_s, identities, conversion), conversion
     )
+
+
+def _open_multiplexed(
+    settings: MultiplexedSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    members: int | Sequence[int],
+    dtype: torch.dtype,
+) -> Device:
+    under = load_device(settings.bank) if isinstance(settings.bank, str) else settings.bank
+    played_s = sample_interval_s / played_samples(settings, network, sample_interval_s)
+    # Of a bench every oscillator is opened that is wired, and those that are not used are left at their bias.
+    wanted = settings.oscillators if isinstance(under, SimulatedSettings) else None
+    bank = open_bank(under, network, played_s, wanted, members, dtype)
+    return multiplexed(settings, bank, network, sample_interval_s)
 
 
 def open_bank(
@@ -69,7 +88,11 @@ def open_bank(
     """
     if isinstance(settings, RecordedSettings):
         raise _no_bank(settings, "oscillators")
-    if not isinstance(settings, SimulatedSettings):
+    if isinstance(settings, MultiplexedSettings):
+        raise ConfigError(
+            f"{settings.id}: a multiplexed device is no bank", todo="name the bank that stands under 'bank' in it"
+        )
+    if isinstance(settings, StationSettings):
         return open_visa_bank(settings, network, sample_interval_s, oscillators, members)
     identities, nominal = _identities(settings, members), network.neurons(torch.float64)
     count = oscillators or nominal.gamma.shape[1]

@@ -1,6 +1,7 @@
 """Device profiles: one YAML file for one device, told apart by `kind`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -35,14 +36,72 @@ class SimulatedSettings(Settings):
     )
 
 
+BankSettings = Annotated[SimulatedSettings | StationSettings, Field(discriminator="kind")]
+Refitted = Literal["gamma", "sigma", "q", "gain", "offset", "delay", "lag"]
+
+
+class MultiplexedSettings(Settings):
+    """A whole network on the few oscillators of a bank, which play its neurons one after another."""
+
+    kind: Literal["multiplexed"] = Field(description="'multiplexed': a network on a bank of oscillators.")
+    bank: BankSettings | str = Field(
+        description="The oscillators: name or file of a device profile, looked for beside this file too."
+    )
+    oscillators: int | None = Field(
+        default=None,
+        ge=1,
+        description="Oscillators to use, the first of the bank; null for all that a bench has wired, and for one for "
+        "each neuron of a simulated bank.",
+    )
+    assignment: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        default=None, description="Number of the oscillator of each neuron, from 0; null deals the neurons out in turn."
+    )
+    tolerance: float | None = Field(
+        default=None,
+        gt=0.0,
+        description="Rms change of the waveforms by a further pass that ends the passes, in units of full power; null "
+        "for 2e-3, or the measured noise of a sample where that is larger.",
+    )
+    passes: int = Field(default=6, ge=1, le=100, description="Most measurements of a batch, 1 to 100.")
+    samples_per_interval: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Samples of the played drive for each input, 1 to 64; null for as many as the tolerance asks for.",
+    )
+    averages: int = Field(default=1, ge=1, description="Shots of each pass, averaged; at least 1.")
+    segments: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most segments of one upload, for sources with little memory; null for a whole batch.",
+    )
+    refit: tuple[Refitted, ...] = Field(
+        default=("gamma", "sigma", "q", "delay"),
+        description="Parameters of each oscillator that are refitted from every pass; an empty list for none.",
+    )
+    record: str | None = Field(
+        default=None, description="Calibration record of the bank, or a folder of them; null starts from the nominal."
+    )
+    remember: int = Field(
+        default=2000, ge=0, description="Sequences whose last correction is remembered as a start; 0 for none."
+    )
+
+    @property
+    def id(self) -> str:
+        """Id of the bank."""
+        return self.bank if isinstance(self.bank, str) else self.bank.id
+
+
 # One model for each kind; a later backend adds its own here and joins the union.
-KINDS: dict[str, type[SimulatedSettings] | type[StationSettings] | type[RecordedSettings]] = {
+AnySettings = SimulatedSettings | StationSettings | MultiplexedSettings | RecordedSettings
+KINDS: dict[str, type[AnySettings]] = {
     "simulated": SimulatedSettings,
     "visa": StationSettings,
     "bench": StationSettings,
+    "multiplexed": MultiplexedSettings,
     "recorded": RecordedSettings,
 }
-DeviceSettings = Annotated[SimulatedSettings | StationSettings | RecordedSettings, Field(discriminator="kind")]
+DeviceSettings = Annotated[AnySettings, Field(discriminator="kind")]
 
 
 def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
@@ -62,15 +121,33 @@ def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
         return build(SimulatedSettings, data, str(path), overrides)
     if model is RecordedSettings:
         return build(RecordedSettings, data, str(path), overrides).at_home(path.parent)
+    if model is MultiplexedSettings:
+        return _load_multiplexed(data, path, overrides)
     settings = load_station(path, tuple(overrides))
     # Drivers, templates and limits are looked at now, while the file can still be named.
     build_instruments(settings, str(path), Traffic())
     return at_home(settings, path.parent)
 
 
-def settings_for(
-    data: dict[str, Any], source: str
-) -> type[SimulatedSettings] | type[StationSettings] | type[RecordedSettings]:
+def _load_multiplexed(data: dict[str, Any], path: Path, overrides: Sequence[str]) -> MultiplexedSettings:
+    """Put the bank in place of its name, so that the settings are complete, and write out where the record is."""
+    data = dict(data)
+    if isinstance(data.get("bank"), str):
+        near = path.parent / data["bank"]
+        bank = load_device(str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else data["bank"])
+        if isinstance(bank, MultiplexedSettings):
+            raise ConfigError(
+                f"{path}: bank: this is no bank of oscillators",
+                seen="kind multiplexed",
+                allowed="a simulated device, or a bench with oscillators",
+            )
+        data["bank"] = bank.model_dump(mode="json", by_alias=True)
+    if isinstance(data.get("record"), str) and (path.parent / data["record"]).exists():
+        data["record"] = str((path.parent / data["record"]).resolve())
+    return build(MultiplexedSettings, data, str(path), overrides)
+
+
+def settings_for(data: dict[str, Any], source: str) -> type[AnySettings]:
     """Find the model of a profile by its kind; `source` names the file in messages."""
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:

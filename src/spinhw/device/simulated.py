@@ -96,7 +96,7 @@ class SimulatedOscillatorBank(OscillatorBank):
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)
 
-    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float) -> list[Reading]:
         drive_line = self._conversion.drive
         played, measured = self._array.measure(drive_line.to_model(currents), repeats, averages)
         readout, interval_s = self._array.settings.power_readout, self._description.sample_interval_s

@@ -52,9 +52,10 @@ class VisaOscillatorBank(OscillatorBank):
     def _open(self) -> str:
         return self._bench.open()
 
-    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float) -> list[Reading]:
         timing, amperes = self._wiring.timing, currents[0].double().numpy()  # (batch, time, oscillator)
-        segments = Segments(amperes.shape[0], amperes.shape[1], self._held, timing.rest_s, timing.source_rate_hz)
+        rest_s = max(timing.rest_s, rest_s)
+        segments = Segments(amperes.shape[0], amperes.shape[1], self._held, rest_s, timing.source_rate_hz)
         volts, rest_v = self._volts(amperes), self._volts(self._bias_a)
         waves = {one: segments.wave(volts[:, :, index], rest_v) for index, one in enumerate(self._wiring.drives)}
         wanted: list[list[Signal]] = [[("neuron", number) for number in repeat] for repeat in repeats]

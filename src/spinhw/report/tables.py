@@ -22,6 +22,7 @@ _FORMS = {
     "readout": "read-out electronics",
     "software": "software arithmetic",
     "measured": "measured",
+    "spent": "spent on this bench",
 }
 
 
@@ -191,6 +192,8 @@ def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
         totals.append((f"power for {duration} and the rest", account.with_rest_j))
     if account.total_j("readout"):
         totals.append(("read-out electronics, on top", account.total_j("readout")))
+    if account.spent_per_inference_j:
+        totals.append(("spent on this bench, in place of the chip", account.spent_per_inference_j))
     return totals
 
 

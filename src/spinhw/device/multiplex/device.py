@@ -1,0 +1,192 @@
+"""A whole recurrent network on a few oscillators, or on one."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.conversion import Conversion, Line
+from spinhw.device.banks import OscillatorBank
+from spinhw.device.base import Device
+from spinhw.device.description import Description
+from spinhw.device.limits import Limit
+from spinhw.device.multiplex.correct import Corrector
+from spinhw.device.multiplex.coupled import CoupledNetwork, weights_of
+from spinhw.device.multiplex.outcome import Corrected, Correction
+from spinhw.device.reading import Reading, Samples
+from spinhw.device.shapes import parameter_shapes
+from spinhw.energy import Spent
+from spinhw.errors import DeviceError
+from spinhw.network import NetworkSettings
+
+_log = logging.getLogger(__name__)
+
+# Everything but drives and powers is a number in this computer.
+_NUMBERS = Line(1.0, "(software)")
+
+
+class MultiplexedDevice(Device):
+    """A network whose oscillators are played one after another on the few that there are (docs/multiplexed.md).
+
+    Synapses, saturation, high-pass and read-out are software; every oscillator is a physical one. Weights are applied
+    as requested. What the trace holds is the network's own state at the fixed point: the surrogate's waveforms with
+    everything added that the measurements could tell from noise.
+
+    Args:
+        bank: The oscillators, not open; nobody else uses them meanwhile. Its interval is a part of the network's.
+        network: As designed.
+        interval_s: Time for which each input sample is held, in seconds.
+        corrector: Plays and corrects on this bank.
+        averages: Shots of each pass, times those that a run asks for.
+        replays: Whether the same state gives the same bits again: a bank that can, and nothing remembered.
+    """
+
+    def __init__(
+        self,
+        bank: OscillatorBank,
+        network: NetworkSettings,
+        interval_s: float,
+        corrector: Corrector,
+        averages: int = 1,
+        replays: bool = False,
+    ) -> None:
+        about = bank.describe()
+        drive_per_ampere = bank.conversion.drive_per_ampere
+        lines = {name: _NUMBERS for name in ("input", "weight", "bias", "power", "filtered", "output")}
+        conversion = Conversion(drive_per_ampere=drive_per_ampere, **lines)
+        super().__init__(_describe(about, network, interval_s, replays), conversion)
+        self._bank, self._network, self._corrector = bank, network, corrector
+        self._samples = round(interval_s / about.sample_interval_s)
+        self._averages, self._shots = averages, 0
+        self._values: dict[str, Tensor] = {}
+        self._lost: DeviceError | None = None
+        self.corrected: list[Correction] = []  # Of every batch since the session was made.
+
+    @property
+    def bank(self) -> OscillatorBank:
+        """Get the oscillators, for looking."""
+        return self._bank
+
+    @property
+    def corrector(self) -> Corrector:
+        """Get what corrects, with the surrogate as it is now."""
+        return self._corrector
+
+    @property
+    def last(self) -> Correction:
+        """Get how the last batch was corrected."""
+        if not self.corrected:
+            raise DeviceError(f"{self.name} has not run anything yet", todo="call run(inputs)")
+        return self.corrected[-1]
+
+    def spent(self) -> Spent:
+        """Sum up what the bank was played since the session was made; the chip-equivalent account is the network's."""
+        done, energies = self.corrected, [one.energy_j for one in self.corrected]
+        return Spent(
+            images=sum(one.images for one in done),
+            passes=sum(one.passes for one in done),
+            uploads=sum(one.uploads for one in done),
+            shots=sum(one.shots for one in done),
+            oscillators=self._bank.describe().neurons,
+            played_s=sum(one.played_s for one in done),
+            energy_j=None if None in energies else sum(one for one in energies if one is not None),
+        )
+
+    def _open(self) -> str:
+        if self._lost is not None:  # The bank has recovered as often as it may; nothing is repeated above it.
+            raise self._lost
+        self._bank.open()
+        return self._description.name
+
+    def _program(self, values: Mapping[str, Tensor]) -> None:
+        self._values = {name: value.clone() for name, value in values.items()}
+
+    def _read_back(self) -> dict[str, Tensor]:
+        return dict(self._values)
+
+    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+        coupled = CoupledNetwork(
+            self._network,
+            weights_of(self._values, len(self._network.layers)),
+            self._description.sample_interval_s,
+            self._samples,
+        )
+        try:
+            found = self._corrector.run(coupled, inputs[0], averages * self._averages)
+        except DeviceError as error:
+            self._lost = error
+            raise
+        self.corrected.append(found.correction)
+        readings = []
+        for observed in repeats:
+            shots = (self._shots, self._shots + averages)
+            self._shots = shots[1]
+            readings.append(self._reading(found, list(observed), shots))
+        return readings
+
+    def _reading(self, found: Corrected, observed: list[int], shots: tuple[int, int]) -> Reading:
+        every, interval_s = self._samples, self._description.sample_interval_s
+        power, filtered = found.waveforms.power, found.waveforms.filtered[:, every - 1 :: every]
+        ends_s = torch.arange(1, filtered.shape[1] + 1, dtype=torch.float64) * interval_s
+        quality = found.quality[:, every::every, observed][None]
+        at_start = power[:, 0, observed][None]
+        return Reading(
+            shots,
+            Samples(power[:, every::every, observed][None], ends_s, quality, found.noise),
+            Samples(at_start, torch.zeros(1), found.quality[:, 0, observed][None], found.noise),
+            Samples(filtered[:, :, observed][None], ends_s, quality),
+            self._outputs(filtered, ends_s),
+        )
+
+    def _outputs(self, filtered: Tensor, ends_s: Tensor) -> Samples | None:
+        if self._network.readout != "hardware":
+            return None
+        last = filtered[:, -self._network.readout_samples :, -self._network.layers[-1] :].mean(1)
+        return Samples((last @ self._values["w_out"][0].double().T)[None], ends_s[-1:])
+
+    def _make_safe(self) -> list[str]:
+        self._lost = None
+        try:
+            self._bank.close()
+        except DeviceError as error:
+            _log.error("%s", error)
+        return list(self._bank.unconfirmed)
+
+    def _close(self) -> None:
+        pass  # Leaving safe has closed the bank, or the bank itself when it gave up.
+
+    def _state(self) -> dict[str, Any]:
+        return {"shots": self._shots, "bank": self._bank.state(), "surrogate": self._corrector.state()}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._shots = int(state["shots"])
+        self._bank.restore(state["bank"])
+        self._corrector.restore(state["surrogate"])
+
+    def _snapshot(self) -> dict[str, Any]:
+        return self._bank.snapshot()
+
+
+def _describe(bank: Description, network: NetworkSettings, interval_s: float, replays: bool) -> Description:
+    hardware = network.readout == "hardware"
+    limit = network.weight_limit
+    weights = (
+        {} if limit is None else {kind: Limit.of_model_range(_NUMBERS, -limit, limit) for kind in ("weight", "bias")}
+    )
+    return Description(
+        kind="multiplexed",
+        device_ids=bank.device_ids,
+        neurons=network.topology().neurons,
+        sample_interval_s=interval_s,
+        readout_interval_s=interval_s,
+        inputs=network.inputs,
+        outputs=network.outputs if hardware else 0,
+        observables=frozenset({"power", "power0", "filtered"} | ({"outputs"} if hardware else set())),
+        capabilities=frozenset({"replay"} if replays else set()),
+        parameter_shapes=parameter_shapes(network),
+        software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
+        limits=weights,
+        seed=bank.seed,
+    )
