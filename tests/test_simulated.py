@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from fakes import FakeDevice
-from spinhw.config import build, profile_names
+from spinhw.config import build, find_profile, profile_names, read_yaml
 from spinhw.device import (
     ObservationPlan,
     Quality,
@@ -21,6 +21,7 @@ from spinhw.device import (
 )
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
+from spinhw.device.settings import settings_for
 from spinhw.errors import ConfigError, LimitError
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Steps
@@ -43,7 +44,7 @@ def inputs_of(*axes: int) -> torch.Tensor:
 
 
 # Those that stand for a bench are tested in test_visa_device.py.
-SIMULATED = [name for name in profile_names() if not name.endswith("-virtual")]
+SIMULATED = [name for name in profile_names() if settings_for(read_yaml(find_profile(name)), name) is SimulatedSettings]
 
 
 def failed(verdicts: list[Verdict]) -> list[Verdict]:
