@@ -197,7 +197,6 @@ def tune(
 
 calibration = typer.Typer(
     name="calibrate",
-    help="Fit the model to your device, with honest uncertainties, and write a record.",
     invoke_without_command=True,
     no_args_is_help=True,
     rich_markup_mode="rich",
