@@ -198,6 +198,8 @@ def draw(results: dict[str, Any]) -> None:
         axes = figure.add_subplot()
         for name, colour in SHOWN.items():
             chips = results["cases"].get(name, [])
+            if not chips:
+                continue
             courses = [[one["unmeasured"], *(row["rms"] for row in one["passes"])] for one in chips]
             for course in courses:
                 axes.semilogy(range(len(course)), course, color=colour, linewidth=0.5, alpha=0.3)
