@@ -201,7 +201,7 @@ def test_a_whole_run_evaluation_energy_and_what_is_refused(spinhw, tiny: Path, t
     run = tmp_path / "run"
     shown = spinhw("train", tiny, "--out", run, "--device", "imperfect-chip", "--set", "training.epochs=2")
     assert shown.code == 0, shown.err
-    assert "accuracy converged (headline)" in shown.out
+    assert "accuracy on the device (headline)" in shown.out
     assert "the networks have not learned" in shown.out
     figures = {path.name for path in (run / "figures").iterdir()}
     assert figures == {"overview.png", "accuracy.png", "confusion.png", "traces.png", "energy.png"}
