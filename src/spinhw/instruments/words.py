@@ -109,6 +109,11 @@ class Words(Port):
             self._ranges[name] = self.profile.ranges[name].of_unit(unit)
         return self._ranges[name]
 
+    def record_ranges(self) -> tuple[tuple[float, float], tuple[int, int]]:
+        """Give the profile's range of sample rates in hertz and of record lengths in points."""
+        least, most = self.range("points", "")
+        return self.range("rate", "Hz"), (int(least), int(most))
+
     def _odd(self, reply: str, about: str, allowed: str) -> LinkError:
         return LinkError(
             f"{self.link.name}: odd reply to '{about}'", seen=repr(reply), allowed=allowed, todo="check the profile"

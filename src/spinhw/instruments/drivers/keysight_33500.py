@@ -40,8 +40,7 @@ class Keysight33500(WaveformSource):
     ranges = {"rate": "Hz", "points": ""}
 
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        least, most = self.port.range("points", "")
-        return self.port.range("rate", "Hz"), (int(least), int(most))
+        return self.port.record_ranges()
 
     def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
         text, middle = self.port.text, (lowest_v + highest_v) / 2

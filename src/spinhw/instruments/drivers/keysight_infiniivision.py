@@ -45,8 +45,7 @@ class KeysightInfiniiVision(Digitizer):
     ranges = {"rate": "Hz", "points": ""}
 
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        least, most = self.port.range("points", "")
-        return self.port.range("rate", "Hz"), (int(least), int(most))
+        return self.port.record_ranges()
 
     def _configure(self, plan: Acquisition) -> tuple[float, int]:
         text, duration = self.port.text, plan.duration_s

@@ -45,8 +45,7 @@ class TektronixAWG5200(WaveformSource):
     ranges = {"rate": "Hz", "points": "", "amplitude": "V"}
 
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        least, most = self.port.range("points", "")
-        return self.port.range("rate", "Hz"), (int(least), int(most))
+        return self.port.record_ranges()
 
     def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
         if load_ohm != 50.0:
