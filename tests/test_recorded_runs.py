@@ -136,8 +136,8 @@ TRUTH = CHIP_TRUTH | {
     "probes": [{"signal": "filtered", "to": "matrix:1", "latency": "400 ps", "noise": "0.3 mV"}],
 }
 RATES = dict.fromkeys(KINDS, 0.0) | {
-    "dropped": 1e-3, "silent": 1e-3, "error": 1e-3, "reboot": 5e-4, "half": 1e-3, "nan": 2e-3, "clipped": 2e-3,
-    "slow": 1e-3,
+    "dropped": 2e-3, "silent": 1e-3, "error": 2e-3, "reboot": 1e-3, "half": 2e-3, "nan": 0.02, "clipped": 0.02,
+    "slow": 0.01,
 }  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_p
         kill_after(4, folder, train(tmp_path, config, "--resume", folder))
         finish(lambda: train(tmp_path, config, "--resume", folder))
         seen = [read_attributes(batch_path(folder / "recording", n)) for n in range(batch_count(folder / "recording"))]
-    assert len(faults.log) > 5
+    assert len(faults.log) >= 10  # Some 60, but the moments of the kills decide how many messages there are.
     assert len(seen) == 2 * 3 + 2 + 1  # Batches, looks, and the closing measurement.
     assert len(list((folder / "recording" / "set-aside").iterdir())) >= 2  # What the kills had cost is still there.
     replay(folder, tmp_path / "again")
