@@ -27,7 +27,7 @@ demo: $(VENV)/.installed ## Train ten networks on sequential digits; see the acc
 	$(BIN)/spinhw demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the test suite
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 thirdparty: $(VENV)/.installed-thirdparty ## Drive the virtual bench by the drivers of PyMeasure and QCoDeS; about 800 MB to install
 	$(BIN)/pytest tests/third_party tests/test_adapters.py $(ARGS)

@@ -2,12 +2,16 @@
 
 import os
 import sys
+from pathlib import Path
 
 # Before anything imports torch or matplotlib, and in the environment so that the commands that tests start obey too:
 # no window opens, and one thread, because the tests' tensors are small and the bits of a sum depend on the threads.
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NO_COLOR"] = "1"
+# Of two processes that save different code under one name, Numba may keep one's code as the other's: each has its own.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / f"numba-{worker}")
 # Triton interprets its kernels: no GPU is needed.
 os.environ["TRITON_INTERPRET"] = "1"
 

@@ -189,6 +189,12 @@ def test_server_listens_on_loopback_and_names_a_port_that_is_taken():
             pass
 
 
+def test_a_server_for_the_whole_network_is_announced_by_the_name_of_its_machine():
+    with serving(bench(), "0.0.0.0") as addresses:
+        hosts = {address.split("::")[1] for address in addresses.values()}
+    assert hosts == {socket.gethostname()}
+
+
 def test_serving_ends_when_its_block_does():
     with serving(bench()) as addresses:
         connection = connect(addresses["awg"])

@@ -104,12 +104,17 @@ async def _listen(bench: Bench, host: str) -> tuple[list[asyncio.Server], dict[s
             wanted = bench.settings.instruments[name].port
             servers.append(await _bind(loop, port, host, wanted, name))
             number = servers[-1].sockets[0].getsockname()[1]
-            addresses[name] = f"TCPIP0::{host}::{number}::SOCKET"
+            addresses[name] = f"TCPIP0::{_reached_as(host)}::{number}::SOCKET"
     except BaseException:
         for server in servers:
             server.close()
         raise
     return servers, addresses
+
+
+def _reached_as(host: str) -> str:
+    """Give what other machines call an address that stands for all addresses of this one."""
+    return socket.gethostname() if host in ("", "0.0.0.0") else host
 
 
 async def _bind(loop: asyncio.AbstractEventLoop, port: Port, host: str, number: int, name: str) -> asyncio.Server:
