@@ -8,7 +8,7 @@ from spinhw.errors import ConfigError
 from spinhw.gradients import HardwareInLoop, NetworkRefit
 from spinhw.gradients.refits import ChipBatch
 from spinhw.rollout import Neurons
-from spinhw.surrogate import OnlineRefit, Oscillators
+from spinhw.surrogate import CoupledRefit, Oscillators
 
 
 class Knowing:
@@ -23,14 +23,16 @@ class Knowing:
     def neurons(self, nominal: Neurons) -> Neurons:
         return self.truth if self.batches else nominal
 
+    def acting(self, name: str) -> None: ...
+
     def state(self):
         return {}
 
     def restore(self, state) -> None: ...
 
 
-def online(network) -> OnlineRefit:
-    return OnlineRefit(Oscillators.nominal(network.settings.neurons(torch.float64)))
+def online(network) -> CoupledRefit:
+    return CoupledRefit(Oscillators.nominal(network.settings.neurons(torch.float64)))
 
 
 def member(neurons: Neurons, number: int) -> Neurons:
@@ -81,8 +83,8 @@ def test_refit_finds_the_oscillators_of_a_chip():
         for _ in range(2):
             loop(batch(None, 24, 24))
         after = loop.neurons
-    # Drives are reconstructed from the measured powers, which leaves a bias: a fifth to a third of what it was.
-    for name, left in (("gamma", 0.2), ("sigma", 0.05), ("q", 0.35)):
+    # Twice the same images of a small network: they hardly tell apart all that is asked.
+    for name, left in (("gamma", 0.2), ("sigma", 0.15), ("q", 0.35)):
         size = getattr(true, name).abs().mean() if name == "gamma" else 1.0
         apart = [
             float(((getattr(one, name) - getattr(true, name)) / size).square().mean().sqrt()) for one in (before, after)
@@ -111,7 +113,7 @@ def test_every_neuron_is_seen_before_the_looks_become_rare():
         loop = HardwareInLoop(network, device, "output", refit=refit)
         for _ in range(3 * 3 + 2):
             loop(batch(None, 24, 24))
-        assert refit.online.batches == 3 * 3  # Three rounds of three groups; the next is the hundredth.
+        assert refit.online.looks == 3 * 3  # Three rounds of three groups; the next is the hundredth.
     assert (refit.online.oscillators.gamma != network.neurons().gamma[0]).all()
 
 
@@ -130,7 +132,7 @@ def test_refit_goes_on_after_an_interruption():
         for _ in range(2):
             other(batch(None))
     torch.testing.assert_close(again.online.oscillators.table(), one.online.oscillators.table())
-    assert again.state()["counts"].tolist() == one.state()["counts"].tolist() == [4, 6]
+    assert [int(refit.state()["seen"]) for refit in (one, again)] == [6, 6]
 
 
 def test_too_few_refits_for_the_chips_are_refused():

@@ -218,6 +218,5 @@ def _replaced(old: Misfit, new: Misfit, busy: Tensor, better: Tensor) -> Misfit:
         put(old.squares, new.squares),
         put(old.normal, new.normal),
         put(old.gradient, new.gradient),
-        put(old.scatter, new.scatter),
         put(old.samples, new.samples),
     )

@@ -184,7 +184,7 @@ class HardwareInLoop(nn.Module):
         return Pass(
             network=self.network,
             values={
-                name: straight_through(value, applied[name]) if name in applied else value
+                name: self._as_it_acts(name, straight_through(value, applied[name])) if name in applied else value
                 for name, value in requested.items()
             },
             neurons=self.neurons,
@@ -199,6 +199,13 @@ class HardwareInLoop(nn.Module):
             choices=self.choices,
             engine=self.engine,
         )
+
+    def _as_it_acts(self, name: str, applied: Tensor) -> Tensor:
+        """Give what a weight is taken for in the model: what was read back, but for the error that a refit found."""
+        if self.refits is None or not mode_named(self.mode).uses_surrogate:
+            return applied
+        factor = self.refits.acting(name)
+        return applied if factor is None else applied * factor.to(applied.dtype)
 
 
 def _refits(refit: Refit | Sequence[Refit] | None, network: SpintronicNetwork) -> Refits | None:

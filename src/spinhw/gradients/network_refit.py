@@ -5,26 +5,24 @@ from torch import Tensor
 
 from spinhw.gradients.refits import ChipBatch
 from spinhw.rollout import Neurons
-from spinhw.surrogate import OnlineRefit, Oscillators, Played, played_by_network
+from spinhw.surrogate import CoupledRefit, NetworkRecord, Oscillators
 
-# Batches at the start that are all looked at, with more images: until then the oscillators are hardly known.
-_WARM_UP, _MORE = 3, 2
-# Images from which how residuals scatter between them can be told.
-_SCATTERED = 20
+# Batches at the start that are all looked at: until then the oscillators are hardly known.
+_WARM_UP = 3
 
 
 class NetworkRefit:
-    """Keeps the oscillators of one chip up to date from what was measured of them in a running network.
+    """Keeps the oscillators and synapses of one chip up to date from what was measured of them in a running network.
 
     Args:
-        online: What is known of the oscillators, and how it is refitted.
-        images: Images of a batch that are looked at, at least 1; of the first three batches twice as many.
-        every: Batches from one that is looked at to the next, at least 1; at first the gaps are 2, 4, 8 and so on. A
-            look takes as long as several training steps, and oscillators change slowly. Where channels take turns
-            these are rounds of all.
+        online: What is known of them, and how it is refitted.
+        images: Images of a batch that are looked at, at least 1.
+        every: Batches from one that is looked at to the next, at least 1; at first the gaps are 1, 1, 1, 4, 8 and so
+            on. A look takes as long as several training steps, and oscillators change slowly. Where channels take
+            turns these are rounds of all.
     """
 
-    def __init__(self, online: OnlineRefit, images: int = 6, every: int = 32) -> None:
+    def __init__(self, online: CoupledRefit, images: int = 8, every: int = 64) -> None:
         if images < 1 or every < 1:
             raise ValueError(f"a refit needs one image or more of each or some batches, not {images} of each {every}th")
         self.online, self._images, self._every = online, images, every
@@ -33,38 +31,13 @@ class NetworkRefit:
 
     def update(self, batch: ChipBatch) -> None:
         """Take in a batch, if it is its turn; does nothing where the power of no neuron was observed."""
-        signal, first = batch.trace.power, batch.trace.power0
         turn = self._seen // batch.groups
-        begun = turn < _WARM_UP
         self._seen += 1
         # Rarely looked at only once much is known: batches 4, 8, 16 and so on are looked at too.
-        due = begun or turn % self._every == 0 or turn & (turn - 1) == 0
-        if signal is None or not bool(signal.good.any()) or not due:
-            return
-        chosen = slice(0, self._images * (_MORE if begun else 1))
-        power, good = signal.values[0, chosen], signal.good[0, chosen]
-        if first is None:
-            before, known = torch.zeros_like(power[:, :1]), torch.zeros_like(good[:, :1])
-        else:
-            before, known = first.values[0, chosen, None], first.good[0, chosen, None]
-        power, good = torch.cat([before, power], dim=1), torch.cat([known, good], dim=1)
-        nominal, settings = batch.nominal.to(torch.float64), batch.network
-
-        def source(oscillators: Oscillators) -> list[Played]:
-            played = played_by_network(
-                batch.weights,
-                oscillators.neurons(nominal),
-                batch.inputs[0, chosen],
-                power,
-                good,
-                batch.steps.sample_interval_s,
-                drive_rate_per_s=settings.drive_rate_per_s,
-                noise=signal.noise or 0.0,
-                averages=batch.trace.averages,
-            )
-            return [played]
-
-        self.online.update_from(source, robust=len(power) >= _SCATTERED)
+        due = turn < _WARM_UP or turn % self._every == 0 or turn & (turn - 1) == 0
+        signal = batch.trace.power
+        if signal is not None and due and bool(signal.good.any()):
+            self.online.update(_record(batch, slice(0, self._images)))
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Put what is known of the oscillators into nominal neurons, (1, neuron); one object while nothing changes."""
@@ -74,11 +47,36 @@ class NetworkRefit:
             self._known = known
         return known[2]
 
+    def acting(self, name: str) -> Tensor | None:
+        """Give what weights act by over what was read back, (neuron, source), by name; None where that is not known."""
+        return self.online.acting(name)
+
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
-        return self.online.state() | {"counts": torch.tensor([self.online.batches, self._seen])}
+        return self.online.state() | {"seen": torch.tensor(self._seen)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to a state that `state` gave."""
         self.online.restore(state)
-        self.online.batches, self._seen = state["counts"].tolist()
+        self._seen = int(state["seen"])
+
+
+def _record(batch: ChipBatch, chosen: slice) -> NetworkRecord:
+    signal, first = batch.trace.power, batch.trace.power0
+    if signal is None:
+        raise ValueError("a refit needs the power of neurons")
+    power, good = signal.values[0, chosen], signal.good[0, chosen]
+    if first is None:
+        before, known = torch.zeros_like(power[:, :1]), torch.zeros_like(good[:, :1])
+    else:
+        before, known = first.values[0, chosen, None], first.good[0, chosen, None]
+    return NetworkRecord(
+        batch.weights,
+        batch.nominal,
+        batch.inputs[0, chosen],
+        torch.cat([before, power], dim=1),
+        torch.cat([known, good], dim=1),
+        batch.steps.sample_interval_s,
+        batch.network.drive_rate_per_s,
+        signal.noise or 0.0,
+    )

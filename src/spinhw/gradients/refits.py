@@ -44,6 +44,9 @@ class Refit(Protocol):
     def neurons(self, nominal: Neurons) -> Neurons:
         """Put what is known of the oscillators into nominal neurons, (1, neuron)."""
 
+    def acting(self, name: str) -> Tensor | None:
+        """Give what weights act by over what was read back, (neuron, source), by name; None where that is not known."""
+
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
 
@@ -62,7 +65,10 @@ class Refits:
     def __init__(self, each: Sequence[Refit], network: SpintronicNetwork) -> None:
         self.each, self._network = tuple(each), network
         masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
-        self._sparsities = [_sparsity(masks, member) for member in range(len(next(iter(masks.values()))))]
+        members = len(next(iter(masks.values())))
+        if len(self.each) == 1 and members > 1:  # The synapses of a chip are those of all networks that it runs.
+            masks = {name: mask.any(0, keepdim=True).expand_as(mask) for name, mask in masks.items()}
+        self._sparsities = [_sparsity(masks, member) for member in range(members)]
         self._stacked: tuple[list[Neurons], Neurons] | None = None
 
     @torch.no_grad()
@@ -90,6 +96,14 @@ class Refits:
             known = (each, stacked(each))
             self._stacked = known
         return known[1]
+
+    def acting(self, name: str) -> Tensor | None:
+        """Give what weights act by over what was read back, (chip, neuron, source); None where that is not known."""
+        each = [refit.acting(name) for refit in self.each]
+        known = next((one for one in each if one is not None), None)
+        if known is None:
+            return None
+        return torch.stack([torch.ones_like(known) if one is None else one for one in each])
 
     def state(self) -> dict[str, Tensor]:
         """Give the states of all chips, by number and name."""

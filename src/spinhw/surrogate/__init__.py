@@ -1,7 +1,8 @@
 """The model of measured oscillators: how they answer drives, how that depends on their parameters."""
 
 from spinhw.surrogate.calibrated import Calibrated, calibrated_neurons
-from spinhw.surrogate.feedback import played_by_network
+from spinhw.surrogate.coupled_refit import CoupledRefit
+from spinhw.surrogate.feedback import NetworkRecord
 from spinhw.surrogate.oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from spinhw.surrogate.played import Misfit, Played, columns, misfit, modelled, shifted, substeps_for
 from spinhw.surrogate.refit import OnlineRefit, information
@@ -12,7 +13,9 @@ __all__ = [
     "LOGARITHMIC",
     "PARAMETERS",
     "Calibrated",
+    "CoupledRefit",
     "Misfit",
+    "NetworkRecord",
     "OnlineRefit",
     "Oscillators",
     "Played",
@@ -22,7 +25,6 @@ __all__ = [
     "information",
     "misfit",
     "modelled",
-    "played_by_network",
     "respond",
     "shifted",
     "substeps_for",

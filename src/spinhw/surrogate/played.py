@@ -74,15 +74,12 @@ class Misfit:
         squares: Sum of the squared differences, (oscillator,).
         normal: J^T J, (oscillator, parameter, parameter), in the order of `PARAMETERS`.
         gradient: J^T (measured - model), (oscillator, parameter).
-        scatter: Sum over segments of g g^T, g the gradient of one segment, (oscillator, parameter, parameter): what the
-            gradient scatters by, whatever correlations the residuals of a segment have.
         samples: Good samples, (oscillator,).
     """
 
     squares: Tensor
     normal: Tensor
     gradient: Tensor
-    scatter: Tensor
     samples: Tensor
 
     def __add__(self, other: Self) -> "Misfit":
@@ -90,13 +87,12 @@ class Misfit:
             self.squares + other.squares,
             self.normal + other.normal,
             self.gradient + other.gradient,
-            self.scatter + other.scatter,
             self.samples + other.samples,
         )
 
     def of(self, chosen: Tensor) -> "Misfit":
         """Give the part of some oscillators."""
-        parts = (self.squares, self.normal, self.gradient, self.scatter, self.samples)
+        parts = (self.squares, self.normal, self.gradient, self.samples)
         return Misfit(*(part[chosen] for part in parts))
 
 
@@ -135,12 +131,10 @@ def _misfit(played: Played, oscillators: Oscillators, timed: bool) -> Misfit:
     by_segment = found.permute(1, 3, 0, 2)  # (segment, oscillator, parameter, sample)
     weights = weight.transpose(1, 2)[:, :, None]  # (segment, oscillator, 1, sample)
     weighted = by_segment * weights
-    gradients = (weighted @ apart.transpose(1, 2)[..., None])[..., 0]  # (segment, oscillator, parameter)
     return Misfit(
         (weight * apart**2).sum((0, 1)),
         (weighted @ by_segment.transpose(2, 3)).sum(0),
-        gradients.sum(0),
-        torch.einsum("bop,boq->opq", gradients, gradients),
+        (weighted @ apart.transpose(1, 2)[..., None])[..., 0].sum(0),
         played.good.sum((0, 1)).double(),
     )
 

@@ -6,7 +6,7 @@ mean zero: it makes the step uncertain, not biased. (A regression of d ln x/dt o
 noise on both sides.) Information is kept as J^T J over the noise and forgotten by a factor at each batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -60,62 +60,47 @@ class OnlineRefit:
         self.residual = torch.full((start.count,), torch.nan, dtype=torch.float64)  # Rms of one shot, last batch.
 
     def update(self, played: Sequence[Played]) -> Oscillators:
-        """Take in a batch whose drives are known and give the oscillators as they now seem.
+        """Take in a batch and give the oscillators as they now seem.
+
+        An oscillator that is far off is looked at again, up to 14 times, each time from the step before: the step is
+        linear only nearby. The others rest meanwhile.
 
         Args:
             played: What was played and measured, of the same oscillators. One of which no sample is good keeps its
                 values.
         """
-        return self.update_from(lambda oscillators: played)
-
-    def update_from(self, source: Callable[[Oscillators], Sequence[Played]], robust: bool = False) -> Oscillators:
-        """Take in a batch whose drives depend on what is known of the oscillators, as in a network.
-
-        A batch that is far off is looked at again, up to 14 times, each time from the step before: the step is
-        linear only nearby.
-
-        Args:
-            source: Gives what was played and measured, for oscillators as they seem.
-            robust: Whether residuals of a segment are correlated, as where drives are not exactly known. Errors then
-                come from how the gradient scatters from segment to segment; that needs some 20 segments.
-        """
         old, before = self.forgetting * self._information, self.oscillators
         timed = bool({"delay", "lag"} & set(self.free))
-        now = last = before
+        now, last = before.table(), before.table()
         step = torch.zeros(before.count, len(PARAMETERS), dtype=torch.float64)
         best = torch.full((before.count,), torch.inf, dtype=torch.float64)
-        unit: Tensor | None = None
+        unit = torch.full_like(best, torch.nan)
+        self._information = old.clone()
+        busy = torch.arange(before.count)
         for _ in range(_MOST_STEPS):
-            found = misfit(source(now), now, timed)
-            unit = self._variance(found) if unit is None else unit
-            back = apart(before, now)
-            cost = found.squares / unit + torch.einsum("op,opq,oq->o", back, old, back)
-            worse = cost > best * (1 + 1e-9)
-            fresh, gradient = self._evidence(found, robust)
+            here = Oscillators.of(now[:, busy])
+            found = misfit(played if len(busy) == before.count else [one.of(busy) for one in played], here, timed)
+            variance = self._variance(found, busy)
+            unit[busy] = torch.where(unit[busy].isnan(), variance, unit[busy])
+            known, back = old[busy], apart(before.picked(busy), here)
+            cost = found.squares / unit[busy] + torch.einsum("op,opq,oq->o", back, known, back)
+            worse = cost > best[busy] * (1 + 1e-9)
+            fresh, gradient = found.normal / variance[:, None, None], found.gradient / variance[:, None]
             # What was known pulls back to where it was known from.
-            ahead = self._step(old + fresh, gradient + (old @ back[..., None])[..., 0])
+            ahead = self._step(known + fresh, gradient + (known @ back[..., None])[..., 0])
             # Where a step has made it worse, a quarter of it is taken instead, from where it began.
-            base = Oscillators.of(torch.where(worse, last.table(), now.table()))
-            step = torch.where(worse[:, None], step / 4, ahead)
-            best = torch.where(worse, best, cost)
-            last, now = base, base.moved(step.T)
-            if float((step * self._scales).abs().max()) < _FAR:
+            base = Oscillators.of(torch.where(worse, last[:, busy], now[:, busy]))
+            step[busy] = torch.where(worse[:, None], step[busy] / 4, ahead)
+            best[busy] = torch.where(worse, best[busy], cost)
+            last[:, busy], now[:, busy] = base.table(), base.moved(step[busy].T).table()
+            self._information[busy] = known + fresh
+            self.residual[busy] = (found.squares / found.samples.clamp_min(1)).sqrt()
+            busy = busy[(step[busy] * self._scales).abs().amax(1) >= _FAR]
+            if not len(busy):
                 break
-        self.oscillators, self._information = now, old + fresh
-        self.residual = (found.squares / found.samples.clamp_min(1)).sqrt()
+        self.oscillators = Oscillators.of(now)
         self.batches += 1
-        return now
-
-    def _evidence(self, found: Misfit, robust: bool) -> tuple[Tensor, Tensor]:
-        """Give the information of a batch and its gradient in the same measure."""
-        variance = self._variance(found)
-        fresh, gradient = found.normal / variance[:, None, None], found.gradient / variance[:, None]
-        if not robust:
-            return fresh, gradient
-        wanted = self._columns
-        scatter = found.scatter[:, wanted][:, :, wanted] / variance[:, None, None]
-        worse = _largest_ratio(scatter, found.normal[:, wanted][:, :, wanted]).clamp_min(1.0)
-        return fresh / worse[:, None, None], gradient / worse[:, None]
+        return self.oscillators
 
     def errors(self) -> Tensor:
         """Give standard errors in the unit of each parameter, (parameter, oscillator); infinite before any batch."""
@@ -145,11 +130,11 @@ class OnlineRefit:
         """Go back to a state that `state` gave."""
         self.oscillators, self._information = Oscillators.of(state["parameters"]), state["information"].clone()
 
-    def _variance(self, found: Misfit) -> Tensor:
+    def _variance(self, found: Misfit, chosen: Tensor) -> Tensor:
         if self._noise is None:
             freedom = (found.samples - len(self.free)).clamp_min(1)
             return (found.squares / freedom).clamp_min(_LEAST_NOISE**2)
-        known = torch.as_tensor(self._noise, dtype=torch.float64).expand(len(found.samples))
+        known = torch.as_tensor(self._noise, dtype=torch.float64).expand(self.oscillators.count)[chosen]
         return known.clamp_min(_LEAST_NOISE) ** 2
 
     def _step(self, information: Tensor, gradient: Tensor) -> Tensor:
@@ -165,17 +150,6 @@ class OnlineRefit:
         full = torch.zeros_like(gradient)
         full[:, wanted] = short
         return full
-
-
-def _largest_ratio(scatter: Tensor, expected: Tensor) -> Tensor:
-    """Give the largest ratio of two quadratic forms over all directions, (oscillator,)."""
-    scale = expected.diagonal(dim1=1, dim2=2).clamp_min(1e-300).sqrt()
-    unit, seen = (one / scale[:, :, None] / scale[:, None, :] for one in (expected, scatter))
-    factor, info = torch.linalg.cholesky_ex(unit + 1e-9 * torch.eye(unit.shape[1], dtype=torch.float64))
-    half = torch.linalg.solve_triangular(factor, seen, upper=False)
-    both = torch.linalg.solve_triangular(factor, half.transpose(1, 2), upper=False)
-    largest = torch.linalg.eigvalsh((both + both.transpose(1, 2)) / 2)[:, -1]
-    return torch.where(info > 0, torch.ones_like(largest), largest)
 
 
 def apart(before: Oscillators, now: Oscillators) -> Tensor:

@@ -72,7 +72,7 @@ def _tangents(power: Tensor, pumping: Tensor, oscillators: Oscillators, bias: Te
         [by_d * (gamma * (1 + q) * step_s) - by_z * (gamma * step_s), by_z * pumping * step_s, by_d * (gamma * step_s)]
     )  # (3, batch, step, oscillator)
     by_step, pushes_by_step = by_x.movedim(1, 0).contiguous(), pushes.movedim(2, 0).contiguous()
-    current = _rest_tangents(oscillators, bias)[:, None].expand(-1, power.shape[0], -1)  # (3, batch, oscillator)
+    current = rest_tangents(oscillators, bias)[:, None].expand(-1, power.shape[0], -1)  # (3, batch, oscillator)
     found = power.new_empty(power.shape[1], *current.shape)
     found[0] = current
     for step in range(len(by_step)):
@@ -87,7 +87,7 @@ def _step_derivatives(power: Tensor, growth: Tensor, damping: Tensor) -> tuple[T
         return torch.autograd.grad(logistic_step(*leaves).sum(), leaves)
 
 
-def _rest_tangents(oscillators: Oscillators, bias: Tensor) -> Tensor:
+def rest_tangents(oscillators: Oscillators, bias: Tensor) -> Tensor:
     """Give the derivatives of the power at rest, x = a / c, (3, oscillator); zero where it rests at the floor."""
     gamma, q = oscillators.gamma, oscillators.q
     a, c = coefficients(bias, gamma, oscillators.sigma, q)

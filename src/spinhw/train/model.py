@@ -8,10 +8,8 @@ from spinhw.device import Description, Device
 from spinhw.errors import ConfigError
 from spinhw.gradients import MODES, NetworkRefit
 from spinhw.records import find_record, load_record
-from spinhw.surrogate import Calibrated, OnlineRefit, Oscillators, information
+from spinhw.surrogate import DYNAMICS, Calibrated, CoupledRefit, Oscillators, information
 from spinhw.train.settings import RunSettings
-
-_FREE = ("gamma", "sigma", "q")
 
 
 def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | None:
@@ -38,12 +36,12 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
     ]
 
 
-def _online(settings: RunSettings, device_id: str) -> OnlineRefit:
-    asked = settings.calibration
+def _online(settings: RunSettings, device_id: str) -> CoupledRefit:
+    asked, error = settings.calibration, settings.training.refit_synapse_error
     if asked is None:
-        return OnlineRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), _FREE)
+        return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error)
     known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))
-    return OnlineRefit(known.oscillators, _FREE, prior=information(known.covariance, _FREE))
+    return CoupledRefit(known.oscillators, error, prior=information(known.covariance, DYNAMICS))
 
 
 def _lacking(settings: RunSettings, about: Description) -> str:

@@ -111,19 +111,26 @@ class TrainingSettings(Settings):
     )
     refit: Literal["online", "none"] | None = Field(
         default=None,
-        description="Whether the model's oscillators are fitted to each batch just measured, before its gradient is "
-        "taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
+        description="Whether the model's oscillators and synapses are fitted to batches just measured, before their "
+        "gradient is taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
     )
     refit_images: int = Field(
-        default=6,
+        default=8,
         ge=1,
-        description="Images of a batch that an online refit looks at, at least 1; of the first three twice as many.",
+        description="Images of a batch that an online refit looks at, at least 1.",
     )
     refit_every: int = Field(
-        default=32,
+        default=64,
         ge=1,
         description="Batches from one that an online refit looks at to the next, at least 1; the first three are all "
         "looked at, then the gaps double up to this. A look takes as long as several training steps.",
+    )
+    refit_synapse_error: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="Relative error that a synapse is expected to have beyond what is read back, 0 to 1: an online "
+        "refit finds it too. 0 trusts what is read back.",
     )
     averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
     loop_epochs: int | None = Field(

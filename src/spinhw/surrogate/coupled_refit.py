@@ -1,0 +1,207 @@
+"""Keeps the oscillators and synapses of a running network up to date from its own traces, without extra shots.
+
+Each batch that is looked at gives a residual, what was measured minus what the surrogate does under the drives that
+each neuron felt, and one linear step for each neuron: of ln gamma, ln sigma, Q and of the relative errors of its
+synapses, which are as plain in the residual as they are and would otherwise pass for errors of the oscillator. What was
+learned is kept as information J^T J over the noise, and forgotten by a factor at each look.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from spinhw.rollout import Neurons, Weights
+from spinhw.surrogate.evidence import Evidence, evidence
+from spinhw.surrogate.feedback import Felt, NetworkRecord, felt_by_network
+from spinhw.surrogate.oscillators import DYNAMICS, PARAMETERS, Oscillators
+from spinhw.surrogate.synapses import Synapses
+
+_log = logging.getLogger(__name__)
+
+# A neuron whose step is shorter, or gains less than this in chi-square, has settled.
+_FAR, _LEAST_GAIN = 0.01, 1.0
+_FARTHEST = 0.4
+_FIRST_STEPS, _LATER_STEPS = 8, 2
+# The first steps of all go far on a third of the sequences: they need not be exact.
+_ROUGH_STEPS, _ROUGH = 3, 3
+_MANY = 0.2  # Share of neurons that still move above which drives are worked out again.
+_LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
+# Oscillators differ by this much from where they started, unless they show otherwise: keeps those that hardly move.
+_SPREAD = 0.3
+_SEQUENCES = 16  # Looked at together: what they need stays small.
+_MOST_NUMBERS = 2**25  # Of the information about all synapses: 256 MiB.
+
+
+class CoupledRefit:
+    """Oscillators and synapses of one network that learn from its traces.
+
+    Args:
+        start: What is known of the oscillators: nominal, or from a record.
+        synapse_error: Relative error that a synapse is expected to have (1 sigma), 0 or above; 0 trusts what was read
+            back.
+        forgetting: What is left of old information after a look, above 0 to 1.
+        prior: How sure the start is, as `spinhw.surrogate.information` gives it, (oscillator, parameter, parameter);
+            None for not at all.
+    """
+
+    def __init__(
+        self, start: Oscillators, synapse_error: float = 0.1, forgetting: float = 0.98, prior: Tensor | None = None
+    ) -> None:
+        if not 0 < forgetting <= 1:
+            raise ValueError(f"forgetting must be above 0 and at most 1, not {forgetting}")
+        if not synapse_error >= 0:
+            raise ValueError(f"the error of a synapse must be 0 or above, not {synapse_error}")
+        self.oscillators = start
+        self.synapses: Synapses | None = None
+        self.residual = torch.full((start.count,), torch.nan, dtype=torch.float64)  # Rms of one sample, last look.
+        self.looks = self.steps = 0  # So far; of the last look.
+        self._start, self._synapse_error, self._forgetting = _table(start), synapse_error, forgetting
+        size = len(DYNAMICS)
+        known = torch.zeros(start.count, size, size, dtype=torch.float64)
+        self._information = known if prior is None else prior[:, :size, :size].clone()
+
+    def update(self, record: NetworkRecord) -> None:
+        """Take in what was measured of a network; a neuron of which no sample is good keeps its values.
+
+        A neuron that is far off is looked at again, up to eight times in the first look and twice in a later one, each
+        time from the step before: a step is linear only nearby. The others rest meanwhile.
+        """
+        record = record.in_single()
+        synapses = self._listed(record.weights)
+        start, before = self._whole_start(), self._values()
+        old, fixed = self._forgetting * self._information, self._fixed()
+        weights = synapses.listed(record.weights)
+        busy = record.good.flatten(0, 1).any(0).nonzero()[:, 0]
+        trust, best = torch.ones(len(before), 1), torch.full((len(before),), torch.inf, dtype=torch.float64)
+        parts: list[tuple[NetworkRecord, Felt]] = []
+        self.steps = 0
+        while len(busy) and self.steps < (_LATER_STEPS if self.looks else _FIRST_STEPS):
+            # A few neurons that still move hardly change what the others feel.
+            rough = not self.looks and self.steps < _ROUGH_STEPS
+            if not parts or self.steps == _ROUGH_STEPS or len(busy) > len(before) * _MANY:
+                parts = self._felt(record.images(slice(-(-len(record.inputs) // _ROUGH))) if rough else record)
+            found = self._evidence(parts, weights, busy)
+            fresh, gradient = _weighed(found, record.noise)
+            now = self._values()[busy]
+            pull = old[busy] @ (before[busy] - now)[..., None] + fixed[busy] @ (start[busy] - now)[..., None]
+            total, slope = old[busy] + fixed[busy] + fresh, gradient + pull[..., 0]
+            step = torch.linalg.solve(total, slope)
+            gain, longest = (step * slope).sum(1), step[:, : len(DYNAMICS)].abs().amax(1)
+            # Where a step has made it worse, the next ones are shorter.
+            here = found.squares / found.samples.clamp_min(1)
+            worse = (here > best[busy] * (1 + 1e-3))[:, None] & (self.steps != _ROUGH_STEPS)
+            trust[busy] = torch.where(worse, trust[busy] / 2, (trust[busy] * 2).clamp_max(1.0))
+            best[busy] = torch.where(worse[:, 0], best[busy], here)
+            self._move(step * trust[busy] / (longest / _FARTHEST).clamp_min(1.0)[:, None], busy)
+            self._information[busy] = old[busy] + fresh
+            self.residual[busy] = here.sqrt()
+            self.steps += 1
+            busy = busy[(longest > _FAR) & (gain > _LEAST_GAIN) | rough]
+        # What was learned on the way is no knowledge of where it leads.
+        self._information[busy] = old[busy]
+        self.looks += 1
+
+    def acting(self, name: str) -> Tensor | None:
+        """Give the factor between a weight that acts and the one that was read back.
+
+        Args:
+            name: Of the weights: "w_ext.0" and so on.
+
+        Returns:
+            (neuron, source), 1 where there is no synapse; None where nothing is known of these.
+        """
+        kind, _, layer = name.partition(".")
+        if self.synapses is None or not self.synapses.slots or kind not in ("w_ext", "w_int"):
+            return None
+        return self.synapses.factors[kind == "w_int"][int(layer)]
+
+    def errors(self) -> Tensor:
+        """Give standard errors of gamma, sigma and Q in their units, (parameter, oscillator)."""
+        variances = self.covariance().diagonal(dim1=1, dim2=2)[:, : len(DYNAMICS)].T
+        return variances.sqrt() * self.oscillators.scales()[: len(DYNAMICS)]
+
+    def covariance(self) -> Tensor:
+        """Give the covariance of ln gamma, ln sigma, Q and the errors of synapses, (neuron, parameter, parameter)."""
+        return torch.linalg.inv(self._information + self._fixed())
+
+    def neurons(self, nominal: Neurons) -> Neurons:
+        """Give nominal neurons with the dynamics as they now seem."""
+        return self.oscillators.neurons(nominal)
+
+    def state(self) -> dict[str, Tensor]:
+        """Give what a checkpoint must hold."""
+        held = {"parameters": self.oscillators.table(), "information": self._information.clone()}
+        held["looks"] = torch.tensor(self.looks)
+        return held if self.synapses is None else held | self.synapses.state()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to a state that `state` gave."""
+        self.oscillators, self._information = Oscillators.of(state["parameters"]), state["information"].clone()
+        self.looks = int(state["looks"])
+        self.synapses = Synapses.restored(state) if "sources" in state else None
+
+    def _listed(self, weights: Weights) -> Synapses:
+        """Give the synapses; lists them, and makes room for what will be known of them, the first time."""
+        if self.synapses is not None:
+            return self.synapses
+        synapses = Synapses.of(weights)
+        numbers = len(synapses.sources) * (len(DYNAMICS) + synapses.slots) ** 2
+        if numbers > _MOST_NUMBERS:
+            _log.warning("refit: the synapses are too many to be fitted; their weights are trusted as read back")
+        if not self._synapse_error or numbers > _MOST_NUMBERS:
+            synapses = synapses.without()
+        self._information = torch.nn.functional.pad(self._information, (0, synapses.slots, 0, synapses.slots))
+        self.synapses = synapses
+        return synapses
+
+    def _fixed(self) -> Tensor:
+        """Give what is never forgotten: how far oscillators and synapses may be off at all."""
+        size = self._information.shape[1]
+        known = torch.full((self.oscillators.count, size), 1 / _SPREAD**2, dtype=torch.float64)
+        known[:, len(DYNAMICS) :] = 1 / (self._synapse_error or 1.0) ** 2
+        return torch.diag_embed(known)
+
+    def _values(self) -> Tensor:
+        dynamics = _table(self.oscillators)
+        return dynamics if self.synapses is None else torch.cat([dynamics, self.synapses.error], dim=1)
+
+    def _whole_start(self) -> Tensor:
+        return torch.nn.functional.pad(self._start, (0, self._information.shape[1] - len(DYNAMICS)))
+
+    def _felt(self, record: NetworkRecord) -> list[tuple[NetworkRecord, Felt]]:
+        """Give what neurons felt, as far as that is known now, a few sequences at a time."""
+        acting, neurons = self._listed(record.weights).acting(record.weights), self.oscillators.neurons(record.neurons)
+        parts = [record.images(slice(k, k + _SEQUENCES)) for k in range(0, len(record.inputs), _SEQUENCES)]
+        return [(part, felt_by_network(part, neurons, acting)) for part in parts]
+
+    def _evidence(self, parts: Sequence[tuple[NetworkRecord, Felt]], weights: Tensor, busy: Tensor) -> Evidence:
+        synapses = self._listed(parts[0][0].weights)
+        found = [evidence(part, felt, self.oscillators, synapses, weights, busy) for part, felt in parts]
+        return sum(found[1:], found[0])
+
+    def _move(self, step: Tensor, busy: Tensor) -> None:
+        full = torch.zeros(len(PARAMETERS), self.oscillators.count, dtype=torch.float64)
+        full[: len(DYNAMICS), busy] = step[:, : len(DYNAMICS)].T
+        self.oscillators = self.oscillators.moved(full)
+        if self.synapses is not None and self.synapses.slots:
+            self.synapses = self.synapses.moved(step[:, len(DYNAMICS) :], busy)
+
+
+def _table(oscillators: Oscillators) -> Tensor:
+    """Give ln gamma, ln sigma and Q, (oscillator, parameter)."""
+    return torch.stack([oscillators.gamma.log(), oscillators.sigma.log(), oscillators.q], dim=1)
+
+
+def _weighed(found: Evidence, noise: float) -> tuple[Tensor, Tensor]:
+    """Give information and gradient over the noise that residuals show, and over what their correlation makes of it."""
+    seen = (found.squares / found.samples.clamp_min(1)).clamp_min(max(noise, _LEAST_NOISE) ** 2)
+    fresh, size = found.normal / seen[:, None, None], len(DYNAMICS)
+    expected, spread = fresh[:, :size, :size], found.spread / seen[:, None, None] ** 2
+    scale = expected.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
+    unit, off = (one / scale[:, :, None] / scale[:, None, :] for one in (expected, spread))
+    ratio = torch.linalg.solve(unit + 1e-6 * torch.eye(size, dtype=torch.float64), off)
+    larger = (ratio.diagonal(dim1=1, dim2=2).mean(1)).clamp_min(1.0)
+    weight = 1 / (seen * larger)
+    return found.normal * weight[:, None, None], found.gradient * weight[:, None]
