@@ -23,11 +23,10 @@ _log = logging.getLogger(__name__)
 # A neuron whose step is shorter, or gains less than this in chi-square, has settled.
 _FAR, _LEAST_GAIN = 0.01, 1.0
 _FARTHEST = 0.4
-_FIRST_STEPS, _LATER_STEPS = 8, 2
+_FIRST_STEPS, _LATER_STEPS = 10, 3
 # The first steps of all go far on a third of the sequences: they need not be exact.
 _ROUGH_STEPS, _ROUGH = 3, 3
 _MANY = 0.2  # Share of neurons that still move above which drives are worked out again.
-_LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
 # Oscillators differ by this much from where they started, unless they show otherwise: keeps those that hardly move.
 _SPREAD = 0.3
 _SEQUENCES = 16  # Looked at together: what they need stays small.
@@ -65,7 +64,7 @@ class CoupledRefit:
     def update(self, record: NetworkRecord) -> None:
         """Take in what was measured of a network; a neuron of which no sample is good keeps its values.
 
-        A neuron that is far off is looked at again, up to eight times in the first look and twice in a later one, each
+        A neuron that is far off is looked at again, up to ten times in the first look and three times in a later one, each
         time from the step before: a step is linear only nearby. The others rest meanwhile.
         """
         record = record.in_single()
@@ -74,32 +73,41 @@ class CoupledRefit:
         old, fixed = self._forgetting * self._information, self._fixed()
         weights = synapses.listed(record.weights)
         busy = record.good.flatten(0, 1).any(0).nonzero()[:, 0]
-        trust, best = torch.ones(len(before), 1), torch.full((len(before),), torch.inf, dtype=torch.float64)
+        best = torch.full((len(before),), torch.inf, dtype=torch.float64)
+        taken, held, unit = torch.zeros_like(before), before.clone(), torch.full_like(best, torch.nan)
         parts: list[tuple[NetworkRecord, Felt]] = []
         self.steps = 0
         while len(busy) and self.steps < (_LATER_STEPS if self.looks else _FIRST_STEPS):
-            # A few neurons that still move hardly change what the others feel.
             rough = not self.looks and self.steps < _ROUGH_STEPS
+            # A few neurons that still move hardly change what the others feel.
             if not parts or self.steps == _ROUGH_STEPS or len(busy) > len(before) * _MANY:
                 parts = self._felt(record.images(slice(-(-len(record.inputs) // _ROUGH))) if rough else record)
             found = self._evidence(parts, weights, busy)
             fresh, gradient = _weighed(found, record.noise)
             now = self._values()[busy]
-            pull = old[busy] @ (before[busy] - now)[..., None] + fixed[busy] @ (start[busy] - now)[..., None]
-            total, slope = old[busy] + fixed[busy] + fresh, gradient + pull[..., 0]
-            step = torch.linalg.solve(total, slope)
-            gain, longest = (step * slope).sum(1), step[:, : len(DYNAMICS)].abs().amax(1)
-            # Where a step has made it worse, the next ones are shorter.
-            here = found.squares / found.samples.clamp_min(1)
-            worse = (here > best[busy] * (1 + 1e-3))[:, None] & (self.steps != _ROUGH_STEPS)
-            trust[busy] = torch.where(worse, trust[busy] / 2, (trust[busy] * 2).clamp_max(1.0))
-            best[busy] = torch.where(worse[:, 0], best[busy], here)
-            self._move(step * trust[busy] / (longest / _FARTHEST).clamp_min(1.0)[:, None], busy)
+            back, home = before[busy] - now, start[busy] - now
+            pull = (old[busy] @ back[..., None] + fixed[busy] @ home[..., None])[..., 0]
+            unit[busy] = torch.where(unit[busy].isnan(), found.variance(record.noise), unit[busy])
+            cost = found.squares / found.samples + unit[busy] / found.samples * (
+                _quadratic(old[busy], back) + _quadratic(fixed[busy], home)
+            )
+            slope = gradient + pull
+            ahead = torch.linalg.solve(old[busy] + fixed[busy] + fresh, slope)
+            gain, longest = (ahead * slope).sum(1), ahead[:, : len(DYNAMICS)].abs().amax(1)
+            ahead = ahead / (longest / _FARTHEST).clamp_min(1.0)[:, None]
+            # Where a step has made it worse, a quarter of it is taken instead, from where it began.
+            worse = (cost > best[busy] * (1 + 1e-3)) & (self.steps != _ROUGH_STEPS)
+            held[busy] = torch.where(worse[:, None], held[busy], now)
+            step = torch.where(worse[:, None], -0.75 * taken[busy], ahead)
+            taken[busy] = torch.where(worse[:, None], taken[busy] / 4, ahead)
+            best[busy] = torch.where(worse, best[busy], cost)
+            self._move(step, busy)
             self._information[busy] = old[busy] + fresh
-            self.residual[busy] = here.sqrt()
+            self.residual[busy] = (found.squares / found.samples).sqrt()
             self.steps += 1
-            busy = busy[(longest > _FAR) & (gain > _LEAST_GAIN) | rough]
-        # What was learned on the way is no knowledge of where it leads.
+            busy = busy[(longest > _FAR) & (gain > _LEAST_GAIN) | worse | rough]
+        # The last step of those that still move was not looked at, and what was learned on the way is not about its end.
+        self._move(held[busy] - self._values()[busy], busy)
         self._information[busy] = old[busy]
         self.looks += 1
 
@@ -189,6 +197,10 @@ class CoupledRefit:
             self.synapses = self.synapses.moved(step[:, len(DYNAMICS) :], busy)
 
 
+def _quadratic(form: Tensor, vectors: Tensor) -> Tensor:
+    return (vectors * (form @ vectors[..., None])[..., 0]).sum(1)
+
+
 def _table(oscillators: Oscillators) -> Tensor:
     """Give ln gamma, ln sigma and Q, (oscillator, parameter)."""
     return torch.stack([oscillators.gamma.log(), oscillators.sigma.log(), oscillators.q], dim=1)
@@ -196,7 +208,7 @@ def _table(oscillators: Oscillators) -> Tensor:
 
 def _weighed(found: Evidence, noise: float) -> tuple[Tensor, Tensor]:
     """Give information and gradient over the noise that residuals show, and over what their correlation makes of it."""
-    seen = (found.squares / found.samples.clamp_min(1)).clamp_min(max(noise, _LEAST_NOISE) ** 2)
+    seen = found.variance(noise)
     fresh, size = found.normal / seen[:, None, None], len(DYNAMICS)
     expected, spread = fresh[:, :size, :size], found.spread / seen[:, None, None] ** 2
     scale = expected.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()

@@ -20,6 +20,7 @@ from spinhw.surrogate.synapses import Synapses
 # Samples after which residuals are taken to be no longer correlated.
 _STRETCH = 16
 _DYNAMICS = len(DYNAMICS)
+_LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
 _NEURONS = 24  # Looked at together: what they need stays in the cache.
 # Beyond, an exponential would overflow; no shipped drive comes near.
 _LARGEST_EXPONENT = 40.0
@@ -43,6 +44,10 @@ class Evidence:
     gradient: Tensor
     spread: Tensor
     samples: Tensor
+
+    def variance(self, noise: float) -> Tensor:
+        """Give the variance of a residual, at least that of the noise, (neuron,)."""
+        return (self.squares / self.samples.clamp_min(1)).clamp_min(max(noise, _LEAST_NOISE) ** 2)
 
     def __add__(self, other: "Evidence") -> "Evidence":
         return Evidence(
