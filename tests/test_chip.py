@@ -386,6 +386,21 @@ def test_oracle_takes_no_shot_and_agrees_with_the_measurement():
     torch.testing.assert_close(truth.outputs, measured.outputs.values)
 
 
+def test_synapses_that_are_off_cost_nothing_and_change_nothing(monkeypatch):
+    dense, sparse = (make(chip_settings(spread={"gamma": 0.2}), 0, 1, dtype=torch.float32) for _ in range(2))
+    monkeypatch.setattr(dense, "_on", lambda w_ext, w_int: None)
+    weights, inputs = weights_of(SMALL, (0, 1)), inputs_for(members=2)
+    fewer = weights | {"w_int.0": weights["w_int.0"].tril()}
+    for programmed in (fewer, weights, fewer):  # A synapse that was off is found when it is switched on.
+        found = []
+        for chip in (dense, sparse):
+            chip.program(programmed)
+            [measured] = chip.measure(inputs, everything(chip))
+            found.append(measured.power.values)
+        assert torch.equal(*found)
+    assert sparse.oracle(fewer, inputs).outputs is not None
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

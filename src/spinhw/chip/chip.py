@@ -15,7 +15,7 @@ from spinhw.chip.settings import ChipSettings
 from spinhw.chip.synapses import Synapses
 from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
-from spinhw.rollout import Neurons, Rollout, Weights, rollout
+from spinhw.rollout import Neurons, Rollout, Sparsity, Weights, rollout
 
 
 class Chip:
@@ -52,6 +52,7 @@ class Chip:
         self._recorder = Recorder(settings, self.identities, nominal.gamma.shape[1], outputs)
         self._writes = 0
         self._acting: dict[str, Tensor] = {}
+        self._sparsity: Sparsity | None = None  # Synapses that were ever on: the others need no arithmetic.
 
     @property
     def shots(self) -> int:
@@ -135,7 +136,17 @@ class Chip:
         w_ext, w_int, bias = (
             tuple(acting[f"{kind}.{layer}"] for layer in layers) for kind in ("w_ext", "w_int", "bias")
         )
-        return Weights(w_ext, w_int, bias)
+        return Weights(w_ext, w_int, bias, self._on(w_ext, w_int))
+
+    def _on(self, w_ext: Sequence[Tensor], w_int: Sequence[Tensor]) -> Sparsity:
+        """Say which synapses are on; those that were once count too, so that engines seldom meet another pattern."""
+        now = Sparsity.of([weight != 0 for weight in w_ext], [weight != 0 for weight in w_int])
+        known = self._sparsity
+        if known is None:
+            self._sparsity = now
+        elif bool((now.recurrent & ~known.recurrent).any() or (now.inputs & ~known.inputs).any()):
+            self._sparsity = Sparsity(known.recurrent | now.recurrent, known.inputs | now.inputs)
+        return self._sparsity or now
 
     def _outputs(self, acting: Mapping[str, Tensor], result: Rollout) -> Tensor | None:
         if self.network.readout != "hardware":

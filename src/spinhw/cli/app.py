@@ -153,7 +153,12 @@ def check(
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="headline, ctrnn, fig2b, fig3a, fig3b, fig3c, fig4 or all.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="headline, ctrnn, fig2b, fig3a, fig3b, fig3c, fig4, all of these, or chip_in_the_loop, averaging."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder; what is there already is not done again.")] = Path(
         "runs/studies"
     ),
@@ -164,15 +169,15 @@ def study(
         str | None, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler to do the work.")
     ] = None,
 ) -> None:
-    """Repeat a figure of the paper: picture, table, and which of the paper's claims hold.
+    """Repeat a figure of the paper, or compare ways to train with chips in the loop: picture, table, claims.
 
     A study that is interrupted goes on where it was when the same command is given again.
 
     Example: [bold]spinhw study fig2b --out runs/studies[/]
     """
-    from spinhw.cli.studies import study_figures
+    from spinhw.cli.studies import run_study
 
-    study_figures(name, out, grid, sets or [], jobs, cluster)
+    run_study(name, out, grid, sets or [], jobs, cluster)
 
 
 @app.command()
@@ -304,7 +309,7 @@ app.add_typer(flipflop, name="flipflop")
 @app.command()
 def schema(
     what: Annotated[
-        str, typer.Argument(help="'run', 'device', 'study', 'tuning', 'record', 'plan' or 'flipflop'.")
+        str, typer.Argument(help="'run', 'device', 'study', 'loop_study', 'tuning', 'record', 'plan' or 'flipflop'.")
     ] = "run",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
 ) -> None:

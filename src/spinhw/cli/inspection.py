@@ -27,6 +27,7 @@ from spinhw.network import NetworkSettings
 from spinhw.records import CalibrationRecord
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
+from spinhw.studies.in_loop import LoopGridSettings
 from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
 from spinhw.tuning import SpaceSettings
 
@@ -102,6 +103,7 @@ def show_schema(what: str, out: Path | None) -> None:
         "run": lambda: RunSettings.model_json_schema(by_alias=True),
         "device": device_schema,
         "study": lambda: GridSettings.model_json_schema(by_alias=True),
+        "loop_study": lambda: LoopGridSettings.model_json_schema(by_alias=True),
         "flipflop": lambda: FlipFlopRun.model_json_schema(by_alias=True),
         "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
         "record": lambda: CalibrationRecord.model_json_schema(by_alias=True),

@@ -1,23 +1,54 @@
-"""The command that repeats the paper's figures."""
+"""The command that repeats the paper's figures, and that compares ways to train with chips in the loop."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
 from rich.markup import escape
 
 from spinhw.cli.terminal import make_console
 from spinhw.config import load, shipped
+from spinhw.device.settings import SimulatedSettings
 from spinhw.errors import ConfigError
 from spinhw.report.study import StudyBar, print_claims, print_grid, show_time
-from spinhw.studies import GridSettings, Outcome, Outlook, Point, PointStore, Study, look_ahead, run_studies
-from spinhw.studies.catalogue import studies_named
+from spinhw.studies import (
+    Claim,
+    GridSettings,
+    Outcome,
+    Outlook,
+    Point,
+    PointStore,
+    StudyProgress,
+    look_ahead,
+    run_studies,
+)
+from spinhw.studies.catalogue import STUDIES, studies_named
+from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, look_ahead_in_loop, run_loop_study
 from spinhw.train import Interrupted
 
-GRID = Path("studies") / "paper.yaml"
+GRID, LOOP_GRID = Path("studies") / "paper.yaml", Path("studies") / "chip_in_the_loop.yaml"
+_KNOWN = (*STUDIES, *LOOP_STUDIES)
+
+# What is left to do, once it is known what there is: (progress) -> claims.
+_Work = Callable[[StudyProgress], list[Claim]]
 
 
-def study_figures(
+@dataclass(frozen=True)
+class _Workers:
+    """Who does the work: processes of this machine (None: one for each core), or a Dask scheduler's."""
+
+    jobs: int | None
+    cluster: str | None
+
+    @property
+    def count(self) -> int:
+        return self.jobs or os.cpu_count() or 1
+
+
+def run_study(
     name: str, out: Path, grid: Path | None, overrides: Sequence[str], jobs: int | None, cluster: str | None
 ) -> None:
     """Train the points of a study that are missing, and write its table, picture and claims.
@@ -26,19 +57,60 @@ def study_figures(
         ConfigError: There is no such study, something is wrong with the grid, or a point failed.
         Interrupted: The user asked to stop; what is done is kept.
     """
-    settings = load(GridSettings, grid or shipped("examples") / GRID, overrides)
-    studies, console = studies_named(name, settings), make_console()
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: this is a file", todo="name a folder")
-    print_grid(console, [_line(study) for study in studies])
-    with console.status("timing one training step of each kind of network (compiles once on a new machine)"):
+    console, workers = make_console(), _Workers(jobs, cluster)
+    if name in LOOP_STUDIES:
+        _run_in_loop(
+            console, name, load(LoopGridSettings, grid or shipped("examples") / LOOP_GRID, overrides), out, workers
+        )
+    else:
+        _run_figures(console, name, load(GridSettings, grid or shipped("examples") / GRID, overrides), out, workers)
+
+
+def _run_figures(console: Console, name: str, grid: GridSettings, out: Path, workers: _Workers) -> None:
+    studies = studies_named(name, grid, _KNOWN)
+    lines = [(study.name, ", ".join(study.protocols), study.points) for study in studies]
+    with _timing(console, lines):
         outlook = look_ahead(studies, PointStore(out))
-    workers = jobs or os.cpu_count() or 1
-    console.print(_expected(outlook, workers, cluster, out), soft_wrap=True)
+
+    def work(progress: StudyProgress) -> list[Claim]:
+        return run_studies(studies, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
+
+    _work(console, outlook, out, workers, work)
+    _show_page(console, out / "README.md")
+
+
+def _run_in_loop(console: Console, name: str, grid: LoopGridSettings, out: Path, workers: _Workers) -> None:
+    study = LOOP_STUDIES[name](grid)
+    with _timing(console, [(study.name, "chips in the loop", study.points)]):
+        outlook = look_ahead_in_loop([study], PointStore(out))
+
+    def work(progress: StudyProgress) -> list[Claim]:
+        return run_loop_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
+
+    _work(console, outlook, out, workers, work)
+    _show_page(console, out / f"{study.name}.md")
+
+
+@contextmanager
+def _timing(console: Console, studies: Sequence[tuple[str, str, Sequence[Point]]]) -> Iterator[None]:
+    rows = [(name, how, len(points), _networks(points)) for name, how, points in studies]
+    print_grid(console, rows)
+    with console.status("timing one training step of each kind of network (compiles once on a new machine)"):
+        yield
+
+
+def _networks(points: Sequence[Point]) -> int:
+    return sum(len(point.settings.training.seeds) for point in points)
+
+
+def _work(console: Console, outlook: Outlook, out: Path, workers: _Workers, work: _Work) -> None:
+    console.print(_expected(outlook, workers, out), soft_wrap=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with StudyBar(console, len(outlook.missing), outlook.total_s, workers) as bar:
-            claims = run_studies(studies, settings, outlook, out, _Progress(bar), jobs=jobs, cluster=cluster)
+        with StudyBar(console, len(outlook.missing), outlook.total_s, workers.count) as bar:
+            claims = work(_Progress(bar))
     except KeyboardInterrupt as error:
         raise Interrupted(
             "the study was interrupted; every point that is done is kept, the others are saved where they were",
@@ -46,7 +118,10 @@ def study_figures(
         ) from error
     rows = [(each.verdict, f"{each.study}, {each.protocol}", each.says, each.measured) for each in claims]
     print_claims(console, rows)
-    console.print(f"pictures, tables and claims: {escape(str(out / 'README.md'))}", soft_wrap=True)
+
+
+def _show_page(console: Console, page: Path) -> None:
+    console.print(f"pictures, tables and claims: {escape(str(page))}", soft_wrap=True)
 
 
 class _Progress:
@@ -54,23 +129,30 @@ class _Progress:
         self._bar = bar
 
     def on_point(self, point: Point, predicted_s: float, outcome: Outcome) -> None:
-        median = sorted(outcome.converged())[len(outcome.seeds) // 2]
-        what = f"{point.settings.network.kind}, {1e9 * point.settings.task.sample_interval_s:g} ns"
-        self._bar.advance(f"{what}: {100 * median:.1f} %", predicted_s, outcome.wall_s)
+        median = sorted(outcome.shown())[len(outcome.seeds) // 2]
+        self._bar.advance(f"{_what(point)}: {100 * median:.1f} %", predicted_s, outcome.wall_s)
 
 
-def _line(study: Study) -> tuple[str, str, int, int]:
-    points = study.points
-    networks = sum(len(point.settings.training.seeds) for point in points)
-    return study.name, ", ".join(study.protocols), len(points), networks
+def _what(point: Point) -> str:
+    settings, device = point.settings, point.settings.device
+    if not isinstance(device, SimulatedSettings):
+        return f"{settings.network.kind}, {1e9 * settings.task.sample_interval_s:g} ns"
+    chip, training = device.chip, settings.training
+    refit = "" if training.refit is None else f", refit {training.refit}"
+    return (
+        f"{training.gradient}{refit}, {training.epochs} epochs of {training.averages} shots on chips with "
+        f"{chip.spread.gamma:.0%} mismatch, {chip.power_readout.noise:.0%} noise, "
+        f"{chip.synapses.scale_spread:.0%} synapses"
+    )
 
 
-def _expected(outlook: Outlook, workers: int, cluster: str | None, out: Path) -> str:
+def _expected(outlook: Outlook, workers: _Workers, out: Path) -> str:
     done = len(outlook.points) - len(outlook.missing)
     kept = f", {done} of them done already" if done else ""
-    where = "on the cluster" if cluster else f"with {workers} process{'es' if workers > 1 else ''}"
-    time = show_time(outlook.total_s) if cluster else show_time(outlook.total_s / workers)
-    total = " of processor time" if cluster else ""
+    count = workers.count
+    where = "on the cluster" if workers.cluster else f"with {count} process{'es' if count > 1 else ''}"
+    time = show_time(outlook.total_s) if workers.cluster else show_time(outlook.total_s / count)
+    total = " of processor time" if workers.cluster else ""
     return (
         f"{len(outlook.points)} different points, {outlook.networks} networks{kept}; "
         f"expected: about {time}{total} {where}; into {escape(str(out))}"

@@ -22,11 +22,13 @@ class Choices:
         perturbation: By how much `spsa` and `finite_difference` move a weight or bias in either direction; above 0.
         directions: Random directions of `spsa` for each batch, each measured twice; at least 1.
         observer_gain: Share of the way to the measurement by which `observer` moves its state each sample, 0 to 1.
+        oracle_steps_per_ns: Integration steps of the true gradient; None for as many as the chip takes itself.
     """
 
     perturbation: float = 0.05
     directions: int = 1
     observer_gain: float = 0.3
+    oracle_steps_per_ns: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

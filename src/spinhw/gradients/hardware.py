@@ -180,7 +180,11 @@ class HardwareInLoop(nn.Module):
     def _pass(self, requested: Values, inputs: Tensor) -> Pass:
         device, trace = self.device, self.trace
         applied = {} if trace is None else trace.applied
-        truth = partial(_true_end, device, self.network, inputs) if isinstance(device, SimulatedDevice) else None
+        truth = (
+            partial(_true_end, device, self.network, inputs, self.choices.oracle_steps_per_ns)
+            if isinstance(device, SimulatedDevice)
+            else None
+        )
         return Pass(
             network=self.network,
             values={
@@ -222,8 +226,10 @@ def _end_neurons(network: SpintronicNetwork) -> range:
     return range(*settings.topology().slices()[-1].indices(network.neuron_count))
 
 
-def _true_end(device: SimulatedDevice, network: SpintronicNetwork, inputs: Tensor, values: Values) -> Tensor:
-    truth = device.oracle(values, inputs)
+def _true_end(
+    device: SimulatedDevice, network: SpintronicNetwork, inputs: Tensor, steps_per_ns: int | None, values: Values
+) -> Tensor:
+    truth = device.oracle(values, inputs, steps_per_ns)
     if truth.outputs is not None:
         return truth.outputs
     settings = network.settings

@@ -1,6 +1,6 @@
 """The studies of Plouet et al. (2024), as points on a grid."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from spinhw.errors import ConfigError, did_you_mean
 from spinhw.studies.point import Point
@@ -81,8 +81,13 @@ STUDIES: dict[str, Callable[[GridSettings], Study]] = {
 }
 
 
-def studies_named(name: str, grid: GridSettings) -> list[Study]:
+def studies_named(name: str, grid: GridSettings, known: Sequence[str] = tuple(STUDIES)) -> list[Study]:
     """Give the study of this name, or all of them for "all".
+
+    Args:
+        name: The name.
+        grid: What they vary.
+        known: Names of all studies that there are, those of others too; for the error.
 
     Raises:
         ConfigError: There is none of this name, or a run of the grid is wrong.
@@ -90,9 +95,9 @@ def studies_named(name: str, grid: GridSettings) -> list[Study]:
     if name == "all":
         return [make(grid) for make in STUDIES.values()]
     if name not in STUDIES:
-        known = [*STUDIES, "all"]
+        names = [*known, "all"]
         raise ConfigError(
-            f"there is no study {name!r}", allowed=", ".join(known), todo=did_you_mean(name, known) or "choose one"
+            f"there is no study {name!r}", allowed=", ".join(names), todo=did_you_mean(name, names) or "choose one"
         )
     return [STUDIES[name](grid)]
 

@@ -65,7 +65,7 @@ def run_points(
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> None:
-    """Train every point whose outcome is not there yet, the longest first, so that no core waits at the end.
+    """Train every point whose outcome is not there yet, in the order given, those that others start from first.
 
     Args:
         points: The points.
@@ -78,21 +78,24 @@ def run_points(
     Raises:
         ConfigError: A point failed (the others are kept), or the scheduler does not answer.
     """
-    todo = sorted((p for p in points if store.outcome(p) is None), key=lambda point: -predicted_s[point.key])
-    by_key, failures = {point.key: point for point in todo}, []
+    todo = [point for point in points if store.outcome(point) is None]
+    starts = {point.start.key for point in todo if point.start is not None}
+    stages = [[p for p in todo if p.key in starts], [p for p in todo if p.key not in starts]]
+    failures: list[str] = []
     with _workers(cluster), signals_interrupt():
-        calls = (delayed(work)(point, store.place(point), os.getpid()) for point in todo)
         # An explicit batch size: joblib would otherwise hand several short points to one worker.
         parallel = Parallel(
             n_jobs=-1 if cluster else jobs or os.cpu_count() or 1, return_as="generator_unordered", batch_size=1
         )
-        for done in parallel(calls):
-            point = by_key[done.key]
-            if done.outcome is None:
-                failures.append(f"{point.command}: {done.failure}")
-                continue
-            store.save(point, done.outcome)
-            progress.on_point(point, predicted_s[point.key], done.outcome)
+        for stage in stages:
+            by_key = {point.key: point for point in stage}
+            for done in parallel(delayed(work)(point, store.place(point), os.getpid()) for point in stage):
+                point = by_key[done.key]
+                if done.outcome is None:
+                    failures.append(f"{point.command}: {done.failure}")
+                    continue
+                store.save(point, done.outcome)
+                progress.on_point(point, predicted_s[point.key], done.outcome)
     if failures:
         raise ConfigError(
             f"{len(failures)} of {len(todo)} points failed; the others are kept",

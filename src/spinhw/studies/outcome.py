@@ -39,6 +39,10 @@ class Outcome:
         wall_s: Time that training and measuring took, in seconds.
         version: Version of spinhw that trained.
         trace: Waveforms, where the point is traced.
+        accuracy_on_device: Share of the held-out images recognised on the device; None where there is none.
+        inferences: Sequences that all networks played on the device for training.
+        cpu_s: Processor time that training and measuring took, in seconds, without what was before an interruption;
+            None where it was not kept.
     """
 
     seeds: list[int]
@@ -48,6 +52,15 @@ class Outcome:
     wall_s: float
     version: str
     trace: Trace | None = None
+    accuracy_on_device: list[float | None] | None = None
+    inferences: int = 0
+    cpu_s: float | None = None
+
+    def shown(self) -> NDArray[np.float64]:
+        """Give the accuracies that count, (seed,): on the device where there is one, else converged."""
+        if self.accuracy_on_device is None:
+            return self.converged()
+        return np.array([0.0 if value is None else value for value in self.accuracy_on_device])
 
     def converged(self) -> NDArray[np.float64]:
         """Give the converged accuracies, (seed,); a network that diverged recognises nothing: 0."""

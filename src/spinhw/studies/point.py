@@ -22,6 +22,7 @@ class Point:
         settings: The whole run that comes out.
         key: A name that only runs with the same settings share.
         traced: Whether a neuron's waveforms are kept for a figure.
+        start: The point whose trained networks this one starts from; None for random weights.
     """
 
     recipe: str
@@ -29,16 +30,21 @@ class Point:
     settings: RunSettings = field(repr=False)
     key: str
     traced: bool = field(default=False, compare=False)
+    start: "Point | None" = None
 
     @classmethod
-    def vary(cls, recipe: str, overrides: Sequence[str], traced: bool = False) -> "Point":
+    def vary(cls, recipe: str, overrides: Sequence[str], traced: bool = False, start: "Point | None" = None) -> "Point":
         """Make a point from a recipe and what is changed in it.
 
         Raises:
             ConfigError: There is no such recipe, or something is wrong with the result.
         """
         every = (*overrides, *_EVERY_POINT)
-        return cls(recipe, every, *_loaded(recipe, every), traced)
+        settings, key = _loaded(recipe, every)
+        # Where the networks lie that it starts from is no part of what it is: folders may be moved.
+        return cls(
+            recipe, every, settings, key if start is None else _digest(f"{key} after {start.key}"), traced, start
+        )
 
     @property
     def command(self) -> str:
@@ -50,4 +56,8 @@ class Point:
 def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
     """Load a run and name it; the same points stand in several figures."""
     settings = load_run(Path(recipe), overrides)
-    return settings, hashlib.sha256(settings.to_yaml().encode()).hexdigest()[:16]
+    return settings, _digest(settings.to_yaml())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -47,7 +47,9 @@ def look_ahead(studies: Sequence[Study], store: PointStore) -> Outlook:
     """Count the points, and time what is missing of them."""
     points = distinct(point for study in studies for point in study.points)
     missing = [point for point in points if store.outcome(point) is None]
-    return Outlook(points, missing, forecast_s(missing))
+    predicted_s = forecast_s(missing)
+    # The longest first, so that no core waits at the end.
+    return Outlook(points, sorted(missing, key=lambda point: -predicted_s[point.key]), predicted_s)
 
 
 def run_studies(

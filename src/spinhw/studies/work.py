@@ -1,6 +1,7 @@
 """The work at one point: train its networks, measure them, and go on where that was left."""
 
 import json
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from spinhw.train import Diverged, Results, RunSettings, load_run, resume_run, t
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.learner import Learner
 from spinhw.train.run_folder import RunFolder
+
+_RUN = "run"  # Folder of the run within that of its point.
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,15 @@ def train_point(point: Point, folder: Path) -> Outcome:
         Interrupted: The user asked to stop; the run is saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    begun_s = time.process_time()
     lost = _Lost(folder / "diverged.json")
     wanted = point.settings.training.seeds
     while True:
         left = [seed for seed in wanted if seed not in lost.seeds]
         if not left:
-            return _outcome(wanted, None, point.traced)
+            return _outcome(wanted, None, point.traced, begun_s)
         try:
-            return _outcome(wanted, _train(point, left, folder), point.traced)
+            return _outcome(wanted, _train(point, left, folder), point.traced, begun_s)
         except Diverged as error:
             lost.add(error.seeds)
 
@@ -89,13 +93,21 @@ class _Lost:
 
 def _train(point: Point, seeds: Sequence[int], folder: Path) -> Results:
     everyone = len(seeds) == len(point.settings.training.seeds)
-    settings = point.settings if everyone else _with_seeds(point, seeds)
-    run = folder / ("run" if everyone else "run-of-" + "-".join(map(str, seeds)))
+    settings = _started(point.settings if everyone else _with_seeds(point, seeds), point, folder)
+    run = folder / (_RUN if everyone else "run-of-" + "-".join(map(str, seeds)))
     return resume_run(run, settings) if RunFolder(run).checkpoint.is_file() else train_run(settings, _fresh(run))
 
 
 def _with_seeds(point: Point, seeds: Sequence[int]) -> RunSettings:
     return load_run(Path(point.recipe), (*point.overrides, f"training.seeds={list(seeds)}"))
+
+
+def _started(settings: RunSettings, point: Point, folder: Path) -> RunSettings:
+    """Say where the networks lie that a point starts from: beside it."""
+    if point.start is None:
+        return settings
+    start = str(folder.parent / point.start.key / _RUN)
+    return settings.model_copy(update={"training": settings.training.model_copy(update={"start": start})})
 
 
 def _fresh(run: Path) -> Path:
@@ -104,7 +116,7 @@ def _fresh(run: Path) -> Path:
     return run
 
 
-def _outcome(seeds: Sequence[int], results: Results | None, traced: bool) -> Outcome:
+def _outcome(seeds: Sequence[int], results: Results | None, traced: bool, begun_s: float) -> Outcome:
     if results is None:
         nothing: list[float | None] = [None] * len(seeds)
         return Outcome(list(seeds), nothing, nothing, nothing, 0.0, __version__)
@@ -117,6 +129,7 @@ def _outcome(seeds: Sequence[int], results: Results | None, traced: bool) -> Out
         by_seed = dict(zip(trained, values, strict=True))
         return [by_seed.get(seed) for seed in seeds]
 
+    on_device = summary.get("accuracy_on_device")
     return Outcome(
         list(seeds),
         of_all(summary["accuracy"]["per_seed"]),
@@ -125,6 +138,9 @@ def _outcome(seeds: Sequence[int], results: Results | None, traced: bool) -> Out
         summary["wall_s"],
         __version__,
         _trace(results) if traced else None,
+        None if on_device is None else of_all(on_device["per_seed"]),
+        results.metrics[-1].get("inferences_on_device", 0) if results.metrics else 0,
+        time.process_time() - begun_s,
     )
 
 

@@ -115,6 +115,8 @@ def put_in_loop(
         gradient,
         refit=refits,
         averages=training.averages,
-        choices=Choices(training.perturbation, training.directions, training.observer_gain),
+        choices=Choices(
+            training.perturbation, training.directions, training.observer_gain, training.oracle_steps_per_ns
+        ),
         engine=training.engine,
     )

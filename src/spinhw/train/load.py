@@ -38,7 +38,10 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
         data["device"] = _plain(load_device(_beside(data["device"], path.parent)))
     named_record = data.get("calibration")
     if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
-        data["calibration"] = dict(named_record) | {"record": _record_beside(named_record["record"], path.parent)}
+        data["calibration"] = dict(named_record) | {"record": _beside_if_there(named_record["record"], path.parent)}
+    training = data.get("training")
+    if isinstance(training, Mapping) and isinstance(training.get("start"), str):
+        data["training"] = dict(training) | {"start": _beside_if_there(training["start"], path.parent)}
     inside = [key for key in keys.values() if key.startswith("device.")]
     if inside and not isinstance(data.get("device"), Mapping):
         raise ConfigError(f"--set {inside[0]}: no device is named", todo="add --device NAME")
@@ -51,8 +54,8 @@ def _beside(name: str, folder: Path) -> str:
     return str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
 
 
-def _record_beside(name: str, folder: Path) -> str:
-    """Find a record, or a folder of them, beside the config that names it; else it is left as it is."""
+def _beside_if_there(name: str, folder: Path) -> str:
+    """Find a file or a folder beside the config that names it; else it is left as it is."""
     near = folder / name
     return str(near) if near.exists() else name
 

@@ -32,6 +32,7 @@ from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.run_lock import run_lock
 from spinhw.train.settings import RunSettings
+from spinhw.train.start import start_from
 from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts
 from spinhw.train.versions import changed_versions, versions
 
@@ -47,8 +48,8 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
         progress: Told what happens.
 
     Raises:
-        ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, or
-            training diverged.
+        ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, the run
+            to start from is another kind of run, or training diverged.
         DeviceError: The device failed; the trained networks are saved, and `resume_run` measures again.
         Interrupted: The user asked to stop, once or twice; `resume_run` goes on.
     """
@@ -57,6 +58,7 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
     refuse_engine(settings)
     with _threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
+        start_from(learner, settings)
         made = RunFolder.create(folder, settings)
         try:
             save(learner, made)

@@ -43,6 +43,11 @@ class TrainingSettings(Settings):
         min_length=1,
         description="One network each: its split, masks, initial weights and noise.",
     )
+    start: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Run folder whose trained networks, seed by seed, are the start; null for random weights.",
+    )
     epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
     batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
     learning_rate: Rate | tuple[Rate, ...] = Field(
@@ -160,6 +165,13 @@ class TrainingSettings(Settings):
         le=1.0,
         description="Share of the way to the measurement by which 'observer' moves its state after each sample, 0 to "
         "1.",
+    )
+    oracle_steps_per_ns: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Integration steps per nanosecond of the gradient of 'oracle', 1 to 1000; null for as many as the "
+        "chip takes itself, which costs as many times more.",
     )
     align_every: int | None = Field(
         default=None,

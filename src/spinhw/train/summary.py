@@ -80,6 +80,7 @@ def headline(settings: RunSettings, data: EnsembleData) -> dict[str, Any]:
         "held_out_images": data.test_labels.shape[1],
         "train_images": data.train_labels.shape[1],
         "seeds": list(settings.training.seeds),
+        "start": settings.training.start,
         "epochs": settings.training.epochs,
         "neurons": neurons,
         "synapses": synapses,

@@ -1,0 +1,70 @@
+"""A study of chips in the loop from settings to a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from spinhw.atomic import write_atomically
+from spinhw.studies.claim import Claim
+from spinhw.studies.execute import PointStore, StudyProgress, run_points
+from spinhw.studies.in_loop.catalogue import LoopStudy
+from spinhw.studies.in_loop.claims import judge_loop
+from spinhw.studies.in_loop.figures import draw_loop
+from spinhw.studies.in_loop.forecast import forecast_in_loop_s
+from spinhw.studies.in_loop.measured import Found
+from spinhw.studies.in_loop.settings import LoopGridSettings
+from spinhw.studies.in_loop.tables import loop_csv, loop_page
+from spinhw.studies.run import Outlook
+from spinhw.studies.study import distinct
+
+
+def look_ahead_in_loop(studies: Sequence[LoopStudy], store: PointStore) -> Outlook:
+    """Count the runs, and time what is missing of them; the most telling come first."""
+    points = distinct(point for study in studies for point in study.points)
+    missing = [point for point in points if store.outcome(point) is None]
+    return Outlook(points, missing, forecast_in_loop_s(missing))
+
+
+def run_loop_study(
+    study: LoopStudy,
+    grid: LoopGridSettings,
+    outlook: Outlook,
+    folder: Path,
+    progress: StudyProgress,
+    *,
+    jobs: int | None = None,
+    cluster: str | None = None,
+) -> list[Claim]:
+    """Do what is missing, then write table, picture, claims and page into the folder.
+
+    A study that is interrupted, or of which a run fails, leaves the page of what is done.
+
+    Args:
+        study: The study.
+        grid: Its settings, which are kept beside the results.
+        outlook: What is to be done.
+        folder: Where everything goes.
+        progress: Told of every run that is done.
+        jobs: Processes on this machine; None for one on each core.
+        cluster: Address of a Dask scheduler; None for this machine.
+
+    Raises:
+        ConfigError: A run failed, the disk is full, or the scheduler does not answer.
+    """
+    store = PointStore(folder)
+    write_atomically(folder / f"{study.name}.yaml", grid.to_yaml().encode())
+    try:
+        run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
+    finally:
+        claims = write_loop_study(study, grid, store, folder)
+    return claims
+
+
+def write_loop_study(study: LoopStudy, grid: LoopGridSettings, store: PointStore, folder: Path) -> list[Claim]:
+    """Write ``NAME.csv``, ``NAME.png`` and ``NAME.md`` of what is done; return the claims."""
+    outcomes = {point.key: one for point in study.points if (one := store.outcome(point)) is not None}
+    found = Found(study, outcomes)
+    claims = judge_loop(found, grid)
+    write_atomically(folder / f"{study.name}.csv", loop_csv(found).encode())
+    draw_loop(found, grid, folder / f"{study.name}.png")
+    write_atomically(folder / f"{study.name}.md", loop_page(found, grid, claims).encode())
+    return claims

@@ -1,0 +1,170 @@
+"""A study of chips in the loop as text: one CSV line for each network, and a page with tables and claims."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from spinhw import __version__
+from spinhw.studies.claim import Claim
+from spinhw.studies.in_loop.measured import Floats, Found, in_points, over_cells
+from spinhw.studies.in_loop.settings import LoopGridSettings
+
+COLUMNS = (
+    "study",
+    "device",
+    "mismatch",
+    "noise",
+    "synapse_error",
+    "method",
+    "averages",
+    "epochs",
+    "seed",
+    "accuracy_on_device",
+    "accuracy_converged",
+    "inferences",
+    "cpu_s",
+    "point",
+)
+
+
+def loop_csv(found: Found) -> str:
+    """Write one line for each network; shares in 0 to 1, empty where training diverged.
+
+    `inferences` is what this network played on its device for training; `cpu_s` its share of the processor time.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry, outcome in found.entries:
+        cell, training = entry.cell, entry.point.settings.training
+        chips = (found.study.name, cell.device, cell.mismatch, cell.noise, cell.synapse_error)
+        networks = len(outcome.seeds)
+        took = "" if outcome.cpu_s is None else round(outcome.cpu_s / networks, 2)
+        on_device = outcome.accuracy_on_device or [None] * networks
+        for seed, there, here in zip(outcome.seeds, on_device, outcome.accuracy_converged, strict=True):
+            how = (entry.method, entry.averages, training.epochs, seed, _short(there), _short(here))
+            writer.writerow((*chips, *how, outcome.inferences // networks, took, entry.point.key))
+    return text.getvalue()
+
+
+def _short(value: float | None) -> object:
+    return "" if value is None else round(value, 6)
+
+
+def loop_page(found: Found, grid: LoopGridSettings, claims: Sequence[Claim]) -> str:
+    """Write picture, tables and claims as one Markdown page."""
+    study = found.study
+    parts = [f"# {study.title}\n\n{_head(found, grid)}", f"![{study.title}]({study.name}.png)\n"]
+    parts += _of_averaging(found) if study.name == "averaging" else _of_cells(found, grid, claims)
+    return "\n".join(parts)
+
+
+def _head(found: Found, grid: LoopGridSettings) -> str:
+    study, seeds = found.study, len(grid.seeds)
+    took = sum(outcome.cpu_s or 0.0 for _, outcome in found.entries)
+    missing = len(found.missing)
+    left = (
+        f" **{missing} of {len(study.entries)} runs are not done yet**; the same command goes on with them."
+        if missing
+        else ""
+    )
+    return (
+        f"`spinhw study {study.name}`, spinhw {__version__}: {len(found.entries)} runs of {seeds} networks, each on a "
+        f"chip of its own, {took / 60:.0f} minutes of one core.{left} Every run starts from the same networks, trained "
+        f"by `{grid.recipe}` on the simulator alone. Accuracies are those of the test images on the chip, which "
+        "integrates at 16 steps per ns; +- is the standard deviation over chips, an interval a bootstrap over pairs of "
+        f"the same chip and seed. `{study.name}.yaml` says what was varied, `{study.name}.csv` has a line for every "
+        "network.\n"
+    )
+
+
+def _of_cells(found: Found, grid: LoopGridSettings, claims: Sequence[Claim]) -> list[str]:
+    methods = {name: method.label for name, method in grid.methods.items() if method.cells == "all"}
+    others = {name: method.label for name, method in grid.methods.items() if method.cells != "all"}
+    parts = [
+        "## Claims\n\n" + _claims(claims),
+        "## Accuracy on the chip\n\nIn percent.\n\n" + _accuracies(found, methods),
+    ]
+    if others:
+        parts.append(f"In the worst cell ({found.study.worst.label}) also:\n\n" + _others(found, others))
+    parts.append(f"## Below {grid.methods[grid.truth].label}\n\n" + _differences(found, grid, methods))
+    parts.append("## What it took\n\n" + _costs(found, grid))
+    return parts
+
+
+def _claims(claims: Sequence[Claim]) -> str:
+    head = "| claim | holds if | measured | holds |\n|---|---|---|---|\n"
+    return head + "".join(
+        f"| {each.says} | {each.test} | {each.measured} | {each.verdict if each.holds else f'**{each.verdict}**'} |\n"
+        for each in claims
+    )
+
+
+def _accuracies(found: Found, methods: dict[str, str]) -> str:
+    head = "| mismatch | noise | synapses | " + " | ".join(methods.values()) + " |\n"
+    rule = "|---:|---:|---:|" + "---:|" * len(methods) + "\n"
+    rows = [
+        f"| {cell.mismatch:.0%} | {cell.noise:.0%} | {cell.synapse_error:.0%} | "
+        + " | ".join(_mean(found.accuracy(cell, name)) for name in methods)
+        + " |\n"
+        for cell in found.cells
+    ]
+    ideal = [_mean(found.on_ideal(name)) for name in methods]
+    return head + rule + "".join(rows) + "| ideal device | | | " + " | ".join(ideal) + " |\n"
+
+
+def _mean(values: Floats | None) -> str:
+    if values is None:
+        return ""
+    spread = f" +- {100 * values.std(ddof=1):.1f}" if values.size > 1 else ""
+    return f"{100 * values.mean():.1f}{spread}"
+
+
+def _others(found: Found, methods: dict[str, str]) -> str:
+    rows = [f"| {label} | {_mean(found.accuracy(found.study.worst, name))} |\n" for name, label in methods.items()]
+    return "| | accuracy, % |\n|---|---:|\n" + "".join(rows)
+
+
+def _differences(found: Found, grid: LoopGridSettings, methods: dict[str, str]) -> str:
+    rows = []
+    for name, label in methods.items():
+        differences = found.differences(name, grid.truth)
+        if name == grid.truth or not differences:
+            continue
+        lowest = min(differences, key=lambda cell: float(differences[cell].mean()))  # noqa: B023 - used at once
+        rows.append(
+            f"| {label} | {len(differences)} | {in_points(over_cells(differences))} | "
+            f"{in_points(differences[lowest])} ({lowest.label}) |\n"
+        )
+    return "| | cells | mean over cells | lowest cell |\n|---|---:|---|---|\n" + "".join(rows)
+
+
+def _costs(found: Found, grid: LoopGridSettings) -> str:
+    head = (
+        "For each chip, mean over the cells. A refit looks at batches that are measured anyway: it takes no shot "
+        "and no inference more, only computing time, which here includes that of the simulated chips.\n\n"
+        "| | inferences for training | processor time |\n|---|---:|---:|\n"
+    )
+    rows = []
+    for name, method in grid.methods.items():
+        runs = [outcome for entry, outcome in found.entries if entry.method == name]
+        if not runs:
+            continue
+        inferences = np.mean([outcome.inferences / len(outcome.seeds) for outcome in runs])
+        took = np.mean([(outcome.cpu_s or 0.0) / len(outcome.seeds) for outcome in runs])
+        rows.append(f"| {method.label} | {inferences:.0f} | {took:.1f} s |\n")
+    return head + "".join(rows)
+
+
+def _of_averaging(found: Found) -> list[str]:
+    head = "| noise of one shot | averages | epochs | shots of an image | accuracy on the chip, % |\n"
+    rows = []
+    for entry, outcome in found.entries:
+        epochs = entry.point.settings.training.epochs
+        rows.append(
+            f"| {entry.cell.noise:.0%} | {entry.averages} | {epochs} | {epochs * entry.averages} | "
+            f"{_mean(outcome.shown())} |\n"
+        )
+    return [head + "|---:|---:|---:|---:|---:|\n" + "".join(rows)]
