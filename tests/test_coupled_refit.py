@@ -11,11 +11,13 @@ from spinhw.rollout import Weights
 from spinhw.streams import torch_stream
 from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators
 from spinhw.surrogate.evidence import Evidence, evidence
-from spinhw.surrogate.feedback import felt_by_network
+from spinhw.surrogate.feedback import SUBSTEPS, Felt, felt_by_network
 from spinhw.surrogate.synapses import Synapses
 
 WRONG = {"synapses": {"scale_spread": 0.1}}
 IMAGES, SAMPLES = 40, 32
+# So that every neuron moves.
+LIVELY = {"weight_scale": 6.0, "gain": 2.0, "density_input": 1.0, "density_inter": 1.0, "density_intra": 1.0}
 
 
 def inputs(key: int = 0) -> torch.Tensor:
@@ -24,7 +26,7 @@ def inputs(key: int = 0) -> torch.Tensor:
 
 def measured(chip: dict, member: int = 0, key: int = 0) -> tuple[NetworkRecord, Oscillators, Weights]:
     """Measure a network on a chip: the record, the true oscillators and the weights that act."""
-    network, device = make(chip, members=2, weight_scale=6.0, dtype=torch.float32)
+    network, device = make(chip, members=2, dtype=torch.float32, **LIVELY)
     with device:
         device.program({name: value.detach() for name, value in network.member_values().items()})
         trace = device.run(inputs(key).expand(2, -1, -1, -1)).of_member(member)
@@ -56,30 +58,28 @@ def moving(record: NetworkRecord) -> torch.Tensor:
 
 
 def test_derivatives_are_those_of_the_model():
-    """The gradient of the squared residuals, against differences of these; for a synapse it is an approximation."""
+    """The gradient of the squared residuals, against differences of these."""
     record, true, _ = measured(WRONG | SPREAD)
     record, synapses, start = record.in_single(), Synapses.of(record.weights), nominal(record)
     weights, every = synapses.listed(record.weights), torch.arange(true.count)
+    felt = felt_by_network(record, start.neurons(record.neurons), record.weights)
 
-    def look(oscillators: Oscillators, error: torch.Tensor) -> Evidence:
-        acting = replace(synapses, error=error).acting(record.weights)
-        felt = felt_by_network(record, start.neurons(record.neurons), acting)
+    def look(oscillators: Oscillators, felt: Felt) -> Evidence:
         return evidence(record, felt, oscillators, synapses, weights, every)
 
-    gradient = look(start, synapses.error).gradient
-    step = 2e-3
+    gradient, step = look(start, felt).gradient, 2e-3
     for row in range(3):
         change = torch.zeros(7, true.count, dtype=torch.float64)
         change[row] = step
-        up, down = (look(start.moved(sign * change), synapses.error).squares for sign in (1, -1))
+        up, down = (look(start.moved(sign * change), felt).squares for sign in (1, -1))
         size = float(gradient[:, row].abs().max())
         torch.testing.assert_close((down - up) / (4 * step), gradient[:, row], rtol=0.02, atol=2e-3 * size)
-    for neuron in (1, 6, 10):
-        slot = int(gradient[neuron, 3:].abs().argmax())
-        change = torch.zeros_like(synapses.error)
-        change[neuron, slot] = 10 * step
-        up, down = (float(look(start, sign * change).squares[neuron]) for sign in (1, -1))
-        assert (down - up) / (40 * step) == pytest.approx(float(gradient[neuron, 3 + slot]), rel=0.15)
+    for slot in (0, 4):  # By the first and the fifth synapse of every neuron.
+        carried = felt.sources[..., synapses.sources[:, slot]] * weights[:, slot]
+        change = 10 * step * felt.slope * carried.repeat_interleave(SUBSTEPS, 1)
+        up, down = (look(start, replace(felt, drive=felt.drive + sign * change)).squares for sign in (1, -1))
+        size = float(gradient[:, 3 + slot].abs().max())
+        torch.testing.assert_close((down - up) / (40 * step), gradient[:, 3 + slot], rtol=0.02, atol=2e-3 * size)
 
 
 @pytest.mark.parametrize("chip", [SPREAD | NOISE, SPREAD | NOISE | WRONG], ids=["exact synapses", "wrong synapses"])
@@ -96,8 +96,8 @@ def test_one_batch_leaves_little_and_its_errors_are_honest(chip):
         left.append(apart)
         before.append(off(nominal(record), true)[:, known])
     share = torch.cat(left, 1).square().mean(1).sqrt() / torch.cat(before, 1).square().mean(1).sqrt()
-    assert (share < torch.tensor([0.15, 0.15, 0.5])).all()
-    assert 0.4 < float(torch.cat(scores, 1).square().mean().sqrt()) < 1.5
+    assert (share < torch.tensor([0.3, 0.25, 0.4])).all()
+    assert 0.6 < float(torch.cat(scores, 1).square().mean().sqrt()) < 1.4
 
 
 def test_it_finds_errors_of_synapses_that_would_pass_for_errors_of_oscillators():

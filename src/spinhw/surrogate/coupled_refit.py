@@ -22,10 +22,12 @@ _log = logging.getLogger(__name__)
 
 # A neuron whose step is shorter, or gains less than this in chi-square, has settled.
 _FAR, _LEAST_GAIN = 0.01, 1.0
-_FARTHEST = 0.4
+# Within this a step is nearly linear; beyond the other no step goes.
+_NEAR, _FARTHEST = 0.1, 0.4
 _FIRST_STEPS, _LATER_STEPS = 10, 3
 # The first steps of all go far on a third of the sequences: they need not be exact.
 _ROUGH_STEPS, _ROUGH = 3, 3
+_WORSE = 1.5  # Times the squares before: less may come from drives that were worked out anew.
 _MANY = 0.2  # Share of neurons that still move above which drives are worked out again.
 # Oscillators differ by this much from where they started, unless they show otherwise: keeps those that hardly move.
 _SPREAD = 0.3
@@ -64,8 +66,8 @@ class CoupledRefit:
     def update(self, record: NetworkRecord) -> None:
         """Take in what was measured of a network; a neuron of which no sample is good keeps its values.
 
-        A neuron that is far off is looked at again, up to ten times in the first look and three times in a later one, each
-        time from the step before: a step is linear only nearby. The others rest meanwhile.
+        A neuron that is far off is looked at again, up to ten times in the first look and three times in a later one,
+        each time from the step before: a step is linear only nearby. The others rest meanwhile.
         """
         record = record.in_single()
         synapses = self._listed(record.weights)
@@ -80,7 +82,8 @@ class CoupledRefit:
         while len(busy) and self.steps < (_LATER_STEPS if self.looks else _FIRST_STEPS):
             rough = not self.looks and self.steps < _ROUGH_STEPS
             # A few neurons that still move hardly change what the others feel.
-            if not parts or self.steps == _ROUGH_STEPS or len(busy) > len(before) * _MANY:
+            renewed = not parts or self.steps == _ROUGH_STEPS or len(busy) > len(before) * _MANY
+            if renewed:
                 parts = self._felt(record.images(slice(-(-len(record.inputs) // _ROUGH))) if rough else record)
             found = self._evidence(parts, weights, busy)
             fresh, gradient = _weighed(found, record.noise)
@@ -96,19 +99,19 @@ class CoupledRefit:
             gain, longest = (ahead * slope).sum(1), ahead[:, : len(DYNAMICS)].abs().amax(1)
             ahead = ahead / (longest / _FARTHEST).clamp_min(1.0)[:, None]
             # Where a step has made it worse, a quarter of it is taken instead, from where it began.
-            worse = (cost > best[busy] * (1 + 1e-3)) & (self.steps != _ROUGH_STEPS)
+            worse = (cost > best[busy] * (_WORSE if renewed else 1.001)) & (self.steps != _ROUGH_STEPS)
             held[busy] = torch.where(worse[:, None], held[busy], now)
             step = torch.where(worse[:, None], -0.75 * taken[busy], ahead)
             taken[busy] = torch.where(worse[:, None], taken[busy] / 4, ahead)
             best[busy] = torch.where(worse, best[busy], cost)
             self._move(step, busy)
-            self._information[busy] = old[busy] + fresh
+            # Far from where it leads, what is learned there is no knowledge of it.
+            self._information[busy] = old[busy] + fresh * (longest < _NEAR)[:, None, None]
             self.residual[busy] = (found.squares / found.samples).sqrt()
             self.steps += 1
             busy = busy[(longest > _FAR) & (gain > _LEAST_GAIN) | worse | rough]
-        # The last step of those that still move was not looked at, and what was learned on the way is not about its end.
+        # The last step of those that still move was not looked at.
         self._move(held[busy] - self._values()[busy], busy)
-        self._information[busy] = old[busy]
         self.looks += 1
 
     def acting(self, name: str) -> Tensor | None:
