@@ -8,6 +8,7 @@ from spinhw.gradients.modes import MODES, Mode, ModeName
 from spinhw.gradients.network_refit import NetworkRefit
 from spinhw.gradients.refits import ChipBatch, Refit, Refits
 from spinhw.gradients.shots import shoot
+from spinhw.gradients.truth import true_end
 
 __all__ = [
     "MODES",
@@ -28,4 +29,5 @@ __all__ = [
     "random_direction",
     "refuse_mode",
     "shoot",
+    "true_end",
 ]

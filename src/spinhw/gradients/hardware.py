@@ -22,8 +22,9 @@ from spinhw.gradients.checks import mode_named, refuse_mode, refuse_plan, refuse
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
+from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork
-from spinhw.rollout import Engine, Neurons
+from spinhw.rollout import Engine, Neurons, Steps
 
 
 class HardwareInLoop(nn.Module):
@@ -229,8 +230,6 @@ def _end_neurons(network: SpintronicNetwork) -> range:
 def _true_end(
     device: SimulatedDevice, network: SpintronicNetwork, inputs: Tensor, steps_per_ns: int | None, values: Values
 ) -> Tensor:
-    truth = device.oracle(values, inputs, steps_per_ns)
-    if truth.outputs is not None:
-        return truth.outputs
-    settings = network.settings
-    return truth.rollout.filtered[:, :, -settings.readout_samples :, -settings.layers[-1] :]
+    own = Steps(network.steps.sample_interval_s, substeps=1, order=2)
+    steps = None if steps_per_ns is None else own.at_least_per_ns(steps_per_ns)
+    return true_end(device.oracle(values, inputs, steps), network.settings)

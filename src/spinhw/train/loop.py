@@ -106,6 +106,8 @@ def _answers(learner: Learner, inputs: Tensor, training: TrainingSettings) -> Te
         answers: Tensor = learner.loop.hardware(inputs)
         return answers
     steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
+    if learner.chips is not None:
+        return learner.chips.logits(learner.network, inputs, learner.steps, steps, training.engine)
     return logits(learner.network, inputs, steps, training.engine)
 
 
