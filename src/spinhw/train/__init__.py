@@ -13,6 +13,7 @@ from spinhw.train.run import evaluate_run, resume_run, train_run
 from spinhw.train.run_folder import RunFolder, default_folder
 from spinhw.train.settings import RunSettings, TrainingSettings
 from spinhw.train.summary import energy_ledger
+from spinhw.train.transfer import evaluate_on_chips, write_transfer
 
 __all__ = [
     "SILENT",
@@ -30,9 +31,11 @@ __all__ = [
     "budget",
     "default_folder",
     "energy_ledger",
+    "evaluate_on_chips",
     "evaluate_run",
     "load_run",
     "resume_run",
     "train_run",
     "write_alignment",
+    "write_transfer",
 ]
