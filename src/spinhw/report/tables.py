@@ -145,6 +145,8 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
             f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of guessing; "
             "more training.epochs or another training.learning_rate usually helps"
         )
+    for channel in summary.get("masked_channels", []):
+        found.append(f"{channel}; it was masked while training, and the model stood in for it")
     if summary["held_out"] == "validation":
         found.append("accuracy was measured on validation images, not on the test half (task.held_out)")
     return found

@@ -132,6 +132,12 @@ class TrainingSettings(Settings):
         "refit finds it too. 0 trusts what is read back.",
     )
     averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
+    mask_after: int | None = Field(
+        default=3,
+        ge=1,
+        description="Batches in a row after which a channel that is bad in all of them is masked: its samples are not "
+        "used any more, the model stands in for it; null for never.",
+    )
     loop_epochs: int | None = Field(
         default=None,
         ge=0,
