@@ -19,7 +19,7 @@ from spinhw.train.deploy import answer_on_device
 from spinhw.train.evaluate import accuracy, refuse_non_finite
 from spinhw.train.learner import Learner
 from spinhw.train.member import repeated
-from spinhw.train.progress import SILENT, NamedTick, Progress
+from spinhw.train.progress import SILENT, Progress, Tick
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.settings import RunSettings
 from spinhw.train.statistics import of_pairs
@@ -109,7 +109,7 @@ def _measured(
     data: EnsembleData,
     profile: SimulatedSettings,
     chips: int,
-    tick: NamedTick,
+    tick: Tick,
 ) -> Iterator[NDArray[np.float64]]:
     """Give the accuracies (seed, chip) of some chips after others."""
     groups = [range(first, min(first + _TOGETHER, chips)) for first in range(0, chips, _TOGETHER)]
