@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from loops import NOISE, SPREAD, Stop, batch, make
-from spinhw.device import Quality, SimulatedDevice
-from spinhw.gradients import ChannelWatch, HardwareInLoop, NetworkRefit, end_signal
+from spinhw.device import Quality, Signal, SimulatedDevice, Trace, load_device, open_device
+from spinhw.gradients import ChannelWatch, Expected, HardwareInLoop, NetworkRefit, end_signal
+from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.surrogate import OnlineRefit, Oscillators
 from spinhw.train import Interrupted, resume_run, train_run
 from spinhw.train.checkpoint import load_checkpoint
@@ -147,3 +148,17 @@ def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_
     assert resume_run(tmp_path / "run").summary["masked_channels"] == results.summary["masked_channels"]
     one, other = (load_checkpoint(tmp_path / name / "checkpoint.safetensors")[0] for name in ("whole", "run"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_channel_of_a_bench_is_named_with_what_it_hangs_on():
+    settings = NetworkSettings()
+    device = open_device(load_device("bench-virtual"), settings, 1e-9)
+    watch = ChannelWatch(device, SpintronicNetwork(settings), patience=1)
+    still, shape = torch.full((1, 3, 64, 96), 0.37), (1, 3, 64, 96)
+    power = Signal(still, torch.zeros(shape, dtype=torch.uint8), torch.arange(64.0), 0.01)
+    moving = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (torch.arange(96) == 41)
+    watch.judge(Trace(("bench",), 1, (0, 1), power=power), lambda: Expected(moving, moving, moving[:, :, 0]))
+    [found] = watch.masked
+    wire = device.describe().wires["neuron"][41]
+    assert "." in wire
+    assert found.name == f"{device.describe().name}: neuron 41 (layer 1, number 9; {wire})"
