@@ -10,7 +10,7 @@ from loops import NOISE, SPREAD, Stop, batch, make
 from spinhw.device import Quality, Signal, SimulatedDevice, Trace, load_device, open_device
 from spinhw.gradients import ChannelWatch, Expected, HardwareInLoop, NetworkRefit, end_signal
 from spinhw.network import NetworkSettings, SpintronicNetwork
-from spinhw.surrogate import OnlineRefit, Oscillators
+from spinhw.surrogate import CoupledRefit, Oscillators
 from spinhw.train import Interrupted, resume_run, train_run
 from spinhw.train.checkpoint import load_checkpoint
 from test_train_in_the_loop import tiny
@@ -115,7 +115,7 @@ def test_channel_that_is_quiet_by_right_is_left_alone():
 
 def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(monkeypatch):
     network, device = make(CHIP, 2, weight_scale=12.0)
-    refits = [NetworkRefit(OnlineRefit(Oscillators.nominal(network.settings.neurons()))) for _ in range(2)]
+    refits = [NetworkRefit(CoupledRefit(Oscillators.nominal(network.settings.neurons()), 0.0)) for _ in range(2)]
     loop = HardwareInLoop(network, device, refit=refits, watch=ChannelWatch(device, network))
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost"))
     with device:
