@@ -339,6 +339,17 @@ def test_drift_walks_as_the_root_of_the_shots():
     assert float(recorder.walk.std()) == pytest.approx(0.2 * math.sqrt(0.1), rel=0.1)
 
 
+def test_chip_may_have_drifted_before_its_first_shot_and_goes_on_from_there():
+    network = NetworkSettings(layers=(400,))
+    drift = {"individual_per_1000_shots": 0.2, "aged_shots": 250}
+    recorder, again = (make(chip_settings(drift=drift), 0, network=network)._recorder for _ in range(2))
+    aged = recorder.walk.clone()
+    assert recorder.shots == 0 and torch.equal(aged, again.walk)
+    assert float(aged.std()) == pytest.approx(0.1, rel=0.1)
+    recorder._drift.advance(range(10))
+    assert float((recorder.walk - aged).std()) == pytest.approx(0.02, rel=0.1)
+
+
 def test_common_drift_is_alike_for_all_oscillators():
     recorder = make(chip_settings(drift={"common_per_1000_shots": 0.2}), 0, 1)._recorder
     recorder._drift.advance(range(10))

@@ -14,6 +14,7 @@ from spinhw.errors import ConfigError, DeviceError
 from spinhw.report.tables import print_run
 from spinhw.train import Interrupted, RunSettings, TrainingSettings, evaluate_run, resume_run, train_run
 from spinhw.train.checkpoint import load_checkpoint
+from spinhw.train.reach import reach_device
 from spinhw.train.schedule import learning_rates
 
 CHIP = {
@@ -119,6 +120,42 @@ def test_device_that_fails_leaves_a_run_that_goes_on_with_the_same_batch(tmp_pat
     resume_run(folder)
     expected, found = bits(whole.folder), bits(folder)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_device_that_is_not_there_is_missed_before_the_model_is_trained(tmp_path, monkeypatch):
+    """Also when an interrupted run goes on; a device that answers the second time will do."""
+
+    def absent(self):
+        raise DeviceError("nothing answers")
+
+    monkeypatch.setattr(SimulatedDevice, "_open", absent)
+    for device_in_the_loop in ({}, {"gradient": "surrogate", "loop_epochs": None}):
+        with pytest.raises(DeviceError, match="the run will need does not answer; seen: nothing answers"):
+            train_run(tiny(**device_in_the_loop), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+    monkeypatch.undo()
+    with pytest.raises(Interrupted):
+        train_run(tiny(), tmp_path / "run", Stop((0, 2)))
+    monkeypatch.setattr(SimulatedDevice, "_open", absent)
+    with pytest.raises(DeviceError, match="nothing answers"):
+        resume_run(tmp_path / "run")
+
+
+def test_device_is_let_go_safe_before_the_model_is_trained_and_nothing_was_sent(monkeypatch):
+    said = []
+    for hook in ("_open", "_make_safe", "_close", "_program", "_run"):
+        hidden = getattr(SimulatedDevice, hook)
+
+        def told(self, *args, hook=hook, hidden=hidden):
+            said.append(hook)
+            return hidden(self, *args)
+
+        monkeypatch.setattr(SimulatedDevice, hook, told)
+    reach_device(tiny())
+    assert said == ["_open", "_make_safe", "_close"]
+    reach_device(tiny(), epoch=1)
+    reach_device(tiny(None))
+    assert len(said) == 3
 
 
 @pytest.mark.parametrize("mode", ["output", "layerwise", "observer", "spsa", "oracle"])

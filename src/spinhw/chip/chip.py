@@ -15,7 +15,7 @@ from spinhw.chip.settings import ChipSettings
 from spinhw.chip.synapses import Synapses
 from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
-from spinhw.rollout import Neurons, Rollout, Sparsity, Weights, rollout
+from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
 
 
 class Chip:
@@ -83,28 +83,41 @@ class Chip:
         return self._recorder.record(lambda shot: self._respond(self._acting, played, shot), repeats, averages)
 
     def oracle(
-        self, requested: Mapping[str, Tensor], inputs: Tensor, steps_per_ns: int | None = None, thermal: bool = False
+        self,
+        requested: Mapping[str, Tensor],
+        inputs: Tensor,
+        steps: Steps | None = None,
+        shot: int | None = None,
+        engine: Engine = "auto",
     ) -> Truth:
         """Give what the chip does now, differentiable by torch in the requested values: the true gradient.
 
-        Takes no shot and has no read-out noise. Rounding passes the gradient straight through. The whole batch is kept
-        for the backward pass, in memory that grows with the integration steps.
+        Takes no shot. Rounding passes the gradient straight through. The whole batch is kept for the backward pass, in
+        memory that grows with the integration steps.
 
         Args:
             requested: Weights and biases, (member, ...) by name.
             inputs: As for `measure`.
-            steps_per_ns: Other than the chip's own, for a cheaper gradient.
-            thermal: Whether to add the thermal noise of the coming shot.
+            steps: Other than the chip's own, for a cheaper gradient.
+            shot: Number of a shot whose thermal noise is added, and whose read-out the outputs and y pass; None for
+                neither.
+            engine: Engine of the rollout.
         """
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
         acting = {name: self._synapses.acting(name, value, max(0, self._writes - 1)) for name, value in applied.items()}
         played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
-        return self._respond(acting, played, self.shots if thermal else None, steps_per_ns)
+        truth = self._respond(acting, played, shot, steps, engine)
+        return truth if shot is None else self._recorder.read(truth, shot)
 
     def _respond(
-        self, acting: Mapping[str, Tensor], inputs: Tensor, shot: int | None, steps_per_ns: int | None = None
+        self,
+        acting: Mapping[str, Tensor],
+        inputs: Tensor,
+        shot: int | None,
+        steps: Steps | None = None,
+        engine: Engine = "auto",
     ) -> Truth:
-        steps = fine_steps(self.sample_interval_s, steps_per_ns or self.settings.steps_per_ns)
+        steps = steps or fine_steps(self.sample_interval_s, self.settings.steps_per_ns)
         neurons, weights = self.hidden.at(self._recorder.walk, self.dtype), self._weights(acting)
         thermal_power = 0.0 if shot is None else self.settings.thermal_power
         length = inputs.shape[2] * steps.substeps
@@ -122,6 +135,7 @@ class Chip:
                     initial=self._initial(neurons),
                     extras=extras,
                     loop_delay_s=self.settings.loop_delay_s,
+                    engine=engine,
                 )
             )
         result = join(parts)

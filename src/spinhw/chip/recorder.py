@@ -1,7 +1,7 @@
 """Takes shots of chips: counts them, lets the chips drift, measures, averages."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -98,9 +98,21 @@ class Recorder:
             self._drift.advance(range(start, self.shots))
         return measurements
 
+    def read(self, truth: Truth, shot: int) -> Truth:
+        """Give a truth as the electronics of a shot make it, differentiable: the outputs, or y without them."""
+        if truth.outputs is not None:
+            seen = self._output.read(truth.outputs[:, :, None], range(self._outputs), shot, None).values[:, :, 0]
+            return replace(truth, outputs=seen)
+        filtered = truth.rollout.filtered
+        seen = self._filtered.read(filtered, range(filtered.shape[-1]), shot, self._gain_walk).values
+        return replace(truth, rollout=replace(truth.rollout, filtered=seen))
+
+    @property
+    def _gain_walk(self) -> Tensor | None:
+        return None if self.walk is None else self.walk[:, 2]
+
     def _take(self, truth: Truth, observed: Sequence[int], shot: int, means: tuple[Mean, Mean, Mean]) -> None:
-        gain_walk = None if self.walk is None else self.walk[:, 2]
-        picked, rollout = list(observed), truth.rollout
+        gain_walk, picked, rollout = self._gain_walk, list(observed), truth.rollout
         power = torch.cat([rollout.power0[:, :, None, picked], rollout.power[..., picked]], dim=2)
         means[0].add(self._power.read(power, picked, shot, gain_walk))
         means[1].add(self._filtered.read(rollout.filtered[..., picked], picked, shot, gain_walk))

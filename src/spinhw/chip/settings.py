@@ -130,6 +130,9 @@ class DriftSettings(Settings):
     individual_per_1000_shots: Spread = Field(
         default=0.0, description="Relative standard deviation after 1000 shots, each oscillator its own, 0 to 1."
     )
+    aged_shots: int = Field(
+        default=0, ge=0, description="Shots for which the chip has drifted before its first one, 0 or above."
+    )
 
     @property
     def active(self) -> bool:

@@ -88,14 +88,20 @@ def train(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     device: DeviceName = None,
+    chips: Annotated[
+        int | None, typer.Option("--chips", min=1, help="So many simulated chips, ID-0, ID-1, ..., for every network.")
+    ] = None,
 ) -> None:
-    """Measure the networks of a run again, by simulation and on a device.
+    """Measure the networks of a run again, by simulation and on a device; or on many simulated chips.
 
-    Example: [bold]spinhw evaluate runs/short --device imperfect-chip[/]
+    Example: [bold]spinhw evaluate runs/short --device imperfect-chip --chips 20[/]
     """
-    from spinhw.cli.training import evaluate_folder
+    from spinhw.cli.training import evaluate_folder, evaluate_folder_on_chips
 
-    evaluate_folder(run, device)
+    if chips is None:
+        evaluate_folder(run, device)
+    else:
+        evaluate_folder_on_chips(run, device, chips)
 
 
 @app.command()

@@ -12,8 +12,20 @@ from spinhw.device import load_device
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
 from spinhw.plots import draw_run
-from spinhw.report import TerminalProgress, print_budget, print_evaluation, print_figures, print_run
-from spinhw.train import Results, RunSettings, budget, default_folder, evaluate_run, load_run, resume_run, train_run
+from spinhw.plots.transfer import plot_transfer
+from spinhw.report import TerminalProgress, print_budget, print_evaluation, print_figures, print_run, transfer_table
+from spinhw.train import (
+    Results,
+    RunSettings,
+    budget,
+    default_folder,
+    evaluate_on_chips,
+    evaluate_run,
+    load_run,
+    resume_run,
+    train_run,
+    write_transfer,
+)
 from spinhw.train.run_folder import exists_already
 
 
@@ -71,6 +83,25 @@ def evaluate_folder(folder: Path, device: str | None) -> None:
     with TerminalProgress(console) as progress:
         found = evaluate_run(folder, profile, progress)
     print_evaluation(console, found)
+
+
+def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> None:
+    """Measure the networks of a run on many chips; print a table, write figures and draw a picture.
+
+    Raises:
+        ConfigError: The device is not a simulated one.
+    """
+    profile, console = (None if device is None else load_device(device)), make_console()
+    with TerminalProgress(console) as progress:
+        found = evaluate_on_chips(folder, chips, profile, progress)
+    console.print(transfer_table(found))
+    figures = folder / f"transfer-{found['device']}.json"
+    write_transfer(found, figures)
+    picture = folder / "figures" / f"{figures.stem}.png"
+    picture.parent.mkdir(exist_ok=True)
+    plot_transfer(found, picture)
+    console.print(f"figures:    {escape(str(figures))}", soft_wrap=True)
+    console.print(f"picture:    {escape(str(picture))}", soft_wrap=True)
 
 
 def _show_budget(console: Console, settings: RunSettings) -> None:

@@ -13,7 +13,7 @@ from spinhw.device import promises
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.session import Session
-from spinhw.errors import SpinhwError
+from spinhw.errors import DeviceError, SpinhwError
 
 SessionT = TypeVar("SessionT", bound=Session)
 
@@ -55,6 +55,18 @@ def check_device(make: Callable[[], Device]) -> list[Verdict]:
             "is safe after an error": promises.safe_after_error,
         },
     )
+
+
+def check_description(device: Device) -> str:
+    """Check what an open device says of itself, which sends nothing; return what was seen.
+
+    Raises:
+        DeviceError: It makes no sense.
+    """
+    try:
+        return network.describes_network(device)
+    except promises.BrokenPromise as error:
+        raise DeviceError(f"{device.name}: describes itself wrongly", seen=error, todo="see `spinhw check`") from error
 
 
 def check_bank(make: Callable[[], OscillatorBank]) -> list[Verdict]:

@@ -26,6 +26,7 @@ class Description:
         software_parameters: Parameters of the network that stay in software; `program` hands them through.
         limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive", "tuning"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
+        wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
     """
 
@@ -43,6 +44,7 @@ class Description:
     software_parameters: frozenset[str] = frozenset()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     loop_delay_s: float = 0.0
+    wires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seed: int | None = None
 
     @property

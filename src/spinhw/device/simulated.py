@@ -14,6 +14,7 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.reading import Reading, Samples, clipped_quality
+from spinhw.rollout import Engine, Steps
 
 
 class SimulatedDevice(Device):
@@ -31,23 +32,30 @@ class SimulatedDevice(Device):
         self._held: dict[str, Tensor] = {}  # In SI, as a real chip's registers would read.
 
     def oracle(
-        self, parameters: Mapping[str, Tensor], inputs: Tensor, steps_per_ns: int | None = None, thermal: bool = False
+        self,
+        parameters: Mapping[str, Tensor],
+        inputs: Tensor,
+        steps: Steps | None = None,
+        shot: int | None = None,
+        engine: Engine = "auto",
     ) -> Truth:
         """Give what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
 
-        Takes no shot, has no read-out noise, needs no `program`.
+        Takes no shot, needs no `program`.
 
         Args:
             parameters: By name, always with the member axis in front; software parameters are ignored.
             inputs: u, (member, batch, time, input).
-            steps_per_ns: Other than the chip's own, for a cheaper gradient.
-            thermal: Whether to add the thermal noise of the coming shot.
+            steps: Other than the chip's own, for a cheaper gradient.
+            shot: Number of a shot whose thermal noise is added, and whose read-out the outputs and y pass; None for
+                neither.
+            engine: Engine of the rollout.
 
         Returns:
             States, and outputs (member, batch, output): logits = out_gain * outputs + b_out.
         """
         held = {name: parameters[name] for name in self._description.parameter_shapes}
-        return self._chip.oracle(held, inputs, steps_per_ns, thermal)
+        return self._chip.oracle(held, inputs, steps, shot, engine)
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)

@@ -65,6 +65,7 @@ def open_visa_device(
         parameter_shapes=parameter_shapes(network),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
         limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring)},
+        wires={"neuron": wiring.neurons, "output": wiring.outputs},
     )
     return VisaDevice(bench, wiring, held, network.readout_samples, description, conversion)
 

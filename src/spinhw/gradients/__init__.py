@@ -1,6 +1,7 @@
 """Gradients with a device in the loop: the modes, and the module that puts a network in the loop."""
 
 from spinhw.gradients.base import Choices, Pass, end_of, end_signal, logits_of
+from spinhw.gradients.channels import ChannelWatch, Expected, Masked
 from spinhw.gradients.checks import knows_truth, refuse_mode
 from spinhw.gradients.hardware import HardwareInLoop
 from spinhw.gradients.model_free import projection, random_direction
@@ -8,12 +9,16 @@ from spinhw.gradients.modes import MODES, Mode, ModeName
 from spinhw.gradients.network_refit import NetworkRefit
 from spinhw.gradients.refits import ChipBatch, Refit, Refits
 from spinhw.gradients.shots import shoot
+from spinhw.gradients.truth import true_end
 
 __all__ = [
     "MODES",
+    "ChannelWatch",
     "ChipBatch",
     "Choices",
+    "Expected",
     "HardwareInLoop",
+    "Masked",
     "Mode",
     "ModeName",
     "NetworkRefit",
@@ -28,4 +33,5 @@ __all__ = [
     "random_direction",
     "refuse_mode",
     "shoot",
+    "true_end",
 ]

@@ -18,12 +18,17 @@ from spinhw.gradients.base import (
     measured_value_modelled_gradient,
     straight_through,
 )
+from spinhw.gradients.channels import ChannelWatch, Expected
 from spinhw.gradients.checks import mode_named, refuse_mode, refuse_plan, refuse_surrogate
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
+from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork
-from spinhw.rollout import Engine, Neurons
+from spinhw.rollout import Engine, Neurons, Steps
+
+# Images of a batch by which it is told whether a channel that shows nothing but noise should vary.
+_LOOKED_AT = 20
 
 
 class HardwareInLoop(nn.Module):
@@ -46,6 +51,7 @@ class HardwareInLoop(nn.Module):
             channels, in turn, which takes no further shots.
         choices: For the modes that perturb or steer.
         engine: Engine of the surrogate's rollout.
+        watch: Judges every channel in each batch, and masks those that stay bad; None for nobody.
 
     Raises:
         ConfigError: Something does not go together; says what.
@@ -62,8 +68,10 @@ class HardwareInLoop(nn.Module):
         observe: ObservationPlan | None = None,
         choices: Choices | None = None,
         engine: Engine = "auto",
+        watch: ChannelWatch | None = None,
     ) -> None:
         super().__init__()
+        self.watch = watch
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
         self.choices = choices or Choices()
@@ -146,17 +154,33 @@ class HardwareInLoop(nn.Module):
         return end_signal(self._shoot(self.device, values, inputs, plan), self.network.settings)
 
     def state(self) -> dict[str, Any]:
-        """Give the counters as plain data for JSON; device and refits have states of their own."""
-        return {"turn": self.turn, "inferences": self.inferences}
+        """Give counters and channels as plain data for JSON; device and refits have states of their own."""
+        counters = {"turn": self.turn, "inferences": self.inferences}
+        return counters if self.watch is None else counters | {"channels": self.watch.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state that `state` gave."""
         self.turn, self.inferences = int(state["turn"]), int(state["inferences"])
+        if self.watch is not None and "channels" in state:
+            self.watch.restore(state["channels"])
 
     def _measure(self, requested: Values, inputs: Tensor) -> Trace | None:
         if self.device is None or mode_named(self.mode).measured == "nothing":
             return None
-        return self._shoot(self.device, requested, inputs, self._plan(self.device))
+        trace = self._shoot(self.device, requested, inputs, self._plan(self.device))
+        if self.watch is None:
+            return trace
+        return self.watch.judge(trace, lambda: self._expected(trace, inputs[:, :_LOOKED_AT]))
+
+    @torch.no_grad()
+    def _expected(self, trace: Trace, inputs: Tensor) -> Expected:
+        """Give what the surrogate makes of some images."""
+        network, applied = self.network, trace.applied
+        values = {name: applied.get(name, value) for name, value in network.member_values().items()}
+        played = inputs if network.ensemble else inputs[0]
+        run = network.run(played, values=values, neurons=self.neurons, engine=self.engine)
+        last = run.filtered[:, :, -network.settings.readout_samples :, -network.settings.layers[-1] :].mean(2)
+        return Expected(run.power, run.filtered, last @ values["w_out"].transpose(1, 2))
 
     def _shoot(self, device: Device, requested: Values, inputs: Tensor, plan: ObservationPlan) -> Trace:
         detached = {name: value.detach() for name, value in requested.items()}
@@ -229,8 +253,6 @@ def _end_neurons(network: SpintronicNetwork) -> range:
 def _true_end(
     device: SimulatedDevice, network: SpintronicNetwork, inputs: Tensor, steps_per_ns: int | None, values: Values
 ) -> Tensor:
-    truth = device.oracle(values, inputs, steps_per_ns)
-    if truth.outputs is not None:
-        return truth.outputs
-    settings = network.settings
-    return truth.rollout.filtered[:, :, -settings.readout_samples :, -settings.layers[-1] :]
+    own = Steps(network.steps.sample_interval_s, substeps=1, order=2)
+    steps = None if steps_per_ns is None else own.at_least_per_ns(steps_per_ns)
+    return true_end(device.oracle(values, inputs, steps), network.settings)

@@ -86,7 +86,9 @@ def member_masks(one: Pass) -> dict[str, Tensor]:
 
 
 def _held_values(one: Pass) -> dict[str, Tensor]:
-    return {name: one.values[name].detach() for name in sorted(one.held)}
+    """Give the values that the device holds and that are trained: the others need not be perturbed."""
+    trained = {name for name, value in one.network.named_parameters() if value.requires_grad}
+    return {name: one.values[name].detach() for name in sorted(one.held & trained)}
 
 
 def _signs(one: Pass) -> Iterator[dict[str, Tensor]]:

@@ -1,9 +1,25 @@
 """The true gradient of a simulated chip."""
 
+from typing import Protocol
+
 from torch import Tensor
 
 from spinhw.errors import DeviceError
 from spinhw.gradients.base import Pass
+from spinhw.network import NetworkSettings
+from spinhw.rollout import Rollout
+
+
+class Truth(Protocol):
+    """What a simulated chip really did."""
+
+    @property
+    def rollout(self) -> Rollout:
+        """States and outputs of its oscillators."""
+
+    @property
+    def outputs(self) -> Tensor | None:
+        """Outputs of a hardware read-out, (member, batch, output)."""
 
 
 def oracle(one: Pass) -> Tensor:
@@ -14,3 +30,10 @@ def oracle(one: Pass) -> Tensor:
     if one.truth is None:
         raise DeviceError("nobody knows the true gradient of this device", todo="use the gradient 'output'")
     return one.truth(one.values)
+
+
+def true_end(truth: Truth, network: NetworkSettings) -> Tensor:
+    """Give the end signal of what a chip really did, as `end_of` gives a model's."""
+    if truth.outputs is not None:
+        return truth.outputs
+    return truth.rollout.filtered[:, :, -network.readout_samples :, -network.layers[-1] :]

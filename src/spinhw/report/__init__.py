@@ -9,6 +9,7 @@ from spinhw.report.tables import (
     print_evaluation,
     print_figures,
     print_run,
+    transfer_table,
     verdict_table,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "print_evaluation",
     "print_figures",
     "print_run",
+    "transfer_table",
     "verdict_table",
 ]

@@ -145,6 +145,8 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
             f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of guessing; "
             "more training.epochs or another training.learning_rate usually helps"
         )
+    for channel in summary.get("masked_channels", []):
+        found.append(f"{channel}; it was masked while training, and the model stood in for it")
     if summary["held_out"] == "validation":
         found.append("accuracy was measured on validation images, not on the test half (task.held_out)")
     return found
@@ -163,6 +165,28 @@ def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
         table.add_row("devices", escape(first if first == last else f"{first} to {last}"))
         table.add_row("good samples", f"{100 * device['good_share']:.2f} %")
     console.print(table)
+
+
+def transfer_table(found: Mapping[str, Any]) -> Table:
+    """Give a table of the accuracy of each network over many chips."""
+    ids, left_out = found["ids"], len(found["trained_on"])
+    table = Table(
+        title=f"on {len(ids)} chips, {ids[0]} to {ids[-1]}",
+        caption=f"{left_out} pairs of a network and the chip it was trained on are left out" if left_out else None,
+    )
+    for column in ("seed", "mean over chips", "std", "lowest", "95 % interval of the mean"):
+        table.add_column(column, justify="right")
+    for seed, one in zip(found["seeds"], found["accuracy"]["per_seed"], strict=True):
+        table.add_row(str(seed), *_transfer_cells(one))
+    table.add_section()
+    table.add_row("all", *_transfer_cells(found["accuracy"]))
+    return table
+
+
+def _transfer_cells(one: Mapping[str, Any]) -> list[str]:
+    low_high = one["interval95"]
+    numbers = ["-" if one[key] is None else f"{100 * one[key]:.2f} %" for key in ("mean", "std", "lowest")]
+    return [*numbers, "-" if low_high is None else " to ".join(f"{100 * bound:.2f}" for bound in low_high)]
 
 
 def print_energy(console: Console, account: EnergyLedger) -> None:

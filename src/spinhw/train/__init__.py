@@ -1,6 +1,7 @@
 """Training: runs, their settings, folders and checkpoints, and what came out."""
 
 from spinhw.train.align_run import align_run, write_alignment
+from spinhw.train.augmentation import AugmentationSettings
 from spinhw.train.budget import Budget, budget
 from spinhw.train.divergence import Diverged
 from spinhw.train.examples import Examples
@@ -10,8 +11,9 @@ from spinhw.train.progress import SILENT, Progress
 from spinhw.train.results import Results
 from spinhw.train.run import evaluate_run, resume_run, train_run
 from spinhw.train.run_folder import RunFolder, default_folder
-from spinhw.train.settings import AugmentationSettings, RunSettings, TrainingSettings
+from spinhw.train.settings import RunSettings, TrainingSettings
 from spinhw.train.summary import energy_ledger
+from spinhw.train.transfer import evaluate_on_chips, write_transfer
 
 __all__ = [
     "SILENT",
@@ -29,9 +31,11 @@ __all__ = [
     "budget",
     "default_folder",
     "energy_ledger",
+    "evaluate_on_chips",
     "evaluate_run",
     "load_run",
     "resume_run",
     "train_run",
     "write_alignment",
+    "write_transfer",
 ]

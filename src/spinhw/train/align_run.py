@@ -17,6 +17,7 @@ from spinhw.train.learner import Learner
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.run_folder import RunFolder
 from spinhw.train.settings import RunSettings, TrainingSettings
+from spinhw.train.start import start_from
 
 # What is compared where nothing is named; finite differences take thousands of shots.
 USUAL = ("surrogate", "output", "layerwise", "observer", "spsa")
@@ -37,7 +38,7 @@ def align_run(
 
     Args:
         settings: The run, with a device.
-        folder: A run folder, whose trained networks are taken; None for networks as they are drawn.
+        folder: A run folder, whose trained networks are taken; None for networks as they would begin.
         modes: Gradient modes.
         batches: Batches to average over, at least 1.
         directions: Random directions of a batch, at least 2.
@@ -54,7 +55,9 @@ def align_run(
         raise ConfigError("there is no device to compare gradients with", todo="name one with --device")
     refuse_misfit(settings)
     learner = Learner(settings)
-    if folder is not None:
+    if folder is None:
+        start_from(learner, settings)
+    else:
         learner.restore(*load_checkpoint(RunFolder.open(folder).checkpoint))
     training, network = settings.training, learner.evaluated
     data = EnsembleData.load(settings.task, training.seeds)

@@ -34,8 +34,9 @@ class Batch:
 
 
 def gradients_of(network: SpintronicNetwork, losses: Tensor, held: Iterable[str]) -> Gradients:
-    """Differentiate every member's loss by the parameters that a device holds, (member, ...) by name."""
-    parameters = {name: value for name, value in network.named_parameters() if name in set(held)}
+    """Differentiate every member's loss by the parameters that a device holds and a run trains, (member, ...)."""
+    named = set(held)
+    parameters = {name: value for name, value in network.named_parameters() if name in named and value.requires_grad}
     found = torch.autograd.grad(losses.sum(), list(parameters.values()))
     return dict(zip(parameters, found, strict=True))
 
@@ -98,8 +99,9 @@ class OwnSlopes:
 
 
 def held_by(loop: HardwareInLoop) -> list[str]:
-    """Name the parameters that the device of a loop holds."""
-    return [] if loop.device is None else sorted(loop.device.describe().parameter_shapes)
+    """Name the parameters that the device of a loop holds and that are trained."""
+    shapes = {} if loop.device is None else loop.device.describe().parameter_shapes
+    return sorted(name for name, value in loop.network.named_parameters() if name in shapes and value.requires_grad)
 
 
 def loop_gradients(loop: HardwareInLoop, batch: Batch, label_smoothing: float) -> Gradients:

@@ -102,14 +102,22 @@ def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | 
 def refuse_misfit(settings: RunSettings) -> None:
     """Check before training that the device could play the networks to come: kind, inputs, largest weights and biases.
 
+    The same for chips that robust training draws.
+
     Raises:
         ConfigError: It could not.
     """
+    if settings.training.chips is not None:
+        _refuse_limits(settings, device_for(settings, settings.training.chips.profile))
     if settings.device is None:
         return
     device = device_for(settings, settings.device)
     if settings.training.gradient is not None:
         refuse_mode(settings.training.gradient, device)
+    _refuse_limits(settings, device)
+
+
+def _refuse_limits(settings: RunSettings, device: Device) -> None:
     largest, lines = settings.network.weight_limit, device.conversion
     extremes = {
         "input": (lines.input, _input_range(settings.task), "task.input_scale"),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spinhw.device import Device
 from spinhw.device.batch import Keeper
-from spinhw.gradients import Choices, HardwareInLoop, NetworkRefit
+from spinhw.gradients import ChannelWatch, Choices, HardwareInLoop, NetworkRefit
 from spinhw.network import SpintronicNetwork
 from spinhw.train.alignment import Batch, Gradients, Reference
 from spinhw.train.deploy import device_for
@@ -38,6 +38,11 @@ class DeviceLoop:
     def inferences(self) -> int:
         """Sequences played on the device for training so far."""
         return self.hardware.inferences + self.reference.loop.inferences
+
+    @property
+    def masked(self) -> list[str]:
+        """Channels that stayed bad and are not used any more, each with what was seen of it."""
+        return [] if self.hardware.watch is None else [str(one) for one in self.hardware.watch.masked]
 
     def compare(self, batch: Batch, gradients: Gradients, step: int) -> None:
         """Compare gradients with the device's own.
@@ -89,7 +94,8 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper 
     if profile is None or training.gradient is None:
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile, keeper) as device:
-        hardware = put_in_loop(training, network, device, training.gradient, make_refits(settings, device))
+        watch = None if training.mask_after is None else ChannelWatch(device, network, training.mask_after)
+        hardware = put_in_loop(training, network, device, training.gradient, make_refits(settings, device), watch)
         yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
 
 
@@ -99,6 +105,7 @@ def put_in_loop(
     device: Device,
     gradient: str,
     refits: Sequence[NetworkRefit] | None = None,
+    watch: ChannelWatch | None = None,
 ) -> HardwareInLoop:
     """Put networks in the loop with a device as the settings say, by a gradient mode.
 
@@ -108,6 +115,7 @@ def put_in_loop(
         device: The device.
         gradient: The mode.
         refits: Of the model, one for each chip.
+        watch: Masks channels that stay bad; None for nobody.
     """
     return HardwareInLoop(
         network,
@@ -119,4 +127,5 @@ def put_in_loop(
             training.perturbation, training.directions, training.observer_gain, training.oracle_steps_per_ns
         ),
         engine=training.engine,
+        watch=watch,
     )

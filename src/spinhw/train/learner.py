@@ -14,7 +14,8 @@ from spinhw.network import SpintronicNetwork
 from spinhw.train.average import WeightAverage
 from spinhw.train.device_loop import DeviceLoop
 from spinhw.train.divergence import Diverged
-from spinhw.train.optimiser import MemberAdam
+from spinhw.train.drawn_chips import DrawnChips
+from spinhw.train.optimiser import MemberAdam, freeze, trained
 from spinhw.train.settings import RunSettings
 from spinhw.train.surrogate import TrainedSurrogate
 from spinhw.train.versions import bit_versions
@@ -68,7 +69,9 @@ class Learner:
         self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings)
         if self.surrogate is not None:
             self.network.use_neurons(self.surrogate.neurons())
-        self.adam = MemberAdam(dict(self.network.named_parameters()))
+        self.chips = None if training.chips is None else DrawnChips(settings, training.chips)
+        freeze(self.network, training.trainable)
+        self.adam = MemberAdam(trained(self.network))
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.
@@ -109,7 +112,7 @@ class Learner:
 
     def forget_moments(self) -> None:
         """Let the optimiser start anew from the present weights."""
-        self.adam = MemberAdam(dict(self.network.named_parameters()))
+        self.adam = MemberAdam(trained(self.network))
 
     @contextmanager
     def training_time(self) -> Iterator[None]:

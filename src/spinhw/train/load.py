@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.config import apply_overrides, build, find_recipe, read_yaml
-from spinhw.device import DeviceSettings, load_device
+from spinhw.device import DeviceSettings, SimulatedSettings, load_device
 from spinhw.errors import ConfigError
 from spinhw.train.settings import RunSettings
+
+# Keys that name a device profile in place of which it is put.
+_CHIPS = ("training.chips", "training.chips.profile")
 
 
 def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = None) -> RunSettings:
@@ -25,13 +28,14 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
     """
     path, keys = find_recipe(path), {override: override.partition("=")[0].strip() for override in overrides}
     named = [override for override, key in keys.items() if key == "device"]
+    named_chips = [override for override, key in keys.items() if key in _CHIPS]
     if device is not None and named:
         raise ConfigError(
             "--device and --set device do not go together",
             seen=f"--device {device}, --set {named[-1]}",
             todo="keep one",
         )
-    data = apply_overrides(read_yaml(path), named)
+    data = apply_overrides(read_yaml(path), [*named, *named_chips])
     if device is not None:
         data["device"] = _plain(load_device(device))
     elif isinstance(data.get("device"), str):
@@ -39,13 +43,31 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
     named_record = data.get("calibration")
     if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
         data["calibration"] = dict(named_record) | {"record": _beside_if_there(named_record["record"], path.parent)}
-    training = data.get("training")
-    if isinstance(training, Mapping) and isinstance(training.get("start"), str):
-        data["training"] = dict(training) | {"start": _beside_if_there(training["start"], path.parent)}
+    if isinstance(data.get("training"), Mapping):
+        data["training"] = _resolved(dict(data["training"]), path.parent)
     inside = [key for key in keys.values() if key.startswith("device.")]
     if inside and not isinstance(data.get("device"), Mapping):
         raise ConfigError(f"--set {inside[0]}: no device is named", todo="add --device NAME")
-    return build(RunSettings, data, str(path), [override for override in overrides if override not in named])
+    done = {*named, *named_chips}
+    return build(RunSettings, data, str(path), [override for override in overrides if override not in done])
+
+
+def _resolved(training: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Find what is named under 'training': the run to start from, and the profile that chips are drawn from."""
+    if isinstance(training.get("start"), str):
+        training["start"] = _beside_if_there(training["start"], folder)
+    chips = training.get("chips")
+    if isinstance(chips, Mapping) and isinstance(chips.get("profile"), str):
+        profile = load_device(_beside(chips["profile"], folder))
+        if not isinstance(profile, SimulatedSettings):
+            raise ConfigError(
+                f"training.chips.profile: {chips['profile']} is no distribution of chips",
+                seen=f"kind {profile.kind}",
+                allowed="the profile of a simulated device",
+                todo="name one, such as imperfect-chip",
+            )
+        training["chips"] = dict(chips) | {"profile": _plain(profile)}
+    return training
 
 
 def _beside(name: str, folder: Path) -> str:

@@ -106,6 +106,8 @@ def _answers(learner: Learner, inputs: Tensor, training: TrainingSettings) -> Te
         answers: Tensor = learner.loop.hardware(inputs)
         return answers
     steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
+    if learner.chips is not None:
+        return learner.chips.logits(learner.network, inputs, learner.steps, steps, training.engine)
     return logits(learner.network, inputs, steps, training.engine)
 
 
@@ -145,7 +147,10 @@ def _on_device(learner: Learner, data: EnsembleData, training: TrainingSettings,
     """Look at the accuracy on the device in the loop, and at what it took so far; nothing without one."""
     if learner.loop is None:
         return {}
-    found: dict[str, Any] = {"inferences_on_device": learner.loop.inferences}
+    found: dict[str, Any] = {
+        "inferences_on_device": learner.loop.inferences,
+        "masked_channels": learner.loop.masked,
+    }
     if training.align_every is not None:
         found["alignment"] = summed_up(learner.loop.alignments) if learner.loop.alignments else None
         learner.loop.alignments = []

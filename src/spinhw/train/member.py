@@ -1,6 +1,8 @@
-"""One network out of an ensemble."""
+"""One network out of an ensemble, alone or several times over."""
 
 from dataclasses import replace
+
+import torch
 
 from spinhw.network import SpintronicNetwork
 
@@ -22,3 +24,18 @@ def member_of(network: SpintronicNetwork, member: int, seed: int) -> SpintronicN
     elif network.calibrated:
         alone.use_neurons(neurons)
     return alone
+
+
+def repeated(network: SpintronicNetwork, member: int, seed: int, times: int) -> SpintronicNetwork:
+    """Copy one member of an ensemble into an ensemble of copies of it, such as one for each of several chips.
+
+    Args:
+        network: The ensemble; its neurons are left behind, for chips have their own.
+        member: Which one, from 0.
+        seed: Its seed.
+        times: How many copies, at least 1.
+    """
+    copies = SpintronicNetwork(network.settings, network.steps, [seed] * times)
+    rows = torch.full((times,), member)
+    copies.load_state_dict({name: tensor[rows] for name, tensor in network.state_dict().items()})
+    return copies

@@ -5,7 +5,25 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from spinhw.network import SpintronicNetwork
+
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # What torch's Adam keeps for each parameter.
+
+
+# Parameters that are trained, by the names of the first part, such as "bias" of "bias.0"; None for all.
+_TRAINABLE = {"all": None, "biases_and_readout": frozenset({"bias", "w_out", "b_out"})}
+
+
+def freeze(network: SpintronicNetwork, trainable: str) -> None:
+    """Let only some parameters of a network have gradients: "all" or "biases_and_readout"."""
+    named = _TRAINABLE[trainable]
+    for name, value in network.named_parameters():
+        value.requires_grad_(named is None or name.partition(".")[0] in named)
+
+
+def trained(network: SpintronicNetwork) -> dict[str, nn.Parameter]:
+    """Give the parameters that have gradients, by name."""
+    return {name: value for name, value in network.named_parameters() if value.requires_grad}
 
 
 class MemberAdam:

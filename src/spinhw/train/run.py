@@ -27,6 +27,7 @@ from spinhw.train.loop import save, train
 from spinhw.train.measure import measure_on_device, measure_simulated
 from spinhw.train.model import make_refits
 from spinhw.train.progress import SILENT, Progress
+from spinhw.train.reach import reach_device
 from spinhw.train.record import recorder_of
 from spinhw.train.results import Results
 from spinhw.train.run_folder import RunFolder
@@ -50,12 +51,14 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
     Raises:
         ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, the run
             to start from is another kind of run, or training diverged.
-        DeviceError: The device failed; the trained networks are saved, and `resume_run` measures again.
+        DeviceError: The device does not answer, said before anything is trained; or it failed later: the networks are
+            saved, and `resume_run` goes on.
         Interrupted: The user asked to stop, once or twice; `resume_run` goes on.
     """
     refuse_misfit(settings)
     refuse_model(settings)
     refuse_engine(settings)
+    reach_device(settings)
     with _threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
         start_from(learner, settings)
@@ -100,6 +103,7 @@ def _resume(recorded: RunSettings, opened: RunFolder, progress: Progress) -> Res
     with _threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
         learner = Learner(recorded)
         learner.restore(tensors, facts)
+        reach_device(recorded, learner.epoch)
         opened.forget_metrics_after(learner.epoch)
         return _go_on(recorded, learner, opened, progress, interrupt)
 
@@ -244,13 +248,14 @@ def _summary(
     network, account = learner.evaluated, energy_ledger(settings)
     simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
     drives = drive_statistics(network, data)
-    played = 0 if learner.loop is None else learner.loop.inferences
+    played, masked = (0, []) if learner.loop is None else (learner.loop.inferences, learner.loop.masked)
     return {
         **headline(settings, data),
         **simulated,
         **measure_on_device(settings, network, data, device, tick),
         **energy_facts(account),
         **inference_facts(settings, data, account, played),
+        "masked_channels": masked,
         "drive_over_gamma": drives.quantiles,
         "drive_saturated_share": drives.saturated,
         "wall_s": learner.wall_s,

@@ -13,26 +13,10 @@ from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
+from spinhw.train.augmentation import AugmentationSettings
+from spinhw.train.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
 
 Rate = Annotated[float, Field(gt=0.0)]
-
-
-class AugmentationSettings(Settings):
-    """Random affine maps of the training images, before they are turned into sequences; all off by default."""
-
-    shift_pixels: float = Field(
-        default=0.0, ge=0.0, description="Largest shift along each axis, in pixels; 0 or above."
-    )
-    rotation_deg: float = Field(default=0.0, ge=0.0, le=180.0, description="Largest rotation in degrees, 0 to 180.")
-    zoom: float = Field(default=0.0, ge=0.0, lt=1.0, description="Largest relative change of size, 0 to below 1.")
-    shear: float = Field(
-        default=0.0, ge=0.0, lt=1.0, description="Largest horizontal shift per vertical distance, 0 to below 1."
-    )
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is changed at all."""
-        return any((self.shift_pixels, self.rotation_deg, self.zoom, self.shear))
 
 
 class TrainingSettings(Settings):
@@ -47,6 +31,16 @@ class TrainingSettings(Settings):
         default=None,
         min_length=1,
         description="Run folder whose trained networks, seed by seed, are the start; null for random weights.",
+    )
+    trainable: Literal["all", "biases_and_readout"] = Field(
+        default="all",
+        description="What is trained: 'all', or 'biases_and_readout' (biases of the neurons, w_out and b_out), the "
+        "cheap way to make up for drift.",
+    )
+    chips: DrawnChipsSettings | None = Field(
+        default=None,
+        description="Robust training: epochs without a device train on chips drawn anew again and again; null for "
+        "nominal ones.",
     )
     epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
     batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
@@ -138,6 +132,12 @@ class TrainingSettings(Settings):
         "refit finds it too. 0 trusts what is read back.",
     )
     averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
+    mask_after: int | None = Field(
+        default=3,
+        ge=1,
+        description="Batches in a row after which a channel that is bad in all of them is masked: its samples are not "
+        "used any more, the model stands in for it; null for never.",
+    )
     loop_epochs: int | None = Field(
         default=None,
         ge=0,
@@ -209,25 +209,6 @@ class TrainingSettings(Settings):
         return self
 
 
-class CalibrationUse(Settings):
-    """The run is trained on the oscillators of its devices as they were calibrated, not on nominal ones."""
-
-    record: str = Field(
-        min_length=1, description="A calibration record, or a folder with DEVICE_ID.yaml for each device of the run."
-    )
-    draws: float = Field(
-        default=0.0,
-        ge=0.0,
-        description="Robust training: each step draws the oscillators from the errors of their calibration, times "
-        "this; 0 for off.",
-    )
-    anyway: bool = Field(default=False, description="Whether another device's record will do.")
-
-
-def _or_a_name(schema: dict[str, Any]) -> None:
-    schema["anyOf"] = [{"type": "string", "description": "Name or file of a device profile."}, *schema["anyOf"]]
-
-
 class RunSettings(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
 
@@ -238,7 +219,7 @@ class RunSettings(Settings):
         default=None,
         description="Device that is trained with, as training.gradient says, and that the trained networks are "
         "measured on: name or file of a profile, or the profile itself; null for none.",
-        json_schema_extra=_or_a_name,
+        json_schema_extra=or_a_name,
     )
     calibration: CalibrationUse | None = Field(
         default=None, description="Calibrated oscillators to train with; null for nominal ones."
@@ -270,6 +251,12 @@ class RunSettings(Settings):
         gradient = self.training.gradient
         if self.device is None and gradient not in (None, "surrogate"):
             raise ValueError(f"training.gradient is '{gradient}', which needs a device; name one, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _draws_are_of_one_kind(self) -> Self:
+        if self.training.chips is not None and self.calibration is not None and self.calibration.draws > 0:
+            raise ValueError("training.chips and calibration.draws both draw the oscillators of a step; keep one")
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,55 @@ def over_seeds(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
+def of_pairs(table: NDArray[np.float64], left_out: NDArray[np.bool_]) -> dict[str, Any]:
+    """Sum up a figure for each pair of a seed and a chip.
+
+    Args:
+        table: (seed, chip).
+        left_out: Which pairs count for nothing, (seed, chip).
+
+    Returns:
+        ``mean``, ``std`` (over all pairs), ``lowest`` and ``interval95``: that of the mean, where seeds and chips are
+        drawn again, both (a pair is no independent sample: a bad chip is bad for many networks). ``per_seed``: for
+        each seed mean, std, lowest and the interval of its mean over chips. ``pairs``: the table, None where left out.
+        What would need two seeds or chips is None where there is one.
+    """
+    values = np.where(left_out, np.nan, table)
+    return {
+        **_spread(values),
+        "interval95": _interval_over_both(values),
+        "per_seed": [{**_spread(row), "interval95": _interval_over(row)} for row in values],
+        "pairs": [[None if np.isnan(one) else float(one) for one in row] for row in values],
+    }
+
+
+def _spread(values: NDArray[np.float64]) -> dict[str, float | None]:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return {"mean": None, "std": None, "lowest": None}
+    std = float(known.std(ddof=1)) if len(known) > 1 else None
+    return {"mean": float(known.mean()), "std": std, "lowest": float(known.min())}
+
+
+def _interval_over(row: NDArray[np.float64]) -> list[float] | None:
+    known = row[~np.isnan(row)]
+    return bootstrap_interval(known.tolist()) if len(known) > 1 else None
+
+
+def _interval_over_both(values: NDArray[np.float64]) -> list[float] | None:
+    """Bootstrap rows and columns at once; an axis of length one stays as it is."""
+    if (~np.isnan(values)).sum() < 2:
+        return None
+    stream, means = numpy_stream("bootstrap of pairs"), []
+    for _ in range(_RESAMPLES):
+        rows, columns = (stream.integers(0, size, size) for size in values.shape)
+        drawn = values[np.ix_(rows, columns)]
+        known = drawn[~np.isnan(drawn)]
+        if len(known):
+            means.append(known.mean())
+    return _percentiles(np.array(means))
+
+
 def bootstrap_interval(values: Sequence[float]) -> list[float]:
     """Give the percentile bootstrap interval [low, high] of the mean, at 95 %."""
     return _percentiles(_bootstrap_means(values, numpy_stream("bootstrap")))

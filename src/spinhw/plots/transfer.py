@@ -1,0 +1,48 @@
+"""Accuracy of trained networks on many chips, as a histogram."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinhw.plots.canvas import BLUE, LIGHT, VERMILION, page
+
+_BINS = 25
+
+
+def plot_transfer(found: Mapping[str, Any], path: Path) -> None:
+    """Draw how often which accuracy occurs over all pairs of network and chip, and each network's own, as PNG.
+
+    Args:
+        found: As `spinhw.train.evaluate_on_chips` gives it.
+        path: The file.
+    """
+    figure_of = found["accuracy"]
+    rows = [np.array([100 * one for one in row if one is not None]) for row in figure_of["pairs"]]
+    every = np.concatenate(rows)
+    with page(path, 6.4, 3.0 + 0.16 * len(rows)) as figure:
+        top, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.0, 0.6 + 0.16 * len(rows)])
+        top.hist(every, bins=_edges(every), color=BLUE)
+        low, high = figure_of["interval95"] or (figure_of["mean"], figure_of["mean"])
+        top.axvspan(100 * low, 100 * high, color=VERMILION, alpha=0.25, linewidth=0)
+        top.axvline(100 * figure_of["mean"], color=VERMILION)
+        mean = f"mean {100 * figure_of['mean']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+        top.set(ylabel="pairs of network and chip", title=f"{len(found['ids'])} chips of {found['device']}: {mean}")
+        for place, (row, one) in enumerate(zip(rows, figure_of["per_seed"], strict=True)):
+            below.axhline(place, color=LIGHT, linewidth=0.6, zorder=1)
+            below.plot(row, np.full(len(row), place), ".", color=BLUE, alpha=0.5, markersize=4, zorder=2)
+            if one["mean"] is not None:
+                below.plot(100 * one["mean"], place, "D", color=VERMILION, markersize=4, zorder=3)
+        below.set_yticks(range(len(rows)), [str(seed) for seed in found["seeds"]])
+        below.invert_yaxis()
+        below.set(xlabel="accuracy on the chip (%)", ylabel="seed")
+
+
+def _edges(every: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
+    """Give whole edges around all values, in at most so many bins of 1, 2, 5 or 10 points."""
+    span = max(float(np.ptp(every)), 1.0)
+    width = next((one for one in (1, 2, 5, 10) if span / one <= _BINS), 10)
+    first = width * np.floor(every.min() / width)
+    count = int(np.ceil((every.max() - first) / width + 1e-9))
+    return [float(first + width * number) for number in range(max(count, 1) + 1)]
