@@ -22,7 +22,7 @@ class NetworkRefit:
             turns these are rounds of all.
     """
 
-    def __init__(self, online: CoupledRefit, images: int = 8, every: int = 64) -> None:
+    def __init__(self, online: CoupledRefit, images: int = 6, every: int = 64) -> None:
         if images < 1 or every < 1:
             raise ValueError(f"a refit needs one image or more of each or some batches, not {images} of each {every}th")
         self.online, self._images, self._every = online, images, every

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _FAR, _LEAST_GAIN = 0.01, 1.0
 # Within this a step is nearly linear; beyond the other no step goes.
 _NEAR, _FARTHEST = 0.1, 0.4
-_FIRST_STEPS, _LATER_STEPS = 10, 3
+_FIRST_STEPS, _LATER_STEPS = 10, 2
 # The first steps of all go far on a third of the sequences: they need not be exact.
 _ROUGH_STEPS, _ROUGH = 3, 3
 _WORSE = 1.5  # Times the squares before: less may come from drives that were worked out anew.
@@ -66,8 +66,8 @@ class CoupledRefit:
     def update(self, record: NetworkRecord) -> None:
         """Take in what was measured of a network; a neuron of which no sample is good keeps its values.
 
-        A neuron that is far off is looked at again, up to ten times in the first look and three times in a later one,
-        each time from the step before: a step is linear only nearby. The others rest meanwhile.
+        A neuron that is far off is looked at again, up to ten times in the first look and twice in a later one, each
+        time from the step before: a step is linear only nearby. The others rest meanwhile.
         """
         record = record.in_single()
         synapses = self._listed(record.weights)

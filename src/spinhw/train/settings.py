@@ -114,7 +114,7 @@ class TrainingSettings(Settings):
         "gradient is taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
     )
     refit_images: int = Field(
-        default=8,
+        default=6,
         ge=1,
         description="Images of a batch that an online refit looks at, at least 1.",
     )
