@@ -5,10 +5,10 @@
     .venv/bin/python benchmarks/drift.py --draw              # measure nothing, draw the picture again
 
 Every network of that run is trained on with its own imperfect chip in the loop (devices/imperfect-chip.yaml, the
-settings of examples/digits_in_the_loop.yaml). Then gamma, sigma and the gain of the power read-out of every oscillator
-change by 10 % (standard deviation, each its own), and the network is left as it is, or trained on in the loop, either
-all of it or only biases and read-out; the model is refitted from the nominal oscillators. "During" has the same drift
-build up over the training in the loop. Written: drift.json and pictures/drift.png.
+settings of examples/digits_in_the_loop.yaml, half as many epochs). Then gamma, sigma and the gain of the power read-out
+of every oscillator change by 10 % (standard deviation, each its own), and the network is left as it is, or trained on
+in the loop, either all of it or only biases and read-out; the model is refitted from the nominal oscillators. "During"
+has the same drift build up over the training in the loop. Written: drift.json and pictures/drift.png.
 """
 
 import argparse
@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import machine  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREEN, GREY, VERMILION, page  # noqa: E402
-from spinhw.train import RunFolder, RunSettings, load_run, train_run  # noqa: E402
+from spinhw.train import RunFolder, RunSettings, load_run, resume_run, train_run  # noqa: E402
 from spinhw.train.data import EnsembleData, training_batch  # noqa: E402
 from spinhw.train.deploy import answer_on_device  # noqa: E402
 from spinhw.train.device_loop import open_loop  # noqa: E402
@@ -37,7 +37,7 @@ from spinhw.train.start import start_from  # noqa: E402
 from spinhw.train.statistics import bootstrap_interval  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/drift.json", ROOT / "benchmarks/pictures/drift.png"
-RECIPE, DRIFT, EPOCHS = ROOT / "examples/digits_in_the_loop.yaml", 0.1, 12
+RECIPE, DRIFT, EPOCHS = ROOT / "examples/digits_in_the_loop.yaml", 0.1, 6
 LOOKS = (0, 2, 4, 8, 16, 32)  # Batches in the loop after the drift at which the accuracy is measured.
 TRAINED = {"biases_and_readout": "refit, biases and read-out", "all": "refit, everything"}
 AGED = [f"device.chip.drift.individual_per_1000_shots={DRIFT}", "device.chip.drift.aged_shots=1000"]
@@ -47,13 +47,18 @@ def settings_of(source: RunSettings, start: Path, *changes: str) -> RunSettings:
     """Put the networks of a run into the loop with imperfect chips."""
     seeds = list(source.training.seeds)
     keys = [f"training.seeds={seeds}", f"task.held_out={source.task.held_out}", f"training.start={start}"]
-    return load_run(RECIPE, [*keys, f"training.epochs={EPOCHS}", "training.evaluate_every=100", *changes])
+    return load_run(
+        RECIPE,
+        [*keys, f"training.epochs={EPOCHS}", "training.loop_epochs=null", "training.evaluate_every=100", *changes],
+    )
 
 
 def trained_in_loop(settings: RunSettings, folder: Path) -> list[float]:
-    """Train a run, if that was not done before, and give its accuracy on the chips at the end."""
-    if not (folder / "summary.json").exists():
+    """Train a run, or go on with it, and give its accuracy on the chips at the end."""
+    if not folder.exists():
         train_run(settings, folder)
+    elif not (folder / "summary.json").exists():
+        resume_run(folder, settings)
     found: list[float] = RunFolder.open(folder).summary()["accuracy_on_device"]["per_seed"]
     return found
 

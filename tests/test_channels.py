@@ -106,6 +106,18 @@ def test_members_on_one_chip_share_its_channels():
     assert [(one.chip, one.kind, one.number) for one in watch.masked] == [(0, "output", OUTPUT)]
 
 
+def test_neuron_without_power_may_be_below_its_threshold_and_is_left_to_the_refit():
+    def silent(trace):
+        values = torch.where(
+            torch.arange(12) == NEURON, 0.005 * (trace.power.values - trace.power.values.mean()), trace.power.values
+        )
+        return replace(trace, power=replace(trace.power, values=values))
+
+    watch, traces = judged(silent, 4)
+    assert watch.masked == ()
+    assert bool(traces[-1].power.good[..., NEURON].all())
+
+
 def test_channel_that_is_quiet_by_right_is_left_alone():
     """A network so weak that its outputs drown in the noise."""
     watch, traces = judged(count=4, weight_scale=0.3)

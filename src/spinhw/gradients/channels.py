@@ -21,6 +21,8 @@ _NOISE_ALONE = 1.2
 _PLAIN = 3.0
 # The same where there is no noise: below any signal in model units, above the rounding of floats.
 _STILL = 1e-6
+# Power of a neuron, of 1 at most, below which it is silent: below its threshold, as healthy ones of a wide spread are.
+_SILENT = 0.02
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,13 @@ class Masked:
 class ChannelWatch:
     """Judges every channel in each batch, and masks those that stay bad.
 
-    A channel is bad in a batch where most of its samples are not good, or where they do not vary with images and time
-    beyond their noise although the model says that they should (dead or stuck, the channel or the neuron). Its samples
-    of that batch are then not used: the model's stand in for them, and no refit sees them. After some bad batches in a
-    row it is masked: not used any more, whatever it shows. Batches in which it was not observed do not count.
+    A channel is bad in a batch where most of its samples are not good, or where it is stuck: they do not vary with
+    images and time beyond their noise although the model says that they should. Its samples of that batch are then not
+    used: the model's stand in for them, and no refit sees them. After some bad batches in a row it is masked: not used
+    any more, whatever it shows. Batches in which it was not observed do not count.
+
+    A neuron that stays without power is no such case. It may be below its threshold, and nothing tells that from a dead
+    neuron or a cable that is off; a refit learns from it that it is silent, which is right in two of the three cases.
 
     Args:
         device: Where the channels are.
@@ -114,6 +119,8 @@ class ChannelWatch:
         quiet = (seen.varies <= _NOISE_ALONE * noise) & ~seen.lost & ~hidden & seen.observed
         if bool(quiet.any()):
             quiet = quiet & (_varies(model(), self._about.members) > _PLAIN * noise)
+        if kind == "neuron":
+            quiet = quiet & (seen.mean.abs() > _SILENT)
         bad = (seen.lost & seen.observed) | quiet
         count = self._bad.get(kind, torch.zeros_like(bad, dtype=torch.int64))
         self._bad[kind] = torch.where(seen.observed, (count + 1) * bad, count)

@@ -24,11 +24,12 @@ def plot_transfer(found: Mapping[str, Any], path: Path) -> None:
     with page(path, 6.4, 3.0 + 0.16 * len(rows)) as figure:
         top, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.0, 0.6 + 0.16 * len(rows)])
         top.hist(every, bins=_edges(every), color=BLUE)
-        low, high = figure_of["interval95"] or (figure_of["mean"], figure_of["mean"])
-        top.axvspan(100 * low, 100 * high, color=VERMILION, alpha=0.25, linewidth=0)
         top.axvline(100 * figure_of["mean"], color=VERMILION)
-        mean = f"mean {100 * figure_of['mean']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
-        top.set(ylabel="pairs of network and chip", title=f"{len(found['ids'])} chips of {found['device']}: {mean}")
+        if figure_of["interval95"]:
+            low, high = figure_of["interval95"]
+            top.axvspan(100 * low, 100 * high, color=VERMILION, alpha=0.25, linewidth=0, zorder=0)
+        top.yaxis.get_major_locator().set_params(integer=True)
+        top.set(ylabel="networks x chips", title=_title(found))
         for place, (row, one) in enumerate(zip(rows, figure_of["per_seed"], strict=True)):
             below.axhline(place, color=LIGHT, linewidth=0.6, zorder=1)
             below.plot(row, np.full(len(row), place), ".", color=BLUE, alpha=0.5, markersize=4, zorder=2)
@@ -37,6 +38,17 @@ def plot_transfer(found: Mapping[str, Any], path: Path) -> None:
         below.set_yticks(range(len(rows)), [str(seed) for seed in found["seeds"]])
         below.invert_yaxis()
         below.set(xlabel="accuracy on the chip (%)", ylabel="seed")
+
+
+def _title(found: Mapping[str, Any]) -> str:
+    """Name the chips, and give the mean with its interval."""
+    ids, figure_of = found["ids"], found["accuracy"]
+    chips = ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}"
+    mean = f"{chips}: mean {100 * figure_of['mean']:.1f} %"
+    if not figure_of["interval95"]:
+        return mean
+    low, high = figure_of["interval95"]
+    return f"{mean} (95 % interval {100 * low:.1f} to {100 * high:.1f})"
 
 
 def _edges(every: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:

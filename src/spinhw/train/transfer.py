@@ -47,7 +47,7 @@ def evaluate_on_chips(
         (place of seed and chip of each pair that is left out) and ``versions``.
 
     Raises:
-        ConfigError: There is no simulated device, or it is no run folder.
+        ConfigError: There is no simulated device, it is no run folder, or no pair is left.
         LimitError: The networks are beyond a limit of the chips.
     """
     if chips < 1:
@@ -59,8 +59,12 @@ def evaluate_on_chips(
     learner.restore(*load_checkpoint(opened.checkpoint))
     data = EnsembleData.load(settings.task, settings.training.seeds)
     tick = partial(progress.on_evaluation, "accuracy on chips")
-    table = np.concatenate(list(_measured(settings, learner, data, profile, chips, tick)), axis=1)  # (seed, chip)
     own = _own(settings, profile, chips)
+    if len(own) == chips * len(settings.training.seeds):
+        raise ConfigError(
+            "every network was trained on the only chip that there would be", seen=chips, todo="raise --chips"
+        )
+    table = np.concatenate(list(_measured(settings, learner, data, profile, chips, tick)), axis=1)  # (seed, chip)
     left_out = np.zeros_like(table, dtype=bool)
     for seed, chip in own:
         left_out[seed, chip] = True
