@@ -82,10 +82,13 @@ class Analysis:
     curves: tuple[Curve, ...]
     hold: Hold
 
-    @property
-    def vertices(self) -> Tensor:
-        """Where the states are at the ends of their holds, (state, 3)."""
-        return self.svd.of(self.activity[self.walk.ends])
+    def vertices(self, directions: Projection) -> Tensor:
+        """Give where the states are at the ends of their holds in some directions, (state, 3)."""
+        return directions.of(self.activity[self.walk.ends])
+
+    def cube_in(self, directions: Projection) -> Cube:
+        """Fit a cube to the memories in some directions."""
+        return fit_cube(self.vertices(directions), self.walk.codes)
 
     def facts(self) -> dict[str, Any]:
         """Give everything as plain data, for ``analysis.json``."""
@@ -104,6 +107,7 @@ class Analysis:
                 "r_squared": self.cube.r_squared,
                 "half_edges": self.cube.lengths.tolist(),
                 "angles_deg": self.cube.angles_deg.tolist(),
+                "r_squared_in_pca": self.cube_in(self.pca).r_squared,
             },
             "memories": [asdict(one) for one in self.memories],
             "fixed_points": {
@@ -200,7 +204,9 @@ def compare(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
             "mse": one.score.mse,
             "final": one.score.final,
             "beyond": None if one.spectrum is None else one.spectrum.beyond,
+            "henrici": None if one.spectrum is None else one.spectrum.henrici,
             "cube_r_squared": one.cube.r_squared,
+            "largest_skew_deg": (one.cube.angles_deg - 90).abs().max().item() if len(one.cube.angles_deg) else 0.0,
             "stable": int(one.points.stable.sum()),
             "spurious": int(one.points.spurious().sum()),
             "held": one.hold.held,
