@@ -60,7 +60,9 @@ def analyse(
 @flipflop.command()
 def smallest(
     config: Annotated[str, typer.Argument(help="YAML file, or a preset.")] = "smallest",
-    units: Annotated[str, typer.Option("--units", metavar="N,N,...", help="Numbers of units to try.")] = "4,8,16,32,64",
+    units: Annotated[
+        str, typer.Option("--units", metavar="N,N,...", help="Numbers of units to try.")
+    ] = "4,8,12,16,32,64",
     sets: Sets = None,
     out: Annotated[Path, typer.Option("--out", help="Folder; what is there already is gone on with.")] = Path(
         "runs/smallest"
@@ -68,7 +70,7 @@ def smallest(
 ) -> None:
     """Find the smallest network that does the task: train networks of several sizes, with a table and a picture.
 
-    Example: [bold]spinhw flipflop smallest --units 4,8,16,32,64 --out runs/smallest[/]
+    Example: [bold]spinhw flipflop smallest --units 4,8,12,16,32,64 --out runs/smallest[/]
     """
     from spinhw.cli.flipflop_work import find_smallest
 
