@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from spinhw.flipflop.analysis import Analysis, compare
 from spinhw.flipflop.drawing import measuring_trials
@@ -145,12 +146,13 @@ def plot_states(analysis: Analysis, path: Path) -> None:
 def plot_directions(analysis: Analysis, path: Path) -> None:
     """Draw the same activity by SVD and by PCA, and how much of it each direction carries."""
     named = {"SVD": analysis.svd, "PCA": analysis.pca}
-    with page(path, 12.5, 4.4) as figure:
+    with page(path, 12.5, 4.6) as figure:
+        grid = figure.add_gridspec(1, 3, width_ratios=(1.25, 1.25, 1.0))
         for place, (name, directions) in enumerate(named.items()):
-            axes = figure.add_subplot(1, 3, place + 1, projection="3d")
+            axes = figure.add_subplot(grid[place], projection="3d")
             draw_space(axes, analysis, directions)
-            axes.set_title(f"{name}, cube $R^2$ = {analysis.cube_in(directions).r_squared:.3f}")
-        bars = figure.add_subplot(1, 3, 3)
+            axes.set_title(f"{name}, cube $R^2$ = {analysis.cube_in(directions).r_squared:.3f}", y=0.95)
+        bars = figure.add_subplot(grid[2])
         for place, ((name, directions), colour) in enumerate(zip(named.items(), (BLUE, VERMILION), strict=True)):
             shares = 100 * directions.shares.numpy()
             label = f"{name}: {shares.sum():.0f} % in three"
@@ -166,7 +168,7 @@ def plot_cubes(analyses: Sequence[Analysis], path: Path) -> None:
             for row, (name, directions) in enumerate({"SVD": analysis.svd, "PCA": analysis.pca}.items()):
                 axes = figure.add_subplot(2, len(analyses), row * len(analyses) + place + 1, projection="3d")
                 draw_space(axes, analysis, directions)
-                axes.set_title(f"{analysis.name}, {name}, $R^2$ = {analysis.cube_in(directions).r_squared:.3f}")
+                axes.set_title(f"{analysis.name}, {name}, $R^2$ = {analysis.cube_in(directions).r_squared:.3f}", y=0.95)
 
 
 def plot_realisations(analyses: Sequence[Analysis], path: Path) -> None:
@@ -179,7 +181,7 @@ def plot_realisations(analyses: Sequence[Analysis], path: Path) -> None:
         "cube_r_squared": "cube $R^2$",
         "largest_skew_deg": "largest angle off 90\N{DEGREE SIGN}",
         "spurious": "spurious stable states",
-        "held": f"held for {analyses[0].hold.steps} steps",
+        "held": f"share held for {analyses[0].hold.steps} steps",
     }
     panels = {name: label for name, label in panels.items() if rows[0][name] is not None}
     with page(path, 12.5, 0.9 + 0.32 * len(rows)) as figure:
@@ -188,7 +190,7 @@ def plot_realisations(analyses: Sequence[Analysis], path: Path) -> None:
             axes.plot([row[name] for row in rows], range(len(rows)), "o", color=BLUE, markersize=6)
             axes.set_title(label, fontsize=9)
             axes.grid(axis="both")
-            axes.locator_params(axis="x", nbins=3)
+            axes.xaxis.set_major_locator(MaxNLocator(2, integer=isinstance(rows[0][name], int)))
             axes.margins(x=0.2)
         grid[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
         grid[0].set_ylim(len(rows) - 0.5, -0.5)
@@ -220,6 +222,8 @@ def draw_space(axes: Any, analysis: Analysis, directions: Projection, *, vertice
         name = code_name(memory.code)
         axes.text(vertex[0], vertex[1], vertex[2] + beside, name, fontsize=9, ha="center", fontweight="bold", zorder=9)
     axes.set(xlabel="direction 1", ylabel="direction 2", zlabel="direction 3")
+    axes.locator_params(nbins=5)
+    axes.set_box_aspect(None, zoom=0.82)  # Else the label of the upright axis is cut off.
 
 
 def _colours(count: int) -> list[str]:
@@ -244,6 +248,7 @@ def plot_fixed_points(analysis: Analysis, path: Path) -> None:
             right.plot(unstable[chosen], points.radius.numpy()[chosen], marker, color=colour, label=name, markersize=6)
         right.axhline(1.0, color=GREY, linewidth=0.9)
         right.set_xscale("symlog", linthresh=1)
+        right.xaxis.set_major_formatter("{x:g}")
         right.set_xlim(-0.4, 2.0 * max(1, int(unstable.max(initial=1))))
         right.set(xlabel="unstable directions", ylabel="spectral radius of the Jacobian", title="stable below the line")
         right.legend(loc="best")
