@@ -134,7 +134,10 @@ def test_learning_rates_follow_their_schedules() -> None:
     total = cosine.epochs * cosine.batches
     assert learning_rate(cosine, 0) == pytest.approx(1.5e-3)
     assert learning_rate(cosine, 2) == pytest.approx(3e-3)
-    assert learning_rate(cosine, total) == pytest.approx(0.0, abs=1e-12)
+    assert learning_rate(cosine, total - 1) == pytest.approx(0.0, abs=0.02 * 3e-3)
+    loop = small(loop_epochs=2, loop_learning_rate=0.05).training
+    assert learning_rate(loop, total) == pytest.approx(0.05)
+    assert learning_rate(loop, total + loop.batches) == pytest.approx(0.025)
 
 
 def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
