@@ -13,7 +13,7 @@ from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_
 from spinhw.flipflop.geometry import Cube, Projection, Spectrum, fit_cube, project, spectrum
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.network import RecurrentNetwork
-from spinhw.flipflop.robustness import Curve, Hold, long_hold, robustness
+from spinhw.flipflop.robustness import HOLD_STEPS, Curve, Hold, long_hold, robustness
 from spinhw.flipflop.score import TOLERANCE, Score
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.walk import Walk, walk
@@ -23,6 +23,19 @@ _SCORED_TRIALS = 512
 _CURVE_TRIALS = 64
 _HOLD_TRIALS = 256
 _STARTS = 60
+
+# What tells networks apart, in words.
+COMPARED = {
+    "mse": "mean squared error",
+    "final": "end within 1/2",
+    "beyond": "eigenvalues beyond 1.02",
+    "henrici": "Henrici number",
+    "cube_r_squared": "cube R\N{SUPERSCRIPT TWO}",
+    "largest_skew_deg": "largest angle off 90\N{DEGREE SIGN}",
+    "stable": "stable states",
+    "spurious": "spurious stable states",
+    "held": f"share held for {HOLD_STEPS} steps",
+}
 
 Tell = Callable[[str, int, int], None]
 
@@ -197,7 +210,7 @@ def _memories(outputs: Tensor, route: Walk, points: FixedPoints) -> tuple[Memory
 
 
 def compare(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
-    """Give one line for each network, with what tells them apart."""
+    """Give one line for each network, with its name and what `COMPARED` lists."""
     return [
         {
             "name": one.name,

@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from spinhw.flipflop.analysis import Analysis, compare
+from spinhw.flipflop.analysis import COMPARED, Analysis, compare
 from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.geometry import Projection
 from spinhw.plots.canvas import BLUE, COLOURS, GREEN, GREY, LIGHT, ORANGE, VERMILION, page
 
 _SIDE_BY_SIDE = 4  # Networks in a picture that compares them.
+_NOT_DRAWN = ("final", "stable")  # They say little that the other panels do not.
 # One colour for each of eight memories, all told apart with any colour vision together with their labels.
 STATE_COLOURS = (*COLOURS, "#882255")
 
@@ -174,16 +175,7 @@ def plot_cubes(analyses: Sequence[Analysis], path: Path) -> None:
 def plot_realisations(analyses: Sequence[Analysis], path: Path) -> None:
     """Draw what tells realisations of the same training apart: one dot for each network in every panel."""
     rows = compare(analyses)
-    panels = {
-        "mse": "mean squared error",
-        "beyond": "eigenvalues beyond 1.02",
-        "henrici": "Henrici number",
-        "cube_r_squared": "cube $R^2$",
-        "largest_skew_deg": "largest angle off 90\N{DEGREE SIGN}",
-        "spurious": "spurious stable states",
-        "held": f"share held for {analyses[0].hold.steps} steps",
-    }
-    panels = {name: label for name, label in panels.items() if rows[0][name] is not None}
+    panels = {name: label for name, label in COMPARED.items() if name not in _NOT_DRAWN and rows[0][name] is not None}
     with page(path, 12.5, 0.9 + 0.32 * len(rows)) as figure:
         grid = figure.subplots(1, len(panels), sharey=True)
         for axes, (name, label) in zip(grid, panels.items(), strict=True):

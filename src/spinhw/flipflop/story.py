@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from spinhw.atomic import write_atomically
-from spinhw.flipflop.analysis import Analysis, compare
+from spinhw.flipflop.analysis import COMPARED, Analysis, compare
 from spinhw.flipflop.figures import STATE_COLOURS, code_name, cube_edges
 from spinhw.plots.canvas import BLUE, GREEN, VERMILION
 
@@ -93,7 +93,7 @@ def _picture(heading: str, path: Path | None) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in rows[0])
+    head = "".join(f"<th>{html.escape(COMPARED.get(name, name))}</th>" for name in rows[0])
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(_show(one))}</td>" for one in row.values()) + "</tr>" for row in rows
     )
