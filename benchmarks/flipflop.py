@@ -2,7 +2,7 @@
 
 400 units, 128 sequences of 350 steps, Adam: ours, torch.nn.RNN, Keras on TensorFlow where it is installed, the floor:
 the three matrix products of a step with nothing around them. Ratios are what counts; times depend on the
-machine and on what else it does.
+machine and on what else it does. With --realisations: two networks one after another and side by side, wall time.
 """
 
 import argparse
@@ -22,8 +22,9 @@ from torch.nn.functional import mse_loss  # noqa: E402
 sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.machine import processor  # noqa: E402
-from benchmarks.timing import in_turns  # noqa: E402
+from benchmarks.timing import in_turns, turn  # noqa: E402
 from spinhw.flipflop import FlipFlopSettings, RecurrentNetwork, RecurrentSettings, Trials, draw_trials  # noqa: E402
+from spinhw.flipflop.loop import each  # noqa: E402
 from spinhw.streams import torch_stream  # noqa: E402
 
 STEPS, BATCH, UNITS = 350, 128, 400
@@ -86,13 +87,36 @@ def keras_rnn(trials: Trials) -> Callable[[], None] | None:
     return lambda: model.train_on_batch(inputs, targets)
 
 
+def side_by_side(trials: Trials, count: int, repeats: int) -> None:
+    steps = [ours(trials) for _ in range(count)]
+
+    def on(threads: int) -> Callable[[], object]:
+        return lambda: each(lambda step: step(), steps, threads)
+
+    actions = {"one after another": on(1), "side by side": on(count)}
+    for action in actions.values():
+        action()
+    walls = {name: [] for name in actions}
+    for _ in range(repeats):
+        for name, action in actions.items():
+            walls[name].append(turn(action)[1])
+    print(f"{processor()}, a step of {count} networks, wall time, least of {repeats} turns")
+    for name, wall in walls.items():
+        print(f"{name:24s} {min(wall):7.3f} s, {min(walls['one after another']) / min(wall):5.2f} x as fast")
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repeats", type=int, default=5, help="turns of each contender")
-    repeats = arguments.parse_args().repeats
+    arguments.add_argument("--realisations", action="store_true", help="two networks on one core and on two")
+    chosen = arguments.parse_args()
+    repeats = chosen.repeats
     torch.set_num_threads(1)
     task = FlipFlopSettings.published(steps=STEPS)
     trials = draw_trials(task, BATCH, torch_stream("benchmark"))
+    if chosen.realisations:
+        side_by_side(trials, 2, repeats)
+        return
     actions = {"spinhw": ours(trials), "torch.nn.RNN": torch_rnn(trials), "matrix products alone": floor()}
     keras = keras_rnn(trials)
     if keras is not None:

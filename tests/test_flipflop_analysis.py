@@ -234,8 +234,8 @@ def test_the_analysis_folder_holds_pictures_and_a_page_that_loads_nothing(found:
     assert not re.search(r"https?://|@import|fetch\(|url\(", page)
     assert "<other>" not in page
     figures = {path.stem for path in (tmp_path / "analysis" / "figures").glob("*.png")}
-    wanted = {"samples", "states", "connectivity", "eigenvalues", "cubes", "fixed_points", "robustness"}
-    assert figures == wanted
+    wanted = {"samples", "states", "directions", "connectivity", "fixed_points", "robustness"}
+    assert figures == wanted | {"eigenvalues", "cubes", "realisations"}
     shown = [base64.b64decode(address.partition(",")[2]) for address in addresses.found]
     assert all(data.startswith(b"\x89PNG") for data in shown)
     scenes = json.loads(re.search(r'<script id="scenes"[^>]*>(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]

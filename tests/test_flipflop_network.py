@@ -195,13 +195,20 @@ def test_a_saved_network_is_the_same(changes: dict[str, object], tmp_path: Path)
     assert torch.equal(again(inputs), network(inputs))
 
 
-def keras_file(path: Path, *, units: int = 6, recurrent: str = "SimpleRNN", kernel: tuple[int, int] = (3, 6)) -> Path:
+def keras_file(
+    path: Path,
+    *,
+    units: int = 6,
+    recurrent: str = "SimpleRNN",
+    kernel: tuple[int, int] = (3, 6),
+    activation: str = "tanh",
+) -> Path:
     """Write what Keras writes, with random weights."""
     generator = np.random.default_rng(0)
     config = {
         "config": {
             "layers": [
-                {"class_name": recurrent, "config": {"name": "rnn", "activation": "tanh"}},
+                {"class_name": recurrent, "config": {"name": "rnn", "activation": activation}},
                 {"class_name": "Dense", "config": {"name": "dense", "activation": "linear"}},
             ]
         }
@@ -245,6 +252,7 @@ def test_what_is_no_such_network_is_refused_in_one_line(tmp_path: Path) -> None:
         tmp_path / "absent.hdf5": r"absent.hdf5: there is no such file",
         keras_file(tmp_path / "gru.hdf5", recurrent="GRU"): r"other layers; seen: GRU, Dense; allowed: one SimpleRNN",
         keras_file(tmp_path / "shape.hdf5", kernel=(3, 18)): r"kernel \(3, 18\) instead of \(3, 6\)",
+        keras_file(tmp_path / "relu.hdf5", activation="relu"): r"layer rnn has another activation; seen: relu",
         empty: r"empty.h5: this file holds no such network; seen: no weights",
         tmp_path / "absent.safetensors": r"there is no checkpoint here",
     }

@@ -1,6 +1,7 @@
 """The bridge: flip-flop memories of spintronic oscillators, on the simulator and on simulated chips."""
 
 import math
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,21 @@ import torch
 from spinhw.config import build
 from spinhw.device import load_device
 from spinhw.errors import ConfigError
-from spinhw.flipflop import FlipFlopRun, FlipFlopSettings, draw_trials, load_network, train_flipflop
+from spinhw.flipflop import (
+    FlipFlopRun,
+    FlipFlopSettings,
+    draw_trials,
+    load_flipflop,
+    load_network,
+    resume_flipflop,
+    train_flipflop,
+)
 from spinhw.flipflop.examine import find_subject
 from spinhw.flipflop.oscillators import OscillatorNetwork, answer_on_device
 from spinhw.network import NetworkSettings
 from spinhw.streams import torch_stream
+from spinhw.train import Interrupted
+from spinhw.train.checkpoint import load_checkpoint
 
 ONE_BIT: dict[str, Any] = {
     "kind": "flipflop",
@@ -81,6 +92,69 @@ def test_a_saved_network_of_oscillators_is_the_same_and_is_not_analysed(tmp_path
     assert results.summary["network"] == "spintronic"
     with pytest.raises(ConfigError, match=r"recurrent networks in software; seen: kind spintronic"):
         find_subject(tmp_path / "run")
+
+
+# Learned on the simulator in a few seconds, and not yet good on the chip of seed 0.
+LOOP: dict[str, Any] = {"epochs": 2, "sequences": 640, "loop_epochs": 2, "schedule": "cosine", "gradient_norm": 1.0}
+
+
+def in_the_loop(**training: Any) -> FlipFlopRun:
+    profile = load_device("imperfect-chip").model_dump(mode="json", by_alias=True)
+    data = run_settings(**(LOOP | training)).model_dump(mode="json", by_alias=True)
+    return build(FlipFlopRun, data | {"device": profile}, "loop.yaml")
+
+
+def test_a_chip_in_the_loop_gives_back_what_its_imperfections_took(tmp_path: Path) -> None:
+    results = train_flipflop(in_the_loop(), tmp_path / "run")
+    found = results.summary["on_device"]
+    assert found["after"]["mse"]["mean"] < 0.5 * found["before"]["mse"]["mean"]
+    assert found["after"]["final"]["mean"] > found["before"]["final"]["mean"] + 0.3
+    assert found["devices"] == ["chip-0"]
+    assert found["inferences"] == [2 * 640] == results.metrics[-1]["inferences_on_device"]
+    trained, looped = (
+        load_network(tmp_path / "run" / "networks" / place).state_dict()
+        for place in ("seed-0.safetensors", "on_device/seed-0.safetensors")
+    )
+    assert any(not torch.equal(trained[name], looped[name]) for name in trained)
+
+
+class StopsAfter:
+    """Progress that presses Ctrl-C once after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        self._left = batches
+
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+        self._left -= 1
+        if self._left == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    def on_epoch(self, row: Any) -> None:
+        """Do nothing."""
+
+    def on_evaluation(self, what: str, done: int, total: int) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("stop", [2, 7])
+def test_an_interrupted_run_with_a_chip_in_the_loop_goes_on_bit_for_bit(tmp_path: Path, stop: int) -> None:
+    settings = in_the_loop(epochs=1, sequences=96, held_out=16)  # Three batches before the loop, six in it.
+    whole = train_flipflop(settings, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train_flipflop(settings, tmp_path / "parts", StopsAfter(stop))
+    parts = resume_flipflop(tmp_path / "parts")
+    first, second = (load_checkpoint(run.folder / "checkpoint.safetensors")[0] for run in (whole, parts))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert whole.summary["on_device"] == parts.summary["on_device"]
+
+
+def test_what_a_device_cannot_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a device runs networks of kind spintronic, not tanh; leave device out"):
+        load_flipflop("quick", device="ideal")
+    with pytest.raises(ConfigError, match=r"--device and --set device do not go together"):
+        load_flipflop("oscillators", ["device=ideal"], "ideal")
+    assert load_flipflop("oscillators", ["device=ideal"]).device == load_device("ideal")
 
 
 def test_answers_at_the_end_only_are_refused() -> None:

@@ -16,6 +16,7 @@ from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_fli
 from spinhw.flipflop.drawing import Feed, held_out_trials
 from spinhw.flipflop.learner import learning_rate, measure
 from spinhw.flipflop.run import PRESETS
+from spinhw.flipflop.smallest import Size, smallest
 from spinhw.train import Diverged, Interrupted
 from spinhw.train.checkpoint import load_checkpoint
 
@@ -133,7 +134,10 @@ def test_learning_rates_follow_their_schedules() -> None:
     total = cosine.epochs * cosine.batches
     assert learning_rate(cosine, 0) == pytest.approx(1.5e-3)
     assert learning_rate(cosine, 2) == pytest.approx(3e-3)
-    assert learning_rate(cosine, total) == pytest.approx(0.0, abs=1e-12)
+    assert learning_rate(cosine, total - 1) == pytest.approx(0.0, abs=0.02 * 3e-3)
+    loop = small(loop_epochs=2, loop_learning_rate=0.05).training
+    assert learning_rate(loop, total) == pytest.approx(0.05)
+    assert learning_rate(loop, total + loop.batches) == pytest.approx(0.025)
 
 
 def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
@@ -221,7 +225,49 @@ def test_resuming_with_other_settings_names_the_key(recipe: Path, tmp_path: Path
     assert "training.epochs (1 there, 9 here)" in out
 
 
-@pytest.mark.parametrize("command", ["train", "analyse", "import"])
+def size(units: int, *bits_right: float) -> Size:
+    return Size(units, bits_right, (0.1,) * len(bits_right), (0.0,) * len(bits_right))
+
+
+def test_the_smallest_network_is_the_least_that_learned_with_one_or_with_every_seed() -> None:
+    found = [size(4, 0.5, 0.9), size(16, 1.0, 1.0), size(8, 0.5, 0.98)]
+    assert smallest(found, every=False) == 8
+    assert smallest(found, every=True) == 16
+    assert smallest([size(4, 0.96)], every=False) is None
+
+
+def test_sizes_are_trained_once_and_shown(recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sizes"
+    arguments = ("smallest", recipe, "--units", "20,1", "--set", "training.epochs=20", "--out", folder)
+    code, out = run_cli(*arguments)
+    assert code == 0
+    facts = json.loads((folder / "smallest.json").read_text())
+    assert [one["units"] for one in facts["sizes"]] == [1, 20]
+    assert facts["every_seed"] == 20
+    assert "with every seed: 20" in " ".join(out.split())
+    assert (folder / "smallest.png").read_bytes().startswith(b"\x89PNG")
+    written = (folder / "units-20" / "metrics.jsonl").read_bytes()  # The time that training took stands there.
+    assert run_cli(*arguments)[0] == 0
+    assert (folder / "units-20" / "metrics.jsonl").read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("smallest", "--units", "4;8"), "--units: no list of numbers; seen: 4;8; allowed: such as 4,8,16"),
+        (("smallest", "--units", "0"), "network.units: must be greater than or equal to 1"),
+        (("perceptual", "--units", "4"), "the size is asked for of flip-flop networks; seen: task perceptual"),
+        (("oscillators", "--units", "4"), "unknown key 'units'"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_in_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    code, out = run_cli("smallest", *arguments, "--out", tmp_path / "sizes")
+    assert code == 2
+    assert message in out
+    assert "\n" not in out.strip()
+
+
+@pytest.mark.parametrize("command", ["train", "analyse", "smallest", "import"])
 def test_help_has_an_example(command: str) -> None:
     code, out = run_cli(command, "--help")
     assert code == 0

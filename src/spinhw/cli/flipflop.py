@@ -21,6 +21,9 @@ def train(
     sets: Sets = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist.")] = None,
     resume: Annotated[Path | None, typer.Option("--resume", help="Run folder to go on with, bit for bit.")] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Device that trained oscillators go on to learn on: name or file.")
+    ] = None,
 ) -> None:
     """Train recurrent networks on the 3-bit flip-flop or another task, and keep the best of each.
 
@@ -29,9 +32,9 @@ def train(
     from spinhw.cli.flipflop_work import resume_config, train_config
 
     if resume is None:
-        train_config(config, sets or [], out)
+        train_config(config, device, sets or [], out)
     else:
-        resume_config(config, sets or [], out, resume)
+        resume_config(config, device, sets or [], out, resume)
 
 
 @flipflop.command()
@@ -41,6 +44,9 @@ def analyse(
     trials: Annotated[
         int | None, typer.Option("--trials", min=1, help="Trials of the long hold; 256 by default.")
     ] = None,
+    networks: Annotated[
+        int, typer.Option("--networks", min=1, help="Networks of a run to analyse at most; pictures compare them all.")
+    ] = 4,
 ) -> None:
     """Analyse trained networks: score, eigenvalues, cube, all fixed points, robustness; pictures and one HTML page.
 
@@ -48,7 +54,27 @@ def analyse(
     """
     from spinhw.cli.flipflop_work import analyse_source
 
-    analyse_source(source, out, trials)
+    analyse_source(source, out, trials, networks)
+
+
+@flipflop.command()
+def smallest(
+    config: Annotated[str, typer.Argument(help="YAML file, or a preset.")] = "smallest",
+    units: Annotated[
+        str, typer.Option("--units", metavar="N,N,...", help="Numbers of units to try.")
+    ] = "4,8,12,16,32,64",
+    sets: Sets = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder; what is there already is gone on with.")] = Path(
+        "runs/smallest"
+    ),
+) -> None:
+    """Find the smallest network that does the task: train networks of several sizes, with a table and a picture.
+
+    Example: [bold]spinhw flipflop smallest --units 4,8,12,16,32,64 --out runs/smallest[/]
+    """
+    from spinhw.cli.flipflop_work import find_smallest
+
+    find_smallest(config, units, sets or [], out)
 
 
 @flipflop.command("import")

@@ -15,8 +15,10 @@ from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.examine import examine, find_subject
 from spinhw.flipflop.keras import read_keras
 from spinhw.flipflop.learner import measure
+from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
 from spinhw.flipflop.settings import RecurrentSettings
+from spinhw.flipflop.smallest import smallest, train_sizes
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.weights import save_network
 from spinhw.report import TerminalProgress, percent
@@ -28,13 +30,13 @@ from spinhw.train.run_folder import exists_already
 _IMPORT_TRIALS = 1024
 
 
-def train_config(config: str, overrides: Sequence[str], out: Path | None) -> None:
+def train_config(config: str, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
     """Train a config into a new run folder and show what came out.
 
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_flipflop(config, overrides), make_console()
+    settings, console = load_flipflop(config, overrides, device), make_console()
     folder = out or default_folder(Path(config))
     if folder.exists():
         raise exists_already(folder)
@@ -42,7 +44,7 @@ def train_config(config: str, overrides: Sequence[str], out: Path | None) -> Non
     count, units = len(training.seeds), network.units if isinstance(network, RecurrentSettings) else sum(network.layers)
     console.print(
         f"training {count} {network.kind} {'network' if count == 1 else 'networks'} of {units} units for "
-        f"{training.epochs} epochs of {training.batches} steps into {escape(str(folder))}",
+        f"{settings.all_epochs} epochs of {training.batches} steps into {escape(str(folder))}",
         soft_wrap=True,
     )
     with TerminalProgress(console) as progress:
@@ -50,7 +52,7 @@ def train_config(config: str, overrides: Sequence[str], out: Path | None) -> Non
     _show(console, results)
 
 
-def resume_config(config: str, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
+def resume_config(config: str, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
     """Go on with a run and show what came out.
 
     Raises:
@@ -58,13 +60,13 @@ def resume_config(config: str, overrides: Sequence[str], out: Path | None, folde
     """
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
-    settings, console = load_flipflop(config, overrides), make_console()
+    settings, console = load_flipflop(config, overrides, device), make_console()
     with TerminalProgress(console) as progress:
         results = resume_flipflop(folder, settings, progress)
     _show(console, results)
 
 
-def analyse_source(source: Path, out: Path | None, trials: int | None) -> None:
+def analyse_source(source: Path, out: Path | None, trials: int | None, networks: int) -> None:
     """Analyse a run or a file of weights, and show what was found."""
     subject, console = find_subject(source), make_console()
     folder = out or subject.folder
@@ -75,10 +77,33 @@ def analyse_source(source: Path, out: Path | None, trials: int | None) -> None:
             if interrupt.requested:
                 raise Interrupted("the analysis was interrupted", todo="give the same command again")
 
-        analyses = examine(subject, folder, tell, trials)
+        analyses = examine(subject, folder, tell, trials, networks)
     for one in analyses:
         console.print(_findings(one))
     console.print(f"page:       {escape(str(folder / 'index.html'))}", soft_wrap=True)
+
+
+def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Path) -> None:
+    """Train networks of several sizes and show which do the task.
+
+    Raises:
+        ConfigError: The sizes are no list of numbers, or something is wrong with the config.
+    """
+    try:
+        sizes = [int(one) for one in units.split(",")]
+    except ValueError as error:
+        raise ConfigError("--units: no list of numbers", seen=units, allowed="such as 4,8,16") from error
+    runs, console = [load_flipflop(config, [*overrides, f"network.units={one}"]) for one in sizes], make_console()
+    with TerminalProgress(console) as progress:
+        found = train_sizes(runs, folder, progress)
+    table = Table("units", "end with every sign right", f"hold {HOLD_STEPS} steps", "seeds that do the task")
+    for one in found:
+        right, held = (", ".join(f"{100 * share:.0f} %" for share in shares) for shares in (one.bits_right, one.held))
+        table.add_row(str(one.units), right, held, f"{one.done} of {len(one.bits_right)}")
+    console.print(table)
+    least, sure = (smallest(found, every=every) for every in (False, True))
+    console.print(f"smallest that does the task with one seed: {least or 'none'}; with every seed: {sure or 'none'}")
+    console.print(f"picture:    {escape(str(folder / 'smallest.png'))}", soft_wrap=True)
 
 
 def import_weights(source: Path, out: Path | None) -> None:
@@ -112,7 +137,8 @@ def _show(console: Console, results: FlipFlopResults) -> None:
     for name, value in _rows(summary):
         table.add_row(name, value)
     console.print(table)
-    lost = [seed for seed, learned in zip(summary["seeds"], summary["learned"], strict=True) if not learned]
+    learned = summary.get("on_device", summary)["learned"]
+    lost = [seed for seed, well in zip(summary["seeds"], learned, strict=True) if not well]
     if lost:
         console.print(
             f"[bold yellow]mind:[/] seed {', '.join(map(str, lost))} has not learned the task. What usually helps: "
@@ -146,6 +172,11 @@ def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "converged" in summary:
         rows.append(("the same as fine as a chip: end within 1/2", percent(summary["converged"]["final"])))
         rows.append(("energy per step", joules(summary["energy_per_step_j"])))
+    for stage, name in (("before", "as trained on the simulator"), ("after", "after the loop")):
+        found = summary.get("on_device", {}).get(stage)
+        if found is not None:
+            rows.append((f"on the device, {name}: end within 1/2", percent(found["final"])))
+            rows.append((f"on the device, {name}: hold for {summary['hold_steps']} steps", percent(found["held"])))
     return rows
 
 

@@ -13,7 +13,7 @@ from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_
 from spinhw.flipflop.geometry import Cube, Projection, Spectrum, fit_cube, project, spectrum
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.network import RecurrentNetwork
-from spinhw.flipflop.robustness import Curve, Hold, long_hold, robustness
+from spinhw.flipflop.robustness import HOLD_STEPS, Curve, Hold, long_hold, robustness
 from spinhw.flipflop.score import TOLERANCE, Score
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.walk import Walk, walk
@@ -23,6 +23,19 @@ _SCORED_TRIALS = 512
 _CURVE_TRIALS = 64
 _HOLD_TRIALS = 256
 _STARTS = 60
+
+# What tells networks apart, in words.
+COMPARED = {
+    "mse": "mean squared error",
+    "final": "end within 1/2",
+    "beyond": "eigenvalues beyond 1.02",
+    "henrici": "Henrici number",
+    "cube_r_squared": "cube R\N{SUPERSCRIPT TWO}",
+    "largest_skew_deg": "largest angle off 90\N{DEGREE SIGN}",
+    "stable": "stable states",
+    "spurious": "spurious stable states",
+    "held": f"share held for {HOLD_STEPS} steps",
+}
 
 Tell = Callable[[str, int, int], None]
 
@@ -82,10 +95,13 @@ class Analysis:
     curves: tuple[Curve, ...]
     hold: Hold
 
-    @property
-    def vertices(self) -> Tensor:
-        """Where the states are at the ends of their holds, (state, 3)."""
-        return self.svd.of(self.activity[self.walk.ends])
+    def vertices(self, directions: Projection) -> Tensor:
+        """Give where the states are at the ends of their holds in some directions, (state, 3)."""
+        return directions.of(self.activity[self.walk.ends])
+
+    def cube_in(self, directions: Projection) -> Cube:
+        """Fit a cube to the memories in some directions."""
+        return fit_cube(self.vertices(directions), self.walk.codes)
 
     def facts(self) -> dict[str, Any]:
         """Give everything as plain data, for ``analysis.json``."""
@@ -104,6 +120,7 @@ class Analysis:
                 "r_squared": self.cube.r_squared,
                 "half_edges": self.cube.lengths.tolist(),
                 "angles_deg": self.cube.angles_deg.tolist(),
+                "r_squared_in_pca": self.cube_in(self.pca).r_squared,
             },
             "memories": [asdict(one) for one in self.memories],
             "fixed_points": {
@@ -193,14 +210,16 @@ def _memories(outputs: Tensor, route: Walk, points: FixedPoints) -> tuple[Memory
 
 
 def compare(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
-    """Give one line for each network, with what tells them apart."""
+    """Give one line for each network, with its name and what `COMPARED` lists."""
     return [
         {
             "name": one.name,
             "mse": one.score.mse,
             "final": one.score.final,
             "beyond": None if one.spectrum is None else one.spectrum.beyond,
+            "henrici": None if one.spectrum is None else one.spectrum.henrici,
             "cube_r_squared": one.cube.r_squared,
+            "largest_skew_deg": (one.cube.angles_deg - 90).abs().max().item() if len(one.cube.angles_deg) else 0.0,
             "stable": int(one.points.stable.sum()),
             "spurious": int(one.points.spurious().sum()),
             "held": one.hold.held,

@@ -17,7 +17,7 @@ from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.weights import load_network
 from spinhw.train import RunFolder
 
-_MOST_NETWORKS = 4
+MOST_NETWORKS = 4  # For more, ask: each takes ten to twenty seconds.
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,22 @@ def _software(path: Path) -> RecurrentNetwork:
     return network
 
 
-def examine(subject: Subject, folder: Path, tell: Tell, hold_trials: int | None = None) -> list[Analysis]:
-    """Analyse up to four networks and write ``analysis.json``, ``figures/`` and ``index.html``.
+def examine(
+    subject: Subject, folder: Path, tell: Tell, hold_trials: int | None = None, most: int = MOST_NETWORKS
+) -> list[Analysis]:
+    """Analyse networks and write ``analysis.json``, ``figures/`` and ``index.html``.
 
     Args:
         subject: What to analyse.
         folder: Where to; what an earlier analysis left there is replaced.
         tell: Told which part is done; may raise to stop.
         hold_trials: Trials of the long hold; None for the usual number.
+        most: At most so many networks, the first ones.
 
     Raises:
         ConfigError: The folder cannot be written.
     """
-    chosen = list(subject.networks.items())[:_MOST_NETWORKS]
+    chosen = list(subject.networks.items())[:most]
     more = {} if hold_trials is None else {"hold_trials": hold_trials}
     analyses = [analyse(network, subject.task, name, tell, **more) for name, network in chosen]
     write_analysis(analyses, folder)

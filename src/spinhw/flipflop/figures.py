@@ -8,18 +8,21 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from spinhw.flipflop.analysis import Analysis
+from spinhw.flipflop.analysis import COMPARED, Analysis, compare
 from spinhw.flipflop.drawing import measuring_trials
+from spinhw.flipflop.geometry import Projection
 from spinhw.plots.canvas import BLUE, COLOURS, GREEN, GREY, LIGHT, ORANGE, VERMILION, page
 
 _SIDE_BY_SIDE = 4  # Networks in a picture that compares them.
+_NOT_DRAWN = ("final", "stable")  # They say little that the other panels do not.
 # One colour for each of eight memories, all told apart with any colour vision together with their labels.
 STATE_COLOURS = (*COLOURS, "#882255")
 
 
 def draw_analysis(analyses: Sequence[Analysis], folder: Path) -> dict[str, Path]:
-    """Draw every picture: those of a single network for the first one, the comparisons for up to four.
+    """Draw every picture: of a single network for the first one, side by side for up to four, as dots for all.
 
     Args:
         analyses: At least one.
@@ -31,19 +34,21 @@ def draw_analysis(analyses: Sequence[Analysis], folder: Path) -> dict[str, Path]
     folder.mkdir(parents=True, exist_ok=True)
     first, several = analyses[0], analyses[:_SIDE_BY_SIDE]
     files: dict[str, Path] = {
-        name: folder / f"{name}.png" for name in ("samples", "states", "fixed_points", "robustness")
+        name: folder / f"{name}.png" for name in ("samples", "states", "directions", "fixed_points", "robustness")
     }
     plot_samples(first, files["samples"])
     plot_states(first, files["states"])
+    plot_directions(first, files["directions"])
     plot_fixed_points(first, files["fixed_points"])
     plot_robustness(several, files["robustness"])
     if first.spectrum is not None:
         files["connectivity"] = folder / "connectivity.png"
         plot_connectivity(first, files["connectivity"])
     if len(several) > 1:
-        files |= {name: folder / f"{name}.png" for name in ("eigenvalues", "cubes")}
+        files |= {name: folder / f"{name}.png" for name in ("eigenvalues", "cubes", "realisations")}
         plot_eigenvalues(several, files["eigenvalues"])
         plot_cubes(several, files["cubes"])
+        plot_realisations(analyses, files["realisations"])
     return files
 
 
@@ -134,18 +139,53 @@ def plot_states(analysis: Analysis, path: Path) -> None:
             else:
                 axes.tick_params(labelbottom=False)
         space = figure.add_subplot(grid[:, 1], projection="3d")
-        draw_space(space, analysis)
+        draw_space(space, analysis, analysis.svd)
         held = sum(one.correct for one in analysis.memories)
         space.set_title(f"{held} of {len(analysis.memories)} states right, cube $R^2$ = {analysis.cube.r_squared:.3f}")
 
 
+def plot_directions(analysis: Analysis, path: Path) -> None:
+    """Draw the same activity by SVD and by PCA, and how much of it each direction carries."""
+    named = {"SVD": analysis.svd, "PCA": analysis.pca}
+    with page(path, 12.5, 4.6) as figure:
+        grid = figure.add_gridspec(1, 3, width_ratios=(1.25, 1.25, 1.0))
+        for place, (name, directions) in enumerate(named.items()):
+            axes = figure.add_subplot(grid[place], projection="3d")
+            draw_space(axes, analysis, directions)
+            axes.set_title(f"{name}, cube $R^2$ = {analysis.cube_in(directions).r_squared:.3f}", y=0.95)
+        bars = figure.add_subplot(grid[2])
+        for place, ((name, directions), colour) in enumerate(zip(named.items(), (BLUE, VERMILION), strict=True)):
+            shares = 100 * directions.shares.numpy()
+            label = f"{name}: {shares.sum():.0f} % in three"
+            bars.bar(np.arange(1, len(shares) + 1) + 0.4 * place - 0.2, shares, 0.36, color=colour, label=label)
+        bars.set(xlabel="direction", ylabel="share of the activity (%)", xticks=range(1, len(shares) + 1))
+        bars.legend()
+
+
 def plot_cubes(analyses: Sequence[Analysis], path: Path) -> None:
-    """Draw the activity of several networks in their strongest directions, as figure 7."""
-    with page(path, 4.0 * len(analyses), 4.3) as figure:
+    """Draw the activity of several networks in their strongest directions, by SVD as figure 7, and by PCA."""
+    with page(path, 3.6 * len(analyses), 7.6) as figure:
         for place, analysis in enumerate(analyses):
-            axes = figure.add_subplot(1, len(analyses), place + 1, projection="3d")
-            draw_space(axes, analysis)
-            axes.set_title(f"{analysis.name}, cube $R^2$ = {analysis.cube.r_squared:.3f}")
+            for row, (name, directions) in enumerate({"SVD": analysis.svd, "PCA": analysis.pca}.items()):
+                axes = figure.add_subplot(2, len(analyses), row * len(analyses) + place + 1, projection="3d")
+                draw_space(axes, analysis, directions)
+                axes.set_title(f"{analysis.name}, {name}, $R^2$ = {analysis.cube_in(directions).r_squared:.3f}", y=0.95)
+
+
+def plot_realisations(analyses: Sequence[Analysis], path: Path) -> None:
+    """Draw what tells realisations of the same training apart: one dot for each network in every panel."""
+    rows = compare(analyses)
+    panels = {name: label for name, label in COMPARED.items() if name not in _NOT_DRAWN and rows[0][name] is not None}
+    with page(path, 12.5, 0.9 + 0.32 * len(rows)) as figure:
+        grid = figure.subplots(1, len(panels), sharey=True)
+        for axes, (name, label) in zip(grid, panels.items(), strict=True):
+            axes.plot([row[name] for row in rows], range(len(rows)), "o", color=BLUE, markersize=6)
+            axes.set_title(label, fontsize=9)
+            axes.grid(axis="both")
+            axes.xaxis.set_major_locator(MaxNLocator(2, integer=isinstance(rows[0][name], int)))
+            axes.margins(x=0.2)
+        grid[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
+        grid[0].set_ylim(len(rows) - 0.5, -0.5)
 
 
 def cube_edges(bits: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -159,21 +199,23 @@ def cube_edges(bits: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     ]
 
 
-def draw_space(axes: Any, analysis: Analysis, *, vertices: bool = True) -> None:
+def draw_space(axes: Any, analysis: Analysis, directions: Projection, *, vertices: bool = True) -> None:
     """Draw trajectory, fitted cube and, if asked for, where the states were held into 3-D axes."""
-    path = analysis.svd.of(analysis.activity).numpy()
+    path = directions.of(analysis.activity).numpy()
     axes.plot(*path.T, color=GREY, linewidth=0.7, alpha=0.6)
-    cube = analysis.cube
+    cube = analysis.cube_in(directions)
     for one, other in cube_edges(len(cube.edges)):
         ends = np.stack([cube.centre + torch.tensor(code, dtype=torch.float64) @ cube.edges for code in (one, other)])
         axes.plot(*ends.T, color=ORANGE, linewidth=1.0, linestyle="--")
-    places = analysis.vertices.numpy() if vertices else ()
+    places = analysis.vertices(directions).numpy() if vertices else ()
     beside = 0.09 * float(np.abs(path).max())
     for vertex, memory, colour in zip(places, analysis.memories, _colours(len(analysis.memories)), strict=False):
         axes.plot(*vertex[:, None], marker="o" if memory.correct else "X", markersize=7, color=colour)
         name = code_name(memory.code)
         axes.text(vertex[0], vertex[1], vertex[2] + beside, name, fontsize=9, ha="center", fontweight="bold", zorder=9)
     axes.set(xlabel="direction 1", ylabel="direction 2", zlabel="direction 3")
+    axes.locator_params(nbins=5)
+    axes.set_box_aspect(None, zoom=0.82)  # Else the label of the upright axis is cut off.
 
 
 def _colours(count: int) -> list[str]:
@@ -188,7 +230,7 @@ def plot_fixed_points(analysis: Analysis, path: Path) -> None:
     kinds = _kinds(analysis)
     with page(path, 11.5, 5.0) as figure:
         left = figure.add_subplot(1, 2, 1, projection="3d")
-        draw_space(left, analysis, vertices=False)
+        draw_space(left, analysis, analysis.svd, vertices=False)
         for _, colour, marker, chosen in kinds:
             left.plot(*places[chosen].T, marker, color=colour, markersize=6)
         left.set_title(f"{len(places)} fixed points without input")
@@ -198,6 +240,7 @@ def plot_fixed_points(analysis: Analysis, path: Path) -> None:
             right.plot(unstable[chosen], points.radius.numpy()[chosen], marker, color=colour, label=name, markersize=6)
         right.axhline(1.0, color=GREY, linewidth=0.9)
         right.set_xscale("symlog", linthresh=1)
+        right.xaxis.set_major_formatter("{x:g}")
         right.set_xlim(-0.4, 2.0 * max(1, int(unstable.max(initial=1))))
         right.set(xlabel="unstable directions", ylabel="spectral radius of the Jacobian", title="stable below the line")
         right.legend(loc="best")

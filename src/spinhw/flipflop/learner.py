@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spinhw.device import Device
+from spinhw.flipflop.device_loop import DeviceLoop
 from spinhw.flipflop.drawing import Feed
 from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.oscillators import OscillatorNetwork
@@ -45,6 +47,26 @@ class Member:
         self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.best_score: Score | None = None
         self.best_step = 0
+        self.loop: DeviceLoop | None = None
+        # The best network before it met its device, and after how many steps; None until it does.
+        self.trained: dict[str, Tensor] | None = None
+        self.trained_step = 0
+
+    def enter_loop(self, device: Device) -> None:
+        """Go on with the best network so far on a device, open; Adam starts anew. After a resume, go on as it was.
+
+        Args:
+            device: The chip of this network.
+        """
+        if not isinstance(self.network, OscillatorNetwork):
+            raise RuntimeError("only oscillators run on a device")
+        if self.trained is None:
+            self.trained = {name: value.clone() for name, value in self.best.items()}
+            self.trained_step = self.best_step
+            self.network.load_state_dict(self.best)
+            self.adam = MemberAdam(dict(self.network.named_parameters()))
+            self.best_score = None  # On the simulator, which does not compare with the device.
+        self.loop = DeviceLoop(self.network, device)
 
     def step(self, epoch: int, batch: int, number: int) -> float:
         """Take one step of the optimiser; return the loss before it.
@@ -56,9 +78,7 @@ class Member:
         """
         training = self.settings.training
         trials = self.feed.batch(epoch, batch)
-        noise = torch_stream("flip-flop recurrent noise", self.seed, number)
-        outputs = self.network.run(trials.inputs, record=False, generator=noise).outputs
-        loss = trials.loss(outputs)
+        loss = trials.loss(self._outputs(trials.inputs, number))
         self.adam.zero_grad()
         loss.backward()
         if training.gradient_norm is not None:
@@ -70,17 +90,35 @@ class Member:
 
     def look(self, held_out: Trials, number: int) -> Score:
         """Measure the network on held-out trials after so many steps, and keep it if it is the best so far."""
-        found = measure(self.network, held_out)
+        found = measure(self.network, held_out) if self.loop is None else self.loop.measure(held_out)
         if self.best_score is None or found.mse < self.best_score.mse:
             self.best_score, self.best_step = found, number
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         return found
 
     def best_network(self) -> AnyNetwork:
-        """Give the best network so far."""
+        """Give the best network so far: on its device once that is in the loop."""
+        return self._with(self.best)
+
+    def trained_network(self) -> AnyNetwork:
+        """Give the best network that never met a device."""
+        return self._with(self.best if self.trained is None else self.trained)
+
+    @property
+    def simulated_step(self) -> int:
+        """Steps after which that network was the best."""
+        return self.best_step if self.trained is None else self.trained_step
+
+    def _with(self, values: Mapping[str, Tensor]) -> AnyNetwork:
         network = make_network(self.settings, self.seed)
-        network.load_state_dict(self.best)
+        network.load_state_dict(dict(values))
         return network
+
+    def _outputs(self, inputs: Tensor, number: int) -> Tensor:
+        if self.loop is not None:
+            return self.loop.run(inputs)
+        noise = torch_stream("flip-flop recurrent noise", self.seed, number)
+        return self.network.run(inputs, record=False, generator=noise).outputs
 
     def finite(self) -> bool:
         """Tell whether all weights are finite."""
@@ -89,20 +127,33 @@ class Member:
     def tensors(self) -> dict[str, Tensor]:
         """Give every tensor that a checkpoint holds."""
         parts = {"network": self.network.state_dict(), "adam": self.adam.state(), "best": self.best}
+        parts |= {} if self.trained is None else {"trained": self.trained}
+        parts |= {} if self.loop is None else {"loop": self.loop.tensors()}
         return {f"{self.seed}/{part}/{name}": value for part, named in parts.items() for name, value in named.items()}
 
     def facts(self) -> dict[str, Any]:
         """Give every plain number that a checkpoint holds."""
         found = None if self.best_score is None else asdict(self.best_score)
-        return {"best_score": found, "best_step": self.best_step}
+        return {
+            "best_score": found,
+            "best_step": self.best_step,
+            "trained_step": self.trained_step,
+            "loop": None if self.loop is None else self.loop.facts(),
+        }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Take up what `tensors` and `facts` gave."""
+        """Take up what `tensors` and `facts` gave, but for the device, which `restore_loop` does."""
         self.network.load_state_dict(self._part(tensors, "network"))
         self.adam.restore(self._part(tensors, "adam"))
         self.best = self._part(tensors, "best")
         self.best_score = None if facts["best_score"] is None else Score(**facts["best_score"])
         self.best_step = facts["best_step"]
+        self.trained, self.trained_step = self._part(tensors, "trained") or None, facts.get("trained_step", 0)
+
+    def restore_loop(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Take up what they gave about the device that is in the loop."""
+        if self.loop is not None and facts.get("loop") is not None:
+            self.loop.restore(self._part(tensors, "loop"), facts["loop"])
 
     def _part(self, tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
         prefix = f"{self.seed}/{part}/"
@@ -110,10 +161,13 @@ class Member:
 
 
 def learning_rate(training: FlipFlopTraining, step: int) -> float:
-    """Give the learning rate of a step, counted from 0."""
+    """Give the learning rate of a step, counted from 0; those after the last epoch have a device in the loop."""
+    total = training.epochs * training.batches
+    if step >= total:
+        done = (step - total) / max(training.loop_epochs * training.batches, 1)
+        return training.loop_learning_rate * 0.5 * (1 + math.cos(math.pi * done))
     if training.schedule == "decay":
         return training.learning_rate / (1 + training.decay * step)
-    total = training.epochs * training.batches
     if step < training.warm_up:
         return training.learning_rate * (step + 1) / training.warm_up
     done = (step - training.warm_up) / max(total - training.warm_up, 1)

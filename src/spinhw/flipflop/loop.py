@@ -5,14 +5,17 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from spinhw.device import DeviceSettings
 from spinhw.errors import ConfigError
 from spinhw.flipflop.drawing import held_out_trials
 from spinhw.flipflop.learner import Member, learning_rate
+from spinhw.flipflop.oscillators import OscillatorNetwork, device_of
 from spinhw.flipflop.score import Score
 from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
 from spinhw.train import Diverged, Interrupted, Progress, RunFolder
@@ -39,6 +42,7 @@ class Ensemble:
         self.batch = 0  # Batches of the next epoch that are done.
         self.losses = [0.0] * len(self.members)  # Sums over the batches of the epoch so far.
         self.scores: list[Score] | None = None  # At the last look.
+        self._restored: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None
         self._started = time.monotonic()
 
     @property
@@ -81,6 +85,27 @@ class Ensemble:
             ) from error
         self.epoch, self.batch, self.losses = facts["epoch"], facts["batch"], facts["losses"]
         self._started = time.monotonic() - facts["wall_s"]
+        self._restored = tensors, facts
+
+    def enter_loop(self, profile: DeviceSettings, stack: ExitStack) -> None:
+        """Open the device of each network and go on with that in the loop.
+
+        Args:
+            profile: The device.
+            stack: Closes the devices.
+
+        Raises:
+            ConfigError: Network and device do not go together.
+            DeviceError: Nothing answers.
+        """
+        for place, member in enumerate(self.members):
+            if not isinstance(member.network, OscillatorNetwork):
+                raise RuntimeError("only oscillators run on a device")
+            member.enter_loop(stack.enter_context(device_of(member.network, profile)))
+            if self._restored is not None:
+                tensors, facts = self._restored
+                member.restore_loop(tensors, facts["members"][place])
+        self._restored = None
 
 
 def each(function: Callable[[Any], Found], items: Sequence[Any], threads: int | None) -> list[Found]:
@@ -104,17 +129,33 @@ def _one_thread() -> None:
     torch.set_num_threads(1)  # Some builds of torch count by thread.
 
 
-def train(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> None:
+def train(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt, devices: ExitStack) -> None:
     """Train from where the ensemble stands to the last epoch; the folder gets metrics and checkpoints.
+
+    Args:
+        ensemble: The networks.
+        folder: Where to write.
+        progress: Told what happens.
+        interrupt: Asked after each batch whether to stop.
+        devices: Holds the devices that come into the loop open, for what is to be measured afterwards.
 
     Raises:
         Interrupted: The user asked to stop; the batch was finished and saved.
         Diverged: A network went to infinity; checkpoints up to the last epoch are kept.
-        ConfigError: The disk is full.
+        ConfigError: The disk is full, or a device does not go with the networks.
+        DeviceError: A device failed and was made safe; the last checkpoint is kept.
     """
     settings, training = ensemble.settings, ensemble.settings.training
+    _train_until(training.epochs, ensemble, folder, progress, interrupt)
+    if settings.device is not None:
+        ensemble.enter_loop(settings.device, devices)
+        _train_until(settings.all_epochs, ensemble, folder, progress, interrupt)
+
+
+def _train_until(epochs: int, ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> None:
+    settings, training = ensemble.settings, ensemble.settings.training
     held_out = held_out_trials(settings.task, training)
-    while ensemble.epoch < training.epochs:
+    while ensemble.epoch < epochs:
         while ensemble.batch < training.batches:
             epoch, batch, number = ensemble.epoch, ensemble.batch, ensemble.step
             losses = each(lambda one: one.step(epoch, batch, number), ensemble.members, ensemble.threads)  # noqa: B023
@@ -143,6 +184,7 @@ def _finish_epoch(ensemble: Ensemble, folder: RunFolder, progress: Progress) -> 
 
 def _row(ensemble: Ensemble) -> dict[str, Any]:
     training, scores = ensemble.settings.training, ensemble.scores or []
+    loops = [one.loop for one in ensemble.members]
     return {
         "epoch": ensemble.epoch + 1,
         "loss": [total / training.batches for total in ensemble.losses],
@@ -151,6 +193,7 @@ def _row(ensemble: Ensemble) -> dict[str, Any]:
         "accuracy": [one.bits_right for one in scores],
         "best_mse": [one.best_score.mse for one in ensemble.members if one.best_score is not None],
         "learning_rate": learning_rate(training, ensemble.step - 1),
+        **({} if None in loops else {"inferences_on_device": [one.inferences for one in loops if one is not None]}),
         "wall_s": ensemble.wall_s,
     }
 
@@ -160,7 +203,7 @@ def _tell(progress: Progress, ensemble: Ensemble) -> None:
     loss = sum(ensemble.losses) / (len(ensemble.losses) * ensemble.batch)
     right = [one.bits_right for one in ensemble.scores or []]
     mean = sum(right) / len(right) if right else 0.0
-    progress.on_batch(ensemble.epoch, ensemble.batch, (training.epochs, training.batches), loss, mean)
+    progress.on_batch(ensemble.epoch, ensemble.batch, (ensemble.settings.all_epochs, training.batches), loss, mean)
 
 
 def _interrupted(ensemble: Ensemble, folder: RunFolder) -> Interrupted:

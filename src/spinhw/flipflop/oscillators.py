@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spinhw.device import DeviceSettings, ObservationPlan, open_device
+from spinhw.device import Device, DeviceSettings, ObservationPlan, open_device
 from spinhw.energy import EnergySettings, ledger
 from spinhw.flipflop.network import Activity
 from spinhw.flipflop.trials import Trials
@@ -90,30 +90,41 @@ class OscillatorNetwork(nn.Module):
         return 1 / (2 * math.pi * cutoff * self.oscillators.steps.sample_interval_s) if cutoff else math.inf
 
 
+def device_of(network: OscillatorNetwork, profile: DeviceSettings) -> Device:
+    """Make the device that runs a network; a simulated one is another chip for each seed, "ID-3" for seed 3."""
+    interval_s = network.oscillators.steps.sample_interval_s
+    return open_device(profile, network.settings, interval_s, members=[network.seed])
+
+
+def answer_on_device(network: OscillatorNetwork, trials: Trials, profile: DeviceSettings) -> Tensor:
+    """Open a device and let a network answer on it, as `play` does."""
+    with device_of(network, profile) as device:
+        return play(network, trials, device)
+
+
 @torch.no_grad()
-def answer_on_device(network: OscillatorNetwork, trials: Trials, device: DeviceSettings) -> Tensor:
+def play(network: OscillatorNetwork, trials: Trials, device: Device) -> Tensor:
     """Program a device, play trials and read the outputs of every step, (trial, time, output).
 
-    The neurons of the last layer are observed; samples that are not good count as zero.
+    The neurons of the last layer are observed; the read-out is computed. Samples that are not good count as zero.
 
     Args:
         network: The network.
         trials: What to play.
-        device: The device; a simulated one is another chip for each seed of a network.
+        device: Open, with one chip.
 
     Raises:
         LimitError: A weight, bias or input is beyond a limit of the device.
         DeviceError: The device failed.
     """
     settings, inner = network.settings, network.oscillators
+    device.program({name: value.detach() for name, value in inner.values().items()})
+    last = range(*settings.topology().slices()[-1].indices(sum(settings.layers)))
+    plan = ObservationPlan.split(last, device.describe().channels)
     answers = []
-    with open_device(device, settings, inner.steps.sample_interval_s, members=[network.seed]) as opened:
-        opened.program({name: value.detach() for name, value in inner.values().items()})
-        last = range(*settings.topology().slices()[-1].indices(sum(settings.layers)))
-        plan = ObservationPlan.split(last, opened.describe().channels)
-        for part in trials.inputs.split(_AT_ONCE):
-            signal = opened.run(part, observe=plan).filtered
-            if signal is None:
-                raise RuntimeError("a device gave no y of its neurons")
-            answers.append(network.read_out(signal.or_else(torch.zeros_like(signal.values)).to(inner.w_out.dtype)))
+    for part in trials.inputs.split(_AT_ONCE):
+        signal = device.run(part, observe=plan).filtered
+        if signal is None:
+            raise RuntimeError("a device gave no y of its neurons")
+        answers.append(network.read_out(signal.or_else(torch.zeros_like(signal.values)).to(inner.w_out.dtype)))
     return torch.cat(answers)

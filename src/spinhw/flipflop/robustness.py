@@ -89,6 +89,12 @@ class Hold:
     spurious: float | None
 
 
+def holding(task: FlipFlopSettings, steps: int) -> FlipFlopSettings:
+    """Give a task with whole pulses whose sequences go on for so many steps after the last answer."""
+    whole = task.last_onset + task.pulse_steps + task.delay_steps + steps
+    return task.model_copy(update={"steps": whole, "cut_pulses": False, "last_target_zero": False})
+
+
 @torch.no_grad()
 def long_hold(
     network: AnyNetwork,
@@ -108,9 +114,7 @@ def long_hold(
         points: The network's fixed points.
         steps: How long to hold.
     """
-    base = FlipFlopSettings.model_validate({**task.model_dump(by_alias=True), "cut_pulses": True})
-    answered = task.last_onset + task.pulse_steps + task.delay_steps
-    task = base.model_copy(update={"steps": answered + steps, "cut_pulses": False, "last_target_zero": False})
+    task = holding(task, steps)
     outputs, states, targets = [], [], []
     done = 0
     while done < trials:

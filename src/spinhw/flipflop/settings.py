@@ -6,9 +6,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.device import DeviceSettings
 from spinhw.flipflop.decisions import DecisionSettings
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.network import NetworkSettings
+from spinhw.train.model_settings import or_a_name
 from spinhw.units import TimeS
 
 TaskSettings = Annotated[FlipFlopSettings | DecisionSettings, Field(discriminator="kind")]
@@ -83,6 +85,17 @@ class FlipFlopTraining(Settings):
         description="From the middle of the training on, every other batch has sequences of so many steps, which end "
         "with a long hold: what a network never saw it need not do. Flip-flop only; null for none.",
     )
+    loop_epochs: int = Field(
+        default=0,
+        ge=0,
+        description="Further epochs with the run's device in the loop, where it has one: answers are measured, their "
+        "gradient is that of a model which is refitted to the device on the way; 0 or above.",
+    )
+    loop_learning_rate: float = Field(
+        default=0.01,
+        gt=0.0,
+        description="Adam's learning rate at the start of these; falls to zero at their end; above 0.",
+    )
     evaluate_every: int = Field(
         default=50, ge=1, description="Steps between looks at held-out sequences; the best network is kept."
     )
@@ -122,6 +135,24 @@ class FlipFlopRun(Settings):
     sample_interval_s: TimeS = Field(
         default=1e-9, description="Time of one step for a network of oscillators; 1 fs to 1 s. Software has none."
     )
+    device: DeviceSettings | None = Field(
+        default=None,
+        description="Device that networks of oscillators are measured on, and trained with for training.loop_epochs: "
+        "name or file of a profile, or the profile itself; null for none. A simulated one is another chip for each "
+        "seed.",
+        json_schema_extra=or_a_name,
+    )
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs without and with the device in the loop."""
+        return self.training.epochs + (0 if self.device is None else self.training.loop_epochs)
+
+    @model_validator(mode="after")
+    def _devices_are_oscillators(self) -> Self:
+        if self.device is not None and self.network.kind != "spintronic":
+            raise ValueError(f"a device runs networks of kind spintronic, not {self.network.kind}; leave device out")
+        return self
 
     @model_validator(mode="after")
     def _network_fits_task(self) -> Self:

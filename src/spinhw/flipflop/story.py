@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from spinhw.atomic import write_atomically
-from spinhw.flipflop.analysis import Analysis, compare
+from spinhw.flipflop.analysis import COMPARED, Analysis, compare
 from spinhw.flipflop.figures import STATE_COLOURS, code_name, cube_edges
 from spinhw.plots.canvas import BLUE, GREEN, VERMILION
 
@@ -61,6 +61,7 @@ def _body(analyses: Sequence[Analysis], figures: Mapping[str, Path], title: str)
         f"{', '.join(f'{angle:.0f}°' for angle in first.cube.angles_deg.tolist())}. Drag to turn.</p>",
         '<canvas data-scene="cube" aria-label="activity and memories in three dimensions"></canvas>',
         _picture("", figures.get("states")),
+        _picture("", figures.get("directions")),
         _picture("Connections and eigenvalues", figures.get("connectivity")),
         f"<h2>All fixed points</h2><p>Without input the search found {len(points.states)} fixed points from "
         f"{points.starts} starts: {int(points.memories().sum())} memories, {spurious} spurious stable "
@@ -79,7 +80,7 @@ def _body(analyses: Sequence[Analysis], figures: Mapping[str, Path], title: str)
     ]
     if len(analyses) > 1:
         sections += ["<h2>Several realisations</h2>", _table(compare(analyses))]
-        sections += [_picture("", figures.get("eigenvalues")), _picture("", figures.get("cubes"))]
+        sections += [_picture("", figures.get(name)) for name in ("realisations", "eigenvalues", "cubes")]
     return "\n".join(sections)
 
 
@@ -92,7 +93,7 @@ def _picture(heading: str, path: Path | None) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in rows[0])
+    head = "".join(f"<th>{html.escape(COMPARED.get(name, name))}</th>" for name in rows[0])
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(_show(one))}</td>" for one in row.values()) + "</tr>" for row in rows
     )
@@ -121,7 +122,9 @@ def _scene(analysis: Analysis) -> dict[str, Any]:
                 "colour": STATE_COLOURS[place % len(STATE_COLOURS)],
                 "radius": 6,
             }
-            for place, (vertex, memory) in enumerate(zip(analysis.vertices.tolist(), analysis.memories, strict=True))
+            for place, (vertex, memory) in enumerate(
+                zip(analysis.vertices(analysis.svd).tolist(), analysis.memories, strict=True)
+            )
         ],
     }
 

@@ -1,6 +1,14 @@
 """Gradients with a device in the loop: the modes, and the module that puts a network in the loop."""
 
-from spinhw.gradients.base import Choices, Pass, end_of, end_signal, logits_of
+from spinhw.gradients.base import (
+    Choices,
+    Pass,
+    end_of,
+    end_signal,
+    logits_of,
+    measured_value_modelled_gradient,
+    straight_through,
+)
 from spinhw.gradients.channels import ChannelWatch, Expected, Masked
 from spinhw.gradients.checks import knows_truth, refuse_mode
 from spinhw.gradients.hardware import HardwareInLoop
@@ -8,7 +16,7 @@ from spinhw.gradients.model_free import projection, random_direction
 from spinhw.gradients.modes import MODES, Mode, ModeName
 from spinhw.gradients.network_refit import NetworkRefit
 from spinhw.gradients.refits import ChipBatch, Refit, Refits
-from spinhw.gradients.shots import shoot
+from spinhw.gradients.shots import inferences, shoot
 from spinhw.gradients.truth import true_end
 
 __all__ = [
@@ -27,11 +35,14 @@ __all__ = [
     "Refits",
     "end_of",
     "end_signal",
+    "inferences",
     "knows_truth",
     "logits_of",
+    "measured_value_modelled_gradient",
     "projection",
     "random_direction",
     "refuse_mode",
     "shoot",
+    "straight_through",
     "true_end",
 ]

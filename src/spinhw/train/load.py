@@ -26,30 +26,51 @@ def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = Non
     Raises:
         ConfigError: One line for each thing that is wrong.
     """
-    path, keys = find_recipe(path), {override: override.partition("=")[0].strip() for override in overrides}
+    path = find_recipe(path)
+    data, left = read_with_device(path, overrides, device, _CHIPS)
+    named_record = data.get("calibration")
+    if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
+        data["calibration"] = dict(named_record) | {"record": _beside_if_there(named_record["record"], path.parent)}
+    if isinstance(data.get("training"), Mapping):
+        data["training"] = _resolved(dict(data["training"]), path.parent)
+    return build(RunSettings, data, str(path), left)
+
+
+def read_with_device(
+    path: Path, overrides: Sequence[str] = (), device: str | None = None, early: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Read a YAML file, and put the profile of the device that is named under ``device`` in place of the name.
+
+    Args:
+        path: The file.
+        overrides: As for `load_run`.
+        device: As for `load_run`.
+        early: Further keys whose overrides are applied at once.
+
+    Returns:
+        What the file holds, and the overrides that are still to be applied.
+
+    Raises:
+        ConfigError: There is no such file or profile, or what is named does not go together.
+    """
+    keys = {override: override.partition("=")[0].strip() for override in overrides}
     named = [override for override, key in keys.items() if key == "device"]
-    named_chips = [override for override, key in keys.items() if key in _CHIPS]
     if device is not None and named:
         raise ConfigError(
             "--device and --set device do not go together",
             seen=f"--device {device}, --set {named[-1]}",
             todo="keep one",
         )
-    data = apply_overrides(read_yaml(path), [*named, *named_chips])
+    done = [override for override, key in keys.items() if key in ("device", *early)]
+    data = apply_overrides(read_yaml(path), done)
     if device is not None:
         data["device"] = _plain(load_device(device))
     elif isinstance(data.get("device"), str):
         data["device"] = _plain(load_device(_beside(data["device"], path.parent)))
-    named_record = data.get("calibration")
-    if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
-        data["calibration"] = dict(named_record) | {"record": _beside_if_there(named_record["record"], path.parent)}
-    if isinstance(data.get("training"), Mapping):
-        data["training"] = _resolved(dict(data["training"]), path.parent)
     inside = [key for key in keys.values() if key.startswith("device.")]
     if inside and not isinstance(data.get("device"), Mapping):
         raise ConfigError(f"--set {inside[0]}: no device is named", todo="add --device NAME")
-    done = {*named, *named_chips}
-    return build(RunSettings, data, str(path), [override for override in overrides if override not in done])
+    return data, [override for override in overrides if override not in done]
 
 
 def _resolved(training: dict[str, Any], folder: Path) -> dict[str, Any]:
