@@ -152,7 +152,7 @@ def test_a_study_of_averages_has_equal_shots(tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO((tmp_path / "averaging.csv").read_text(encoding="utf-8"))))
     assert {(row["averages"], row["epochs"]) for row in rows} == {("1", "2"), ("2", "1")}
     assert {int(row["inferences"]) for row in rows} == {2 * 898}
-    assert "| 5% | 2 | 1 | 2 |" in (tmp_path / "averaging.md").read_text(encoding="utf-8")
+    assert "| 5 % | 2 | 1 | 2 |" in (tmp_path / "averaging.md").read_text(encoding="utf-8")
     assert (tmp_path / "averaging.png").stat().st_size > 10_000
 
 
