@@ -151,7 +151,7 @@ def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest
         train_point(point, tmp_path / "cut")
     monkeypatch.undo()
     resumed = train_point(point, tmp_path / "cut")
-    assert replace(resumed, wall_s=0.0) == replace(whole, wall_s=0.0)
+    assert replace(resumed, wall_s=0.0, cpu_s=0.0) == replace(whole, wall_s=0.0, cpu_s=0.0)
 
 
 def _die(*arguments: object) -> None:
@@ -210,7 +210,7 @@ def test_two_processes_give_the_same_bits_as_one(tmp_path: Path) -> None:
     for jobs in (1, 2):
         store = PointStore(tmp_path / str(jobs))
         run_points(points, store, expected, Listener(), jobs=jobs)
-        found.append([replace(store.outcome(point), wall_s=0.0) for point in points])  # type: ignore[type-var]
+        found.append([replace(store.outcome(point), wall_s=0.0, cpu_s=0.0) for point in points])  # type: ignore[type-var]
     assert found[0] == found[1]
 
 

@@ -8,13 +8,14 @@ import pytest
 
 from spinhw.config import build, load
 from spinhw.errors import ConfigError
-from spinhw.studies import Outcome, Point, PointStore
+from spinhw.studies import Outcome, Outlook, Point, PointStore
 from spinhw.studies.execute import run_points
 from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, LoopStudy, look_ahead_in_loop, run_loop_study
 from spinhw.studies.in_loop.catalogue import cells_of
 from spinhw.studies.in_loop.claims import judge_loop
 from spinhw.studies.in_loop.measured import Found, over_cells
 from spinhw.studies.in_loop.tables import loop_page
+from spinhw.train import Interrupted
 
 GRID = Path(__file__).parents[1] / "examples" / "studies" / "chip_in_the_loop.yaml"
 TINY = {
@@ -151,7 +152,7 @@ def test_a_study_of_averages_has_equal_shots(tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO((tmp_path / "averaging.csv").read_text(encoding="utf-8"))))
     assert {(row["averages"], row["epochs"]) for row in rows} == {("1", "2"), ("2", "1")}
     assert {int(row["inferences"]) for row in rows} == {2 * 898}
-    assert "| 5% | 2 | 1 | 2 |" in (tmp_path / "averaging.md").read_text(encoding="utf-8")
+    assert "| 5 % | 2 | 1 | 2 |" in (tmp_path / "averaging.md").read_text(encoding="utf-8")
     assert (tmp_path / "averaging.png").stat().st_size > 10_000
 
 
@@ -162,6 +163,21 @@ def test_a_failed_start_is_named_and_what_is_done_is_kept(tmp_path: Path) -> Non
     todo = study.points[:2]
     with pytest.raises(ConfigError, match="2 of 2 points failed.*this exists already"):
         run_points(todo, store, dict.fromkeys((point.key for point in todo), 1.0), Listener(), jobs=1)
+
+
+def test_ctrl_c_stops_the_study_and_leaves_the_page_of_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(settings: object, folder: Path) -> None:
+        raise Interrupted("interrupted and saved")
+
+    grid = tiny_grid()
+    study = study_of(grid)
+    outlook = Outlook(study.points, study.points, dict.fromkeys((point.key for point in study.points), 1.0))
+    monkeypatch.setattr("spinhw.studies.work.train_run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_loop_study(study, grid, outlook, tmp_path, Listener(), jobs=1)
+    assert "**8 of 8 runs are not done yet**" in (tmp_path / "chip_in_the_loop.md").read_text(encoding="utf-8")
 
 
 def test_claims_hold_where_the_loop_is_as_good_as_the_truth() -> None:

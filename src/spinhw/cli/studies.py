@@ -141,8 +141,8 @@ def _what(point: Point) -> str:
     refit = "" if training.refit is None else f", refit {training.refit}"
     return (
         f"{training.gradient}{refit}, {training.epochs} epochs of {training.averages} shots on chips with "
-        f"{chip.spread.gamma:.0%} mismatch, {chip.power_readout.noise:.0%} noise, "
-        f"{chip.synapses.scale_spread:.0%} synapses"
+        f"{100 * chip.spread.gamma:g} % mismatch, {100 * chip.power_readout.noise:g} % noise, "
+        f"{100 * chip.synapses.scale_spread:g} % synapses"
     )
 
 

@@ -13,7 +13,7 @@ from spinhw.plots.canvas import COLOURS, GREY, page
 
 Floats = NDArray[np.float64]
 
-_MARKERS = "osD^vP*"
+_MARKERS = "osD^vP*X"
 _ERROR_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 90)
 
 

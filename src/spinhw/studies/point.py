@@ -48,8 +48,9 @@ class Point:
 
     @property
     def command(self) -> str:
-        """What to type to train this point by itself."""
-        return " ".join(["spinhw train", self.recipe, *(f'--set "{each}"' for each in self.overrides)])
+        """What to type to train this point by itself; OUT is the folder of the study."""
+        start = () if self.start is None else (f"training.start=OUT/points/{self.start.key}/run",)
+        return " ".join(["spinhw train", self.recipe, *(f'--set "{each}"' for each in (*self.overrides, *start))])
 
 
 @lru_cache(maxsize=1024)

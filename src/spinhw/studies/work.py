@@ -1,6 +1,7 @@
 """The work at one point: train its networks, measure them, and go on where that was left."""
 
 import json
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import Outcome, Trace, mean_weights
 from spinhw.studies.point import Point
-from spinhw.train import Diverged, Results, RunSettings, load_run, resume_run, train_run
+from spinhw.train import Diverged, Interrupted, Results, RunSettings, load_run, resume_run, train_run
 from spinhw.train.checkpoint import load_checkpoint
 from spinhw.train.learner import Learner
 from spinhw.train.run_folder import RunFolder
@@ -50,6 +51,10 @@ def work(point: Point, folder: Path, owner: int) -> Done:
             # Of steps that are long for a drive: every point is measured at fine steps too, and those are its figures.
             warnings.simplefilter("ignore", SpinhwWarning)
             return Done(point.key, train_point(point, folder))
+    except Interrupted as error:
+        if os.getpid() == owner:  # In no process of its own: it is the whole study that shall stop.
+            raise KeyboardInterrupt from error
+        return Done(point.key, failure=str(error))
     except SpinhwError as error:
         return Done(point.key, failure=str(error))
     finally:

@@ -29,4 +29,6 @@ class Cell:
     @property
     def label(self) -> str:
         """Say what such chips are like."""
-        return f"mismatch {self.mismatch:.0%}, noise {self.noise:.0%}, synapses {self.synapse_error:.0%}"
+        return (
+            f"mismatch {100 * self.mismatch:g} %, noise {100 * self.noise:g} %, synapses {100 * self.synapse_error:g} %"
+        )

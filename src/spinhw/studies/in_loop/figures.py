@@ -16,7 +16,7 @@ def draw_loop(found: Found, grid: LoopGridSettings, path: Path) -> None:
         return
     kinds = dict.fromkeys((cell.noise, cell.synapse_error) for cell in found.cells)
     panels = [
-        LoopPanel(f"noise {noise:.0%}, synapses {error:.0%}", _curves(found, grid, noise, error))
+        LoopPanel(f"noise {100 * noise:g} %, synapses {100 * error:g} %", _curves(found, grid, noise, error))
         for noise, error in kinds
     ]
     ideal = found.on_ideal(grid.default)
@@ -38,5 +38,5 @@ def _by_noise(found: Found) -> list[LoopCurve]:
     curves = []
     for place, noise in enumerate(dict.fromkeys(entry.cell.noise for entry, _ in found.entries)):
         there = [(entry.averages, outcome.shown()) for entry, outcome in found.entries if entry.cell.noise == noise]
-        curves.append(LoopCurve(f"{noise:.0%}", [float(n) for n, _ in there], [each for _, each in there], place))
+        curves.append(LoopCurve(f"{100 * noise:g} %", [float(n) for n, _ in there], [each for _, each in there], place))
     return curves

@@ -106,7 +106,7 @@ def _accuracies(found: Found, methods: dict[str, str]) -> str:
     head = "| mismatch | noise | synapses | " + " | ".join(methods.values()) + " |\n"
     rule = "|---:|---:|---:|" + "---:|" * len(methods) + "\n"
     rows = [
-        f"| {cell.mismatch:.0%} | {cell.noise:.0%} | {cell.synapse_error:.0%} | "
+        f"| {100 * cell.mismatch:g} % | {100 * cell.noise:g} % | {100 * cell.synapse_error:g} % | "
         + " | ".join(_mean(found.accuracy(cell, name)) for name in methods)
         + " |\n"
         for cell in found.cells
@@ -164,7 +164,7 @@ def _of_averaging(found: Found) -> list[str]:
     for entry, outcome in found.entries:
         epochs = entry.point.settings.training.epochs
         rows.append(
-            f"| {entry.cell.noise:.0%} | {entry.averages} | {epochs} | {epochs * entry.averages} | "
+            f"| {100 * entry.cell.noise:g} % | {entry.averages} | {epochs} | {epochs * entry.averages} | "
             f"{_mean(outcome.shown())} |\n"
         )
     return [head + "|---:|---:|---:|---:|---:|\n" + "".join(rows)]
