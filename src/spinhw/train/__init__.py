@@ -11,7 +11,7 @@ from spinhw.train.results import Results
 from spinhw.train.run import evaluate_run, resume_run, train_run
 from spinhw.train.run_folder import RunFolder, default_folder
 from spinhw.train.settings import AugmentationSettings, RunSettings, TrainingSettings
-from spinhw.train.summary import energy_ledger
+from spinhw.train.summary import energy_ledger, spent_lines
 
 __all__ = [
     "SILENT",
@@ -32,6 +32,7 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "resume_run",
+    "spent_lines",
     "train_run",
     "write_alignment",
 ]
