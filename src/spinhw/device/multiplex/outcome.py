@@ -70,9 +70,7 @@ class Correction:
         Args:
             oscillators: Of the bank, all of them on meanwhile.
         """
-        return Spent(
-            self.images, self.passes, self.uploads, self.shots, oscillators, self.played_s, self.energy_j
-        )
+        return Spent(self.images, self.passes, self.uploads, self.shots, oscillators, self.played_s, self.energy_j)
 
     @property
     def converged(self) -> bool:
