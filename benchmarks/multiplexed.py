@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/multiplexed.py               # about ten minutes on two cores
     .venv/bin/python benchmarks/multiplexed.py --chips 3     # a short look
+    .venv/bin/python benchmarks/multiplexed.py --only "20 %" # one case; the figures of the others stay
     .venv/bin/python benchmarks/multiplexed.py --draw        # measure nothing, draw the picture again
 
 The network is examples/digits.yaml trained for a few epochs, with one seed; the chips are simulated, gamma, sigma and
@@ -16,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,7 @@ CASES = (
     Case("20 %, one oscillator", 0.2, oscillators=1),
     Case("20 %, one oscillator, noise 1 %", 0.2, 0.01, oscillators=1),
 )
+CASE_NAMES = tuple(case.name for case in CASES)
 SHOWN = {"5 %": GREEN, "20 %": BLUE, "20 %, noise 1 %": VERMILION, "20 %, one oscillator": ORANGE}
 
 
@@ -214,20 +217,32 @@ def draw(results: dict[str, Any]) -> None:
         axes.legend()
 
 
+def measure_cases(cases: Sequence[Case], chips: int, run: Path | None) -> None:
+    """Measure cases chip by chip; what is there is written after each, and the figures of other cases stay."""
+    torch.set_num_threads(1)
+    made = trained(run, max(case.images for case in cases))
+    kept = json.loads(RESULTS.read_text(encoding="utf-8"))["cases"] if RESULTS.exists() else {}
+    for case in cases:
+        found: list[dict[str, Any]] = []
+        for number in range(chips):
+            found.append(measure(case, made, number))
+            everything = kept | {case.name: found}
+            ordered = {name: everything[name] for name in CASE_NAMES if name in everything}
+            results = {"machine": machine(), "run": f"{EPOCHS} epochs", "cases": ordered}
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        kept[case.name] = found
+        print(table({"cases": {case.name: found}}).splitlines()[-1], flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chips", type=int, default=20)
     parser.add_argument("--run", type=Path, help="folder of a run of digits.yaml, in place of training one")
     parser.add_argument("--draw", action="store_true")
+    parser.add_argument("--only", action="append", choices=[case.name for case in CASES], metavar="CASE")
     asked = parser.parse_args()
     if not asked.draw:
-        torch.set_num_threads(1)
-        made = trained(asked.run, max(case.images for case in CASES))
-        results: dict[str, Any] = {"machine": machine(), "run": str(asked.run or f"{EPOCHS} epochs"), "cases": {}}
-        for case in CASES:
-            results["cases"][case.name] = [measure(case, made, number) for number in range(asked.chips)]
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-            print(table(results).splitlines()[-1], flush=True)
+        measure_cases([case for case in CASES if case.name in (asked.only or CASE_NAMES)], asked.chips, asked.run)
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     print(table(results))
     draw(results)

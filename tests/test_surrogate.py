@@ -142,3 +142,11 @@ def test_shapes_that_do_not_fit_are_refused():
     drive = drives()
     with pytest.raises(ValueError, match="do not fit a drive"):
         Played(drive, drive, drive > 0, STEP_S, BIAS)
+
+
+def test_a_delay_alone_is_the_limit_of_ever_shorter_lags():
+    delayed, lagging = oscillators(delay=0.4e-9), oscillators(lag=1e-13, delay=0.4e-9)
+    blank = played(delayed)
+    for one, other in zip(modelled(blank, delayed, True), modelled(blank, lagging, True), strict=True):
+        largest = other.abs().flatten(-3).amax(-1)[..., None, None, None]
+        assert ((one - other).abs() <= 2e-3 * largest).all()

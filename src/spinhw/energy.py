@@ -1,6 +1,6 @@
 """Joules per inference, line by line, each with its basis and source. Pure functions of counts and times."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from pydantic import Field
@@ -97,6 +97,10 @@ class EnergyLedger:
         """What an inference took on this bench, where a few oscillators play a network; part of no other total."""
         return self.total_j("spent")
 
+    def beside(self, line: EnergyLine) -> "EnergyLedger":
+        """Add a line."""
+        return replace(self, lines=(*self.lines, line))
+
     def as_json(self) -> list[dict[str, object]]:
         """The lines as plain data."""
         return [asdict(line) for line in self.lines]
@@ -168,9 +172,27 @@ class Spent:
     played_s: float
     energy_j: float | None = None
 
+    def plus(self, other: "Spent") -> "Spent":
+        """Add what was played later on the same bank; measured only if both were."""
+        measured = None if self.energy_j is None or other.energy_j is None else self.energy_j + other.energy_j
+        return Spent(
+            self.images + other.images,
+            self.passes + other.passes,
+            self.uploads + other.uploads,
+            self.shots + other.shots,
+            self.oscillators,
+            self.played_s + other.played_s,
+            measured,
+        )
+
 
 def spent_line(settings: EnergySettings, spent: Spent) -> EnergyLine:
-    """Give the energy that an inference took on this bench, beside the account of the chip that it stands for."""
+    """Give the energy that an inference took on this bench, beside the account of the chip that it stands for.
+
+    Args:
+        settings: Constants.
+        spent: At least one inference.
+    """
     counted = f"{spent.shots} shots in {spent.passes} passes over {spent.images} inferences"
     if spent.energy_j is not None:
         source = f"supplies of the bank; {counted}"

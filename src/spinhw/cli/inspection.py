@@ -28,7 +28,7 @@ from spinhw.records import CalibrationRecord
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.studies.in_loop import LoopGridSettings
-from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run
+from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run, spent_lines
 from spinhw.tuning import SpaceSettings
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
@@ -39,9 +39,12 @@ _INTERVAL_S = 1e-9
 
 
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
-    """Print the account of one inference of a run or a config."""
-    config = RunFolder.open(source).config if source.is_dir() else source
-    print_energy(Console(highlight=False, emoji=False), energy_ledger(load_run(config, overrides)))
+    """Print the account of one inference of a run or a config; of a finished run with what it spent on its bench."""
+    folder = RunFolder.open(source) if source.is_dir() else None
+    account = energy_ledger(load_run(source if folder is None else folder.config, overrides))
+    for line in [] if folder is None else spent_lines(folder):
+        account = account.beside(line)
+    print_energy(Console(highlight=False, emoji=False), account)
 
 
 def check_profile(name: str) -> None:

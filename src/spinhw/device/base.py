@@ -18,6 +18,7 @@ from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading
 from spinhw.device.session import Session
 from spinhw.device.trace import Trace
+from spinhw.energy import Spent
 from spinhw.errors import DeviceError
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,17 @@ class Device(Session):
             repeats: Neurons to observe in each repeat; may be empty.
             averages: Shots to average over, at least 1.
         """
+
+    def _spent(self) -> Spent | None:
+        """Tell what a bank was played to stand for a chip; None for what is a chip."""
+        return None
+
+    def spent(self) -> Spent | None:
+        """Tell what was played here to find out what a chip would do, batches before a `restore` counted.
+
+        None for a device that is a chip, and before the first batch.
+        """
+        return self._spent()
 
     def record_with(self, keeper: Keeper) -> None:
         """Hand every batch from now on to a keeper, and count its batches as part of the state.

@@ -108,7 +108,9 @@ def _accuracy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _device_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     measured_j = found["device"]["energy_per_image_j"]
     measured = [] if measured_j is None else [("energy per image, measured at the supply", joules(measured_j))]
-    return [("accuracy on the device", percent(found["accuracy_on_device"])), *measured]
+    spent_j = found.get("energy_per_image_spent_here_j")
+    spent = [] if spent_j is None else [("spent here for an image, in place of the chip", joules(spent_j))]
+    return [("accuracy on the device", percent(found["accuracy_on_device"])), *measured, *spent]
 
 
 def _energy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

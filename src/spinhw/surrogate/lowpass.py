@@ -29,7 +29,12 @@ class Cubic:
     @classmethod
     def through(cls, values: Tensor, starts: Tensor, ends: Tensor, step_s: float) -> "Cubic":
         """Make them from values at the nodes, (..., step + 1, oscillator), and slopes at both ends of each step."""
-        left, change = values[:, :, :-1], values[:, :, 1:] - values[:, :, :-1]
+        return cls.joining(values[:, :, :-1], values[:, :, 1:], starts, ends, step_s)
+
+    @classmethod
+    def joining(cls, left: Tensor, right: Tensor, starts: Tensor, ends: Tensor, step_s: float) -> "Cubic":
+        """Make them from values and slopes at both ends of each step, (signal, batch, step, oscillator)."""
+        change = right - left
         second = (3 * change - step_s * (2 * starts + ends)) / step_s**2
         third = (step_s * (starts + ends) - 2 * change) / step_s**3
         return cls(left, starts, second, third)

@@ -12,7 +12,7 @@ from spinhw.train.results import Results
 from spinhw.train.run import evaluate_run, resume_run, train_run
 from spinhw.train.run_folder import RunFolder, default_folder
 from spinhw.train.settings import RunSettings, TrainingSettings
-from spinhw.train.summary import energy_ledger
+from spinhw.train.summary import energy_ledger, spent_lines
 from spinhw.train.transfer import evaluate_on_chips, write_transfer
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "resume_run",
+    "spent_lines",
     "train_run",
     "write_alignment",
     "write_transfer",

@@ -34,7 +34,7 @@ from spinhw.train.run_folder import RunFolder
 from spinhw.train.run_lock import run_lock
 from spinhw.train.settings import RunSettings
 from spinhw.train.start import start_from
-from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts
+from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, with_spent
 from spinhw.train.versions import changed_versions, versions
 
 _log = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ def evaluate_run(folder: Path, device: DeviceSettings | None = None, progress: P
         found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, data, tick)}
         with _device_of(settings, learner, device) as measuring:
             found |= measure_on_device(settings, learner.evaluated, data, measuring, tick)
+            found |= _spent_facts(settings, measuring)
     append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
     return found
 
@@ -245,14 +246,16 @@ def _device_of(settings: RunSettings, learner: Learner, other: DeviceSettings | 
 def _summary(
     settings: RunSettings, learner: Learner, data: EnsembleData, device: Device | None, tick: "partial[None]"
 ) -> dict[str, Any]:
-    network, account = learner.evaluated, energy_ledger(settings)
+    network = learner.evaluated
     simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
     drives = drive_statistics(network, data)
     played, masked = (0, []) if learner.loop is None else (learner.loop.inferences, learner.loop.masked)
+    on_device = measure_on_device(settings, network, data, device, tick)
+    account = with_spent(settings, energy_ledger(settings), None if device is None else device.spent())
     return {
         **headline(settings, data),
         **simulated,
-        **measure_on_device(settings, network, data, device, tick),
+        **on_device,
         **energy_facts(account),
         **inference_facts(settings, data, account, played),
         "masked_channels": masked,
@@ -262,6 +265,13 @@ def _summary(
         "train_wall_s": learner.train_wall_s,
         "versions": versions(),
     }
+
+
+def _spent_facts(settings: RunSettings, device: Device | None) -> dict[str, Any]:
+    """Say what an inference took on this bench, beside the chip that it stands for; nothing where it is the chip."""
+    if device is None or device.spent() is None:
+        return {}
+    return energy_facts(with_spent(settings, energy_ledger(settings), device.spent()))
 
 
 def _tick(folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str, done: int, total: int) -> None:

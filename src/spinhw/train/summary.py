@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spinhw.energy import EnergyLedger, ledger, software_ledger
+from spinhw.energy import EnergyLedger, EnergyLine, Spent, ledger, software_ledger, spent_line
 from spinhw.network import NetworkSettings
 from spinhw.train.data import EnsembleData
+from spinhw.train.run_folder import RunFolder
 from spinhw.train.settings import RunSettings, TrainingSettings
 
 
@@ -26,13 +27,27 @@ def energy_ledger(settings: RunSettings) -> EnergyLedger:
 
 
 def energy_facts(account: EnergyLedger) -> dict[str, Any]:
-    """Write an account of one inference as plain data."""
+    """Write an account of one inference as plain data; what was spent here is a figure of its own."""
+    spent = account.spent_per_inference_j
     return {
+        **({"energy_per_image_spent_here_j": spent} if spent else {}),
         "energy_per_image_j": account.per_inference_j,
         "energy_per_image_scaled_j": account.scaled_per_inference_j,
         "energy_per_image_with_rest_j": account.with_rest_j,
         "energy_lines": account.as_json(),
     }
+
+
+def with_spent(settings: RunSettings, account: EnergyLedger, spent: Spent | None) -> EnergyLedger:
+    """Put what an inference took on this bench beside the account of the chip that the bench stands for."""
+    return account if spent is None else account.beside(spent_line(settings.energy, spent))
+
+
+def spent_lines(folder: RunFolder) -> list[EnergyLine]:
+    """Read what a finished run spent on its bench; empty for one on a chip, and before it has finished."""
+    if not folder.summary_file.is_file():
+        return []
+    return [EnergyLine(**line) for line in folder.summary()["energy_lines"] if line["form"] == "spent"]
 
 
 def inference_facts(

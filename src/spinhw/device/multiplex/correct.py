@@ -30,6 +30,9 @@ _TWICE = 8
 # every parameter to 2e-3 at a noise of 1 %.
 _REFIT_SAMPLES, _LEAST_SAMPLES, _MOST_SAMPLES = 2**17, 2**10, 2**13
 _NUMBERS_PER_CHUNK = 2**20
+# A pass that was predicted to this share of the tolerance teaches nothing that would be felt: no refit, which is
+# half of the work.
+_TEACHES = 0.25
 
 
 class Corrector:
@@ -89,15 +92,19 @@ class Corrector:
         now, done = network.solve(inputs, self._of_neurons(), defect), []
         changes: list[float] = []
         misfits: list[float] = []
+        missed: list[Tensor] = []
         damped = False
         for _ in range(self._plan.passes):
             done.append(self._measure(now, averages))
             tolerance = self._tolerance(averages)
-            misfits.append(self._misfit(done[-1], defect, averages))
-            self._learn(done[-1])
-            missed = self._missed(done, averages)
+            missed.append(self._in_time(done[-1].played))
+            misfits.append(self._misfit(done[-1], missed[-1] - defect, averages))
+            if self.refit is not None and misfits[-1] > _TEACHES * (self._plan.tolerance or TOLERANCE):
+                self._learn(self.refit, done[-1])
+                missed = [self._in_time(one.played) for one in done]
+            residual = self._residual(done, missed, averages)
             share = self._plan.damping if damped else 1.0
-            defect = defect + share * (missed.values - defect)
+            defect = defect + share * (residual.values - defect)
             solved = network.solve(inputs, self._of_neurons(), defect)
             changes.append(_rms(solved.power - now.power) / share)
             now = solved
@@ -107,7 +114,7 @@ class Corrector:
                 self._warn(changes)
             report = self._report(done, changes, misfits, tolerance, averages, damped)
             quality = _best_quality([self._unpacked(one.quality) for one in done])
-            yield Corrected(now, quality, float(missed.variance.mean().sqrt()), defect, report)
+            yield Corrected(now, quality, float(residual.variance.mean().sqrt()), defect, report)
 
     def state(self) -> dict[str, Any]:
         """Give what was learned of oscillators and noise as plain data for JSON; corrections are not part of it."""
@@ -170,17 +177,14 @@ class Corrector:
     def _floor(self, averages: int) -> float:
         return 0.0 if self.noise is None else self.noise.rms(averages)
 
-    def _misfit(self, passage: Passage, defect: Tensor, averages: int) -> float:
+    def _misfit(self, passage: Passage, beyond: Tensor, averages: int) -> float:
         """Give the rms of what was measured beyond surrogate and defect, the noise taken off."""
         good = self._unpacked(passage.played.good)
-        apart = torch.where(good, self._in_time(passage.played) - defect, torch.zeros_like(defect))
-        square = float((apart**2).sum() / good.sum().clamp_min(1))
+        square = float((torch.where(good, beyond, torch.zeros_like(beyond)) ** 2).sum() / good.sum().clamp_min(1))
         return math.sqrt(max(0.0, square - self._floor(averages) ** 2))
 
-    def _learn(self, passage: Passage) -> None:
+    def _learn(self, refit: OnlineRefit, passage: Passage) -> None:
         """Let the surrogate learn from some of the segments, chosen evenly."""
-        if self.refit is None:
-            return
         played, neurons = passage.played, len(self._assignment.oscillator)
         images = len(played.drive) // self._assignment.rows
         used = self._assignment.pack(torch.ones(images, 1, neurons, dtype=torch.bool), False)
@@ -195,16 +199,15 @@ class Corrector:
             played.bias_drive,
             played.averages,
         )
-        self.refit.update([some])
+        refit.update([some])
 
-    def _missed(self, passes: Sequence[Passage], averages: int) -> Residual:
-        """Estimate what the surrogate, as it is now, misses of the powers."""
+    def _residual(self, passes: Sequence[Passage], missed: Sequence[Tensor], averages: int) -> Residual:
+        """Estimate what the surrogate, as it is now, misses of the powers, from what it missed in each pass."""
         variance = torch.zeros(len(self._assignment.oscillator), dtype=torch.float64)
         colour = None
         if self.noise is not None:
             variance = self.noise.variance[self._assignment.index] / averages
             colour = self.noise.colour
-        missed = [self._in_time(one.played) for one in passes]
         good = [self._unpacked(one.played.good) for one in passes]
         found = combined(missed, good, variance / self._of_neurons().gain ** 2)
         return found if colour is None else told_apart(found, colour)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -62,6 +63,7 @@ class MultiplexedDevice(Device):
         self._averages, self._shots = averages, 0
         self._values: dict[str, Tensor] = {}
         self._lost: DeviceError | None = None
+        self._played: Spent | None = None
         self.corrected: list[Correction] = []  # Of every batch since the session was made.
 
     @property
@@ -81,18 +83,8 @@ class MultiplexedDevice(Device):
             raise DeviceError(f"{self.name} has not run anything yet", todo="call run(inputs)")
         return self.corrected[-1]
 
-    def spent(self) -> Spent:
-        """Sum up what the bank was played since the session was made; the chip-equivalent account is the network's."""
-        done, energies = self.corrected, [one.energy_j for one in self.corrected]
-        return Spent(
-            images=sum(one.images for one in done),
-            passes=sum(one.passes for one in done),
-            uploads=sum(one.uploads for one in done),
-            shots=sum(one.shots for one in done),
-            oscillators=self._bank.describe().neurons,
-            played_s=sum(one.played_s for one in done),
-            energy_j=None if None in energies else sum(one for one in energies if one is not None),
-        )
+    def _spent(self) -> Spent | None:
+        return self._played
 
     def _open(self) -> str:
         if self._lost is not None:  # The bank has recovered as often as it may; nothing is repeated above it.
@@ -119,6 +111,8 @@ class MultiplexedDevice(Device):
             self._lost = error
             raise
         self.corrected.append(found.correction)
+        spent = found.correction.spent(self._bank.describe().neurons)
+        self._played = spent if self._played is None else self._played.plus(spent)
         readings = []
         for observed in repeats:
             shots = (self._shots, self._shots + averages)
@@ -158,12 +152,18 @@ class MultiplexedDevice(Device):
         pass  # Leaving safe has closed the bank, or the bank itself when it gave up.
 
     def _state(self) -> dict[str, Any]:
-        return {"shots": self._shots, "bank": self._bank.state(), "surrogate": self._corrector.state()}
+        return {
+            "shots": self._shots,
+            "bank": self._bank.state(),
+            "surrogate": self._corrector.state(),
+            "spent": None if self._played is None else asdict(self._played),
+        }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._shots = int(state["shots"])
         self._bank.restore(state["bank"])
         self._corrector.restore(state["surrogate"])
+        self._played = None if state["spent"] is None else Spent(**state["spent"])
 
     def _snapshot(self) -> dict[str, Any]:
         return self._bank.snapshot()

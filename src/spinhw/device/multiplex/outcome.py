@@ -6,6 +6,7 @@ from torch import Tensor
 
 from spinhw.device.multiplex.coupled import Waveforms
 from spinhw.device.multiplex.rest import Rest
+from spinhw.energy import Spent
 
 # Taken for converged where no tolerance is given and the noise is lower: rms, in units of full power.
 TOLERANCE = 2e-3
@@ -62,6 +63,14 @@ class Correction:
     def passes(self) -> int:
         """Measurements of the batch."""
         return len(self.changes)
+
+    def spent(self, oscillators: int) -> Spent:
+        """Sum up what the bank was played for the batch.
+
+        Args:
+            oscillators: Of the bank, all of them on meanwhile.
+        """
+        return Spent(self.images, self.passes, self.uploads, self.shots, oscillators, self.played_s, self.energy_j)
 
     @property
     def converged(self) -> bool:
