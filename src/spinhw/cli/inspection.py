@@ -91,6 +91,8 @@ def _of_bench(settings: StationSettings, console: Console) -> dict[str, list[Ver
     network = bench.probe_network(settings, _PROBE)
     bench.show_rehearsal(console, settings, network, _INTERVAL_S)
     bench.show_identities(console, settings)
+    if settings.wiring is not None and settings.wiring.kind == "resonators":
+        return {"synapse bank": check_synapses(lambda: open_synapses(settings))}
     if settings.wiring is not None and settings.wiring.kind == "oscillators":
         return {"oscillator bank": check_bank(lambda: open_bank(settings, network, _INTERVAL_S))}
     return {"network device": check_device(lambda: open_device(settings, network, _INTERVAL_S))}

@@ -148,7 +148,8 @@ class SimulatedSynapseBank(SynapseBank):
         lines = self._conversion
         measured = self._chain.measure(lines.weight.to_model(tuning), rf_hz, lines.rf_power.to_model(power))
         noise = abs(float(lines.output.to_si(self._chain.noise)) - float(lines.output.to_si(0.0)))
-        return Samples(lines.output.to_si(measured), torch.zeros(1), noise=noise)
+        quality = clipped_quality(measured.values, measured.clipped)
+        return Samples(lines.output.to_si(measured.values), torch.zeros(1), quality, noise)
 
     def _make_safe(self) -> list[str]:
         return []
@@ -157,10 +158,10 @@ class SimulatedSynapseBank(SynapseBank):
         pass
 
     def _state(self) -> dict[str, Any]:
-        return {"shots": self._chain.shots}
+        return self._chain.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._chain.shots = int(state["shots"])
+        self._chain.restore(state)
 
 
 def to_reading(
