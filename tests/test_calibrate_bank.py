@@ -13,7 +13,7 @@ from spinhw.config import build
 from spinhw.device import SimulatedSettings, open_bank
 from spinhw.errors import CalibrationError, ConfigError, DeviceError
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord, find_record, load_record, save_record
+from spinhw.records import CalibrationRecord, find_record, load_record, write_record
 from spinhw.rollout import Steps, rollout_driven
 from spinhw.streams import torch_stream
 from spinhw.surrogate import Calibrated, calibrated_neurons
@@ -295,7 +295,7 @@ def test_a_measured_gain_corrects_the_conversion(made):
 def test_records_are_written_whole_or_not_at_all(made, tmp_path):
     record, _ = made
     with pytest.raises(ConfigError, match="could not be written"):
-        save_record(record, tmp_path / "nowhere" / "record.yaml")
+        write_record(record, tmp_path / "nowhere" / "record.yaml")
 
 
 def test_a_bank_that_fails_keeps_what_was_measured(tmp_path, monkeypatch):

@@ -77,9 +77,9 @@ def make_record(
         experiments=tuple(_experiment(one, name, network.tau_s) for one, name in zip(taken, around.files, strict=True)),
         parameters=_parameters(found, around.plan),
         correlations=_correlations(found),
-        noise=_numbers(found.noise),
-        residual_rms=_numbers(found.residual_rms),
-        reduced_chi2=_numbers(found.reduced_chi2),
+        noise=numbers(found.noise),
+        residual_rms=numbers(found.residual_rms),
+        reduced_chi2=numbers(found.reduced_chi2),
         failed=found.failed,
     )
 
@@ -112,8 +112,8 @@ def _parameters(found: Analysis, plan: PlanSettings) -> dict[str, ParameterTable
             meaning=MEANINGS[name],
             fitted=fitted,
             why=why,
-            values=_numbers(values[row], found.failed),
-            errors=_numbers(errors[row] if fitted else nothing, found.failed),
+            values=numbers(values[row], found.failed),
+            errors=numbers(errors[row] if fitted else nothing, found.failed),
         )
     return tables
 
@@ -125,7 +125,8 @@ def _correlations(found: Analysis) -> tuple[tuple[float | None, ...], ...]:
     return tuple(tuple(round(float(one), 4) for one in row) for row in table[:, first, second])
 
 
-def _numbers(values: Tensor, failed: dict[int, str] | None = None) -> tuple[float | None, ...]:
+def numbers(values: Tensor, failed: dict[int, str] | None = None) -> tuple[float | None, ...]:
+    """Give values as a record has them: None where there is none, and for those that failed."""
     lost = failed or {}
     return tuple(
         float(value) if number not in lost and bool(value.isfinite()) else None for number, value in enumerate(values)

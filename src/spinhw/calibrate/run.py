@@ -14,7 +14,7 @@ from spinhw.calibrate.traces import Taken
 from spinhw.device import OscillatorBank
 from spinhw.errors import CalibrationError
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord, save_record
+from spinhw.records import CalibrationRecord, write_record
 from spinhw.surrogate import Oscillators
 
 Told = Callable[[str, int, int], None]
@@ -58,7 +58,7 @@ def calibrate_bank(
     files = [f"{folder.name}/{trace_name(place, one)}" for place, one in enumerate(plan.experiments)]
     around = Circumstances(plan, network, time.perf_counter() - started, note, files)
     record = make_record(bank, taken, found, around)
-    save_record(record, out)
+    write_record(record, out)
     return record, found, taken
 
 

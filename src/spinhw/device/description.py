@@ -25,8 +25,8 @@ class Description:
             (measures energy).
         parameter_shapes: Shape of each parameter that the device holds, by name, without the member axis.
         software_parameters: Parameters of the network that stay in software; `program` hands them through.
-        limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive"; of a bank of synapses "tuning", "RF power", "frequency"; absent means no
-            limit.
+        limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive"; of a bank of synapses "tuning",
+            "RF power", "frequency"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
         wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
