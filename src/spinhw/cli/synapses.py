@@ -23,7 +23,7 @@ _READING_S, _PROGRAMMING_S = 0.05, 0.05
 _FINE = 200
 # Label, and factor from SI.
 _SHOWN = {
-    "resonance": ("resonance - source (MHz)", 1e-6),
+    "resonance": ("off source (MHz)", 1e-6),
     "half_linewidth": ("half linewidth (MHz)", 1e-6),
     "max_weight": ("largest weight", 1.0),
     "tuning_span": ("tuning span (MHz)", 1e-6),

@@ -1,4 +1,4 @@
-"""A calibration of synapses as a picture: detuning curves against fit, tuning, crosstalk, what programming is off by."""
+"""A calibration of synapses as a picture: detuning curves against fit, tuning, crosstalk, programming."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,10 +101,10 @@ def _draw_swept(figure: SubFigure, swept: Sequence[SweptResonator]) -> None:
         axes.set(xlabel="tone - frequency of its source (MHz)", title=one.title)
     grid[0].set_ylabel("weight of the chain")
     first = swept[0]
-    for level in {0, len(first.tuning) // 2, len(first.tuning) - 1}:
+    for level in sorted({0, len(first.tuning) // 2, len(first.tuning) - 1}):
         colour = shade(0.9 * scale(first.tuning[level]))
-        grid[-1].plot([], [], ".-", color=colour, label=f"tuning {first.tuning[level]:+.2g}")
-    grid[-1].legend(loc="best", title="points measured, lines fit", title_fontsize=9)
+        grid[0].plot([], [], ".-", color=colour, label=f"tuning {first.tuning[level]:+.2g}")
+    grid[0].legend(loc="upper left", title="points measured, lines fit", title_fontsize=9)
 
 
 def _draw_tuning(axes: Axes, shown: SynapseFigure) -> None:
@@ -134,11 +134,14 @@ def _draw_programming(axes: Axes, off: NDArray[np.float64]) -> None:
     if not off.size:
         _missing(axes, "this plan programs nothing twice")
         return
-    spread = max(float(off.std()), 1e-12)
-    most = max(4 * spread, float(np.abs(off).max()))
-    bins = np.linspace(-most, most, 51)
-    axes.hist(off * 100, bins * 100, density=True, color=LIGHT, edgecolor=GREY, linewidth=0.4)
-    normal = np.exp(-((bins / spread) ** 2) / 2) / (np.sqrt(2 * np.pi) * spread)
-    axes.plot(bins * 100, normal / 100, color=VERMILION, label=f"normal, {100 * spread:.2g} %")
-    axes.set(xlabel="measured - requested (% of largest weight)", ylabel="density", title="programming")
+    rms, most = float(np.sqrt((off**2).mean())), float(np.abs(off).max())
+    bins = np.linspace(-most, most, 51) * 100 if most > 0 else np.array([-1.0, 1.0])
+    axes.hist(off * 100, list(bins), color=LIGHT, edgecolor=GREY, linewidth=0.4)
+    for side in (-1, 1):
+        axes.axvline(side * rms * 100, color=VERMILION, linewidth=1.0, label="rms" if side > 0 else None)
+    axes.set(
+        xlabel="measured - requested (% of largest weight)",
+        ylabel="weights",
+        title=f"programming: rms {100 * rms:.2g} %",
+    )
     axes.legend(loc="upper right")

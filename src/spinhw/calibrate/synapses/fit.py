@@ -24,6 +24,7 @@ _SETTLED = 1e-9  # Of a half linewidth.
 _TRIED_WIDTHS = (0.4, 0.7, 1.0, 1.4, 2.5)  # Half linewidths over the designed one, where the search begins.
 _TRIED_CENTRES = 121
 _WIDTHS = (0.1, 10.0)  # Half linewidths over the designed one that are looked at.
+_MOST_TRIALS = 40  # A resonance takes ten; where there is none, none is found by more.
 _FEWEST_TONES = 6  # In a window that is looked at.
 
 Array = NDArray[np.float64]
@@ -169,10 +170,12 @@ def _fit_one(rf_hz: Array, data: Array, start: Array, ladder: Ladder) -> tuple[A
         return found
 
     begin = np.concatenate([(start[:levels] - reference) / unit, [start[-2] / unit, start[-1] / scale]])
-    bounds = np.full((2, levels + 2), [[-np.inf], [np.inf]])
-    bounds[:, -2] = _WIDTHS  # Narrower ones would fit single readings where there is nothing but noise.
+    # Narrower lines would fit single readings where there is nothing but noise; centres may lie a little outside.
+    ends = np.array([[tones.min() - 1, tones.max() + 1]] * levels + [_WIDTHS, (-np.inf, np.inf)]).T
     begin[-2] = min(max(begin[-2], 1.01 * _WIDTHS[0]), 0.99 * _WIDTHS[1])
-    found = least_squares(left, begin, slopes, bounds, x_scale="jac", ftol=1e-14, xtol=1e-14, gtol=1e-14)
+    begin[:levels] = begin[:levels].clip(ends[0, 0] + 0.01, ends[1, 0] - 0.01)
+    ask = {"x_scale": "jac", "ftol": 1e-14, "xtol": 1e-14, "gtol": 1e-14, "max_nfev": _MOST_TRIALS}
+    found = least_squares(left, begin, slopes, tuple(ends), **ask)
     freedom = max(1, len(tones) - levels - 2)
     size = np.concatenate([np.full(levels + 1, unit), [scale]])
     spread = np.linalg.pinv(found.jac.T @ found.jac) * float((found.fun**2).sum()) / freedom
@@ -237,7 +240,7 @@ def _scatter(lines: Lines, off: Array, counted: Array) -> float:
 
 
 def centres_off_line(windows: Windows, ladder: Ladder) -> Array:
-    """Give by how much each centre is off the line through the centres of its resonator, in hertz, (resonator, level)."""
+    """Give by how much each centre is off the line through its resonator's centres, in hertz, (resonator, level)."""
     lines = fit_lines(windows, ladder)
     design = np.stack([np.ones(len(windows.tuning)), windows.tuning], axis=1)
     return lines.centre_hz - lines.centre_hz @ np.linalg.pinv(design).T @ design.T
