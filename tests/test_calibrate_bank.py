@@ -314,3 +314,35 @@ def test_a_bank_that_fails_keeps_what_was_measured(tmp_path, monkeypatch):
             calibrate_bank(bank, plan_of(), NETWORK, out)
     assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 2
     assert not out.exists()
+
+
+HIGHPASS = {"name": "test", "experiments": [{"kind": "noise", "segments": 2}, {"kind": "highpass", "levels": 8}]}
+
+
+def test_the_corner_of_the_highpass_is_found_within_its_error(tmp_path):
+    plan = build(PlanSettings, HIGHPASS, "plan")
+    settings = chip(spread=SPREAD | {"cutoff": 0.3}, defects={"dead": [2]})
+    record, _, hidden, out = calibrated(settings, tmp_path, plan)
+    true, cutoff = hidden.cutoff_hz[0], record.cutoff
+    assert cutoff.unit == "Hz" and cutoff.values[2] is None
+    for number in (0, 1, 3, 4, 5):
+        assert abs(cutoff.values[number] - float(true[number])) < 4 * cutoff.errors[number]
+        assert cutoff.errors[number] < 0.03 * float(true[number])
+    neurons = calibrated_neurons(out, NETWORK, ["chip-0"])
+    assert neurons.cutoff_hz[0, 0] == pytest.approx(cutoff.values[0], rel=1e-6)
+    assert neurons.cutoff_hz[0, 2] == NETWORK.neurons(torch.float64).cutoff_hz[0, 2]  # As designed where it failed.
+
+
+def test_without_noise_the_corner_is_exact(tmp_path):
+    plan = build(PlanSettings, HIGHPASS, "plan")
+    record, _, hidden, _ = calibrated(chip(power_readout={}, spread=SPREAD | {"cutoff": 0.3}), tmp_path, plan)
+    assert record.cutoff.values == pytest.approx(hidden.cutoff_hz[0].tolist(), rel=1e-3)
+
+
+def test_a_bank_that_shows_nothing_behind_a_highpass_refuses_the_experiment(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    with standing(BANK_TRUTH, "in process", tmp_path) as (_, addresses, backend):
+        with open_bank(bank_settings(addresses, backend), NetworkSettings(layers=(2,)), INTERVAL_S) as bank:
+            with pytest.raises(CalibrationError, match="records nothing behind a high-pass.*leave the highpass"):
+                calibrate_bank(bank, build(PlanSettings, HIGHPASS, "plan"), NETWORK, tmp_path / "record.yaml")
+    assert not (tmp_path / "record.traces").exists()

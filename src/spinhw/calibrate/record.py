@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spinhw import __version__
 from spinhw.calibrate.analyse import Analysis
+from spinhw.calibrate.highpass import Corners
 from spinhw.calibrate.settings import PlanSettings
 from spinhw.calibrate.traces import Taken
 from spinhw.calibrate.uncertainty import correlations
@@ -16,6 +17,7 @@ from spinhw.device import OscillatorBank
 from spinhw.network import NetworkSettings
 from spinhw.physics import BIAS_OVER_GAMMA
 from spinhw.records import (
+    CUTOFF_UNIT,
     MEANINGS,
     SCHEMA_VERSION,
     UNITS,
@@ -49,9 +51,13 @@ class Circumstances:
 
 
 def make_record(
-    bank: OscillatorBank, taken: Sequence[Taken], found: Analysis, around: Circumstances
+    bank: OscillatorBank,
+    taken: Sequence[Taken],
+    found: Analysis,
+    around: Circumstances,
+    behind: Corners | None = None,
 ) -> CalibrationRecord:
-    """Write down what was found."""
+    """Write down what was found; `behind` are the corners of high-passes, where they were measured."""
     about, network = bank.describe(), around.network
     return CalibrationRecord(
         kind="calibration",
@@ -81,6 +87,17 @@ def make_record(
         residual_rms=numbers(found.residual_rms),
         reduced_chi2=numbers(found.reduced_chi2),
         failed=found.failed,
+        cutoff=None if behind is None else _cutoff(behind, found.failed),
+    )
+
+
+def _cutoff(behind: Corners, failed: dict[int, str]) -> ParameterTable:
+    return ParameterTable(
+        unit=CUTOFF_UNIT,
+        meaning="corner of the high-pass behind the oscillator",
+        fitted=True,
+        values=numbers(behind.cutoff_hz, failed),
+        errors=numbers(behind.error_hz, failed),
     )
 
 

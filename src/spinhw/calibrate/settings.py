@@ -46,8 +46,15 @@ class PseudoRandom(_Experiment):
     longest_hold: int = Field(default=8, ge=1, le=1000, description="Most samples for which a drive is held.")
 
 
+class HighPass(_Experiment):
+    """Steps as in `step_response`, with the signal behind the high-pass recorded too. Yields its corner."""
+
+    kind: Literal["highpass"] = Field(description="'highpass': steps, and the signal behind the high-pass.")
+    levels: int = Field(default=12, ge=2, le=1000, description="Drives that are stepped to, 2 to 1000.")
+
+
 Experiment = Annotated[
-    NoiseExperiment | DriveSweep | StepResponse | PseudoRandom,
+    NoiseExperiment | DriveSweep | StepResponse | PseudoRandom | HighPass,
     Field(discriminator="kind"),
 ]
 
@@ -56,7 +63,8 @@ class PlanSettings(Settings):
     """A plan. It tells apart what `free` lists and fixes the rest, and says so in the record.
 
     Never fitted: `drive_per_ampere` (only its product with sigma shows), an offset of the drive (it acts as a change of
-    gamma and Q), the gain S of a network's layer (a bank has none). Q and gain trade off unless the drive reaches well
+    gamma and Q), the gain S of a network's layer (a bank has none). The corner of a high-pass is fitted by itself,
+    where a `highpass` experiment recorded the signal behind it. Q and gain trade off unless the drive reaches well
     above threshold.
     """
 

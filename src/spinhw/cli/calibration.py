@@ -29,7 +29,7 @@ from spinhw.instruments import StationSettings
 from spinhw.instruments.wiring import OscillatorWiring
 from spinhw.network import NetworkSettings
 from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
-from spinhw.records import CalibrationRecord, SynapseRecord, load_either
+from spinhw.records import CalibrationRecord, ParameterTable, SynapseRecord, load_either
 from spinhw.surrogate import Calibrated
 from spinhw.train import load_run
 from spinhw.units import parse_quantity, show_quantity
@@ -44,8 +44,9 @@ _LABELS = {
     "offset": "offset",
     "delay": "delay (ns)",
     "lag": "lag (ns)",
+    "cutoff": "high-pass (MHz)",
 }
-_SCALES = {"gamma": 1e-6, "delay": 1e9, "lag": 1e9}
+_SCALES = {"cutoff": 1e-6, "gamma": 1e-6, "delay": 1e9, "lag": 1e9}
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ def show_table(console: Console, record: CalibrationRecord) -> None:
     table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots")
     for heading in ("parameter", "unit", "median", "lowest", "highest", "std. error"):
         table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right", no_wrap=True)
-    for name, one in record.parameters.items():
+    rows = dict(record.parameters) | ({} if record.cutoff is None else {"cutoff": record.cutoff})
+    for name, one in rows.items():
         values = np.array([value for value in one.values if value is not None])
         errors = np.array([error for error in one.errors if error is not None])
         if not one.fitted or not len(values):
@@ -217,7 +219,8 @@ def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFig
     return CalibrationFigure(
         f"{record.device.id}: plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots",
         [_trace(main, number, tau_s) for number in shown],
-        [_found(record, name) for name in record.free],
+        [_found(record.parameters[name], name) for name in record.free]
+        + ([] if record.cutoff is None else [_found(record.cutoff, "cutoff")]),
         levels,
         settled,
         fit,
@@ -247,8 +250,8 @@ def _trace(one: Compared, number: int, tau_s: float) -> FittedTrace:
     )
 
 
-def _found(record: CalibrationRecord, name: str) -> FoundParameter:
-    table, scale = record.parameters[name], _SCALES.get(name, 1.0)
+def _found(table: ParameterTable, name: str) -> FoundParameter:
+    scale = _SCALES.get(name, 1.0)
 
     def numbers(values: Sequence[float | None]) -> np.ndarray:
         return np.array([np.nan if one is None else one * scale for one in values])

@@ -51,8 +51,8 @@ class OscillatorBank(Session):
                 simulated bank always starts from rest.
 
         Returns:
-            A trace with `power`, `power0` and `drive_applied`, without the member axis if the bank has one member and
-            the drive came without it.
+            A trace with `power`, `power0`, `drive_applied`, and `filtered` where the bank shows it; without the member
+            axis if the bank has one member and the drive came without it.
 
         Raises:
             LimitError: A drive is beyond its limit; nothing was sent.

@@ -107,7 +107,7 @@ def open_bank(
         sample_interval_s=sample_interval_s,
         readout_interval_s=sample_interval_s,
         channels=settings.channels,
-        observables=frozenset({"power", "power0", "drive_applied"}),
+        observables=frozenset({"power", "power0", "filtered", "drive_applied"}),
         capabilities=frozenset({"replay"}),
         limits=_limits({"drive": (settings.chip.drive_dac, over_gamma)}),
         seed=settings.seed,

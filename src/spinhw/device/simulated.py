@@ -110,10 +110,12 @@ class SimulatedOscillatorBank(OscillatorBank):
         readout, interval_s = self._array.settings.power_readout, self._description.sample_interval_s
         starts_s = torch.arange(played.shape[2], dtype=torch.float64) * interval_s
         drive = Samples(drive_line.to_si(played), starts_s, noise=0.0)
-        return [
-            Reading(one.shots, *_powers(one, self._conversion.power, readout, interval_s, averages), drive=drive)
-            for one in measured
-        ]
+        readings = []
+        for one in measured:
+            power, power0 = _powers(one, self._conversion.power, readout, interval_s, averages)
+            filtered = _to_si(one.filtered, self._conversion.filtered, power.time_s, readout, averages)
+            readings.append(Reading(one.shots, power, power0, filtered, drive=drive))
+        return readings
 
     def _make_safe(self) -> list[str]:
         return []

@@ -2,6 +2,7 @@
 
 from spinhw.records.files import SCHEMA_VERSION, find_record, write_record
 from spinhw.records.oscillators import (
+    CUTOFF_UNIT,
     MEANINGS,
     UNITS,
     CalibrationRecord,
@@ -25,6 +26,7 @@ from spinhw.records.synapses import (
 )
 
 __all__ = [
+    "CUTOFF_UNIT",
     "MEANINGS",
     "SCHEMA_VERSION",
     "SYNAPSE_UNITS",

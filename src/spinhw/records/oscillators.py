@@ -12,6 +12,7 @@ from spinhw.units import DurationS, TimeS
 
 # What each parameter is written in, and what it is; the order is that of covariances.
 UNITS = {"gamma": "1/s", "sigma": "1", "q": "1", "gain": "1", "offset": "1", "delay": "s", "lag": "s"}
+CUTOFF_UNIT = "Hz"
 MEANINGS = {
     "gamma": "damping rate, the inverse of the relaxation time",
     "sigma": "drive efficiency over the nominal one",
@@ -108,6 +109,10 @@ class CalibrationRecord(Settings):
         if missing or unknown:
             raise ValueError(f"parameters are missing: {missing}, or unknown: {unknown}")
         count = self.device.oscillators
+        if self.cutoff is not None and self.cutoff.unit != CUTOFF_UNIT:
+            raise ValueError(f"cutoff.unit is {self.cutoff.unit!r}; it must be {CUTOFF_UNIT!r}")
+        if self.cutoff is not None and {len(self.cutoff.values), len(self.cutoff.errors)} != {count}:
+            raise ValueError(f"cutoff must have {count} values and errors, one for each oscillator")
         for name, table in self.parameters.items():
             if table.unit != UNITS[name]:
                 raise ValueError(f"parameters.{name}.unit is {table.unit!r}; it must be {UNITS[name]!r}")
