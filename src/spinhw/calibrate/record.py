@@ -10,6 +10,7 @@ from torch import Tensor
 from spinhw import __version__
 from spinhw.calibrate.analyse import Analysis
 from spinhw.calibrate.highpass import Corners
+from spinhw.calibrate.judge import clipped_share, converter_steps
 from spinhw.calibrate.settings import PlanSettings
 from spinhw.calibrate.traces import Taken
 from spinhw.calibrate.uncertainty import correlations
@@ -27,6 +28,7 @@ from spinhw.records import (
     MadeFacts,
     NominalFacts,
     ParameterTable,
+    ReadoutFacts,
 )
 from spinhw.surrogate import PARAMETERS, columns
 
@@ -79,6 +81,7 @@ def make_record(
             sample_interval=f"{about.sample_interval_s!r} s",
             drive_per_ampere=bank.conversion.drive_per_ampere,
             volts_per_power=_mean_factor(bank.conversion.power.per_unit),
+            latency=f"{about.latency_s!r} s",
         ),
         experiments=tuple(_experiment(one, name, network.tau_s) for one, name in zip(taken, around.files, strict=True)),
         parameters=_parameters(found, around.plan),
@@ -87,7 +90,22 @@ def make_record(
         residual_rms=numbers(found.residual_rms),
         reduced_chi2=numbers(found.reduced_chi2),
         failed=found.failed,
+        readout=_readout(bank, taken),
         cutoff=None if behind is None else _cutoff(behind, found.failed),
+    )
+
+
+def _readout(bank: OscillatorBank, taken: Sequence[Taken]) -> ReadoutFacts:
+    ranges, line = bank.describe().power_ranges, bank.conversion.power
+    unknown = torch.full((bank.describe().neurons,), torch.nan, dtype=torch.float64)
+    ends = [[one.lowest, one.highest] for one in ranges]
+    low, high = line.to_model(torch.tensor(ends, dtype=torch.float64).T) if ends else (unknown, unknown)
+    return ReadoutFacts(
+        unit="1",
+        lowest=numbers(low),
+        highest=numbers(high),
+        step=numbers(converter_steps(taken)),
+        clipped=numbers(clipped_share(taken)),
     )
 
 

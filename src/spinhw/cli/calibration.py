@@ -29,7 +29,7 @@ from spinhw.instruments import StationSettings
 from spinhw.instruments.wiring import OscillatorWiring
 from spinhw.network import NetworkSettings
 from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
-from spinhw.records import CalibrationRecord, ParameterTable, SynapseRecord, load_either
+from spinhw.records import CalibrationRecord, ParameterTable, ReadoutFacts, SynapseRecord, load_either
 from spinhw.surrogate import Calibrated
 from spinhw.train import load_run
 from spinhw.units import parse_quantity, show_quantity
@@ -199,8 +199,19 @@ def show_table(console: Console, record: CalibrationRecord) -> None:
         f"noise of one sample {np.median(noise):.2g} of full power; reduced chi2 {np.median(chi2):.2f} (median); "
         f"{record.device.oscillators - len(record.failed)} of {record.device.oscillators} oscillators calibrated"
     )
+    if record.readout is not None:
+        console.print(_readout_line(record.readout))
     for number, why in record.failed.items():
         console.print(f"  oscillator {number} FAILED: {why}")
+
+
+def _readout_line(readout: ReadoutFacts) -> str:
+    low, high = ([one for one in ends if one is not None] for ends in (readout.lowest, readout.highest))
+    steps = [one for one in readout.step if one is not None]
+    span = f"{max(low):.3g} to {min(high):.3g} of full power" if low and high else "of a range that it does not tell"
+    step = f", in steps of {np.median(steps):.2g}" if steps else ""
+    most = max((one for one in readout.clipped if one is not None), default=0.0)
+    return f"read-out {span}{step}; at most {100 * most:.2g} % of the samples of an oscillator beyond it"
 
 
 def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFigure:

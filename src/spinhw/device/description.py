@@ -31,6 +31,8 @@ class Description:
         wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
         ladder: The resonators of a bank of synapses as designed; None for other devices.
+        power_ranges: What the read-out of each oscillator of a bank can record, in SI; empty where that is not known.
+        latency_s: Delay that is taken off every record already, in seconds.
     """
 
     kind: str
@@ -50,6 +52,8 @@ class Description:
     wires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seed: int | None = None
     ladder: Ladder | None = None
+    power_ranges: tuple[Limit, ...] = ()
+    latency_s: float = 0.0
 
     @property
     def members(self) -> int:

@@ -100,6 +100,7 @@ def open_bank(
     array = OscillatorArray(settings.chip, _alike(network, count), identities, sample_interval_s, dtype)
     conversion = _conversion(settings, network)
     over_gamma = Line(1 / (network.tau_s * conversion.drive_per_ampere), "A")
+    codes = settings.chip.power_readout.adc.limits
     description = Description(
         kind=settings.kind,
         device_ids=tuple(identity.name for identity in identities),
@@ -111,6 +112,7 @@ def open_bank(
         capabilities=frozenset({"replay"}),
         limits=_limits({"drive": (settings.chip.drive_dac, over_gamma)}),
         seed=settings.seed,
+        power_ranges=() if codes is None else (Limit.of_model_range(conversion.power, *codes),) * count,
     )
     return SimulatedOscillatorBank(array, description, conversion)
 

@@ -17,9 +17,9 @@ from spinhw.device.visa_synapses import VisaSynapseBank
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
 from spinhw.instruments.build import Connect
-from spinhw.instruments.channels import RFOutput, TuningOutputs, VoltageOutput
+from spinhw.instruments.channels import DigitizerInput, RFOutput, TuningOutputs, VoltageOutput
 from spinhw.instruments.wires import open_wire
-from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring, split_reference
+from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring, split_path, split_reference
 from spinhw.network import NetworkSettings
 from spinhw.physics import Ladder
 
@@ -114,6 +114,8 @@ def open_visa_bank(
         channels=inputs_of(wiring.powers),
         observables=frozenset({"power", "power0", "drive_applied"}),
         limits={"drive": Limit(*amperes)},
+        power_ranges=_ranges(settings, wiring.powers),
+        latency_s=wiring.timing.latency_s,
     )
     bias = float(network.neurons(torch.float64).bias_drive[0, 0])
     return VisaOscillatorBank(bench, wiring, held, conversion.drive.to_si(bias), description, conversion)
@@ -252,6 +254,17 @@ def _voltages(settings: StationSettings, references: Sequence[str]) -> Limit:
         if isinstance(limits, VoltageOutput):
             found.append(limits)
     return Limit(max(one.lowest_v for one in found), min(one.highest_v for one in found))
+
+
+def _ranges(settings: StationSettings, paths: Sequence[str]) -> tuple[Limit, ...]:
+    """Give the range of the digitizer input of each path, in volts."""
+    found = []
+    for path in paths:
+        name, channel = split_reference(split_path(path)[0])
+        limits = settings.instruments[name].channels[channel]  # type: ignore[index]
+        if isinstance(limits, DigitizerInput):
+            found.append(Limit(limits.lowest_v, limits.highest_v))
+    return tuple(found)
 
 
 def _tuning(settings: StationSettings, board: str) -> dict[str, Limit]:

@@ -11,6 +11,7 @@ from spinhw.records.oscillators import (
     MadeFacts,
     NominalFacts,
     ParameterTable,
+    ReadoutFacts,
     RecordPath,
     load_record,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "NominalFacts",
     "ParameterTable",
     "PointsFacts",
+    "ReadoutFacts",
     "RecordPath",
     "SynapseRecord",
     "find_record",

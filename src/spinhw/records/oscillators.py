@@ -59,6 +59,9 @@ class NominalFacts(Settings):
         description="Drive in 1/s of one ampere: fixed, not fitted. Only its product with sigma can be measured.",
     )
     volts_per_power: float = Field(description="Volts of a power of 1 at the digitizer, as assumed.")
+    latency_s: DurationS | None = Field(
+        default=None, description="Taken off every record before; `delay` comes on top. Null: not written down."
+    )
 
 
 class ExperimentFacts(Settings):
@@ -83,6 +86,16 @@ class ParameterTable(Settings):
     errors: Numbers = Field(description="Standard errors; null where it failed or was not fitted.")
 
 
+class ReadoutFacts(Settings):
+    """What the read-out can record, and what of it was used."""
+
+    unit: Literal["1"] = Field(description="Unit of the values: '1', full power.")
+    lowest: Numbers = Field(description="Lower end of its range as the device tells; null where it does not.")
+    highest: Numbers = Field(description="Upper end: the level at which it saturates.")
+    step: Numbers = Field(description="Step of the converter, where records show one; else null.")
+    clipped: Numbers = Field(description="Share of samples beyond the range, 0 to 1.")
+
+
 class CalibrationRecord(Settings):
     """A record. Everything in it was measured or is said to be taken for granted."""
 
@@ -100,6 +113,7 @@ class CalibrationRecord(Settings):
     residual_rms: Numbers = Field(description="Rms difference between data and fit, in units of full power.")
     reduced_chi2: Numbers = Field(description="Residuals over noise, squared; 1 for a perfect model.")
     failed: dict[int, str] = Field(default={}, description="Oscillators that failed, and why.")
+    readout: ReadoutFacts | None = Field(default=None, description="Range and step of the read-out.")
     cutoff: ParameterTable | None = Field(default=None, description="Corner of the high-pass behind each oscillator.")
 
     @model_validator(mode="after")
