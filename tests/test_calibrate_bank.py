@@ -13,7 +13,7 @@ from spinhw.config import build
 from spinhw.device import SimulatedSettings, open_bank
 from spinhw.errors import CalibrationError, ConfigError, DeviceError
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord, find_record, load_record, save_record
+from spinhw.records import CalibrationRecord, find_record, load_record, write_record
 from spinhw.rollout import Steps, rollout_driven
 from spinhw.streams import torch_stream
 from spinhw.surrogate import Calibrated, calibrated_neurons
@@ -110,6 +110,8 @@ def test_a_bank_over_visa_is_calibrated_with_its_latency(tmp_path, monkeypatch):
             record, found, _ = calibrate_bank(bank, plan, network, tmp_path / "record.yaml")
         hidden = made._physics.hidden.neurons if hasattr(made, "_physics") else None
     assert record.device.kind == "visa" and record.failed == {}
+    assert record.nominal.latency_s == 500e-12
+    assert record.readout.lowest == pytest.approx([-0.2] * 2) and record.readout.highest == pytest.approx([1.3] * 2)
     # The bench file says 500 ps where it is 1 ns.
     assert Calibrated.of(record).latency_s == pytest.approx(0.5e-9, abs=0.05e-9)
     if hidden is not None:
@@ -170,15 +172,32 @@ def test_a_plan_keeps_to_the_limits_of_the_device(tmp_path):
     assert low >= 0.2 - 1e-3 and high <= 3.0 + 1e-3
 
 
-def test_a_saturated_readout_is_named(tmp_path):
+def test_a_saturated_readout_is_one_clear_line_and_the_traces_are_kept(tmp_path):
     narrow = {"noise": 0.01, "adc": {"bits": 10, "lowest": 0.0, "highest": 0.3}}
-    with pytest.raises(CalibrationError, match=r"the read-out is saturated: \d+ % of its samples are clipped"):
+    message = r"the read-out is saturated: \d+ % of its samples are clipped; widen its range.*traces are kept"
+    with pytest.raises(CalibrationError, match=message) as caught:
         calibrated(chip(power_readout=narrow), tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 4
 
 
-def test_traces_that_are_only_noise_are_named(tmp_path):
-    with pytest.raises(CalibrationError, match="not one of 6"):
-        calibrated(chip(power_readout={"noise": 1.0}, defects={"stuck_fraction": 1.0}), tmp_path)
+def test_a_record_states_range_and_step_of_the_readout_and_the_latency(tmp_path):
+    plan = plan_of(experiments=[{"kind": "noise", "segments": 2}, {"kind": "pseudo_random", "segments": 4}])
+    record, *_ = calibrated(chip(), tmp_path, plan)
+    assert record.readout.lowest == pytest.approx([-0.2] * 6) and record.readout.highest == pytest.approx([1.2] * 6)
+    assert record.readout.step == pytest.approx([1.4 / 1023] * 6, rel=1e-2)
+    assert record.readout.clipped == (0.0,) * 6 and record.nominal.latency_s == 0.0
+    ideal, *_ = calibrated(chip(power_readout={"noise": 0.01}), tmp_path / "ideal", plan)
+    assert ideal.readout.highest == (None,) * 6 and ideal.readout.step == (None,) * 6
+
+
+def test_traces_that_are_only_noise_are_one_clear_line_and_kept(tmp_path):
+    # Nothing behind the cables but a loud amplifier.
+    loud = chip(power_readout={"noise": 0.5}, defects={"dead_fraction": 1.0})
+    with pytest.raises(CalibrationError, match=r"the record is only noise \(0\.\d+\) .*traces are kept") as caught:
+        calibrated(loud, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 4
 
 
 def test_what_drives_cannot_tell_is_fixed_and_said_so(tmp_path):
@@ -295,7 +314,7 @@ def test_a_measured_gain_corrects_the_conversion(made):
 def test_records_are_written_whole_or_not_at_all(made, tmp_path):
     record, _ = made
     with pytest.raises(ConfigError, match="could not be written"):
-        save_record(record, tmp_path / "nowhere" / "record.yaml")
+        write_record(record, tmp_path / "nowhere" / "record.yaml")
 
 
 def test_a_bank_that_fails_keeps_what_was_measured(tmp_path, monkeypatch):
@@ -314,3 +333,44 @@ def test_a_bank_that_fails_keeps_what_was_measured(tmp_path, monkeypatch):
             calibrate_bank(bank, plan_of(), NETWORK, out)
     assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 2
     assert not out.exists()
+
+
+HIGHPASS = {"name": "test", "experiments": [{"kind": "noise", "segments": 2}, {"kind": "highpass", "levels": 8}]}
+
+
+def test_the_corner_of_the_highpass_is_found_within_its_error(tmp_path):
+    plan = build(PlanSettings, HIGHPASS, "plan")
+    settings = chip(spread=SPREAD | {"cutoff": 0.3}, defects={"dead": [2]})
+    record, _, hidden, out = calibrated(settings, tmp_path, plan)
+    true, cutoff = hidden.cutoff_hz[0], record.cutoff
+    assert cutoff.unit == "Hz" and cutoff.values[2] is None
+    for number in (0, 1, 3, 4, 5):
+        assert abs(cutoff.values[number] - float(true[number])) < 4 * cutoff.errors[number]
+        assert cutoff.errors[number] < 0.03 * float(true[number])
+    neurons = calibrated_neurons(out, NETWORK, ["chip-0"])
+    assert neurons.cutoff_hz[0, 0] == pytest.approx(cutoff.values[0], rel=1e-6)
+    assert neurons.cutoff_hz[0, 2] == NETWORK.neurons(torch.float64).cutoff_hz[0, 2]  # As designed where it failed.
+
+
+def test_without_noise_the_corner_is_exact(tmp_path):
+    plan = build(PlanSettings, HIGHPASS, "plan")
+    record, _, hidden, _ = calibrated(chip(power_readout={}, spread=SPREAD | {"cutoff": 0.3}), tmp_path, plan)
+    assert record.cutoff.values == pytest.approx(hidden.cutoff_hz[0].tolist(), rel=1e-3)
+
+
+def test_a_bank_that_shows_nothing_behind_a_highpass_refuses_the_experiment(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    with standing(BANK_TRUTH, "in process", tmp_path) as (_, addresses, backend):
+        with open_bank(bank_settings(addresses, backend), NetworkSettings(layers=(2,)), INTERVAL_S) as bank:
+            with pytest.raises(CalibrationError, match="records nothing behind a high-pass.*leave the highpass"):
+                calibrate_bank(bank, build(PlanSettings, HIGHPASS, "plan"), NETWORK, tmp_path / "record.yaml")
+    assert not (tmp_path / "record.traces").exists()
+
+
+def test_a_bad_device_is_one_line_on_the_command_line_too(spinhw, tmp_path):
+    profile, plan, out = (tmp_path / name for name in ("dead.yaml", "plan.yaml", "record.yaml"))
+    profile.write_text(yaml.safe_dump({"kind": "simulated", "chip": {"defects": {"dead_fraction": 1.0}}}))
+    plan.write_text(yaml.safe_dump({"name": "short", "experiments": [{"kind": "drive_sweep", "samples": 8}]}))
+    done = spinhw("calibrate", "--device", profile, "--plan", plan, "--out", out)
+    assert done.code == 3 and done.err.strip().count("\n") == 0
+    assert "does not oscillate" in done.err and (tmp_path / "record.traces" / "00-drive_sweep.nc").is_file()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from spinhw.chip import Chip, ChipSettings, Identity, OscillatorArray
+from spinhw.chip import Chip, ChipSettings, Identity, OscillatorArray, ResonatorChain
 from spinhw.chip.converter import quantise
 from spinhw.chip.settings import RFSettings
 from spinhw.chip.synapses import crosstalk
@@ -298,6 +298,54 @@ def test_two_resonators_cross_talk_as_the_tail_of_the_lorentzian():
     tail = crosstalk(wanted, present, 4.0, rf)[0, 0]
     assert float(tail[0]) == pytest.approx(0.0, abs=1e-9)
     assert float(tail[1]) == pytest.approx(4.0 * 2 * 10e6 / 1e9, rel=1e-3)
+
+
+def chain_of(count: int = 6, **synapses) -> ResonatorChain:
+    data = {"synapses": {"limit": 4.0, "rf": {"half_linewidth": "10 MHz", "tuning_span": "20 MHz"}} | synapses}
+    return ResonatorChain(chip_settings(**data), Identity("chain-0", 0), count)
+
+
+def centres(chain: ResonatorChain, tuning: torch.Tensor) -> torch.Tensor:
+    """Read where each resonance is, from the slope through its centre; tunings (point, resonator)."""
+    tones = chain.resonance_hz.repeat(len(tuning))
+    rows = tuning.repeat_interleave(tuning.shape[1], 0)
+    return chain.measure(rows, tones, torch.ones(len(tones))).values.view(tuning.shape)
+
+
+def test_a_resonator_is_written_only_where_its_tuning_changes():
+    chain = chain_of(repeatability=0.02)
+    tuning = torch.zeros(40, 6, dtype=torch.float64)
+    tuning[20:, 0] = torch.arange(20) % 2 * 0.01
+    read = centres(chain, tuning)
+    assert float(read[:, 1:].std(0).max()) < 1e-3  # Their neighbour's tail moves a little.
+    visits = read[20::2, 0]
+    # A resonance that is off by e G / 2 is, at the slope 2 w_max / G of its centre, a weight off by e w_max.
+    assert float(visits.std()) == pytest.approx(0.02 * 4.0, rel=0.6)
+
+
+def test_a_chain_goes_on_from_a_saved_state():
+    chain = chain_of(repeatability=0.02)
+    centres(chain, torch.zeros(1, 6, dtype=torch.float64))
+    state, tuning = chain.state(), torch.full((2, 6), 0.1, dtype=torch.float64)
+    first = centres(chain, tuning)
+    chain.restore(state)
+    assert torch.equal(first, centres(chain, tuning))
+
+
+def test_dead_and_stuck_resonators_do_not_follow_their_tuning():
+    chain = chain_of(12, dead_fraction=0.25, stuck_fraction=0.25)
+    assert int(chain.dead.sum()) == int(chain.stuck.sum()) == 3
+    tunings = torch.tensor([0.0, 0.2], dtype=torch.float64)[:, None].expand(-1, 12)
+    moved = (centres(chain, tunings)[1] - centres(chain, tunings)[0]).abs()
+    assert (moved[chain.dead | chain.stuck] < 0.05).all()
+    assert (moved[~(chain.dead | chain.stuck)] > 1.0).all()
+
+
+def test_tunings_are_rounded_to_the_bits_of_the_programming():
+    chain = chain_of(1, bits=3)
+    tuning = torch.linspace(-1, 1, 101, dtype=torch.float64)[:, None]
+    tones = chain.resonance_hz.expand(101)
+    assert len(chain.measure(tuning, tones, torch.ones(101)).values.unique()) == 7
 
 
 def test_quantise_has_its_levels_and_a_straight_gradient():

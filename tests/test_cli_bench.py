@@ -129,7 +129,7 @@ def test_a_bench_file_is_written_for_shipped_benches_only(spinhw, tmp_path):
     truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
     done = spinhw("virtual-bench", "serve", truth, "--write", file)
     assert done.code == 2
-    assert "allowed: chip, oscillators; next: copy one of devices/" in done.err
+    assert "allowed: chip, oscillators, resonators; next: copy one of devices/" in done.err
     assert not file.exists()
 
 

@@ -260,7 +260,7 @@ def test_current_of_the_bias_source_is_added():
 
 
 def test_chain_of_resonators_is_read_by_the_nanovoltmeter(shipped_bench):
-    made = shipped_bench("resonators")
+    made = shipped_bench("resonators", ["chip.synapses.repeatability=0", "wiring.noise=0 V", "wiring.offset=0 V"])
     say(made, "tone", ":FREQ 2.005 GHZ;:POW -30;:OUTP 1")  # -30 dBm is the 1 uW of x = 1.
     zero = float(say(made, "nvm", ":READ?"))
     chain, tuning = made.resonators.chain, np.zeros(8)
@@ -269,7 +269,9 @@ def test_chain_of_resonators_is_read_by_the_nanovoltmeter(shipped_bench):
     say(made, "board", "SYN:APPL;:OUTP 1")
     tuned = float(say(made, "nvm", ":READ?"))
     frequency, power = torch.tensor([2.005e9]), torch.ones(1)
-    wanted = [chain.measure(torch.from_numpy(one)[None], frequency, power)[0] * 0.05 for one in (0 * tuning, tuning)]
+    wanted = [
+        chain.measure(torch.from_numpy(one)[None], frequency, power).values[0] * 0.05 for one in (0 * tuning, tuning)
+    ]
     assert [zero, tuned] == pytest.approx([float(one) for one in wanted], rel=1e-3)
 
 
@@ -283,7 +285,7 @@ def shipped_bench():
     from spinhw.virtual import Bench
 
     folder = Path(__file__).parents[1] / "devices" / "virtual"
-    return lambda name: Bench(load_bench(folder / f"{name}.yaml"))
+    return lambda name, overrides=(): Bench(load_bench(folder / f"{name}.yaml", overrides))
 
 
 @pytest.mark.parametrize("name", ["chip", "oscillators", "resonators"])

@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
-from spinhw.calibrate.settings import DriveSweep, Experiment, NoiseExperiment, PlanSettings, PseudoRandom, StepResponse
+from spinhw.calibrate.settings import (
+    DriveSweep,
+    Experiment,
+    HighPass,
+    NoiseExperiment,
+    PlanSettings,
+    PseudoRandom,
+    StepResponse,
+)
 from spinhw.physics import BIAS_OVER_GAMMA
 from spinhw.streams import torch_stream
 
@@ -22,14 +30,14 @@ def drives(experiment: Experiment, plan: PlanSettings, oscillators: int, number:
         levels = torch.full((experiment.segments, experiment.samples), min(max(BIAS_OVER_GAMMA, low), high))
     elif isinstance(experiment, DriveSweep):
         levels = torch.linspace(low, high, experiment.levels)[:, None].expand(-1, experiment.samples)
-    elif isinstance(experiment, StepResponse):
+    elif isinstance(experiment, StepResponse | HighPass):
         levels = _steps(experiment, low, high)
     else:
         return _random(experiment, low, high, oscillators, number)
     return levels.double()[..., None].expand(-1, -1, oscillators)
 
 
-def _steps(experiment: StepResponse, low: float, high: float) -> Tensor:
+def _steps(experiment: StepResponse | HighPass, low: float, high: float) -> Tensor:
     """Bias for four samples, a level until half the segment is over, then the level mirrored in the range."""
     ups = torch.linspace(low, high, experiment.levels)
     levels = torch.full((experiment.levels, experiment.samples), min(max(BIAS_OVER_GAMMA, low), high))

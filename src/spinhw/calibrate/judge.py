@@ -18,6 +18,7 @@ LITTLE_POWER = 0.1  # Where a record that does not move lies below this, nothing
 # Another's drive explains a record so much better than its own that the wiring is wrong.
 CLEARLY_OTHER = 0.2
 CLEARLY_FOLLOWS = 0.6
+_ROUNDING = 1e-6  # Values nearer than this are one code: records come in single precision.
 
 
 def noise_of(taken: Sequence[Taken]) -> Tensor:
@@ -47,6 +48,27 @@ def _second_differences(played: Played) -> Tensor:
     bend = power[:, 2:] - 2 * power[:, 1:-1] + power[:, :-2]
     # Var(a - 2 b + c) = 6 s^2; the median ignores the kinks where the drive changes.
     return (bend**2).flatten(0, 1).nanmedian(0).values.div(0.455 * 6).sqrt() * played.averages**0.5
+
+
+def clipped_share(taken: Sequence[Taken]) -> Tensor:
+    """Give the share of samples that are beyond the range of the read-out, (oscillator,)."""
+    return _mean_share(taken, Quality.CLIPPED)
+
+
+def converter_steps(taken: Sequence[Taken]) -> Tensor:
+    """Find the step of the converter of each oscillator, in units of full power, (oscillator,); NaN where none shows.
+
+    A converter gives few values, each many times. Averages over shots lie between: its step over their number.
+    """
+    plain = min((one.played for one in taken), key=lambda one: one.averages)
+    steps = []
+    for number in range(plain.power.shape[2]):
+        values = plain.power[..., number][plain.good[..., number]].sort().values
+        gaps = values.diff()
+        gaps = gaps[gaps > _ROUNDING]
+        coarse = len(gaps) > 0 and 2 * len(gaps) < len(values)
+        steps.append(float(gaps.min()) * plain.averages if coarse else float("nan"))
+    return torch.tensor(steps, dtype=torch.float64)
 
 
 def faults(taken: Sequence[Taken], noise: Tensor) -> dict[int, str]:

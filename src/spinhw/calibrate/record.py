@@ -9,6 +9,8 @@ from torch import Tensor
 
 from spinhw import __version__
 from spinhw.calibrate.analyse import Analysis
+from spinhw.calibrate.highpass import Corners
+from spinhw.calibrate.judge import clipped_share, converter_steps
 from spinhw.calibrate.settings import PlanSettings
 from spinhw.calibrate.traces import Taken
 from spinhw.calibrate.uncertainty import correlations
@@ -16,6 +18,7 @@ from spinhw.device import OscillatorBank
 from spinhw.network import NetworkSettings
 from spinhw.physics import BIAS_OVER_GAMMA
 from spinhw.records import (
+    CUTOFF_UNIT,
     MEANINGS,
     SCHEMA_VERSION,
     UNITS,
@@ -25,6 +28,7 @@ from spinhw.records import (
     MadeFacts,
     NominalFacts,
     ParameterTable,
+    ReadoutFacts,
 )
 from spinhw.surrogate import PARAMETERS, columns
 
@@ -49,9 +53,13 @@ class Circumstances:
 
 
 def make_record(
-    bank: OscillatorBank, taken: Sequence[Taken], found: Analysis, around: Circumstances
+    bank: OscillatorBank,
+    taken: Sequence[Taken],
+    found: Analysis,
+    around: Circumstances,
+    behind: Corners | None = None,
 ) -> CalibrationRecord:
-    """Write down what was found."""
+    """Write down what was found; `behind` are the corners of high-passes, where they were measured."""
     about, network = bank.describe(), around.network
     return CalibrationRecord(
         kind="calibration",
@@ -73,14 +81,41 @@ def make_record(
             sample_interval=f"{about.sample_interval_s!r} s",
             drive_per_ampere=bank.conversion.drive_per_ampere,
             volts_per_power=_mean_factor(bank.conversion.power.per_unit),
+            latency=f"{about.latency_s!r} s",
         ),
         experiments=tuple(_experiment(one, name, network.tau_s) for one, name in zip(taken, around.files, strict=True)),
         parameters=_parameters(found, around.plan),
         correlations=_correlations(found),
-        noise=_numbers(found.noise),
-        residual_rms=_numbers(found.residual_rms),
-        reduced_chi2=_numbers(found.reduced_chi2),
+        noise=numbers(found.noise),
+        residual_rms=numbers(found.residual_rms),
+        reduced_chi2=numbers(found.reduced_chi2),
         failed=found.failed,
+        readout=_readout(bank, taken),
+        cutoff=None if behind is None else _cutoff(behind, found.failed),
+    )
+
+
+def _readout(bank: OscillatorBank, taken: Sequence[Taken]) -> ReadoutFacts:
+    ranges, line = bank.describe().power_ranges, bank.conversion.power
+    unknown = torch.full((bank.describe().neurons,), torch.nan, dtype=torch.float64)
+    ends = [[one.lowest, one.highest] for one in ranges]
+    low, high = line.to_model(torch.tensor(ends, dtype=torch.float64).T) if ends else (unknown, unknown)
+    return ReadoutFacts(
+        unit="1",
+        lowest=numbers(low),
+        highest=numbers(high),
+        step=numbers(converter_steps(taken)),
+        clipped=numbers(clipped_share(taken)),
+    )
+
+
+def _cutoff(behind: Corners, failed: dict[int, str]) -> ParameterTable:
+    return ParameterTable(
+        unit=CUTOFF_UNIT,
+        meaning="corner of the high-pass behind the oscillator",
+        fitted=True,
+        values=numbers(behind.cutoff_hz, failed),
+        errors=numbers(behind.error_hz, failed),
     )
 
 
@@ -112,8 +147,8 @@ def _parameters(found: Analysis, plan: PlanSettings) -> dict[str, ParameterTable
             meaning=MEANINGS[name],
             fitted=fitted,
             why=why,
-            values=_numbers(values[row], found.failed),
-            errors=_numbers(errors[row] if fitted else nothing, found.failed),
+            values=numbers(values[row], found.failed),
+            errors=numbers(errors[row] if fitted else nothing, found.failed),
         )
     return tables
 
@@ -125,7 +160,8 @@ def _correlations(found: Analysis) -> tuple[tuple[float | None, ...], ...]:
     return tuple(tuple(round(float(one), 4) for one in row) for row in table[:, first, second])
 
 
-def _numbers(values: Tensor, failed: dict[int, str] | None = None) -> tuple[float | None, ...]:
+def numbers(values: Tensor, failed: dict[int, str] | None = None) -> tuple[float | None, ...]:
+    """Give values as a record has them: None where there is none, and for those that failed."""
     lost = failed or {}
     return tuple(
         float(value) if number not in lost and bool(value.isfinite()) else None for number, value in enumerate(values)

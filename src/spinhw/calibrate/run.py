@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from spinhw.calibrate.analyse import Analysis, analyse
+from spinhw.calibrate.analyse import Analysis, analyse, single_threaded
+from spinhw.calibrate.highpass import corners, require_filtered
 from spinhw.calibrate.measure import measure, trace_name
 from spinhw.calibrate.record import Circumstances, make_record
 from spinhw.calibrate.settings import PlanSettings
@@ -14,7 +15,8 @@ from spinhw.calibrate.traces import Taken
 from spinhw.device import OscillatorBank
 from spinhw.errors import CalibrationError
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord, save_record
+from spinhw.records import CalibrationRecord, write_record
+from spinhw.rollout import Neurons
 from spinhw.surrogate import Oscillators
 
 Told = Callable[[str, int, int], None]
@@ -52,19 +54,27 @@ def calibrate_bank(
     about, folder = bank.describe(), traces_folder(out)
     if about.members != 1:
         raise CalibrationError(f"{bank.name}: one device at a time is calibrated", seen=f"{about.members} members")
+    require_filtered(bank, [one.kind for one in plan.experiments])
     gamma = 1 / network.tau_s
     taken = measure(bank, within_limits(plan, bank, gamma), gamma, folder, told)
     found = analyse(taken, nominal_oscillators(network, about.neurons), plan.ordered_free)
+    with single_threaded():
+        behind = corners(taken, found.fit.oscillators, _neurons(network, about.neurons))
     files = [f"{folder.name}/{trace_name(place, one)}" for place, one in enumerate(plan.experiments)]
     around = Circumstances(plan, network, time.perf_counter() - started, note, files)
-    record = make_record(bank, taken, found, around)
-    save_record(record, out)
+    record = make_record(bank, taken, found, around, behind)
+    write_record(record, out)
     return record, found, taken
 
 
 def nominal_oscillators(network: NetworkSettings, count: int) -> Oscillators:
     """Give oscillators as designed, measured by an ideal read-out."""
     return Oscillators.nominal(network.neurons(torch.float64), count)
+
+
+def _neurons(network: NetworkSettings, count: int) -> Neurons:
+    """Give neurons as designed, as many as there are oscillators, (1, oscillator)."""
+    return network.model_copy(update={"layers": (count,)}).neurons(torch.float64)
 
 
 def within_limits(plan: PlanSettings, bank: OscillatorBank, gamma_per_s: float) -> PlanSettings:

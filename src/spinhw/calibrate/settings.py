@@ -1,13 +1,10 @@
-"""Plans: which experiments are played, and which parameters are fitted to what they give."""
+"""Plans for oscillators: which experiments are played, and which parameters are fitted to what they give."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spinhw.config import Settings, load, shipped
-from spinhw.errors import ConfigError, did_you_mean
+from spinhw.config import Settings
 from spinhw.surrogate import PARAMETERS
 
 Segments = Annotated[int, Field(ge=1, le=10_000)]
@@ -49,8 +46,15 @@ class PseudoRandom(_Experiment):
     longest_hold: int = Field(default=8, ge=1, le=1000, description="Most samples for which a drive is held.")
 
 
+class HighPass(_Experiment):
+    """Steps as in `step_response`, with the signal behind the high-pass recorded too. Yields its corner."""
+
+    kind: Literal["highpass"] = Field(description="'highpass': steps, and the signal behind the high-pass.")
+    levels: int = Field(default=12, ge=2, le=1000, description="Drives that are stepped to, 2 to 1000.")
+
+
 Experiment = Annotated[
-    NoiseExperiment | DriveSweep | StepResponse | PseudoRandom,
+    NoiseExperiment | DriveSweep | StepResponse | PseudoRandom | HighPass,
     Field(discriminator="kind"),
 ]
 
@@ -59,10 +63,12 @@ class PlanSettings(Settings):
     """A plan. It tells apart what `free` lists and fixes the rest, and says so in the record.
 
     Never fitted: `drive_per_ampere` (only its product with sigma shows), an offset of the drive (it acts as a change of
-    gamma and Q), the gain S of a network's layer (a bank has none). Q and gain trade off unless the drive reaches well
+    gamma and Q), the gain S of a network's layer (a bank has none). The corner of a high-pass is fitted by itself,
+    where a `highpass` experiment recorded the signal behind it. Q and gain trade off unless the drive reaches well
     above threshold.
     """
 
+    kind: Literal["oscillators"] = Field(default="oscillators", description="'oscillators': for a bank of those.")
     name: str = Field(min_length=1, description="Name of the plan.")
     free: tuple[ParameterName, ...] = Field(
         default=("gamma", "sigma", "q"), min_length=1, description="Parameters that are fitted."
@@ -83,26 +89,3 @@ class PlanSettings(Settings):
     def ordered_free(self) -> tuple[str, ...]:
         """The free parameters in their usual order."""
         return tuple(name for name in PARAMETERS if name in self.free)
-
-
-def plan_names() -> list[str]:
-    """List the shipped plans."""
-    return sorted(path.stem for path in (shipped("calibration") / "plans").glob("*.yaml"))
-
-
-def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings:
-    """Read a plan.
-
-    Args:
-        name: A shipped one, such as "quick", or a YAML file.
-        overrides: Such as ["highest_over_gamma=3"].
-
-    Raises:
-        ConfigError: There is no such plan, or something in it is wrong.
-    """
-    if Path(name).suffix in {".yaml", ".yml"}:
-        return load(PlanSettings, Path(name), overrides)
-    known = plan_names()
-    if name not in known:
-        raise ConfigError(f"plan {name!r} was not found", allowed=", ".join(known), todo=did_you_mean(name, known))
-    return load(PlanSettings, shipped("calibration") / "plans" / f"{name}.yaml", overrides)

@@ -1,9 +1,14 @@
 """A simulated bank of RF resonators in one chain: the synapses seen as an experiment."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from spinhw.chip.draw import Identity, factors
+from spinhw.chip.converter import convert
+from spinhw.chip.draw import Identity, chosen, factors
+from spinhw.chip.readout import Sampled
 from spinhw.chip.settings import ChipSettings
 from spinhw.physics import resonator_weight
 
@@ -11,7 +16,13 @@ from spinhw.physics import resonator_weight
 class ResonatorChain:
     """Resonators in series: the voltage is the sum over all of them.
 
-        V = power sum_k w_k(f - f_res_k - span tuning_k)        (antisymmetric Lorentzians, physics/resonator.py)
+        V   = power sum_k w_k(f - f_k)                       (antisymmetric Lorentzians, physics/resonator.py)
+        f_k = f0_k + span code_k + (G_k / 2) (fixed_k + written_k)
+
+    `code` is the tuning rounded to the bits of the programming. `fixed` and `written` are `programming_error` and
+    `repeatability` of the synapses, shares of w_max: the slope at resonance is 2 w_max / G, so a weight that is off by
+    a share e of w_max is a resonance that is off by e G / 2. `written` is drawn again for every resonator whose tuning
+    changes. A dead resonator rectifies nothing; a stuck one stays at a tuning drawn once, whatever is written.
 
     Args:
         settings: `synapses` with its `rf`; the limit is w_max (1 without one); noise and ADC from `output_readout`.
@@ -20,16 +31,25 @@ class ResonatorChain:
     """
 
     def __init__(self, settings: ChipSettings, identity: Identity, resonators: int) -> None:
-        rf, who = settings.synapses.rf, [identity]
+        ask, rf, who = settings.synapses, settings.synapses.rf, [identity]
         ladder = rf.frequency_hz + rf.spacing_hz * torch.arange(resonators, dtype=torch.float64)
-        self.resonance_hz = ladder * factors(who, resonators, rf.frequency_spread, "resonance")[0]
         self.half_linewidth_hz = rf.half_linewidth_hz * factors(who, resonators, rf.linewidth_spread, "linewidth")[0]
-        limit = settings.synapses.limit or 1.0
-        self.max_weight = limit * factors(who, resonators, settings.synapses.scale_spread, "resonator scale")[0]
-        self._span_hz, self.noise, self._identity = rf.tuning_span_hz, settings.output_readout.noise, identity
-        self.shots = 0
+        fixed = ask.programming_error * identity.normals((resonators,), "resonator offset")
+        spread = factors(who, resonators, rf.frequency_spread, "resonance")[0]
+        self.resonance_hz = ladder * spread + self.half_linewidth_hz / 2 * fixed
+        self.dead = chosen(identity, resonators, ask.dead_fraction, (), "dead resonators")
+        self.stuck = chosen(identity, resonators, ask.stuck_fraction, (), "stuck resonators")
+        places = torch.rand(resonators, generator=identity.stream("stuck resonators at"), dtype=torch.float64)
+        self._stuck_at = 2 * places - 1
+        limit = ask.limit or 1.0
+        self.max_weight = limit * factors(who, resonators, ask.scale_spread, "resonator scale")[0] * ~self.dead
+        self.tuning_span_hz, self._bits, self._repeatability = rf.tuning_span_hz, ask.bits, ask.repeatability
+        self.noise, self._adc, self._identity = settings.output_readout.noise, settings.output_readout.adc, identity
+        self._code = torch.full((resonators,), torch.nan, dtype=torch.float64)
+        self._written = torch.zeros(resonators, dtype=torch.float64)
+        self.shots = self.writes = 0
 
-    def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Tensor:
+    def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Sampled:
         """Measure the voltage of the chain, in units of weight times power, (point,).
 
         Args:
@@ -37,9 +57,45 @@ class ResonatorChain:
             rf_hz: Frequency of the RF tone in Hz, (point,).
             power: RF power in units of an oscillator's at x = 1, zero or above, (point,).
         """
-        resonance = self.resonance_hz + self._span_hz * tuning.double()  # (point, resonator)
-        detuning = rf_hz.double()[:, None] - resonance
-        weights = resonator_weight(detuning, self.half_linewidth_hz, 1.0) * self.max_weight
+        code = self._rounded(tuning.double())
+        written = self._write(code)  # (point, resonator)
+        acting = torch.where(self.stuck, self._stuck_at, code)
+        resonance = (
+            self.resonance_hz + self.tuning_span_hz * acting + self.half_linewidth_hz / 2 * written * ~self.stuck
+        )
+        weights = resonator_weight(rf_hz.double()[:, None] - resonance, self.half_linewidth_hz, 1.0) * self.max_weight
         noise = self.noise * self._identity.normals(power.shape, "resonator noise", self.shots)
         self.shots += 1
-        return power.double() * weights.sum(-1) + noise
+        return Sampled(*convert(power.double() * weights.sum(-1) + noise, self._adc))
+
+    def state(self) -> dict[str, Any]:
+        """Give shots and what is written as plain data for JSON."""
+        code = None if bool(self._code.isnan().any()) else self._code.tolist()
+        return {"shots": self.shots, "writes": self.writes, "code": code, "written": self._written.tolist()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave: the same readings follow."""
+        self.shots, self.writes = int(state["shots"]), int(state["writes"])
+        self._written = torch.tensor(state["written"], dtype=torch.float64)
+        nothing = torch.full_like(self._written, torch.nan)
+        self._code = nothing if state["code"] is None else torch.tensor(state["code"], dtype=torch.float64)
+
+    def _rounded(self, tuning: Tensor) -> Tensor:
+        if self._bits is None:
+            return tuning
+        level = 1 / (2 ** (self._bits - 1) - 1)  # Zero is a level, as for the synapses of a network.
+        return (tuning / level).round() * level
+
+    def _write(self, code: Tensor) -> Tensor:
+        """Write one point after another, and give what is off at each, over w_max, (point, resonator)."""
+        before = torch.cat([self._code[None], code[:-1]])
+        changed = (code != before) | before.isnan()
+        rows = self._written.expand_as(code).clone()
+        for point in changed.any(1).nonzero()[:, 0].tolist() if self._repeatability > 0 else ():
+            drawn = self._repeatability * self._identity.normals(self._code.shape, "resonator write", self.writes)
+            self._written = torch.where(changed[point], drawn, self._written)
+            rows[point:] = self._written
+            self.writes += 1
+        if len(code):
+            self._code = code[-1].clone()
+        return rows

@@ -219,16 +219,20 @@ app.add_typer(calibration)
 def calibrate(
     context: typer.Context,
     device: DeviceName = None,
-    plan: Annotated[str, typer.Option("--plan", help="quick, full, or a YAML file of your own.")] = "full",
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", help="quick, full, synapses, synapses-quick, or a YAML file of your own; default: all."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Record; default: calibration/DEVICE_ID.yaml.")] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="YAML file of a run: its neuron is the nominal one.")
     ] = None,
     member: Annotated[int, typer.Option("--member", min=0, help="Which chip of a simulated device.")] = 0,
     interval: Annotated[str, typer.Option("--interval", help="Time between samples, without --config.")] = "1 ns",
+    resonators: Annotated[int, typer.Option("--resonators", min=1, help="Of a simulated chain.")] = 8,
     note: Annotated[str, typer.Option("--note", help="For the record: temperature, field, sample.")] = "",
 ) -> None:
-    """Calibrate the oscillators of a device. What was recorded before an interruption is not played again.
+    """Calibrate the oscillators or the synapses of a device. What was recorded before an interruption is not repeated.
 
     Example: [bold]spinhw calibrate --device imperfect-chip --plan quick --out mychip.yaml[/]
     """
@@ -236,9 +240,9 @@ def calibrate(
         return
     if device is None:
         raise typer.BadParameter("name a device: --device FILE_OR_NAME")
-    from spinhw.cli.calibration import calibrate_device
+    from spinhw.cli.calibration import Asked, calibrate_device
 
-    calibrate_device(device, plan, out, config, member, interval, note)
+    calibrate_device(Asked(device, plan, out, config, member, interval, resonators, note))
 
 
 @calibration.command("show")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinhw.config import find_profile, profile_names, shipped
-from spinhw.device.rehearsal import rehearse_bank, rehearse_device
+from spinhw.device.rehearsal import rehearse_bank, rehearse_device, rehearse_synapses
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings, switch_off
 from spinhw.instruments.discovery import ADAPTED, driver_names
@@ -89,16 +89,21 @@ def _limits(settings: StationSettings) -> Table:
 
 def show_rehearsal(out: Console, settings: StationSettings, network: NetworkSettings, interval_s: float) -> None:
     """Print every command that programming and one small batch would send, without connecting to anything."""
-    wiring = settings.wiring
-    rehearse = rehearse_device if wiring is not None and wiring.kind == "chip" else rehearse_bank
     try:
-        messages = rehearse(settings, network, interval_s)
+        messages = _rehearsed(settings, network, interval_s)
     except ConfigError as error:
         out.print(f"no dry run: {escape(str(error))}")
         return
     out.print(f"dry run: {len(messages)} messages that one small batch would send, all outputs off afterwards")
     for message in messages:
         out.print(f"  {escape(message)}")
+
+
+def _rehearsed(settings: StationSettings, network: NetworkSettings, interval_s: float) -> list[str]:
+    if settings.wiring is not None and settings.wiring.kind == "resonators":
+        return rehearse_synapses(settings)
+    rehearse = rehearse_device if settings.wiring is not None and settings.wiring.kind == "chip" else rehearse_bank
+    return rehearse(settings, network, interval_s)
 
 
 def bring_down(name: str) -> None:

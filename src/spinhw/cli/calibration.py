@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from spinhw.calibrate import (
+    PlanSettings,
+    SynapsePlanSettings,
     Taken,
     calibrate_bank,
+    calibrate_synapses,
     device_time_s,
     load_plan,
     load_taken,
@@ -18,12 +22,14 @@ from spinhw.calibrate import (
     traces_folder,
 )
 from spinhw.calibrate.picture import Compared, compare, residuals_over_noise
-from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank
+from spinhw.cli.synapses import forecast_synapses, show_synapse_table, show_synapses
+from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank, open_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
+from spinhw.instruments.wiring import OscillatorWiring
 from spinhw.network import NetworkSettings
 from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
-from spinhw.records import CalibrationRecord, load_record
+from spinhw.records import CalibrationRecord, ParameterTable, ReadoutFacts, SynapseRecord, load_either
 from spinhw.surrogate import Calibrated
 from spinhw.train import load_run
 from spinhw.units import parse_quantity, show_quantity
@@ -38,38 +44,80 @@ _LABELS = {
     "offset": "offset",
     "delay": "delay (ns)",
     "lag": "lag (ns)",
+    "cutoff": "high-pass (MHz)",
 }
-_SCALES = {"gamma": 1e-6, "delay": 1e9, "lag": 1e9}
+_SCALES = {"cutoff": 1e-6, "gamma": 1e-6, "delay": 1e9, "lag": 1e9}
 
 
-def calibrate_device(
-    device: str, plan_name: str, out: Path | None, config: Path | None, member: int, interval: str, note: str
-) -> None:
-    """Calibrate the oscillators of a device and write the record.
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for on the command line.
+
+    Args:
+        device: File or name of a profile.
+        plan: Name or file; None for everything that the device has.
+        out: The record; None for one under calibration/.
+        config: A run, whose neuron is the nominal one.
+        member: Which chip of a simulated device.
+        interval: Time between samples, with its unit.
+        resonators: Of the chain of a simulated device.
+        note: For the record.
+    """
+
+    device: str
+    plan: str | None
+    out: Path | None
+    config: Path | None
+    member: int
+    interval: str
+    resonators: int
+    note: str
+
+
+def calibrate_device(asked: Asked) -> None:
+    """Calibrate the oscillators or the synapses of a device and write the record.
 
     Raises:
         ConfigError: The device, the plan or the record's name is wrong.
         CalibrationError: Nothing could be fitted; what was measured is kept.
     """
     console = Console(highlight=False, emoji=False)
-    settings, plan = load_device(device), load_plan(plan_name)
-    network, interval_s = _network(config, interval)
-    path = out or Path("calibration") / f"{_device_id(settings, member)}.yaml"
+    settings = load_device(asked.device)
+    has = wired(settings)
+    plan = load_plan(asked.plan or ("synapses" if has == "synapses" else "full"))
+    if has is not None and has != plan.kind:
+        raise ConfigError(
+            f"{asked.device}: plan {plan.name!r} does not fit this bench",
+            seen=f"a plan for {plan.kind}",
+            allowed=f"one for {has}, which are wired",
+            todo=f"write --plan {'synapses' if has == 'synapses' else 'full'}",
+        )
+    path = asked.out or Path("calibration") / f"{_record_name(settings, asked.member, plan.kind)}.yaml"
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open_bank(settings, network, interval_s, members=[member]) as bank:
-        _forecast(console, bank, settings, segments_of(plan), plan_name, interval_s)
-        record, _, _ = calibrate_bank(
-            bank,
-            plan,
-            network,
-            path,
-            note,
-            lambda kind, place, count: console.print(f"  {place} of {count}: {kind} recorded"),
-        )
-    show_table(console, record)
+
+    def told(kind: str, place: int, count: int) -> None:
+        console.print(f"  {place} of {count}: {kind} recorded")
+
+    if isinstance(plan, SynapsePlanSettings):
+        with open_synapses(settings, asked.resonators, asked.member) as synapses:
+            forecast_synapses(console, synapses, settings, plan)
+            found, _, _ = calibrate_synapses(synapses, plan, path, asked.note, told)
+        show_synapse_table(console, found)
+    else:
+        network, interval_s = _network(asked.config, asked.interval)
+        with open_bank(settings, network, interval_s, members=[asked.member]) as bank:
+            _forecast(console, bank, settings, plan, interval_s)
+            record, _, _ = calibrate_bank(bank, plan, network, path, asked.note, told)
+        show_table(console, record)
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
+
+
+def wired(settings: DeviceSettings) -> str | None:
+    """Say what a bench has: "oscillators" or "synapses"; None for whichever (a simulated chip), or neither."""
+    wiring = settings.wiring if isinstance(settings, StationSettings) else None
+    return {"oscillators": "oscillators", "resonators": "synapses"}.get(wiring.kind) if wiring else None
 
 
 def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
@@ -82,18 +130,19 @@ def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float
         raise ConfigError(f"--interval: {error}", seen=interval, allowed="such as '1 ns'") from error
 
 
-def _device_id(settings: DeviceSettings, member: int) -> str:
-    return f"{settings.id}-{member}" if isinstance(settings, SimulatedSettings) else settings.id
+def _record_name(settings: DeviceSettings, member: int, kind: str) -> str:
+    name = f"{settings.id}-{member}" if isinstance(settings, SimulatedSettings) else settings.id
+    return f"{name}-synapses" if kind == "synapses" else name
 
 
 def _forecast(
-    console: Console, bank: OscillatorBank, settings: DeviceSettings, segments: int, plan_name: str, interval_s: float
+    console: Console, bank: OscillatorBank, settings: DeviceSettings, plan: PlanSettings, interval_s: float
 ) -> None:
     """Say first what will be done and how long it takes, roughly."""
-    about, plan = bank.describe(), load_plan(plan_name)
+    about, segments = bank.describe(), segments_of(plan)
     repeats = math.ceil(about.neurons / (about.channels or about.neurons))
     rest_s, shot_s = 0.0, 0.0
-    if isinstance(settings, StationSettings) and settings.wiring is not None:
+    if isinstance(settings, StationSettings) and isinstance(settings.wiring, OscillatorWiring):
         rest_s, shot_s = settings.wiring.timing.rest_s, _SHOT_S
     shots = repeats * sum(one.averages for one in plan.experiments)
     driven = show_quantity(device_time_s(plan, interval_s, rest_s, repeats), "s", 3)
@@ -110,7 +159,10 @@ def show_record(path: Path, picture: Path | None) -> None:
     Raises:
         ConfigError: The record cannot be read.
     """
-    console, record = Console(highlight=False, emoji=False), load_record(path)
+    console, record = Console(highlight=False, emoji=False), load_either(path)
+    if isinstance(record, SynapseRecord):
+        show_synapses(console, record, path, picture)
+        return
     show_table(console, record)
     files = [path.parent / one.traces for one in record.experiments]
     missing = [str(one) for one in files if not one.is_file()]
@@ -128,7 +180,8 @@ def show_table(console: Console, record: CalibrationRecord) -> None:
     table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots")
     for heading in ("parameter", "unit", "median", "lowest", "highest", "std. error"):
         table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right", no_wrap=True)
-    for name, one in record.parameters.items():
+    rows = dict(record.parameters) | ({} if record.cutoff is None else {"cutoff": record.cutoff})
+    for name, one in rows.items():
         values = np.array([value for value in one.values if value is not None])
         errors = np.array([error for error in one.errors if error is not None])
         if not one.fitted or not len(values):
@@ -146,8 +199,19 @@ def show_table(console: Console, record: CalibrationRecord) -> None:
         f"noise of one sample {np.median(noise):.2g} of full power; reduced chi2 {np.median(chi2):.2f} (median); "
         f"{record.device.oscillators - len(record.failed)} of {record.device.oscillators} oscillators calibrated"
     )
+    if record.readout is not None:
+        console.print(_readout_line(record.readout))
     for number, why in record.failed.items():
         console.print(f"  oscillator {number} FAILED: {why}")
+
+
+def _readout_line(readout: ReadoutFacts) -> str:
+    low, high = ([one for one in ends if one is not None] for ends in (readout.lowest, readout.highest))
+    steps = [one for one in readout.step if one is not None]
+    span = f"{max(low):.3g} to {min(high):.3g} of full power" if low and high else "of a range that it does not tell"
+    step = f", in steps of {np.median(steps):.2g}" if steps else ""
+    most = max((one for one in readout.clipped if one is not None), default=0.0)
+    return f"read-out {span}{step}; at most {100 * most:.2g} % of the samples of an oscillator beyond it"
 
 
 def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFigure:
@@ -166,7 +230,8 @@ def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFig
     return CalibrationFigure(
         f"{record.device.id}: plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots",
         [_trace(main, number, tau_s) for number in shown],
-        [_found(record, name) for name in record.free],
+        [_found(record.parameters[name], name) for name in record.free]
+        + ([] if record.cutoff is None else [_found(record.cutoff, "cutoff")]),
         levels,
         settled,
         fit,
@@ -196,8 +261,8 @@ def _trace(one: Compared, number: int, tau_s: float) -> FittedTrace:
     )
 
 
-def _found(record: CalibrationRecord, name: str) -> FoundParameter:
-    table, scale = record.parameters[name], _SCALES.get(name, 1.0)
+def _found(table: ParameterTable, name: str) -> FoundParameter:
+    scale = _SCALES.get(name, 1.0)
 
     def numbers(values: Sequence[float | None]) -> np.ndarray:
         return np.array([np.nan if one is None else one * scale for one in values])

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spinhw.calibrate import PlanSettings
+from spinhw.calibrate import plan_schema
 from spinhw.cli import bench
 from spinhw.device import (
     MultiplexedSettings,
@@ -24,7 +24,7 @@ from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.flipflop import FlipFlopRun
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord
+from spinhw.records import record_schema
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.studies.in_loop import LoopGridSettings
@@ -91,6 +91,8 @@ def _of_bench(settings: StationSettings, console: Console) -> dict[str, list[Ver
     network = bench.probe_network(settings, _PROBE)
     bench.show_rehearsal(console, settings, network, _INTERVAL_S)
     bench.show_identities(console, settings)
+    if settings.wiring is not None and settings.wiring.kind == "resonators":
+        return {"synapse bank": check_synapses(lambda: open_synapses(settings))}
     if settings.wiring is not None and settings.wiring.kind == "oscillators":
         return {"oscillator bank": check_bank(lambda: open_bank(settings, network, _INTERVAL_S))}
     return {"network device": check_device(lambda: open_device(settings, network, _INTERVAL_S))}
@@ -109,8 +111,8 @@ def show_schema(what: str, out: Path | None) -> None:
         "loop_study": lambda: LoopGridSettings.model_json_schema(by_alias=True),
         "flipflop": lambda: FlipFlopRun.model_json_schema(by_alias=True),
         "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
-        "record": lambda: CalibrationRecord.model_json_schema(by_alias=True),
-        "plan": lambda: PlanSettings.model_json_schema(by_alias=True),
+        "record": record_schema,
+        "plan": plan_schema,
     }
     if what not in schemas:
         raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))

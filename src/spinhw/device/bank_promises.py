@@ -68,21 +68,44 @@ def bank_replays(bank: OscillatorBank) -> str:
 def describes_synapses(bank: SynapseBank) -> str:
     """Count the resonators."""
     expect(bank.describe().neurons >= 1, "there are no resonators")
+    expect(bank.describe().ladder is not None, "it does not say how its resonators were designed")
     return f"{bank.describe().name}, {bank.describe().neurons} resonators"
+
+
+def probe_synapses(bank: SynapseBank) -> tuple[Tensor, Tensor, Tensor]:
+    """Make three points around the first resonance: tunings, tones, powers; the last one without power."""
+    about, power = bank.describe(), torch.tensor([1.0, 1.0, 0.0])
+    ladder = about.ladder
+    if ladder is None:
+        raise BrokenPromise("it does not say how its resonators were designed")
+    tones = ladder.frequency_hz + ladder.half_linewidth_hz * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
+    return torch.zeros(len(power), about.neurons), tones, power
 
 
 def measures(bank: SynapseBank) -> str:
     """Measure three points."""
-    points = 3
-    tones, power = torch.linspace(1e9, 2e9, points), torch.ones(points)
-    signal = bank.measure(torch.zeros(points, bank.describe().neurons), tones, power)
-    check_signal("voltage", signal, (points,))
-    return f"{points} points"
+    tuning, tones, power = probe_synapses(bank)
+    signal = bank.measure(tuning, tones, power)
+    check_signal("voltage", signal, tuple(power.shape))
+    return f"{len(power)} points"
+
+
+def synapses_replay(bank: SynapseBank) -> str:
+    """Measure twice from the same state."""
+    if "replay" not in bank.describe().capabilities:
+        return "not claimed"
+    points = probe_synapses(bank)
+    state = bank.state()
+    first = bank.measure(*points)
+    bank.restore(state)
+    expect(torch.equal(first.values, bank.measure(*points).values), "other voltages from the same state")
+    return "same bits"
 
 
 def refuses_tunings(bank: SynapseBank) -> str:
     """Set a tuning beyond the limit."""
     count = bank.describe().neurons
     beyond = beyond_limit(bank.describe(), "tuning", bank.conversion.weight)
+    _, tones, power = probe_synapses(bank)
     tuning = torch.full((1, count), torch.nan if beyond is None else beyond)
-    return refused(lambda: bank.measure(tuning, torch.tensor([1e9]), torch.ones(1)), LimitError, "a tuning beyond it")
+    return refused(lambda: bank.measure(tuning, tones[:1], power[:1]), LimitError, "a tuning beyond it")

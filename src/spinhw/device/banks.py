@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from spinhw.conversion import Line
 from spinhw.device.assemble import assemble, with_members
 from spinhw.device.limits import check_finite
 from spinhw.device.plan import ObservationPlan
@@ -50,8 +51,8 @@ class OscillatorBank(Session):
                 simulated bank always starts from rest.
 
         Returns:
-            A trace with `power`, `power0` and `drive_applied`, without the member axis if the bank has one member and
-            the drive came without it.
+            A trace with `power`, `power0`, `drive_applied`, and `filtered` where the bank shows it; without the member
+            axis if the bank has one member and the drive came without it.
 
         Raises:
             LimitError: A drive is beyond its limit; nothing was sent.
@@ -101,6 +102,8 @@ class SynapseBank(Session):
     def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Signal:
         """Measure the rectified voltage of the chain at a list of points.
 
+        A resonator is written where its tuning differs from the point before, and only there.
+
         Args:
             tuning: Of each resonator, dimensionless, (point, resonator).
             rf_hz: Frequency of the one RF tone in hertz, above zero, (point,).
@@ -110,7 +113,7 @@ class SynapseBank(Session):
             Voltages in units of weight times power, (point,).
 
         Raises:
-            LimitError: A tuning or a power is beyond its limit; nothing was sent.
+            LimitError: A tuning, a power or a frequency is beyond its limit; nothing was sent.
             DeviceError: The bank failed and was made safe.
             ValueError: A shape is wrong.
         """
@@ -125,12 +128,13 @@ class SynapseBank(Session):
         for what, values, line in (
             ("tuning", tuning, self._conversion.weight),
             ("RF power", power, self._conversion.rf_power),
+            ("frequency", rf_hz, Line(1.0, "Hz")),
         ):
             check_finite(self.name, what, values)
             sent[what] = line.to_si(values.detach())
             if what in about.limits:
                 about.limits[what].check(self.name, what, sent[what], line)
-        samples, _ = self._attempt(lambda: self._measure(sent["tuning"], rf_hz.detach(), sent["RF power"]))
+        samples, _ = self._attempt(lambda: self._measure(sent["tuning"], sent["frequency"], sent["RF power"]))
         line = self._conversion.output
         noise = None if samples.noise is None else line.noise_to_model(samples.noise)
         return Signal(line.to_model(samples.values), samples.judged(), samples.time_s, noise)

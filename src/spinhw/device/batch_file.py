@@ -108,7 +108,8 @@ def device_of(attributes: Mapping[str, Any]) -> Description:
     for name in ("observables", "capabilities", "software_parameters"):
         data[name] = frozenset(data[name])
     shapes = {name: tuple(shape) for name, shape in data.pop("parameter_shapes").items()}
-    return Description(**data | {"device_ids": tuple(data["device_ids"]), "parameter_shapes": shapes})
+    plain = {"device_ids": tuple(data["device_ids"]), "parameter_shapes": shapes, "power_ranges": ()}
+    return Description(**data | plain)
 
 
 def plan_of(attributes: Mapping[str, Any]) -> ObservationPlan:
@@ -164,7 +165,7 @@ def _attributes(batch: Batch) -> dict[str, Any]:
 
 def _plain(device: Description) -> dict[str, Any]:
     data = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(device).items()}
-    return data | {"limits": {}}
+    return data | {"limits": {}, "power_ranges": []}
 
 
 def _flat(values: Mapping[str, Tensor]) -> Any:

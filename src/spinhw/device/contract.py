@@ -92,6 +92,7 @@ def check_synapses(make: Callable[[], SynapseBank]) -> list[Verdict]:
             "describes itself": banks.describes_synapses,
             "measures a voltage at each point": banks.measures,
             "refuses tunings beyond the limit": banks.refuses_tunings,
+            "repeats its readings from a saved state": banks.synapses_replay,
             "is safe after an error": promises.safe_after_error,
         },
     )

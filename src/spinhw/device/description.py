@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spinhw.device.limits import Limit
+from spinhw.physics import Ladder
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,14 @@ class Description:
             (measures energy).
         parameter_shapes: Shape of each parameter that the device holds, by name, without the member axis.
         software_parameters: Parameters of the network that stay in software; `program` hands them through.
-        limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive", "tuning"; absent means no limit.
+        limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive"; of a bank of synapses "tuning",
+            "RF power", "frequency"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
         wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
+        ladder: The resonators of a bank of synapses as designed; None for other devices.
+        power_ranges: What the read-out of each oscillator of a bank can record, in SI; empty where that is not known.
+        latency_s: Delay that is taken off every record already, in seconds.
     """
 
     kind: str
@@ -46,6 +51,9 @@ class Description:
     loop_delay_s: float = 0.0
     wires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seed: int | None = None
+    ladder: Ladder | None = None
+    power_ranges: tuple[Limit, ...] = ()
+    latency_s: float = 0.0
 
     @property
     def members(self) -> int:

@@ -13,6 +13,7 @@ from spinhw.device.segments import Segments, samples_per_input
 from spinhw.device.settings import DeviceSettings
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
+from spinhw.instruments.wiring import ResonatorWiring
 from spinhw.network import NetworkSettings
 
 # Nobody knows these of a bench before its first batch. Both are those of an ordinary instrument on a local network.
@@ -104,8 +105,8 @@ def _of_bench(
         basis = "a rehearsal on virtual instruments, taking " + (
             f"{1e3 * ANSWER_S:g} ms for each answer and {LINK_BYTES_PER_S / 1e6:g} MB/s"
         )
-    if settings.wiring is None:
-        raise ConfigError(f"{settings.id}: wiring: there is none", todo="say what hangs on which channel")
+    if settings.wiring is None or isinstance(settings.wiring, ResonatorWiring):
+        raise ConfigError(f"{settings.id}: wiring: no network is wired", todo="say what hangs on which channel")
     timing = settings.wiring.timing
     held = samples_per_input(sample_interval_s, timing.source_rate_hz) or 1
     played_s = running.shots * Segments(*inputs_shape, held, timing.rest_s, timing.source_rate_hz).duration_s

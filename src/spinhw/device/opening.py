@@ -15,10 +15,11 @@ from spinhw.device.recorded import RecordedSettings, open_recorded
 from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, load_device
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
-from spinhw.device.visa_opening import open_visa_bank, open_visa_device
+from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
+from spinhw.physics import Ladder
 from spinhw.rollout import Neurons
 
 
@@ -99,6 +100,7 @@ def open_bank(
     array = OscillatorArray(settings.chip, _alike(network, count), identities, sample_interval_s, dtype)
     conversion = _conversion(settings, network)
     over_gamma = Line(1 / (network.tau_s * conversion.drive_per_ampere), "A")
+    codes = settings.chip.power_readout.adc.limits
     description = Description(
         kind=settings.kind,
         device_ids=tuple(identity.name for identity in identities),
@@ -106,10 +108,11 @@ def open_bank(
         sample_interval_s=sample_interval_s,
         readout_interval_s=sample_interval_s,
         channels=settings.channels,
-        observables=frozenset({"power", "power0", "drive_applied"}),
+        observables=frozenset({"power", "power0", "filtered", "drive_applied"}),
         capabilities=frozenset({"replay"}),
         limits=_limits({"drive": (settings.chip.drive_dac, over_gamma)}),
         seed=settings.seed,
+        power_ranges=() if codes is None else (Limit.of_model_range(conversion.power, *codes),) * count,
     )
     return SimulatedOscillatorBank(array, description, conversion)
 
@@ -119,19 +122,18 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
 
     Args:
         settings: A device profile.
-        resonators: How many, at least 1.
-        member: Number of the chip.
+        resonators: How many, at least 1; a bench has those that are wired.
+        member: Number of the chip, for a simulated device.
     """
     if isinstance(settings, RecordedSettings):
         raise _no_bank(settings, "synapses")
-    if not isinstance(settings, SimulatedSettings):
-        raise ConfigError(
-            f"{settings.id}: a bench cannot be opened as a bank of synapses",
-            allowed="a simulated device",
-            todo="use the instruments of the bench by themselves: open_station(...)",
-        )
+    if isinstance(settings, MultiplexedSettings):
+        raise ConfigError(f"{settings.id}: a multiplexed device is no bank of synapses")
+    if isinstance(settings, StationSettings):
+        return open_visa_synapses(settings)
     [identity] = _identities(settings, [member])
-    chain = ResonatorChain(settings.chip, identity, resonators)
+    synapses = settings.chip.synapses
+    chain, rf = ResonatorChain(settings.chip, identity, resonators), synapses.rf
     # A synapse bank has no oscillators: any threshold does.
     conversion = settings.conversion.conversion(1e9)
     description = Description(
@@ -144,6 +146,7 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
         capabilities=frozenset({"replay"}),
         limits={"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)},
         seed=settings.seed,
+        ladder=Ladder(rf.frequency_hz, rf.spacing_hz, rf.half_linewidth_hz, rf.tuning_span_hz, synapses.limit or 1.0),
     )
     return SimulatedSynapseBank(chain, description, conversion)
 

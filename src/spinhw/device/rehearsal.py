@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from spinhw.device.bank_promises import probe_drive
+from spinhw.device.bank_promises import probe_drive, probe_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import Trace
-from spinhw.device.visa_opening import open_visa_bank, open_visa_device
+from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.settings import named
@@ -46,6 +46,15 @@ def rehearse_bank(settings: StationSettings, network: NetworkSettings, sample_in
     bank = open_visa_bank(stage.settings, network, sample_interval_s, connect=stage.connect)
     with _quiet(), bank:
         bank.play(probe_drive(bank))
+    return _sent(bank.station)
+
+
+def rehearse_synapses(settings: StationSettings) -> list[str]:
+    """List what a bench with resonators would be sent to measure three points, and to be switched off."""
+    stage = _Stage(settings)
+    bank = open_visa_synapses(stage.settings, connect=stage.connect)
+    with _quiet(), bank:
+        bank.measure(*probe_synapses(bank))
     return _sent(bank.station)
 
 

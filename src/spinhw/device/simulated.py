@@ -110,10 +110,12 @@ class SimulatedOscillatorBank(OscillatorBank):
         readout, interval_s = self._array.settings.power_readout, self._description.sample_interval_s
         starts_s = torch.arange(played.shape[2], dtype=torch.float64) * interval_s
         drive = Samples(drive_line.to_si(played), starts_s, noise=0.0)
-        return [
-            Reading(one.shots, *_powers(one, self._conversion.power, readout, interval_s, averages), drive=drive)
-            for one in measured
-        ]
+        readings = []
+        for one in measured:
+            power, power0 = _powers(one, self._conversion.power, readout, interval_s, averages)
+            filtered = _to_si(one.filtered, self._conversion.filtered, power.time_s, readout, averages)
+            readings.append(Reading(one.shots, power, power0, filtered, drive=drive))
+        return readings
 
     def _make_safe(self) -> list[str]:
         return []
@@ -148,7 +150,8 @@ class SimulatedSynapseBank(SynapseBank):
         lines = self._conversion
         measured = self._chain.measure(lines.weight.to_model(tuning), rf_hz, lines.rf_power.to_model(power))
         noise = abs(float(lines.output.to_si(self._chain.noise)) - float(lines.output.to_si(0.0)))
-        return Samples(lines.output.to_si(measured), torch.zeros(1), noise=noise)
+        quality = clipped_quality(measured.values, measured.clipped)
+        return Samples(lines.output.to_si(measured.values), torch.zeros(1), quality, noise)
 
     def _make_safe(self) -> list[str]:
         return []
@@ -157,10 +160,10 @@ class SimulatedSynapseBank(SynapseBank):
         pass
 
     def _state(self) -> dict[str, Any]:
-        return {"shots": self._chain.shots}
+        return self._chain.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._chain.shots = int(state["shots"])
+        self._chain.restore(state)
 
 
 def to_reading(

@@ -1,6 +1,5 @@
 """A wired bench as devices and banks use it: played, recorded, found in order. Volts and amperes only."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,15 +8,13 @@ from numpy.typing import NDArray
 
 from spinhw.device.resample import Sampled
 from spinhw.device.segments import Segments
+from spinhw.device.visa_connection import Connection
 from spinhw.device.visa_readout import Planned, Readout, Signal
 from spinhw.device.visa_supply import Supply
 from spinhw.errors import DeviceError
-from spinhw.instruments import LinkError, Station, SynapseController, WaveformSource
+from spinhw.instruments import Station, SynapseController, WaveformSource
 from spinhw.instruments.roles import ALL
 from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, split_reference
-from spinhw.instruments.words import Words
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,52 +49,31 @@ class VisaBench:
             else {"neuron": wiring.powers}
         )
         self.readout = Readout(station, wiring.timing, paths)
-        self._shots = 0
-        self._is_connected = self._is_prepared = False
-        self._generations: dict[str, int] = {}
+        self._connection = Connection(station)
+        self._shots, self._is_fed = 0, False
         self._playing: list[str] = []  # Outputs of sources that are on.
 
     def open(self) -> str:
         """Connect, or connect again, without changing any output; return who answers."""
-        self.station.open()
-        self._is_connected = True
-        self.station.connect()
+        identity = self._connection.open()
         self.readout.forget()
-        self._is_prepared, self._playing = False, []
-        self._generations = {name: self.station[name].port.generation for name in self.station}
-        return "; ".join(f"{name}: {identity}" for name, identity in self.station.identities().items())
+        self._is_fed, self._playing = False, []
+        return identity
 
     def disconnect(self) -> None:
         """Disconnect and leave every output as it is."""
-        self.station.disconnect()
+        self._connection.disconnect()
 
     def make_safe(self) -> list[str]:
         """Switch everything off, let the bench go, and return the outputs not confirmed off."""
-        if not self._is_connected:
-            return []
-        for name in self.station:
-            try:
-                self.station[name].open()
-            except DeviceError as error:  # the others must still be switched off
-                _log.error("%s: %s", name, error)
-        try:
-            self.station.close()
-        except DeviceError as error:
-            _log.error("%s", error)
-        self._is_connected = False
-        return list(self.station.unconfirmed)
+        return self._connection.make_safe()
 
     def prepare(self) -> None:
         """Empty the error queues, read all settings for the snapshot and feed the chip, once after each connecting."""
-        if self._is_prepared:
-            return
-        for name in self.station:
-            port = self.station[name].port
-            if isinstance(port, Words):
-                _drain(port)
-        self.station.survey()
-        self.supply.feed()
-        self._is_prepared = True
+        if not self._is_fed:
+            self._connection.prepare()
+            self.supply.feed()
+            self._is_fed = True
 
     def play(
         self,
@@ -139,7 +115,7 @@ class VisaBench:
         self.readout.confirm()
         if isinstance(self.wiring, ChipWiring):
             self._confirm_board(self.wiring)
-        self._confirm_connections()
+        self._connection.confirm()
 
     def _confirm_board(self, wiring: ChipWiring) -> None:
         board = self.station.get(split_reference(wiring.synapses)[0], SynapseController)
@@ -150,15 +126,6 @@ class VisaBench:
                 seen=f"outputs {', '.join(map(str, overloads))} are overloaded" if overloads else "outputs are off",
                 allowed="every output on and within its load",
                 todo="look for a short circuit at these outputs",
-            )
-
-    def _confirm_connections(self) -> None:
-        lost = [name for name, count in self._generations.items() if self.station[name].port.generation != count]
-        if lost:
-            raise DeviceError(
-                f"{self.station.name}: an instrument was connected anew in the middle of a batch and may have lost its "
-                "settings",
-                seen=", ".join(lost),
             )
 
     def _source(self, name: str) -> WaveformSource:
@@ -208,13 +175,3 @@ class VisaBench:
                     allowed="on",
                     todo="look for an overload at this output",
                 )
-
-
-def _drain(port: Words) -> None:
-    """Take out of an error queue what was in it before."""
-    try:
-        port.link.check("what was there before")
-    except LinkError:
-        raise
-    except DeviceError as error:
-        _log.warning("%s", error)

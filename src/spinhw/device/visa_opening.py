@@ -13,13 +13,15 @@ from spinhw.device.shapes import parameter_shapes
 from spinhw.device.visa_bank import VisaOscillatorBank
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import VisaDevice
+from spinhw.device.visa_synapses import VisaSynapseBank
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
 from spinhw.instruments.build import Connect
-from spinhw.instruments.channels import TuningOutputs, VoltageOutput
+from spinhw.instruments.channels import DigitizerInput, RFOutput, TuningOutputs, VoltageOutput
 from spinhw.instruments.wires import open_wire
-from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, split_reference
+from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring, split_path, split_reference
 from spinhw.network import NetworkSettings
+from spinhw.physics import Ladder
 
 
 def open_visa_device(
@@ -64,7 +66,7 @@ def open_visa_device(
         observables=frozenset(observables | ({"outputs"} if hardware else set())),
         parameter_shapes=parameter_shapes(network),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
-        limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring)},
+        limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring.synapses)},
         wires={"neuron": wiring.neurons, "output": wiring.outputs},
     )
     return VisaDevice(bench, wiring, held, network.readout_samples, description, conversion)
@@ -112,9 +114,51 @@ def open_visa_bank(
         channels=inputs_of(wiring.powers),
         observables=frozenset({"power", "power0", "drive_applied"}),
         limits={"drive": Limit(*amperes)},
+        power_ranges=_ranges(settings, wiring.powers),
+        latency_s=wiring.timing.latency_s,
     )
     bias = float(network.neurons(torch.float64).bias_drive[0, 0])
     return VisaOscillatorBank(bench, wiring, held, conversion.drive.to_si(bias), description, conversion)
+
+
+def open_visa_synapses(settings: StationSettings, connect: Connect = open_wire) -> VisaSynapseBank:
+    """Make a bank of synapses out of a bench with resonators; see `open_synapses`.
+
+    Args:
+        settings: The bench.
+        connect: Opens a wire; replaced in tests and rehearsals.
+
+    Raises:
+        ConfigError: The wiring does not fit; names the key.
+    """
+    wiring = settings.wiring
+    if not isinstance(wiring, ResonatorWiring):
+        raise _misfit(settings, "kind", "a bank of synapses needs resonators", wiring and wiring.kind, "resonators")
+    # A synapse bank has no oscillators: any threshold does.
+    conversion = settings.conversion.conversion(1e9)
+    name, channel = split_reference(wiring.tone)
+    tone = settings.instruments[name].channels[channel]  # type: ignore[index]
+    limits = {"tuning": _tuning(settings, wiring.tuning)["weight"]}
+    if isinstance(tone, RFOutput):
+        limits["RF power"] = Limit(0.0, tone.highest_power_w)
+        limits["frequency"] = Limit(tone.lowest_frequency_hz, tone.highest_frequency_hz)
+    description = Description(
+        kind=settings.kind,
+        device_ids=(settings.id,),
+        neurons=wiring.resonators,
+        sample_interval_s=0.0,
+        readout_interval_s=0.0,
+        observables=frozenset({"voltage"}),
+        limits=limits,
+        ladder=Ladder(
+            wiring.frequency_hz,
+            wiring.spacing_hz,
+            wiring.half_linewidth_hz,
+            wiring.tuning_span_hz,
+            wiring.max_weight,
+        ),
+    )
+    return VisaSynapseBank(Station(settings, settings.id, connect=connect), wiring, description, conversion)
 
 
 def _misfit(
@@ -158,7 +202,7 @@ def _refuse_network(settings: StationSettings, wiring: ChipWiring, network: Netw
 
 def _held(settings: StationSettings, sample_interval_s: float) -> int:
     wiring = settings.wiring
-    rate_hz = 0.0 if wiring is None else wiring.timing.source_rate_hz
+    rate_hz = wiring.timing.source_rate_hz if isinstance(wiring, ChipWiring | OscillatorWiring) else 0.0
     held = samples_per_input(sample_interval_s, rate_hz)
     if held is None:
         allowed = f"a whole multiple of {1 / sample_interval_s:.9g} Hz, one sample or more for each input"
@@ -212,8 +256,19 @@ def _voltages(settings: StationSettings, references: Sequence[str]) -> Limit:
     return Limit(max(one.lowest_v for one in found), min(one.highest_v for one in found))
 
 
-def _tuning(settings: StationSettings, wiring: ChipWiring) -> dict[str, Limit]:
-    name, channel = split_reference(wiring.synapses)
+def _ranges(settings: StationSettings, paths: Sequence[str]) -> tuple[Limit, ...]:
+    """Give the range of the digitizer input of each path, in volts."""
+    found = []
+    for path in paths:
+        name, channel = split_reference(split_path(path)[0])
+        limits = settings.instruments[name].channels[channel]  # type: ignore[index]
+        if isinstance(limits, DigitizerInput):
+            found.append(Limit(limits.lowest_v, limits.highest_v))
+    return tuple(found)
+
+
+def _tuning(settings: StationSettings, board: str) -> dict[str, Limit]:
+    name, channel = split_reference(board)
     limits = settings.instruments[name].channels[channel]  # type: ignore[index]
     if not isinstance(limits, TuningOutputs):
         return {}

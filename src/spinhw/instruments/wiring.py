@@ -152,7 +152,28 @@ class OscillatorWiring(_Readouts):
         return self
 
 
-Wiring = Annotated[ChipWiring | OscillatorWiring, Field(discriminator="kind")]
+class ResonatorWiring(Settings):
+    """RF resonators in one chain: each tuned by a voltage, all fed with one RF tone, read as one rectified voltage."""
+
+    kind: Literal["resonators"] = Field(description="'resonators': a bank of synapses.")
+    resonators: int = Field(ge=1, le=1000, description="How many, 1 to 1000; at addresses 0, 1, ... of the controller.")
+    tuning: Reference = Field(description="The synapse controller that tunes them, such as 'board.all'.")
+    tone: Reference = Field(description="Output of the RF source, such as 'tone.1'.")
+    meter: Reference = Field(description="Input of the voltmeter at the end of the chain, such as 'nvm.1'.")
+    frequency_hz: FrequencyHz = Field(description="Resonance of the first as designed, at tuning 0; above zero.")
+    spacing_hz: FrequencyHz = Field(description="Distance to the next as designed; above zero.")
+    half_linewidth_hz: FrequencyHz = Field(description="Half linewidth as designed; above zero.")
+    tuning_span_hz: FrequencyHz = Field(description="Shift of a resonance by a tuning of 1, as designed; above zero.")
+    max_weight: float = Field(default=1.0, gt=0.0, description="Largest weight as designed, w_max; above zero.")
+
+    def references(self) -> Iterator[Use]:
+        """Go through every channel that is used."""
+        yield "tuning", self.tuning, "synapse-controller"
+        yield "tone", self.tone, "rf-source"
+        yield "meter", self.meter, "dc-voltmeter"
+
+
+Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discriminator="kind")]
 
 
 def _check_sharing(key: str, paths: tuple[str, ...]) -> None:

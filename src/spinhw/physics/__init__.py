@@ -5,10 +5,11 @@ from spinhw.physics.drive import BIAS_OVER_GAMMA, Saturation, saturate
 from spinhw.physics.highpass import highpass_factors, highpass_step
 from spinhw.physics.noise import diffusion, thermal_step
 from spinhw.physics.oscillator import POWER_FLOOR, coefficients, decay_mean, equilibrium, logistic_step, power_rate
-from spinhw.physics.resonator import chain_weights, detuning_for, resonator_weight
+from spinhw.physics.resonator import Ladder, chain_weights, detuning_for, resonator_weight
 
 __all__ = [
     "BIAS_OVER_GAMMA",
+    "Ladder",
     "POWER_FLOOR",
     "Saturation",
     "chain_weights",

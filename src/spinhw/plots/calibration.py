@@ -80,7 +80,7 @@ def plot_calibration(shown: CalibrationFigure, path: Path) -> None:
         upper, middle, lower = figure.subfigures(3, 1, height_ratios=(2.7, 2.4, 1.9 * rows), squeeze=False)[:, 0]
         _draw_traces(upper, shown.traces)
         _draw_checks(middle, shown)
-        _draw_parameters(lower, shown.parameters, rows)
+        draw_parameters(lower, shown.parameters, rows)
 
 
 def _draw_traces(figure: SubFigure, traces: Sequence[FittedTrace]) -> None:
@@ -123,7 +123,10 @@ def _draw_curve(axes: Axes, shown: CalibrationFigure) -> None:
     axes.set(xlabel="drive (γ)", ylabel="settled power", title="power curve: points measured, lines fit")
 
 
-def _draw_parameters(figure: SubFigure, parameters: Sequence[FoundParameter], rows: int) -> None:
+def draw_parameters(
+    figure: SubFigure, parameters: Sequence[FoundParameter], rows: int, of: str = "oscillator", name: str = "d"
+) -> None:
+    """Draw each parameter by oscillator, or whatever it is of, with its errors."""
     columns = min(3, len(parameters))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     for axes, one in zip(grid, parameters, strict=False):
@@ -134,7 +137,7 @@ def _draw_parameters(figure: SubFigure, parameters: Sequence[FoundParameter], ro
     for axes in grid[len(parameters) :]:
         axes.set_axis_off()
     for axes in grid[max(0, len(parameters) - columns) : len(parameters)]:
-        axes.set_xlabel("oscillator")
+        axes.set_xlabel(of)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelbottom=True)
-    letter(grid[0], "d")
+    letter(grid[0], name)

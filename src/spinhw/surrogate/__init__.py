@@ -1,4 +1,4 @@
-"""The model of measured oscillators: how they answer drives, how that depends on their parameters."""
+"""The model of measured oscillators and synapses: how they answer, how that depends on their parameters."""
 
 from spinhw.surrogate.calibrated import Calibrated, calibrated_neurons
 from spinhw.surrogate.coupled_refit import CoupledRefit
@@ -6,13 +6,17 @@ from spinhw.surrogate.feedback import NetworkRecord
 from spinhw.surrogate.oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from spinhw.surrogate.played import Misfit, Played, columns, misfit, modelled, shifted, substeps_for
 from spinhw.surrogate.refit import OnlineRefit, information
+from spinhw.surrogate.resonators import AppliedWeights, CalibratedSynapses, Chain, calibrated_synapses
 from spinhw.surrogate.response import Response, respond
 
 __all__ = [
     "DYNAMICS",
     "LOGARITHMIC",
     "PARAMETERS",
+    "AppliedWeights",
     "Calibrated",
+    "CalibratedSynapses",
+    "Chain",
     "CoupledRefit",
     "Misfit",
     "NetworkRecord",
@@ -21,6 +25,7 @@ __all__ = [
     "Played",
     "Response",
     "calibrated_neurons",
+    "calibrated_synapses",
     "columns",
     "information",
     "misfit",

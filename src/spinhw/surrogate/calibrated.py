@@ -27,6 +27,7 @@ class Calibrated:
         noise: Of one shot's sample in units of full power, (oscillator,).
         working: Which did not fail, boolean, (oscillator,).
         device_id: Whose.
+        cutoff_hz: Corner of the high-pass behind each, (oscillator,); NaN where it is not known; None where none is.
     """
 
     oscillators: Oscillators
@@ -34,6 +35,7 @@ class Calibrated:
     noise: Tensor
     working: Tensor
     device_id: str
+    cutoff_hz: Tensor | None = None
 
     @classmethod
     def of(cls, record: CalibrationRecord) -> "Calibrated":
@@ -55,16 +57,23 @@ class Calibrated:
             torch.tensor(noise, dtype=torch.float64),
             working,
             record.device.id,
+            _cutoff(record),
         )
 
     def neurons(self, nominal: Neurons) -> Neurons:
-        """Put the measured dynamics into nominal neurons, (1, neuron); bias, bounds, filter and gain stay.
+        """Put the measured dynamics into nominal neurons, (1, neuron); bias, bounds and gain stay.
+
+        The high-pass stays too, unless its corner was measured.
 
         Raises:
             CalibrationError: The record is of another number of oscillators.
         """
         self._require(nominal.gamma.shape[-1])
-        return self.oscillators.neurons(nominal)
+        neurons = self.oscillators.neurons(nominal)
+        if self.cutoff_hz is None:
+            return neurons
+        known = self.cutoff_hz.to(neurons.cutoff_hz.dtype)
+        return replace(neurons, cutoff_hz=torch.where(known.isnan(), neurons.cutoff_hz, known))
 
     def drawn(self, generator: torch.Generator, spread: float = 1.0) -> Oscillators:
         """Draw oscillators as they may be, given the uncertainty of the calibration: for robust training.
@@ -126,7 +135,14 @@ def calibrated_neurons(
     nominal = network.neurons(torch.float64)
     one = [Calibrated.of(load_record(find_record(path, name), name, anyway)).neurons(nominal) for name in device_ids]
     gamma, sigma, q = (torch.cat([getattr(each, name) for each in one]) for name in DYNAMICS)
-    return replace(nominal, gamma=gamma, sigma=sigma, q=q)
+    return replace(nominal, gamma=gamma, sigma=sigma, q=q, cutoff_hz=torch.cat([each.cutoff_hz for each in one]))
+
+
+def _cutoff(record: CalibrationRecord) -> Tensor | None:
+    if record.cutoff is None:
+        return None
+    known = [float("nan") if one is None else one for one in record.cutoff.values]
+    return torch.tensor(known, dtype=torch.float64)
 
 
 def _covariance(record: CalibrationRecord, table: Tensor) -> Tensor:

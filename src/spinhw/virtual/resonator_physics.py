@@ -17,7 +17,8 @@ class ResonatorPhysics:
 
     def __init__(self, settings: BenchSettings, wiring: ResonatorWiring) -> None:
         self._conversion, self._count = settings.conversion, wiring.resonators
-        self.chain = ResonatorChain(settings.chip, Identity(f"{settings.id}-0", settings.seed), wiring.resonators)
+        self._wiring, self._identity = wiring, Identity(f"{settings.id}-0", settings.seed)
+        self.chain = ResonatorChain(settings.chip, self._identity, wiring.resonators)
 
     def voltage(self, tuning_v: np.ndarray, frequency_hz: float, power_w: float) -> float:
         """Give the rectified voltage of the chain in volts.
@@ -34,4 +35,5 @@ class ResonatorPhysics:
             torch.tensor([frequency_hz], dtype=torch.float64),
             torch.tensor([power_w / self._conversion.rf_power_w], dtype=torch.float64),
         )
-        return float(measured[0]) * self._conversion.output_v
+        noise = self._wiring.noise_v * float(self._identity.normals((1,), "meter noise", self.chain.shots)[0])
+        return float(measured.values[0]) * self._conversion.output_v + self._wiring.offset_v + noise

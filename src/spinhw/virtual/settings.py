@@ -150,6 +150,8 @@ class ResonatorWiring(Settings):
     controller: Name = Field(description="Name of the controller that tunes them.")
     tone: Name = Field(description="Name of the RF source.")
     meter: Terminal = Field(description="Input of the voltmeter, such as 'nvm:1'.")
+    noise_v: NoiseV = Field(default=0.0, description="Noise of one reading (1 sigma) at that input.")
+    offset_v: VoltageV = Field(default=0.0, description="Voltage that is there without any tone.")
 
 
 Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discriminator="kind")]

@@ -1,21 +1,18 @@
-"""Calibration records: what was measured of one device, as YAML that people read, with raw traces beside it."""
+"""Records of oscillators: what was measured of one device, as YAML that people read, with raw traces beside it."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
-from spinhw.atomic import write_atomically
-from spinhw.config import Settings, build, read_yaml
-from spinhw.errors import CalibrationError, ConfigError
+from spinhw.config import Settings, build
+from spinhw.records.files import SCHEMA_VERSION, read_record, refuse_other
 from spinhw.units import DurationS, TimeS
 
-SCHEMA_VERSION = 1
 # What each parameter is written in, and what it is; the order is that of covariances.
 UNITS = {"gamma": "1/s", "sigma": "1", "q": "1", "gain": "1", "offset": "1", "delay": "s", "lag": "s"}
+CUTOFF_UNIT = "Hz"
 MEANINGS = {
     "gamma": "damping rate, the inverse of the relaxation time",
     "sigma": "drive efficiency over the nominal one",
@@ -25,7 +22,6 @@ MEANINGS = {
     "delay": "by how much the record is late, the lag included",
     "lag": "time constant of the path's low-pass, 1 / (2 pi bandwidth); 0 where none is seen",
 }
-_DIGITS = 7
 
 Numbers = tuple[float | None, ...]
 
@@ -63,6 +59,9 @@ class NominalFacts(Settings):
         description="Drive in 1/s of one ampere: fixed, not fitted. Only its product with sigma can be measured.",
     )
     volts_per_power: float = Field(description="Volts of a power of 1 at the digitizer, as assumed.")
+    latency_s: DurationS | None = Field(
+        default=None, description="Taken off every record before; `delay` comes on top. Null: not written down."
+    )
 
 
 class ExperimentFacts(Settings):
@@ -87,14 +86,14 @@ class ParameterTable(Settings):
     errors: Numbers = Field(description="Standard errors; null where it failed or was not fitted.")
 
 
-class ResonatorFacts(Settings):
-    """What was measured of RF resonators."""
+class ReadoutFacts(Settings):
+    """What the read-out can record, and what of it was used."""
 
-    quantities: dict[str, ParameterTable] = Field(description="Resonance, half linewidth, largest weight and so on.")
-    crosstalk: tuple[Numbers, ...] = Field(
-        default=(), description="Weight at the tone of each resonator (row) by the tuning of each, over its own."
-    )
-    failed: dict[int, str] = Field(default={}, description="Resonators that failed, and why.")
+    unit: Literal["1"] = Field(description="Unit of the values: '1', full power.")
+    lowest: Numbers = Field(description="Lower end of its range as the device tells; null where it does not.")
+    highest: Numbers = Field(description="Upper end: the level at which it saturates.")
+    step: Numbers = Field(description="Step of the converter, where records show one; else null.")
+    clipped: Numbers = Field(description="Share of samples beyond the range, 0 to 1.")
 
 
 class CalibrationRecord(Settings):
@@ -114,8 +113,8 @@ class CalibrationRecord(Settings):
     residual_rms: Numbers = Field(description="Rms difference between data and fit, in units of full power.")
     reduced_chi2: Numbers = Field(description="Residuals over noise, squared; 1 for a perfect model.")
     failed: dict[int, str] = Field(default={}, description="Oscillators that failed, and why.")
+    readout: ReadoutFacts | None = Field(default=None, description="Range and step of the read-out.")
     cutoff: ParameterTable | None = Field(default=None, description="Corner of the high-pass behind each oscillator.")
-    resonators: ResonatorFacts | None = Field(default=None, description="RF resonators, where they were measured.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -124,6 +123,10 @@ class CalibrationRecord(Settings):
         if missing or unknown:
             raise ValueError(f"parameters are missing: {missing}, or unknown: {unknown}")
         count = self.device.oscillators
+        if self.cutoff is not None and self.cutoff.unit != CUTOFF_UNIT:
+            raise ValueError(f"cutoff.unit is {self.cutoff.unit!r}; it must be {CUTOFF_UNIT!r}")
+        if self.cutoff is not None and {len(self.cutoff.values), len(self.cutoff.errors)} != {count}:
+            raise ValueError(f"cutoff must have {count} values and errors, one for each oscillator")
         for name, table in self.parameters.items():
             if table.unit != UNITS[name]:
                 raise ValueError(f"parameters.{name}.unit is {table.unit!r}; it must be {UNITS[name]!r}")
@@ -137,24 +140,8 @@ class CalibrationRecord(Settings):
         return tuple(name for name in UNITS if self.parameters[name].fitted)
 
 
-def save_record(record: CalibrationRecord, path: Path) -> None:
-    """Write a record.
-
-    Raises:
-        ConfigError: The file cannot be written.
-    """
-    text = yaml.dump(
-        _rounded(record.model_dump(mode="json", by_alias=True)),
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=120,
-    )
-    write_atomically(path, text.encode("utf-8"))
-
-
 def load_record(path: Path, device_id: str | None = None, anyway: bool = False) -> CalibrationRecord:
-    """Read a record.
+    """Read a record of oscillators.
 
     Args:
         path: The file.
@@ -165,59 +152,9 @@ def load_record(path: Path, device_id: str | None = None, anyway: bool = False) 
         ConfigError: It cannot be read, is from a newer version, or lacks something; file and key are named.
         CalibrationError: It is another device's.
     """
-    data = read_yaml(path)
-    version = data.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise ConfigError(
-            f"{path}: schema_version: this record was made by a newer spinhw",
-            seen=version,
-            allowed=f"at most {SCHEMA_VERSION}",
-            todo="update spinhw, or calibrate again",
-        )
-    record = build(CalibrationRecord, data, str(path))
-    if device_id is not None and record.device.id != device_id and not anyway:
-        raise CalibrationError(
-            f"{path}: this record is another device's",
-            seen=record.device.id,
-            allowed=device_id,
-            todo="calibrate this device, or say that another's record will do",
-        )
+    record = build(CalibrationRecord, read_record(path, "calibration"), str(path))
+    refuse_other(path, record.device.id, device_id, anyway)
     return record
-
-
-def find_record(path: Path, device_id: str) -> Path:
-    """Find a device's record: the file itself, or DEVICE_ID.yaml in a folder.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    found = path / f"{device_id}.yaml" if path.is_dir() else path
-    if not found.is_file():
-        raise ConfigError(
-            f"{found}: there is no such record", todo="make one: spinhw calibrate --device FILE --out RECORD"
-        )
-    return found
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes lists of numbers on few lines."""
-
-
-def _list(dumper: yaml.SafeDumper, data: Sequence[Any]) -> yaml.Node:
-    plain = all(one is None or isinstance(one, int | float | str) for one in data)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
-
-
-_Dumper.add_representer(list, _list)
-_Dumper.add_representer(tuple, _list)
-
-
-def _rounded(data: Any) -> Any:
-    if isinstance(data, float):
-        return float(f"{data:.{_DIGITS}g}")
-    if isinstance(data, Mapping):
-        return {key: _rounded(value) for key, value in data.items()}
-    return [_rounded(one) for one in data] if isinstance(data, list) else data
 
 
 RecordPath = Annotated[Path, Field(description="A calibration record, or a folder with one for each device.")]

@@ -1,0 +1,178 @@
+"""`spinhw calibrate` and `spinhw calibrate show` for synapses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from spinhw.calibrate import SynapsePlanSettings
+from spinhw.calibrate.synapses import Read, Windows, centres_off_line, load_read, programmed, readings_of
+from spinhw.device import DeviceSettings, SynapseBank
+from spinhw.instruments import StationSettings
+from spinhw.plots.calibration import FoundParameter
+from spinhw.plots.synapses import SweptResonator, SynapseFigure, plot_synapses
+from spinhw.records import SynapseRecord
+from spinhw.surrogate import CalibratedSynapses, Chain
+
+# What a reading and a programming take on a bench, roughly: for the forecast only.
+_READING_S, _PROGRAMMING_S = 0.05, 0.05
+_FINE = 200
+# Label, and factor from SI.
+_SHOWN = {
+    "resonance": ("off source (MHz)", 1e-6),
+    "half_linewidth": ("half linewidth (MHz)", 1e-6),
+    "max_weight": ("largest weight", 1.0),
+    "tuning_span": ("tuning span (MHz)", 1e-6),
+    "repeatability": ("repeatability (%)", 100.0),
+    "programming_error": ("programming error (%)", 100.0),
+}
+
+
+def forecast_synapses(console: Console, bank: SynapseBank, settings: DeviceSettings, plan: SynapsePlanSettings) -> None:
+    """Say first what will be done and how long it takes, roughly."""
+    readings, programmings = readings_of(plan, bank)
+    about_s = 5.0
+    if isinstance(settings, StationSettings):
+        about_s += readings * _READING_S + programmings * _PROGRAMMING_S
+    console.print(
+        f"{bank.name}: plan {plan.name}, {bank.describe().neurons} resonators, {readings} readings, {programmings} "
+        f"programmings; about {max(10, round(about_s, -1)):.0f} s in all"
+    )
+
+
+def show_synapse_table(console: Console, record: SynapseRecord) -> None:
+    """Print what was found: median and range over the resonators that count, with the typical standard error."""
+    made = record.made
+    table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} readings")
+    for heading in ("quantity", "unit", "median", "lowest", "highest", "std. error"):
+        table.add_column(heading, justify="left" if heading in ("quantity", "unit") else "right", no_wrap=True)
+    working = [number for number in range(record.device.resonators) if number not in record.failed]
+    for name, one in record.quantities.items():
+        values = np.array([one.values[number] for number in working if one.values[number] is not None])
+        errors = np.array([one.errors[number] for number in working if one.errors[number] is not None])
+        if not one.fitted or not len(values):
+            table.add_row(name, one.unit, *["-"] * 3, "fixed")
+            continue
+        cells = [f"{number:.5g}" for number in (np.median(values), values.min(), values.max())]
+        table.add_row(name, one.unit, *cells, f"{np.median(errors):.2g}" if len(errors) else "-")
+    console.print(table)
+    for name, one in record.quantities.items():
+        if not one.fitted:
+            console.print(f"  {name} was not measured: {one.why}")
+    chi2 = [one for number, one in enumerate(record.reduced_chi2) if one is not None and number in working]
+    fitted = f"; reduced chi2 {np.median(chi2):.2f} (median)" if chi2 else ""
+    console.print(
+        f"noise of one reading {record.noise or 0:.2g}, offset {record.offset or 0:.2g} of an output{fitted}; "
+        f"{len(working)} of {record.device.resonators} resonators calibrated"
+    )
+    if record.crosstalk is not None:
+        _print_crosstalk(console, record)
+    for number, why in record.failed.items():
+        console.print(f"  resonator {number} FAILED: {why}")
+
+
+def _print_crosstalk(console: Console, record: SynapseRecord) -> None:
+    crosstalk = record.crosstalk
+    if crosstalk is None:
+        return
+    values, errors = _matrix(crosstalk.values), _matrix(crosstalk.errors)
+    np.fill_diagonal(values, np.nan)
+    if np.isfinite(values).any():
+        place = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
+        agrees = (
+            "" if crosstalk.reduced_chi2 is None else f"; against the fit: reduced chi2 {crosstalk.reduced_chi2:.2f}"
+        )
+        console.print(
+            f"largest crosstalk: {values[place]:.2g} +- {errors[place]:.1g}, of resonator {place[1]} to source "
+            f"{place[0]}{agrees}"
+        )
+
+
+def show_synapses(console: Console, record: SynapseRecord, path: Path, picture: Path | None) -> None:
+    """Print a record of synapses and draw its readings against its fit."""
+    show_synapse_table(console, record)
+    files = [path.parent / one.traces for one in record.experiments]
+    missing = [str(one) for one in files if not one.is_file()]
+    if missing:
+        console.print(f"no picture: the readings are not there ({missing[0]})")
+        return
+    target = picture or path.with_suffix(".png")
+    plot_synapses(_figure(record, [load_read(one) for one in files]), target)
+    console.print(f"picture: {target}")
+
+
+def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
+    ladder, count, made = record.nominal.ladder(), record.device.resonators, record.made
+    fitted = record.quantities["resonance"].fitted
+    chain = CalibratedSynapses.of(record).chain if fitted else Chain.designed(ladder, count)
+    by_kind = {one.kind: one for one in reads}
+    offset, noise = record.offset or 0.0, record.noise or 0.0
+    swept, tuning, off_line = list[SweptResonator](), np.zeros(0), np.zeros((0, 0))
+    if "detuning_sweep" in by_kind and fitted:
+        windows = Windows.of(by_kind["detuning_sweep"], offset)
+        swept = [_swept(record, windows, chain, number) for number in _chosen(record)]
+        tuning, off_line = windows.tuning, centres_off_line(windows, ladder)
+        off_line[list(record.failed)] = np.nan
+    visited = by_kind.get("programming")
+    off = np.zeros(0)
+    if visited is not None:
+        found = programmed(visited, chain, offset, noise).off
+        off = found[:, [number not in record.failed for number in range(count)]].flatten().numpy()
+    return SynapseFigure(
+        f"{record.device.id}: plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} readings",
+        swept,
+        tuning,
+        off_line,
+        np.zeros((0, 0)) if record.crosstalk is None else _matrix(record.crosstalk.values),
+        off,
+        [_found(record, name) for name, one in record.quantities.items() if one.fitted],
+    )
+
+
+def _swept(record: SynapseRecord, windows: Windows, chain: Chain, number: int) -> SweptResonator:
+    ladder = record.nominal.ladder()
+    source_hz = ladder.frequency_hz + number * ladder.spacing_hz
+    tones = windows.rf_hz[:, number]
+    fine = np.linspace(tones[:, 0], tones[:, -1], _FINE, axis=1)  # (level, fine)
+    tuning = torch.from_numpy(windows.tuning)[:, None, None].expand(-1, _FINE, chain.count)
+    fit = chain.weight(tuning, torch.from_numpy(fine)).numpy()
+    failed = " (FAILED)" if number in record.failed else ""
+    return SweptResonator(
+        f"resonator {number}{failed}",
+        windows.tuning,
+        tones - source_hz,
+        windows.weight[:, number],
+        fine - source_hz,
+        fit,
+    )
+
+
+def _chosen(record: SynapseRecord) -> list[int]:
+    """Pick the resonators with the best and the worst fit, and one that failed, or else the median."""
+    ranked = sorted(
+        (chi2, number)
+        for number, chi2 in enumerate(record.reduced_chi2)
+        if chi2 is not None and number not in record.failed
+    )
+    middle = [next(iter(record.failed))] if record.failed else [ranked[len(ranked) // 2][1]]
+    return list(dict.fromkeys([ranked[0][1], *middle, ranked[-1][1]]))
+
+
+def _found(record: SynapseRecord, name: str) -> FoundParameter:
+    (label, scale), table = _SHOWN[name], record.quantities[name]
+    sources = record.nominal.ladder().tones_hz(record.device.resonators).numpy() if name == "resonance" else 0.0
+    return FoundParameter(
+        label, (_numbers(table.values) - sources) * scale, np.nan_to_num(_numbers(table.errors) * scale)
+    )
+
+
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if one is None else one for one in values])
+
+
+def _matrix(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float64]:
+    return np.stack([_numbers(row) for row in rows])

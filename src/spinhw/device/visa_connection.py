@@ -1,0 +1,91 @@
+"""The connection of a device or bank to the instruments of a bench: made, lost, made again, left safe."""
+
+import logging
+
+from spinhw.errors import DeviceError
+from spinhw.instruments import LinkError, Station
+from spinhw.instruments.words import Words
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """All instruments of a bench as one session uses them. Repeats nothing.
+
+    Args:
+        station: The instruments.
+    """
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self._is_connected = self._is_prepared = False
+        self._generations: dict[str, int] = {}
+
+    def open(self) -> str:
+        """Connect, or connect again, without changing any output; return who answers."""
+        self.station.open()
+        self._is_connected = True
+        self.station.connect()
+        self._is_prepared = False
+        self._generations = {name: self.station[name].port.generation for name in self.station}
+        return "; ".join(f"{name}: {identity}" for name, identity in self.station.identities().items())
+
+    def disconnect(self) -> None:
+        """Disconnect and leave every output as it is."""
+        self.station.disconnect()
+
+    def make_safe(self) -> list[str]:
+        """Switch everything off, let the bench go, and return the outputs not confirmed off."""
+        if not self._is_connected:
+            return []
+        for name in self.station:
+            try:
+                self.station[name].open()
+            except DeviceError as error:  # the others must still be switched off
+                _log.error("%s: %s", name, error)
+        try:
+            self.station.close()
+        except DeviceError as error:
+            _log.error("%s", error)
+        self._is_connected = False
+        return list(self.station.unconfirmed)
+
+    def prepare(self) -> bool:
+        """Empty the error queues and read all settings for the snapshot, once after each connecting.
+
+        Returns:
+            Whether there was anything to do.
+        """
+        if self._is_prepared:
+            return False
+        for name in self.station:
+            port = self.station[name].port
+            if isinstance(port, Words):
+                _drain(port)
+        self.station.survey()
+        self._is_prepared = True
+        return True
+
+    def confirm(self) -> None:
+        """Find out whether every connection is still the one that was opened.
+
+        Raises:
+            DeviceError: An instrument lost its connection meanwhile.
+        """
+        lost = [name for name, count in self._generations.items() if self.station[name].port.generation != count]
+        if lost:
+            raise DeviceError(
+                f"{self.station.name}: an instrument was connected anew in the middle of a batch and may have lost its "
+                "settings",
+                seen=", ".join(lost),
+            )
+
+
+def _drain(port: Words) -> None:
+    """Take out of an error queue what was in it before."""
+    try:
+        port.link.check("what was there before")
+    except LinkError:
+        raise
+    except DeviceError as error:
+        _log.warning("%s", error)

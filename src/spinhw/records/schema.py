@@ -1,0 +1,30 @@
+"""Records of either kind."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from spinhw.config import build
+from spinhw.records.files import read_record
+from spinhw.records.oscillators import CalibrationRecord
+from spinhw.records.synapses import SynapseRecord
+
+AnyRecord = Annotated[CalibrationRecord | SynapseRecord, Field(discriminator="kind")]
+
+
+def load_either(path: Path) -> CalibrationRecord | SynapseRecord:
+    """Read a record, whatever it is of.
+
+    Raises:
+        ConfigError: It cannot be read, is from a newer version, or lacks something; file and key are named.
+    """
+    data = read_record(path, None)
+    if data.get("kind") == "synapses":
+        return build(SynapseRecord, data, str(path))
+    return build(CalibrationRecord, data, str(path))
+
+
+def record_schema() -> dict[str, Any]:
+    """Give the JSON schema of a record, for editors."""
+    return TypeAdapter[Any](AnyRecord).json_schema(by_alias=True)

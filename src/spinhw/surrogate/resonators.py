@@ -1,0 +1,241 @@
+"""The model of a measured chain of resonators: which weights a tuning gives, which tuning gives wanted weights.
+
+    f_k = resonance_k + span_k tuning_k            w_j = sum_k K_k 2 G_k (f_j - f_k) / ((f_j - f_k)^2 + G_k^2)
+
+Source j plays at its own frequency f_j; every resonator of the chain sees all sources, so tails are part of the map.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spinhw.errors import CalibrationError
+from spinhw.physics import Ladder, detuning_for, resonator_weight
+from spinhw.records import SynapseRecord, find_record, load_synapses
+from spinhw.records.synapses import MAP
+
+# A weight at the very limit sits where the slope of the resonance is zero.
+_BELOW_LIMIT = 1 - 1e-6
+# Tails of neighbours hardly depend on the tuning: each round shrinks what is left by (G / spacing)^2 or so.
+_ROUNDS = 30
+_SETTLED = 1e-12
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Resonators in series, each (resonator,), float64.
+
+    Args:
+        resonance_hz: At tuning 0.
+        half_linewidth_hz: G, above zero.
+        max_weight: K, with its sign; 0 for one that does nothing.
+        tuning_span_hz: Shift by a tuning of 1; 0 for one that is stuck.
+    """
+
+    resonance_hz: Tensor
+    half_linewidth_hz: Tensor
+    max_weight: Tensor
+    tuning_span_hz: Tensor
+
+    @classmethod
+    def designed(cls, ladder: Ladder, count: int) -> "Chain":
+        """Give the chain as designed."""
+        one = torch.ones(count, dtype=torch.float64)
+        widths = (ladder.half_linewidth_hz, ladder.max_weight, ladder.tuning_span_hz)
+        return cls(ladder.tones_hz(count), *(value * one for value in widths))
+
+    @property
+    def count(self) -> int:
+        """Number of resonators."""
+        return len(self.resonance_hz)
+
+    def parts(self, tuning: Tensor, rf_hz: Tensor) -> Tensor:
+        """Give what each resonator adds to the weight at a tone, (..., resonator); tuning the same, tone (...,)."""
+        detuning = rf_hz[..., None] - self.resonance_hz - self.tuning_span_hz * tuning
+        return self.max_weight * resonator_weight(detuning, self.half_linewidth_hz, 1.0)
+
+    def weight(self, tuning: Tensor, rf_hz: Tensor) -> Tensor:
+        """Give the weight of the whole chain at a tone, (...,)."""
+        return self.parts(tuning, rf_hz).sum(-1)
+
+    def slopes(self, tuning: Tensor, rf_hz: Tensor) -> Tensor:
+        """Give the derivatives of the weight at a tone by resonance, G, K and span, (..., resonator, 4)."""
+        detuning = rf_hz[..., None] - self.resonance_hz - self.tuning_span_hz * tuning
+        width, square = self.half_linewidth_hz, detuning**2 + self.half_linewidth_hz**2
+        shape = 2 * width * detuning / square
+        by_resonance = -self.max_weight * 2 * width * (width**2 - detuning**2) / square**2
+        by_width = self.max_weight * 2 * detuning * (detuning**2 - width**2) / square**2
+        return torch.stack([by_resonance, by_width, shape, by_resonance * tuning], dim=-1)
+
+
+@dataclass(frozen=True)
+class AppliedWeights:
+    """What a chain gives when weights are asked for.
+
+    Args:
+        tuning: To be set, (..., resonator).
+        weights: What is expected to act, (..., source).
+        errors: Standard errors of that: of the calibration and of one programming together, (..., source).
+        reached: Where the wanted weight is within reach, boolean, (..., source).
+    """
+
+    tuning: Tensor
+    weights: Tensor
+    errors: Tensor
+    reached: Tensor
+
+
+@dataclass(frozen=True)
+class CalibratedSynapses:
+    """What a record says of one chain.
+
+    Args:
+        chain: Its resonators; one that is dead does nothing, one that is stuck has no span.
+        covariance: Of resonance, G, K and span, (resonator, 4, 4); zero for those that failed.
+        repeatability: Scatter of a programming over the largest weight, (resonator,).
+        tones_hz: Frequencies of the sources, (resonator,).
+        working: Which did not fail, boolean, (resonator,).
+        device_id: Whose.
+        highest_tuning: Largest tuning in size.
+    """
+
+    chain: Chain
+    covariance: Tensor
+    repeatability: Tensor
+    tones_hz: Tensor
+    working: Tensor
+    device_id: str
+    highest_tuning: float = 1.0
+
+    @classmethod
+    def of(cls, record: SynapseRecord) -> "CalibratedSynapses":
+        """Read it from a record.
+
+        Raises:
+            CalibrationError: The record has no detuning sweep.
+        """
+        if not record.quantities["resonance"].fitted:
+            raise CalibrationError(
+                f"the record of {record.device.id} does not tell its resonances",
+                seen=f"plan {record.made.plan}",
+                allowed="a plan with a detuning sweep",
+                todo="calibrate with plan 'synapses'",
+            )
+        count, ladder = record.device.resonators, record.nominal.ladder()
+        designed = Chain.designed(ladder, count)
+        found = torch.stack([_numbers(record, name, "values") for name in MAP])  # (quantity, resonator)
+        dead = found.isnan().any(0)
+        values = [torch.where(dead, old, new) for old, new in zip(_table(designed), found, strict=True)]
+        chain = Chain(*values)
+        working = torch.tensor([number not in record.failed for number in range(count)])
+        return cls(
+            replace(chain, max_weight=torch.where(dead, 0.0, chain.max_weight)),
+            _covariance(record) * working[:, None, None],
+            _numbers(record, "repeatability", "values").nan_to_num(0.0),
+            ladder.tones_hz(count),
+            working,
+            record.device.id,
+        )
+
+    def weights(self, tuning: Tensor) -> Tensor:
+        """Give the weights that a tuning gives, (..., source); tuning (..., resonator). Differentiable."""
+        return self._at_tones(tuning, self.chain.weight)
+
+    def errors(self, tuning: Tensor) -> Tensor:
+        """Give the standard errors of those weights, of the calibration and of one programming, (..., source)."""
+        slopes = self._at_tones(tuning, self.chain.slopes)  # (..., source, resonator, 4)
+        known = torch.einsum("...kp,kpq,...kq->...", slopes, self.covariance, slopes)
+        # A programming that is off by a share e of the largest weight shifts the resonance by e G / 2.
+        shift = self.repeatability * self.chain.half_linewidth_hz / 2 * (self.chain.tuning_span_hz != 0)
+        return (known + ((slopes[..., 0] * shift) ** 2).sum(-1)).clamp_min(0).sqrt()
+
+    def tuning_for(self, weights: Tensor) -> Tensor:
+        """Find the tunings, (..., resonator), whose weights are nearest to those wanted, (..., source).
+
+        Each resonator takes the detuning of smallest size that makes its own part, with the tails of the others taken
+        off; within reach of its tuning. Those that failed stay at 0.
+        """
+        chain, wanted = self.chain, weights.double()
+        tuning = torch.zeros_like(wanted)
+        span = torch.where(self.working & (chain.tuning_span_hz != 0), chain.tuning_span_hz, torch.inf)
+        for _ in range(_ROUNDS):
+            parts = self._at_tones(tuning, chain.parts)  # (..., source, resonator)
+            tails = parts.sum(-1) - parts.diagonal(dim1=-2, dim2=-1)
+            detuning = self._own_detuning(wanted - tails)
+            fresh = ((self.tones_hz - detuning - chain.resonance_hz) / span).clamp(
+                -self.highest_tuning, self.highest_tuning
+            )
+            moved, tuning = float((fresh - tuning).abs().max()) if fresh.numel() else 0.0, fresh
+            if moved < _SETTLED:
+                break
+        return tuning
+
+    def applied(self, weights: Tensor, tolerance: float = 1e-3) -> AppliedWeights:
+        """Say what acts when weights are asked for, and how sure that is.
+
+        Args:
+            weights: Wanted, (..., source).
+            tolerance: By how much of the largest weight one may be missed and still count as reached.
+        """
+        tuning = self.tuning_for(weights)
+        acting, errors = self.weights(tuning), self.errors(tuning)
+        most = self.chain.max_weight.abs().max()
+        return AppliedWeights(tuning, acting, errors, (acting - weights.double()).abs() <= tolerance * most)
+
+    def drawn(self, generator: torch.Generator) -> Chain:
+        """Draw a chain as it may be, given the errors of the calibration."""
+        size = self.covariance.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt().clamp_min(1e-300)
+        values, vectors = torch.linalg.eigh(self.covariance / size[:, :, None] / size[:, None, :])
+        normals = torch.randn(size.shape, generator=generator, dtype=torch.float64)
+        step = (vectors @ (values.clamp_min(0).sqrt() * normals)[..., None])[..., 0] * size
+        return Chain(*(old + new for old, new in zip(_table(self.chain), step.T, strict=True)))
+
+    def _own_detuning(self, weight: Tensor) -> Tensor:
+        size = self.chain.max_weight
+        safe = torch.where(size == 0, 1.0, size)
+        share = torch.where(size == 0, 0.0, weight / safe).clamp(-_BELOW_LIMIT, _BELOW_LIMIT)
+        return detuning_for(share, self.chain.half_linewidth_hz, 1.0)
+
+    def _at_tones(self, tuning: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Ask for every tone with the same tunings."""
+        shape = (*tuning.shape[:-1], len(self.tones_hz), tuning.shape[-1])
+        return of(tuning.double()[..., None, :].expand(shape), self.tones_hz.expand(shape[:-1]))
+
+
+def calibrated_synapses(path: Path, device_id: str, anyway: bool = False) -> CalibratedSynapses:
+    """Read what is known of a device's synapses.
+
+    Args:
+        path: A record, or a folder with DEVICE_ID.yaml for each.
+        device_id: Whose.
+        anyway: Whether another device's record will do.
+
+    Raises:
+        ConfigError: The record is missing or wrong.
+        CalibrationError: It is another device's, or tells no resonances.
+    """
+    return CalibratedSynapses.of(load_synapses(find_record(path, device_id), device_id, anyway))
+
+
+def _table(chain: Chain) -> tuple[Tensor, ...]:
+    return chain.resonance_hz, chain.half_linewidth_hz, chain.max_weight, chain.tuning_span_hz
+
+
+def _numbers(record: SynapseRecord, name: str, which: str) -> Tensor:
+    table = record.quantities[name]
+    numbers = table.values if which == "values" else table.errors
+    return torch.tensor([float("nan") if one is None else one for one in numbers], dtype=torch.float64)
+
+
+def _covariance(record: SynapseRecord) -> Tensor:
+    """Put standard errors and correlations together, (resonator, 4, 4)."""
+    errors = torch.stack([_numbers(record, name, "errors") for name in MAP], dim=1).nan_to_num(0.0)
+    tied = torch.eye(len(MAP), dtype=torch.float64).repeat(record.device.resonators, 1, 1)
+    if record.correlations:
+        first, second = torch.triu_indices(len(MAP), len(MAP), offset=1)
+        pairs = torch.tensor([[one or 0.0 for one in row] for row in record.correlations], dtype=torch.float64)
+        tied[:, first, second] = tied[:, second, first] = pairs
+    return tied * errors[:, :, None] * errors[:, None, :]
