@@ -19,14 +19,14 @@ from spinhw.gradients import (
     shoot,
     straight_through,
 )
-from spinhw.surrogate import OnlineRefit, Oscillators
+from spinhw.surrogate import CoupledRefit, Oscillators
 
 
 class DeviceLoop:
     """One network on one chip. `HardwareInLoop` measures the end of a sequence; here every step has an answer.
 
-    As in its mode `output` the values are the device's and the way back is a model's, whose oscillators are refitted
-    from what was just measured, where the device observes their power.
+    As in its mode `output` the values are the device's and the way back is a model's, whose oscillators and synapses
+    are refitted from what was just measured, where the device observes the power.
 
     Args:
         network: The network; its masks must not change any more.
@@ -50,7 +50,7 @@ class DeviceLoop:
         self._refits: Refits | None = None
         if "power" in about.observables and network.settings.initial_state == "rest":
             nominal = Oscillators.nominal(network.settings.neurons(torch.float64))
-            self._refits = Refits([NetworkRefit(OnlineRefit(nominal))], network.oscillators)
+            self._refits = Refits([NetworkRefit(CoupledRefit(nominal))], network.oscillators)
 
     def run(self, inputs: Tensor) -> Tensor:
         """Measure what the network answers, (batch, time, output), to inputs (batch, time, input); with a gradient.
@@ -68,19 +68,24 @@ class DeviceLoop:
             self._refits.update(played, trace)
             neurons = self._refits.neurons(neurons)
         values = {
-            name: straight_through(value, trace.applied[name]) if name in trace.applied else value
+            name: straight_through(value, self._acting(name, trace.applied[name])) if name in trace.applied else value
             for name, value in requested.items()
         }
         model = inner.run(inputs, values=values, neurons=neurons).filtered  # (1, batch, time, neuron)
         measured: Signal | None = trace.filtered
         return self.network.read_out(measured_value_modelled_gradient(measured, model)[0])
 
+    def _acting(self, name: str, applied: Tensor) -> Tensor:
+        """Give what a weight is taken for in the model: what was read back, but for the error that a refit found."""
+        factor = None if self._refits is None else self._refits.acting(name)
+        return applied if factor is None else applied * factor.to(applied.dtype)
+
     def measure(self, trials: Trials, network: OscillatorNetwork | None = None) -> Score:
         """Score the network, or another one, on the device."""
         return score(play(network or self.network, trials, self.device), trials)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give what is known of the oscillators."""
+        """Give what is known of the chip."""
         return {} if self._refits is None else self._refits.state()
 
     def facts(self) -> dict[str, Any]:
