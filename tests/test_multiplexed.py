@@ -121,7 +121,7 @@ def test_a_surrogate_far_off_is_warned_of_and_damped():
 
 
 def test_a_second_epoch_starts_from_the_first():
-    with open_multiplexed(chip(), refit=[], tolerance=1e-4, passes=30) as device:
+    with open_multiplexed(chip(), refit=[], tolerance=1e-4, passes=30, remember=100) as device:
         device.program(weights())
         device.run(images())
         device.run(images())
@@ -139,7 +139,7 @@ def test_memory_of_corrections_is_bounded():
 
 
 def test_simulated_bank_keeps_the_contract():
-    settings = on(chip(noise=0.01), remember=0)
+    settings = on(chip(noise=0.01))
     verdicts = check_device(lambda: open_device(settings, NETWORK, INTERVAL_S))
     assert [f"{one.name}: {one.detail}" for one in verdicts if not one.passed] == []
     assert "to the bit" in next(one.detail for one in verdicts if one.name.startswith("repeats"))
@@ -231,6 +231,9 @@ def test_a_record_is_a_start_for_its_own_device_only(tmp_path):
     assert not torch.equal(seen.gamma, Oscillators.nominal(NetworkSettings().neurons(), 2).gamma)
     with pytest.raises(CalibrationError, match=r"another device's.*bank-virtual.*bank-0"):
         open_multiplexed(chip(), oscillators=2, record=str(record))
+    assert open_device(
+        load_device("one-oscillator", [f"record={record}", "oscillators=2", "anyway=true"]), NETWORK, 1e-9
+    )
     renamed = tmp_path / "bank-0.yaml"
     renamed.write_text(record.read_text(encoding="utf-8").replace("id: bank-virtual", "id: bank-0"), encoding="utf-8")
     with pytest.raises(CalibrationError, match=r"another number of oscillators.*2.*3"):

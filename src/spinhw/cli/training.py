@@ -8,9 +8,8 @@ from rich.markup import escape
 
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
-from spinhw.device import load_device
+from spinhw.device import is_bench, load_device
 from spinhw.errors import ConfigError
-from spinhw.instruments import StationSettings
 from spinhw.plots import draw_run
 from spinhw.plots.transfer import plot_transfer
 from spinhw.report import TerminalProgress, print_budget, print_evaluation, print_figures, print_run, transfer_table
@@ -106,7 +105,7 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> No
 
 def _show_budget(console: Console, settings: RunSettings) -> None:
     """Show before a run on a bench what it takes: people wait beside it."""
-    found = budget(settings) if isinstance(settings.device, StationSettings) else None
+    found = budget(settings) if settings.device is not None and is_bench(settings.device) else None
     if found is not None:
         print_budget(console, found)
 

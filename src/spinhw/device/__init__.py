@@ -13,7 +13,14 @@ from spinhw.device.reading import Reading, Samples
 from spinhw.device.recorded import RecordedDevice, RecordedSettings
 from spinhw.device.recorder import Recorder
 from spinhw.device.recording import Recording
-from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, device_schema, load_device
+from spinhw.device.settings import (
+    DeviceSettings,
+    MultiplexedSettings,
+    SimulatedSettings,
+    device_schema,
+    is_bench,
+    load_device,
+)
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.trace import Quality, Signal, Trace
 
@@ -46,6 +53,7 @@ __all__ = [
     "SynapseBank",
     "Trace",
     "device_schema",
+    "is_bench",
     "load_device",
     "open_bank",
     "open_device",

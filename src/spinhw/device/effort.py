@@ -19,6 +19,10 @@ from spinhw.network import NetworkSettings
 # Nobody knows these of a bench before its first batch. Both are those of an ordinary instrument on a local network.
 ANSWER_S = 5e-3
 LINK_BYTES_PER_S = 10e6
+REHEARSED = (
+    f"a rehearsal on virtual instruments, taking {1e3 * ANSWER_S:g} ms for each answer and "
+    f"{LINK_BYTES_PER_S / 1e6:g} MB/s"
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Effort:
     """What one batch takes.
 
     Args:
-        shots: Times that the whole batch is played.
+        shots: Times that the whole batch is played, or the segments of an upload.
         uploads: Times that it is loaded into the sources.
         sent_bytes: Bytes to the instruments.
         received_bytes: Bytes from them.
@@ -36,6 +40,8 @@ class Effort:
         programming_bytes: Bytes to and fro for that.
         rest_s: Rest before each image, through which the chip stays on, in seconds.
         basis: What the times rest on.
+        inferences: How often the network sees each image; on a bank that stands for a network, how often a chip would.
+        bank_oscillators: Oscillators of such a bank; 0 elsewhere.
     """
 
     shots: int
@@ -48,6 +54,8 @@ class Effort:
     programming_bytes: int
     rest_s: float
     basis: str
+    inferences: int
+    bank_oscillators: int = 0
 
 
 def batch_effort(
@@ -74,7 +82,7 @@ def batch_effort(
     if isinstance(settings, StationSettings):
         return _of_bench(settings, network, sample_interval_s, inputs_shape, plan, averages)
     if isinstance(settings, RecordedSettings):
-        return Effort(0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0.0, "a recording is read, nothing is measured")
+        return Effort(0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0.0, "a recording is read, nothing is measured", 0)
     with open_device(settings, network, sample_interval_s) as device:
         about = device.describe()
         device.program({name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()})
@@ -84,7 +92,8 @@ def batch_effort(
         trace = device.run(inputs, plan, averages)
         elapsed_s = time.perf_counter() - started
     shots = trace.shots[1] - trace.shots[0]
-    return Effort(shots, 0, 0, 0, 0.0, elapsed_s, 0.0, 0, 0.0, "one batch on a simulated chip, timed just now")
+    basis = "one batch on a simulated chip, timed just now"
+    return Effort(shots, 0, 0, 0, 0.0, elapsed_s, 0.0, 0, 0.0, basis, shots)
 
 
 def _of_bench(
@@ -102,9 +111,7 @@ def _of_bench(
     else:
         found = rehearse_batch(settings, network, sample_interval_s, inputs_shape, plan, averages)
         programming, running = found.programming, found.running
-        basis = "a rehearsal on virtual instruments, taking " + (
-            f"{1e3 * ANSWER_S:g} ms for each answer and {LINK_BYTES_PER_S / 1e6:g} MB/s"
-        )
+        basis = REHEARSED
     if settings.wiring is None or isinstance(settings.wiring, ResonatorWiring):
         raise ConfigError(f"{settings.id}: wiring: no network is wired", todo="say what hangs on which channel")
     timing = settings.wiring.timing
@@ -116,13 +123,15 @@ def _of_bench(
         sent_bytes=running.sent_bytes,
         received_bytes=running.received_bytes,
         played_s=played_s,
-        time_s=played_s + _spoken_s(running),
-        programming_s=_spoken_s(programming),
+        time_s=played_s + spoken_s(running),
+        programming_s=spoken_s(programming),
         programming_bytes=programming.sent_bytes + programming.received_bytes,
         rest_s=timing.rest_s,
         basis=basis,
+        inferences=running.shots,
     )
 
 
-def _spoken_s(counted: Counted) -> float:
+def spoken_s(counted: Counted) -> float:
+    """Give the time that messages take, in seconds."""
     return counted.answers * ANSWER_S + (counted.sent_bytes + counted.received_bytes) / LINK_BYTES_PER_S

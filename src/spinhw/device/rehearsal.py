@@ -134,21 +134,47 @@ def rehearse_batch(
     inputs = torch.zeros(*inputs_shape, about.inputs)
     zeros = {name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()}
 
-    def count(work: Callable[[], Any]) -> Counted:
-        work()  # The first time also sets the instruments up.
-        before = stage.traffic()
-        done = work()
-        shots = done.shots[1] - done.shots[0] if isinstance(done, Trace) else 0
-        return replace(stage.traffic().plus(before, -1), shots=shots)
-
     with device, _quiet():
-        programming = count(partial(device.program, zeros))
+        programming = stage.count(partial(device.program, zeros))
         found = {
-            (repeats, shots): count(partial(device.run, inputs, ObservationPlan(plan.repeats[:repeats]), shots))
+            (repeats, shots): stage.count(partial(device.run, inputs, ObservationPlan(plan.repeats[:repeats]), shots))
             for repeats in _rehearsed(len(plan.repeats), 3)
             for shots in _rehearsed(averages, 2)
         }
     return Rehearsed(programming, _extended(found, len(plan.repeats), averages))
+
+
+def rehearse_segments(
+    settings: StationSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    segments: tuple[int, int],
+    rest_s: float,
+    averages: int,
+) -> Counted:
+    """Count what an upload of segments would take on a bench with oscillators, without connecting to it.
+
+    Args:
+        settings: The bench.
+        network: Gives the nominal oscillator.
+        sample_interval_s: Time for which each sample of a drive is held, in seconds.
+        segments: How many, and samples of each.
+        rest_s: Rest before each, in seconds.
+        averages: Shots to average over; of more than two a few are rehearsed.
+
+    Raises:
+        ConfigError: There is no virtual instrument of one of the models, or the bench does not fit.
+        LimitError: So many segments are more than an instrument holds.
+    """
+    stage = _Stage(settings)
+    bank = open_visa_bank(stage.settings, network, sample_interval_s, connect=stage.connect)
+    drive = probe_drive(bank)[:1, :1].expand(*segments, -1)
+    with bank, _quiet():
+        found = {
+            (1, shots): stage.count(partial(bank.play, drive, averages=shots, rest_s=rest_s))
+            for shots in _rehearsed(averages, 2)
+        }
+    return _extended(found, 1, averages)
 
 
 def _rehearsed(wanted: int, most: int) -> tuple[int, ...]:
@@ -214,6 +240,14 @@ class _Stage:
         """Open a wire to the stand-in at an address."""
         self._wires.append(_DirectWire(self._panels[address]))
         return self._wires[-1]
+
+    def count(self, work: Callable[[], Any]) -> Counted:
+        """Do a piece of work and count what it takes, with the instruments set up already."""
+        work()
+        before = self.traffic()
+        done = work()
+        shots = done.shots[1] - done.shots[0] if isinstance(done, Trace) else 0
+        return replace(self.traffic().plus(before, -1), shots=shots)
 
     def traffic(self) -> Counted:
         """Count what went over all wires so far."""

@@ -82,8 +82,12 @@ class MultiplexedSettings(Settings):
     record: str | None = Field(
         default=None, description="Calibration record of the bank, or a folder of them; null starts from the nominal."
     )
-    remember: int = Field(
-        default=2000, ge=0, description="Sequences whose last correction is remembered as a start; 0 for none."
+    anyway: bool = Field(default=False, description="Whether another device's record will do.")
+    remember: int | None = Field(
+        default=None,
+        ge=0,
+        description="Sequences whose last correction is remembered as a start; 0 for none. Null: 2000 on a bench, and "
+        "none on simulated oscillators, whose runs can then be resumed to the bit.",
     )
 
     @property
@@ -145,6 +149,13 @@ def _load_multiplexed(data: dict[str, Any], path: Path, overrides: Sequence[str]
     if isinstance(data.get("record"), str) and (path.parent / data["record"]).exists():
         data["record"] = str((path.parent / data["record"]).resolve())
     return build(MultiplexedSettings, data, str(path), overrides)
+
+
+def is_bench(settings: DeviceSettings) -> bool:
+    """Tell whether instruments stand behind a profile: a bench, or a network on the oscillators of one."""
+    if isinstance(settings, MultiplexedSettings):
+        return is_bench(load_device(settings.bank) if isinstance(settings.bank, str) else settings.bank)
+    return isinstance(settings, StationSettings)
 
 
 def settings_for(data: dict[str, Any], source: str) -> type[AnySettings]:

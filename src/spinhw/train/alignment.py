@@ -16,8 +16,8 @@ from spinhw.train.statistics import bootstrap_interval
 
 Gradients = dict[str, Tensor]
 
-# Random directions of a batch along which a bench is asked for its own slope; each takes four measurements.
-DIRECTIONS = 16
+# Random directions of a batch along which a bench is asked for its own slope, and what each of them takes.
+DIRECTIONS, MEASUREMENTS = 16, 4
 
 
 @dataclass(frozen=True)

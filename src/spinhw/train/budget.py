@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from spinhw.device import Description, Device, DeviceSettings, ObservationPlan
+from spinhw.device import Description, Device, DeviceSettings, MultiplexedSettings, ObservationPlan
+from spinhw.device.bank_effort import bank_effort
 from spinhw.device.effort import Effort, batch_effort
+from spinhw.gradients import knows_truth
 from spinhw.gradients.modes import MODES
 from spinhw.network import SpintronicNetwork
+from spinhw.train.alignment import DIRECTIONS, MEASUREMENTS
 from spinhw.train.data import EnsembleData
 from spinhw.train.deploy import device_for, readout_plan
 from spinhw.train.model import make_refits
-from spinhw.train.settings import RunSettings
+from spinhw.train.settings import RunSettings, TrainingSettings
 from spinhw.train.summary import energy_ledger, looks
 
 # A file of a recording has this much in it besides numbers: names, settings, the device.
@@ -52,8 +55,8 @@ class Stage:
 
     @property
     def inferences(self) -> int:
-        """Images times the shots of their batches."""
-        return self.images * self.effort.shots
+        """Images times how often the network, or the chip that a bank stands for, sees each."""
+        return self.images * self.effort.inferences
 
     @property
     def link_bytes(self) -> int:
@@ -80,11 +83,13 @@ class Budget:
         device: Name of the device.
         stages: Batches by kind.
         energy_j: What the chip takes in all shots, rests included, in joules; estimated from the run's constants.
+        spent_j: What a bank takes that stands for the chip, in joules, estimated alike; 0 where the chip itself plays.
     """
 
     device: str
     stages: tuple[Stage, ...]
     energy_j: float
+    spent_j: float = 0.0
 
     @property
     def time_s(self) -> float:
@@ -111,7 +116,8 @@ def budget(settings: RunSettings) -> Budget | None:
     device = device_for(settings, settings.device)
     data = EnsembleData.load(settings.task, settings.training.seeds)
     stages = tuple(stage for stage in _stages(settings, settings.device, device, data) if stage.batches)
-    return Budget(device.name, stages, sum(_energy_j(settings, stage) for stage in stages))
+    energy_j = sum(_energy_j(settings, stage) for stage in stages)
+    return Budget(device.name, stages, energy_j, sum(_spent_j(settings, stage) for stage in stages))
 
 
 def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data: EnsembleData) -> Iterator[Stage]:
@@ -126,7 +132,11 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data
         if settings.records == "all":
             plan = plan.completed(device.neurons, device.channels)
         shape = (min(size, images), settings.task.samples)
-        effort = batch_effort(profile, network, settings.task.sample_interval_s, shape, plan, averages)
+        interval_s = settings.task.sample_interval_s
+        if isinstance(profile, MultiplexedSettings):
+            effort = bank_effort(profile, network, interval_s, shape, averages)
+        else:
+            effort = batch_effort(profile, network, interval_s, shape, plan, averages)
         recorded = 0 if settings.records == "none" else _recorded_bytes(device, shape, plan)
         programmings = batches if reprogrammed else times * in_turn
         return Stage(what, batches, times * images * len(training.seeds), programmings, effort, recorded)
@@ -142,10 +152,23 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data
         others = epochs * _perturbations(settings, device)
         if others:
             yield stage("perturbations", others, shown, readout, training.averages, True)
+        compared = _compared(training, data.batches(size))
+        if compared:
+            each = 1 if knows_truth(opened) else MEASUREMENTS * DIRECTIONS
+            yield stage("alignment", compared * each, min(size, shown), readout, training.averages, True)
         looks_there = looks(training, training.epochs) - looks(training, training.loop_start)
         if looks_there:
             yield stage("evaluation", looks_there, held_out, readout, 1, False)
     yield stage("closing", 1, held_out, readout, 1, False)
+
+
+def _compared(training: TrainingSettings, batches: int) -> int:
+    """Count the batches in the loop whose gradient is compared with the device's own: every so many steps of the run."""
+    every = training.align_every
+    if every is None:
+        return 0
+    first, last = training.loop_start * batches, training.epochs * batches
+    return -(-last // every) - -(-first // every)
 
 
 def _perturbations(settings: RunSettings, device: Description) -> int:
@@ -181,3 +204,9 @@ def _energy_j(settings: RunSettings, stage: Stage) -> float:
     rest_s = max(settings.energy.rest_s, stage.effort.rest_s)
     energy = settings.energy.model_copy(update={"rest_s": rest_s})
     return stage.inferences * energy_ledger(settings.model_copy(update={"energy": energy})).with_rest_j
+
+
+def _spent_j(settings: RunSettings, stage: Stage) -> float:
+    """Estimate what a bank takes in a stage whose oscillators stand for a network: they are on while anything plays."""
+    one = stage.effort
+    return stage.batches * one.bank_oscillators * settings.energy.neuron_power_w * one.played_s

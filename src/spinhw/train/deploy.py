@@ -6,11 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Trace, open_device
+from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Trace, is_bench, open_device
 from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
-from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.tasks import DigitsSettings, as_sequence
 from spinhw.train.data import EnsembleData
@@ -92,7 +91,7 @@ def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | 
         profile: The device.
         keeper: Records what it measures; None for nobody.
     """
-    members = 1 if isinstance(profile, StationSettings) else settings.training.seeds
+    members = 1 if is_bench(profile) else settings.training.seeds
     device = open_device(profile, settings.network, settings.task.sample_interval_s, members)
     if keeper is not None:
         device.record_with(keeper)

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
-from spinhw.device import DeviceSettings, RecordedSettings
+from spinhw.device import DeviceSettings, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName
-from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
@@ -286,7 +285,7 @@ class RunSettings(Settings):
             return "none"
         if self.recording is not None:
             return self.recording
-        return "observed" if isinstance(self.device, StationSettings) else "none"
+        return "observed" if self.device is not None and is_bench(self.device) else "none"
 
     @property
     def steps(self) -> Steps:

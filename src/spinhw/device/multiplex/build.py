@@ -26,6 +26,7 @@ _HOLD = 0.031
 # What oscillators may be off by where no record says: relative for gamma, sigma and gain, in units of full power for
 # the offset; times in units of a played interval.
 _SPREADS = {"gamma": 0.3, "sigma": 0.3, "q": 0.3, "gain": 0.1, "offset": 0.05, "delay": 1.0, "lag": 0.3}
+_REMEMBERED = 2000  # Sequences, where nothing is to be repeated to the bit.
 _SAME = 1e-6  # Relative difference that is rounding.
 
 
@@ -58,6 +59,8 @@ def multiplexed(
     """
     about = bank.describe()
     _refuse_misfit(bank, network, interval_s)
+    usual = 0 if "replay" in about.capabilities else _REMEMBERED
+    remember = usual if settings.remember is None else settings.remember
     assignment = _assignment(settings, about.neurons, network)
     nominal = network.neurons(torch.float64)
     start, prior = _surrogate(settings, bank, nominal)
@@ -67,10 +70,10 @@ def multiplexed(
         assignment,
         start,
         refit,
-        Corrections(settings.remember),
+        Corrections(remember),
         Plan(settings.tolerance, settings.passes),
     )
-    replays = "replay" in about.capabilities and settings.remember == 0
+    replays = "replay" in about.capabilities and remember == 0
     return MultiplexedDevice(bank, network, interval_s, corrector, settings.averages, replays)
 
 
@@ -88,7 +91,7 @@ def _refuse_misfit(bank: OscillatorBank, network: NetworkSettings, interval_s: f
             f"{bank.name}: one network is played at a time",
             seen=f"{about.members} members",
             allowed="1",
-            todo="measure one network after another",
+            todo="run one seed after another, each into a folder of its own",
         )
     share = interval_s / about.sample_interval_s
     if share < 1 - _SAME or abs(share - round(share)) > _SAME * share:
@@ -119,14 +122,14 @@ def _surrogate(settings: MultiplexedSettings, bank: OscillatorBank, nominal: Neu
     loose = torch.diag(scales**2).expand(about.neurons, -1, -1)
     if settings.record is None:
         return Oscillators.nominal(nominal, about.neurons), loose
-    found = _recorded(settings.record, bank)
+    found = _recorded(settings.record, bank, settings.anyway)
     known = found.covariance.diagonal(dim1=1, dim2=2) > 0
     return found.oscillators, found.covariance + torch.diag_embed(torch.where(known, 0.0, scales**2))
 
 
-def _recorded(path: str, bank: OscillatorBank) -> Calibrated:
+def _recorded(path: str, bank: OscillatorBank, anyway: bool) -> Calibrated:
     about = bank.describe()
-    record = load_record(find_record(Path(path), about.device_ids[0]), about.device_ids[0])
+    record = load_record(find_record(Path(path), about.device_ids[0]), about.device_ids[0], anyway)
     units, seen = bank.conversion.drive_per_ampere, record.nominal.drive_per_ampere
     if record.device.oscillators != about.neurons:
         raise CalibrationError(

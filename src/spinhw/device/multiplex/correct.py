@@ -15,7 +15,7 @@ from spinhw.device.multiplex.coupled import CoupledNetwork, Waveforms
 from spinhw.device.multiplex.outcome import TOLERANCE, Corrected, Correction, Plan
 from spinhw.device.multiplex.passes import Passage, Player
 from spinhw.device.multiplex.residual import Noise, Residual, combined, earlier, told_apart
-from spinhw.device.multiplex.rest import rest_needed
+from spinhw.device.multiplex.rest import Rest, rest_needed
 from spinhw.device.trace import Quality
 from spinhw.errors import ConfigError, SpinhwWarning
 from spinhw.surrogate import OnlineRefit, Oscillators, Played, modelled
@@ -24,6 +24,7 @@ from spinhw.surrogate import OnlineRefit, Oscillators, Played, modelled
 _STALLED = 0.7
 # The deviation from rest at the start of a segment, as a share of the tolerance.
 _REST_SHARE = 0.1
+_LOW = 0.01  # A power that is low at the end of a segment, for a guess before anything was played.
 # Segments that are played twice, once in a session, to see the noise.
 _TWICE = 8
 # Samples that a refit looks at: of all oscillators together, but of each at least and at most so many. A thousand give
@@ -64,6 +65,16 @@ class Corrector:
     def oscillators(self) -> Oscillators:
         """Get the surrogate as it is now, one for each oscillator of the bank."""
         return self._start if self.refit is None else self.refit.oscillators
+
+    @property
+    def rows(self) -> int:
+        """Segments that are played for each image."""
+        return self._assignment.rows
+
+    def usual_rest_s(self) -> float:
+        """Give the rest before each segment where the powers end at a hundredth of full power, in seconds."""
+        low = torch.full((1, self.oscillators.count), _LOW, dtype=torch.float64)
+        return self._rest(low).duration_s
 
     def run(self, network: CoupledNetwork, inputs: Tensor, averages: int) -> Corrected:
         """Measure a batch until it changes no more.
@@ -136,9 +147,8 @@ class Corrector:
         """Play the drives of the network as predicted, some segments twice where the noise is not known yet."""
         drive = self._assignment.pack(now.drive, self._player.bias_drive)
         ends = self._assignment.pack(now.power[:, -1:], 0.5)[:, 0]
-        tolerance = self._plan.tolerance or TOLERANCE
-        rest = rest_needed(ends, self.oscillators, self._player.bias_drive, _REST_SHARE * tolerance)
-        if rest.deviation > tolerance:
+        rest = self._rest(ends)
+        if rest.deviation > (self._plan.tolerance or TOLERANCE):
             warnings.warn(
                 f"an oscillator is so near to its threshold under the bias that {rest.duration_s:.3g} s of rest leave "
                 f"it {rest.deviation:.2g} away from rest; leave it out of the assignment",
@@ -154,6 +164,10 @@ class Corrector:
         both = first.played.good & twice.played.good
         self.noise = Noise.between(first.played.power, twice.played.power, both, averages)
         return kept
+
+    def _rest(self, ends: Tensor) -> Rest:
+        tolerance = _REST_SHARE * (self._plan.tolerance or TOLERANCE)
+        return rest_needed(ends, self.oscillators, self._player.bias_drive, tolerance)
 
     def _tolerance(self, averages: int) -> float:
         """Give the tolerance.
