@@ -12,6 +12,7 @@ from spinhw.device.opening import open_device
 from spinhw.device.rehearsal import Counted, rehearse_segments, without_stand_in
 from spinhw.device.settings import MultiplexedSettings
 from spinhw.instruments import StationSettings
+from spinhw.instruments.wiring import OscillatorWiring
 from spinhw.network import NetworkSettings
 
 # Nobody knows how many passes unknown oscillators take. Simulated ones took two for the first batch and one for most
@@ -48,7 +49,7 @@ def bank_effort(
     segments = images * device.corrector.rows
     bench = settings.bank if isinstance(settings.bank, StationSettings) else None
     rest_s = device.corrector.usual_rest_s()
-    if bench is not None and bench.wiring is not None:
+    if bench is not None and isinstance(bench.wiring, OscillatorWiring):
         rest_s = max(rest_s, bench.wiring.timing.rest_s)
     repeats = -(-about.neurons // (about.channels or about.neurons))
     length_s = samples * sample_interval_s + rest_s

@@ -163,7 +163,7 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data
 
 
 def _compared(training: TrainingSettings, batches: int) -> int:
-    """Count the batches in the loop whose gradient is compared with the device's own: every so many steps of the run."""
+    """Count the batches in the loop whose gradient is compared with the device's own, every so many steps."""
     every = training.align_every
     if every is None:
         return 0
