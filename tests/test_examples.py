@@ -33,7 +33,8 @@ def test_every_recipe_is_the_papers_network(path: Path) -> None:
     settings = load_run(path)
     topology = settings.network.topology()
     assert (topology.neurons, topology.synapses()) == (96, 2896)
-    assert settings.training.seeds == tuple(range(10))
+    single = path.name == "one_oscillator.yaml"  # One oscillator plays one network at a time.
+    assert settings.training.seeds == ((0,) if single else tuple(range(10)))
     assert SpintronicNetwork(settings.network, settings.steps, seed=0).synapse_count == 2896
 
 

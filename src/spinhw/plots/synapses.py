@@ -104,7 +104,8 @@ def _draw_swept(figure: SubFigure, swept: Sequence[SweptResonator]) -> None:
     for level in sorted({0, len(first.tuning) // 2, len(first.tuning) - 1}):
         colour = shade(0.9 * scale(first.tuning[level]))
         grid[0].plot([], [], ".-", color=colour, label=f"tuning {first.tuning[level]:+.2g}")
-    grid[0].legend(loc="upper left", title="points measured, lines fit", title_fontsize=9)
+    grid[0].legend(loc="upper left")
+    grid[0].set_title(f"{first.title}: points measured, lines fit")
 
 
 def _draw_tuning(axes: Axes, shown: SynapseFigure) -> None:
