@@ -97,6 +97,7 @@ def test_summary_says_who_answered_and_what_was_spent_here(whole, monkeypatch, c
     assert results.energy.spent_per_inference_j == 0  # What is drawn is the chip's.
     assert evaluate_run(folder)["energy_per_image_spent_here_j"] > 0
     monkeypatch.setattr("sys.argv", ["spinhw", "energy", str(folder)])
+    monkeypatch.setenv("COLUMNS", "200")  # No cell is broken into lines.
     with pytest.raises(SystemExit):
         main()
     shown = " ".join(capsys.readouterr().out.split())

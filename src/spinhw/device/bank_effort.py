@@ -12,7 +12,6 @@ from spinhw.device.opening import open_device
 from spinhw.device.rehearsal import Counted, rehearse_segments, without_stand_in
 from spinhw.device.settings import MultiplexedSettings
 from spinhw.instruments import StationSettings
-from spinhw.instruments.wiring import OscillatorWiring
 from spinhw.network import NetworkSettings
 
 # Nobody knows how many passes unknown oscillators take. Simulated ones took two for the first batch and one for most
@@ -48,9 +47,7 @@ def bank_effort(
     about, passes, shots = device.bank.describe(), min(PASSES, settings.passes), averages * settings.averages
     segments = images * device.corrector.rows
     bench = settings.bank if isinstance(settings.bank, StationSettings) else None
-    rest_s = device.corrector.usual_rest_s()
-    if bench is not None and isinstance(bench.wiring, OscillatorWiring):
-        rest_s = max(rest_s, bench.wiring.timing.rest_s)
+    rest_s = max(device.corrector.usual_rest_s(), about.least_rest_s)
     repeats = -(-about.neurons // (about.channels or about.neurons))
     length_s = samples * sample_interval_s + rest_s
     played_s = passes * shots * repeats * segments * length_s

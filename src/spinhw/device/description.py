@@ -33,6 +33,7 @@ class Description:
         ladder: The resonators of a bank of synapses as designed; None for other devices.
         power_ranges: What the read-out of each oscillator of a bank can record, in SI; empty where that is not known.
         latency_s: Delay that is taken off every record already, in seconds.
+        least_rest_s: Rest before each segment that a bank keeps even where less is asked for, in seconds.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Description:
     ladder: Ladder | None = None
     power_ranges: tuple[Limit, ...] = ()
     latency_s: float = 0.0
+    least_rest_s: float = 0.0
 
     @property
     def members(self) -> int:

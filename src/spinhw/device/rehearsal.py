@@ -168,7 +168,7 @@ def rehearse_segments(
     """
     stage = _Stage(settings)
     bank = open_visa_bank(stage.settings, network, sample_interval_s, connect=stage.connect)
-    drive = probe_drive(bank)[:1, :1].expand(*segments, -1)
+    drive = probe_drive(bank)[:1, :1, :1].expand(1, *segments, -1)
     with bank, _quiet():
         found = {
             (1, shots): stage.count(partial(bank.play, drive, averages=shots, rest_s=rest_s))

@@ -116,6 +116,7 @@ def open_visa_bank(
         limits={"drive": Limit(*amperes)},
         power_ranges=_ranges(settings, wiring.powers),
         latency_s=wiring.timing.latency_s,
+        least_rest_s=wiring.timing.rest_s,
     )
     bias = float(network.neurons(torch.float64).bias_drive[0, 0])
     return VisaOscillatorBank(bench, wiring, held, conversion.drive.to_si(bias), description, conversion)

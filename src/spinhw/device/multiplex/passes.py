@@ -72,7 +72,7 @@ class Player:
             torch.cat(drives).double(), powers_seen, good, about.sample_interval_s, self.bias_drive, averages
         )
         repeats = -(-about.neurons // (about.channels or about.neurons))
-        length_s = rest.duration_s + drive.shape[1] * about.sample_interval_s
+        length_s = max(rest.duration_s, about.least_rest_s) + drive.shape[1] * about.sample_interval_s
         # A bench gives the energy of the segments alone; the oscillators are on while they rest too.
         whole = averages * repeats * length_s / (drive.shape[1] * about.sample_interval_s)
         energies = [trace.energy_j for trace in traces]
