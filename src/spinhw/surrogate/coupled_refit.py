@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 # A neuron whose step is shorter, or gains less than this in chi-square, has settled.
 _FAR, _LEAST_GAIN = 0.01, 1.0
+_LATER_FAR = 0.05  # In later looks, which begin near: a step as short as this is linear.
 # Within this a step is nearly linear; beyond the other no step goes.
 _NEAR, _FARTHEST = 0.1, 0.4
 _FIRST_STEPS, _LATER_STEPS = 10, 2
@@ -78,7 +79,7 @@ class CoupledRefit:
         best = torch.full((len(before),), torch.inf, dtype=torch.float64)
         taken, held, unit = torch.zeros_like(before), before.clone(), torch.full_like(best, torch.nan)
         parts: list[tuple[NetworkRecord, Felt]] = []
-        self.steps = 0
+        self.steps, far = 0, _LATER_FAR if self.looks else _FAR
         while len(busy) and self.steps < (_LATER_STEPS if self.looks else _FIRST_STEPS):
             rough = not self.looks and self.steps < _ROUGH_STEPS
             # A few neurons that still move hardly change what the others feel.
@@ -109,7 +110,7 @@ class CoupledRefit:
             self._information[busy] = old[busy] + fresh * (longest < _NEAR)[:, None, None]
             self.residual[busy] = (found.squares / found.samples).sqrt()
             self.steps += 1
-            busy = busy[(longest > _FAR) & (gain > _LEAST_GAIN) | worse | rough]
+            busy = busy[(longest > far) & (gain > _LEAST_GAIN) | worse | rough]
         # The last step of those that still move was not looked at.
         self._move(held[busy] - self._values()[busy], busy)
         self.looks += 1
