@@ -50,9 +50,11 @@ class TerminalProgress:
         self._show("training", epoch * total[1] + batch, total[0] * total[1], news)
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
-        """Remember the held-out accuracy where it was measured."""
-        if row["accuracy"] is not None:
-            self._accuracy = f"  accuracy {100 * sum(row['accuracy']) / len(row['accuracy']):.1f} %"
+        """Remember the held-out accuracy where it was measured: that on the device, where there is one in the loop."""
+        told = {"accuracy": row["accuracy"], "accuracy on the device": row.get("accuracy_on_device")}
+        for name, seen in told.items():
+            if seen is not None:
+                self._accuracy = f"  {name} {100 * sum(seen) / len(seen):.1f} %"
 
     def on_evaluation(self, what: str, done: int, total: int) -> None:
         """Move the bar of an evaluation on."""
