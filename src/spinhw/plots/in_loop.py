@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from spinhw.plots.canvas import COLOURS, GREY, page
+from spinhw.train.statistics import bootstrap_interval
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +76,14 @@ def plot_in_loop(panels: Sequence[LoopPanel], path: Path, ideal: float | None = 
         lines = {
             label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=4)
+        figure.legend(
+            lines.values(),
+            lines.keys(),
+            loc="outside upper center",
+            ncols=4,
+            title="mean over chips, 95 %",
+            title_fontsize=8.0,
+        )
 
 
 def plot_averaging(curves: Sequence[LoopCurve], path: Path, shots: int) -> None:
@@ -98,9 +106,9 @@ def _draw(axes: Axes, curves: Sequence[LoopCurve]) -> None:
     for curve in curves:
         errors = [100 * (1 - each) for each in curve.accuracy]
         mean = np.array([each.mean() for each in errors])
-        half = np.array([1.96 * each.std(ddof=1) / each.size**0.5 if each.size > 1 else 0.0 for each in errors])
+        lower, upper = np.array([bootstrap_interval(each.tolist()) for each in errors]).T
         x, colour = np.array(curve.x), COLOURS[curve.place % len(COLOURS)]
-        axes.fill_between(x, np.maximum(mean - half, 0.1), mean + half, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(x, lower, upper, color=colour, alpha=0.15, linewidth=0)
         axes.plot(x, mean, color=colour, marker=_MARKERS[curve.place % len(_MARKERS)], markersize=5, label=curve.label)
     axes.grid(axis="y")
 

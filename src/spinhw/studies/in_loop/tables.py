@@ -74,8 +74,8 @@ def _head(found: Found, grid: LoopGridSettings) -> str:
         f"`spinhw study {study.name}`, spinhw {__version__}: {len(found.entries)} runs of {seeds} networks, each on a "
         f"chip of its own, {took / 60:.0f} minutes of one core.{left} Every run starts from the same networks, trained "
         f"by `{grid.recipe}` on the simulator alone. Accuracies are those of the test images on the chip, which "
-        "integrates at 16 steps per ns; +- is the standard deviation over chips, an interval a bootstrap over pairs of "
-        f"the same chip and seed. `{study.name}.yaml` says what was varied, `{study.name}.csv` has a line for every "
+        "integrates at 16 steps per ns; +- is the standard deviation over chips, an interval is a bootstrap over pairs "
+        f"of the same chip and seed. `{study.name}.yaml` says what was varied, `{study.name}.csv` has a line for every "
         "network.\n"
     )
 
@@ -159,7 +159,12 @@ def _costs(found: Found, grid: LoopGridSettings) -> str:
 
 
 def _of_averaging(found: Found) -> list[str]:
-    head = "| noise of one shot | averages | epochs | shots of an image | accuracy on the chip, % |\n"
+    worst = found.study.worst
+    head = (
+        f"On chips with {100 * worst.mismatch:g} % mismatch and {100 * worst.synapse_error:g} % error of the synapses; "
+        "each accuracy is measured with one shot for each image.\n\n"
+        "| noise of one shot | averages | epochs | shots of an image | accuracy on the chip, % |\n"
+    )
     rows = []
     for entry, outcome in found.entries:
         epochs = entry.point.settings.training.epochs
