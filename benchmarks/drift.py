@@ -5,7 +5,7 @@
     .venv/bin/python benchmarks/drift.py --draw              # measure nothing, draw the picture again
 
 Every network of that run is trained on with its own imperfect chip in the loop (devices/imperfect-chip.yaml, the
-settings of examples/digits_in_the_loop.yaml, half as many epochs). Then gamma, sigma and the gain of the power read-out
+settings of examples/chip_in_the_loop.yaml, half as many epochs). Then gamma, sigma and the gain of the power read-out
 of every oscillator change by 10 % (standard deviation, each its own), and the network is left as it is, or trained on
 in the loop, either all of it or only biases and read-out; the model is refitted from the nominal oscillators. "During"
 has the same drift build up over the training in the loop. Written: drift.json and pictures/drift.png.
@@ -37,7 +37,7 @@ from spinhw.train.start import start_from  # noqa: E402
 from spinhw.train.statistics import bootstrap_interval  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/drift.json", ROOT / "benchmarks/pictures/drift.png"
-RECIPE, DRIFT, EPOCHS = ROOT / "examples/digits_in_the_loop.yaml", 0.1, 6
+RECIPE, DRIFT, EPOCHS = ROOT / "examples/chip_in_the_loop.yaml", 0.1, 6
 LOOKS = (0, 2, 4, 8, 16, 32)  # Batches in the loop after the drift at which the accuracy is measured.
 TRAINED = {"biases_and_readout": "refit, biases and read-out", "all": "refit, everything"}
 AGED = [f"device.chip.drift.individual_per_1000_shots={DRIFT}", "device.chip.drift.aged_shots=1000"]

@@ -224,7 +224,7 @@ def courses(axes: Axes, found: dict[str, Any]) -> None:
     axes.axhline(100 * run["nominal_before"], color=GREY, linestyle=":", linewidth=0.8)
     axes.annotate("nominal, simulated", (0, 100 * run["nominal_before"]), xytext=(2, 3), textcoords="offset points")
     axes.set(xlabel="epochs in the loop", ylabel="accuracy (%)")
-    axes.set_title("points: test images; lines: training images so far in the epoch")
+    axes.set_title("points: test; lines: training, in the epoch so far")
     axes.legend(loc="lower right")
 
 

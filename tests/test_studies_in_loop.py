@@ -97,7 +97,7 @@ def test_the_shipped_study_has_the_cells_and_methods_of_its_claims() -> None:
 
 def test_the_worst_cell_of_the_shipped_study_is_the_shipped_imperfect_chip() -> None:
     worst = study_of(load(LoopGridSettings, GRID)).entries[0].point.settings
-    assert worst.device == Point.vary("examples/digits_in_the_loop.yaml", ()).settings.device
+    assert worst.device == Point.vary("examples/chip_in_the_loop.yaml", ()).settings.device
 
 
 def test_the_most_telling_runs_come_first() -> None:
