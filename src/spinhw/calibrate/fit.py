@@ -111,7 +111,10 @@ def _joined(blocks: Sequence[Fit], free: tuple[str, ...]) -> Fit:
 
 
 def _fit_block(played: Sequence[Played], start: Oscillators, free: tuple[str, ...], most_iterations: int) -> Fit:
-    """Fit a few oscillators, at first with every lag; those that cannot be told from zero are then held there."""
+    """Fit a few oscillators, at first with every lag; those that cannot be told from zero are then held there.
+
+    A lag of zero may be the best nearby only: what is held there is also tried from a lag that shows plainly.
+    """
     held = torch.zeros(start.count, dtype=torch.bool)
     first = 0
     if "lag" in free:
@@ -121,6 +124,8 @@ def _fit_block(played: Sequence[Played], start: Oscillators, free: tuple[str, ..
         held = state.oscillators.lag**2 <= _CLEAR_LAG * spread[:, row, row].sqrt()
         start = replace(state.oscillators, lag=torch.where(held, 0.0, state.oscillators.lag))
     state = _search(played, start, free, held, most_iterations)
+    if bool(held.any()):
+        state = _tried_with_lag(played, state, free, held.nonzero()[:, 0], most_iterations)
     noise, spread = covariance(state.found, state.oscillators, free)
     return Fit(state.oscillators, free, spread, noise, state.found.samples, state.converged, first + state.iterations)
 
@@ -133,6 +138,25 @@ class _State:
     found: Misfit
     converged: Tensor
     iterations: int
+
+
+def _tried_with_lag(
+    played: Sequence[Played], state: _State, free: tuple[str, ...], held: Tensor, most_iterations: int
+) -> _State:
+    """Search again from half a sample interval for oscillators whose lag is zero; keep what fits clearly better."""
+    start, lag_s = state.oscillators.picked(held), played[0].interval_s * played[0].every / 2
+    start = replace(start, lag=torch.full_like(start.lag, lag_s))
+    tried = _search(
+        [one.of(held) for one in played], start, free, torch.zeros_like(held, dtype=torch.bool), most_iterations
+    )
+    before = state.found.squares[held]
+    gained = (before - tried.found.squares) / (before / state.found.samples[held].clamp_min(1))
+    better = (gained > _CLEAR_LAG**2) & tried.converged
+    table, converged = state.oscillators.table(), state.converged.clone()
+    table[:, held[better]] = tried.oscillators.table()[:, better]
+    converged[held[better]] = True
+    found = _replaced(state.found, tried.found, held, better)
+    return _State(Oscillators.of(table), found, converged, state.iterations + tried.iterations)
 
 
 def _search(
