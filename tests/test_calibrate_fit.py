@@ -139,7 +139,7 @@ def test_a_lag_of_zero_stays_at_its_bound_and_is_no_trouble():
 
 
 def test_a_lag_that_shows_is_not_left_at_zero():
-    """Zero may be the best lag nearby, with a delay that is many errors off; a search from elsewhere finds the true one."""
+    """Zero may be the best lag nearby, with a delay many errors off; a search from elsewhere finds the true one."""
     true = truth(48, delay=0.6e-9, lag=0.3e-9)
     found = calibrated(measured(true, 0.01, batch=48), ALL, 48)
     off = (found.oscillators.delay - true.delay).abs() / found.errors()[ALL.index("delay")]
