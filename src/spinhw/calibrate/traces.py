@@ -1,7 +1,6 @@
 """Raw traces of a calibration as NetCDF: one file for each experiment, written whole or not at all."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 import xarray
 
+from spinhw.calibrate.dataset import write_dataset
 from spinhw.device import Quality
 from spinhw.errors import CalibrationError
 from spinhw.surrogate import Played
@@ -72,14 +72,7 @@ def save_taken(taken: Taken, path: Path) -> None:
             "started_unix_s": taken.started_unix_s,
         },
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        data.to_netcdf(temporary, engine="h5netcdf")
-        temporary.replace(path)
-    except OSError as error:
-        raise CalibrationError(f"{path}: the traces cannot be written", seen=error, todo="free some space") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_dataset(data, path, "traces")
 
 
 def load_taken(path: Path) -> Taken:

@@ -26,12 +26,17 @@ MEANINGS = {
 Numbers = tuple[float | None, ...]
 
 
-class DeviceFacts(Settings):
-    """Who was measured."""
+class IdentityFacts(Settings):
+    """Which device was measured."""
 
     id: str = Field(min_length=1, description="Device id; of a simulated chip with its member, such as 'chip-0'.")
     kind: str = Field(description="Backend: simulated or visa.")
     seed: int | None = Field(default=None, description="Seed of a simulated device; null for a physical one.")
+
+
+class DeviceFacts(IdentityFacts):
+    """Who was measured."""
+
     oscillators: int = Field(ge=1, description="How many.")
 
 
@@ -86,6 +91,30 @@ class ParameterTable(Settings):
     errors: Numbers = Field(description="Standard errors; null where it failed or was not fitted.")
 
 
+def check_tables(name: str, tables: dict[str, ParameterTable], units: dict[str, str], count: int, each: str) -> None:
+    """Refuse tables of which one is missing or too many, has another unit, or is not for so many devices.
+
+    Args:
+        name: Key of the tables.
+        tables: What was found, by quantity.
+        units: What there must be, and in which unit.
+        count: Values of each.
+        each: What a value is of, for the message.
+
+    Raises:
+        ValueError: For pydantic, which adds the file.
+    """
+    missing = [one for one in units if one not in tables]
+    unknown = [one for one in tables if one not in units]
+    if missing or unknown:
+        raise ValueError(f"{name} are missing: {missing}, or unknown: {unknown}")
+    for one, table in tables.items():
+        if table.unit != units[one]:
+            raise ValueError(f"{name}.{one}.unit is {table.unit!r}; it must be {units[one]!r}")
+        if len(table.values) != count or len(table.errors) != count:
+            raise ValueError(f"{name}.{one} must have {count} values and errors, one for each {each}")
+
+
 class ReadoutFacts(Settings):
     """What the read-out can record, and what of it was used."""
 
@@ -118,20 +147,12 @@ class CalibrationRecord(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        missing = [name for name in UNITS if name not in self.parameters]
-        unknown = [name for name in self.parameters if name not in UNITS]
-        if missing or unknown:
-            raise ValueError(f"parameters are missing: {missing}, or unknown: {unknown}")
         count = self.device.oscillators
+        check_tables("parameters", self.parameters, UNITS, count, "oscillator")
         if self.cutoff is not None and self.cutoff.unit != CUTOFF_UNIT:
             raise ValueError(f"cutoff.unit is {self.cutoff.unit!r}; it must be {CUTOFF_UNIT!r}")
         if self.cutoff is not None and {len(self.cutoff.values), len(self.cutoff.errors)} != {count}:
             raise ValueError(f"cutoff must have {count} values and errors, one for each oscillator")
-        for name, table in self.parameters.items():
-            if table.unit != UNITS[name]:
-                raise ValueError(f"parameters.{name}.unit is {table.unit!r}; it must be {UNITS[name]!r}")
-            if len(table.values) != count or len(table.errors) != count:
-                raise ValueError(f"parameters.{name} must have {count} values and errors, one for each oscillator")
         return self
 
     @property

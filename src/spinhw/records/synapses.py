@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from spinhw.config import Settings, build
 from spinhw.physics import Ladder
 from spinhw.records.files import SCHEMA_VERSION, read_record, refuse_other
-from spinhw.records.oscillators import MadeFacts, Numbers, ParameterTable
+from spinhw.records.oscillators import IdentityFacts, MadeFacts, Numbers, ParameterTable, check_tables
 from spinhw.units import FrequencyHz, Quantity
 
 # What is measured of each resonator, in the order of covariances; then what a programming is off by.
@@ -34,12 +34,9 @@ PowerW = Annotated[float, Quantity("W", positive=True)]
 PositiveVoltageV = Annotated[float, Quantity("V", positive=True)]
 
 
-class ChainFacts(Settings):
+class ChainFacts(IdentityFacts):
     """Who was measured."""
 
-    id: str = Field(min_length=1, description="Device id; of a simulated chip with its member, such as 'chip-0'.")
-    kind: str = Field(description="Backend: simulated or visa.")
-    seed: int | None = Field(default=None, description="Seed of a simulated device; null for a physical one.")
     resonators: int = Field(ge=1, description="How many.")
 
 
@@ -110,16 +107,8 @@ class SynapseRecord(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        missing = [name for name in SYNAPSE_UNITS if name not in self.quantities]
-        unknown = [name for name in self.quantities if name not in SYNAPSE_UNITS]
-        if missing or unknown:
-            raise ValueError(f"quantities are missing: {missing}, or unknown: {unknown}")
         count = self.device.resonators
-        for name, table in self.quantities.items():
-            if table.unit != SYNAPSE_UNITS[name]:
-                raise ValueError(f"quantities.{name}.unit is {table.unit!r}; it must be {SYNAPSE_UNITS[name]!r}")
-            if len(table.values) != count or len(table.errors) != count:
-                raise ValueError(f"quantities.{name} must have {count} values and errors, one for each resonator")
+        check_tables("quantities", self.quantities, SYNAPSE_UNITS, count, "resonator")
         matrix = () if self.crosstalk is None else (*self.crosstalk.values, *self.crosstalk.errors)
         if any(len(row) != count for row in matrix) or len(matrix) not in (0, 2 * count):
             raise ValueError(f"crosstalk must have {count} rows of {count} values, and as many errors")

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 import xarray
 from torch import Tensor
 
+from spinhw.calibrate.dataset import write_dataset
 from spinhw.calibrate.synapses.points import Points, points_of
 from spinhw.calibrate.synapses.settings import SynapseExperiment, SynapsePlanSettings
 from spinhw.device import Quality, SynapseBank
@@ -154,14 +154,7 @@ def save_read(read: Read, path: Path) -> None:
             "started_unix_s": read.started_unix_s,
         },
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        data.to_netcdf(temporary, engine="h5netcdf")
-        temporary.replace(path)
-    except OSError as error:
-        raise CalibrationError(f"{path}: the readings cannot be written", seen=error, todo="free some space") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_dataset(data, path, "readings")
 
 
 def load_read(path: Path) -> Read:
