@@ -3,7 +3,7 @@
 from spinhw.calibrate.analyse import Analysis, analyse
 from spinhw.calibrate.drift import DriftChart, DriftSettings, DriftVerdict, DriftWatch
 from spinhw.calibrate.fit import Fit, fit
-from spinhw.calibrate.measure import device_time_s, segments_of
+from spinhw.calibrate.measure import device_time_s, rest_of, segments_of
 from spinhw.calibrate.plans import load_plan, plan_names, plan_schema
 from spinhw.calibrate.run import calibrate_bank, nominal_oscillators, traces_folder, within_limits
 from spinhw.calibrate.settings import PlanSettings
@@ -30,6 +30,7 @@ __all__ = [
     "nominal_oscillators",
     "plan_names",
     "plan_schema",
+    "rest_of",
     "segments_of",
     "traces_folder",
     "within_limits",

@@ -7,19 +7,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.calibrate.fit import Fit, approach, fit
+from spinhw.calibrate.fit import Fit, approach, fit, replaced
 from spinhw.calibrate.judge import faults, miswired, noise_of
 from spinhw.calibrate.measure import joined
+from spinhw.calibrate.settling import unsettled, without
 from spinhw.calibrate.start import begin
 from spinhw.calibrate.traces import Taken
 from spinhw.calibrate.uncertainty import IDENTIFIED, untold
 from spinhw.errors import CalibrationError
-from spinhw.surrogate import DYNAMICS, Oscillators
+from spinhw.surrogate import DYNAMICS, Oscillators, Played
+from spinhw.units import show_quantity
 
 # Beyond this reduced chi square the model does not describe the oscillator.
 WORST_CHI2 = 4.0
 # A model this good (rms, in units of full power) is good enough whatever the noise.
 GOOD_ENOUGH = 2e-3
+# An oscillator that had to be left out of more of its segments than this is not described by what remains.
+MOST_LEFT_OUT = 0.5
+_LOOKS = 4  # At which segments began at rest, going by the fit without those found before.
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Analysis:
         fit: Of all oscillators; those that failed keep the nominal values.
         fixed: Parameters that the plan would have fitted but the data cannot tell, and why.
         failed: By number, why.
+        left_out: Segments that do not count because an oscillator had not come to rest before them, by its number.
         noise: Of one shot's sample, (oscillator,).
         residual_rms: Of one shot's sample around the fit, (oscillator,).
         reduced_chi2: (oscillator,).
@@ -38,18 +44,20 @@ class Analysis:
     fit: Fit
     fixed: dict[str, str]
     failed: dict[int, str]
+    left_out: dict[int, int]
     noise: Tensor
     residual_rms: Tensor
     reduced_chi2: Tensor
 
 
-def analyse(taken: Sequence[Taken], nominal: Oscillators, free: Sequence[str]) -> Analysis:
+def analyse(taken: Sequence[Taken], nominal: Oscillators, free: Sequence[str], rest_s: float = 0.0) -> Analysis:
     """Fit everything that was measured.
 
     Args:
         taken: All experiments.
         nominal: The device as designed.
         free: Parameters of the plan.
+        rest_s: Rest before each segment in seconds.
 
     Raises:
         CalibrationError: Oscillators are wired to each other's drives, or not one of them works.
@@ -62,16 +70,18 @@ def analyse(taken: Sequence[Taken], nominal: Oscillators, free: Sequence[str]) -
         raise _nothing_works(failed, taken, nominal)
     with single_threaded():
         found, fixed = _fitted(taken, nominal.picked(working), free, working)
+        found, left_out = _of_rested(taken, found, noise[working], rest_s, working)
     chi2 = _chi2(found.noise, noise[working])
     for place, number in enumerate(working.tolist()):
-        why = _failure(found, place, float(chi2[place]))
+        why = _restless(left_out[place], taken, rest_s) or _failure(found, place, float(chi2[place]))
         if why:
             failed[number] = why
     everything = _spread(found, working, nominal)
     residual = torch.full((nominal.count,), torch.nan, dtype=torch.float64)
     reduced = residual.clone()
     residual[working], reduced[working] = found.noise, chi2
-    return Analysis(everything, fixed, dict(sorted(failed.items())), noise, residual, reduced)
+    lost = {number: int(count) for number, count in zip(working.tolist(), left_out, strict=True) if count}
+    return Analysis(everything, fixed, dict(sorted(failed.items())), lost, noise, residual, reduced)
 
 
 @contextmanager
@@ -100,6 +110,41 @@ def _fitted(
         start = approach(played, begin(played, nominal, names), names)
         found = fit(played, start, names)
     return found, fixed
+
+
+def _of_rested(taken: Sequence[Taken], found: Fit, noise: Tensor, rest_s: float, working: Tensor) -> tuple[Fit, Tensor]:
+    """Fit oscillators again without the segments that they did not begin at rest; count these, (oscillator,)."""
+    played = [one.of(working) for one in joined(taken)]
+    before = [torch.zeros(len(one.power), len(working), dtype=torch.bool) for one in played]
+    for _ in range(_LOOKS):
+        left_out = unsettled(played, found.oscillators, noise, rest_s)
+        changed = torch.stack([(a != b).any(0) for a, b in zip(left_out, before, strict=True)]).any(0)
+        again = (changed & (_counted(left_out) <= MOST_LEFT_OUT * _segments(played))).nonzero()[:, 0]
+        before = left_out
+        if not len(again):
+            break
+        some = [without(one, out).of(again) for one, out in zip(played, left_out, strict=True)]
+        found = replaced(found, fit(some, found.oscillators.picked(again), found.free), again)
+    return found, _counted(before)
+
+
+def _counted(left_out: Sequence[Tensor]) -> Tensor:
+    return torch.stack([one.sum(0) for one in left_out]).sum(0)
+
+
+def _segments(played: Sequence[Played]) -> int:
+    return sum(len(one.power) for one in played)
+
+
+def _restless(left_out: Tensor, taken: Sequence[Taken], rest_s: float) -> str:
+    """Say that an oscillator did not come to rest; empty where it did."""
+    count = _segments(joined(taken))
+    if int(left_out) <= MOST_LEFT_OUT * count:
+        return ""
+    return (
+        f"it had not come to rest before {int(left_out)} of {count} segments, {show_quantity(rest_s, 's', 3)} after "
+        "the one before: it is next to its threshold under the bias; give it more bias, or a longer rest in the plan"
+    )
 
 
 def _chi2(residual: Tensor, noise: Tensor) -> Tensor:

@@ -92,6 +92,14 @@ def approach(played: Sequence[Played], start: Oscillators, free: Sequence[str]) 
     return replace(found, delay=start.delay, lag=start.lag)
 
 
+def replaced(old: Fit, new: Fit, numbers: Tensor) -> Fit:
+    """Put the fit of some oscillators, by number, in place of what they had."""
+    table = old.oscillators.table().index_copy(1, numbers, new.oscillators.table())
+    parts = ("covariance", "noise", "samples", "converged")
+    changed = {name: getattr(old, name).index_copy(0, numbers, getattr(new, name)) for name in parts}
+    return replace(old, oscillators=Oscillators.of(table), iterations=max(old.iterations, new.iterations), **changed)
+
+
 def _thinned(played: Played, batches: int) -> Played:
     wanted = max(1, _SEGMENTS // batches)
     stride = max(1, len(played.drive) // wanted)

@@ -8,6 +8,7 @@ import torch
 
 from spinhw.calibrate.experiments import drives
 from spinhw.calibrate.settings import Experiment, PlanSettings
+from spinhw.calibrate.settling import usual_rest_s
 from spinhw.calibrate.traces import Taken, load_taken, save_taken
 from spinhw.device import OscillatorBank, Signal
 from spinhw.errors import CalibrationError
@@ -74,7 +75,7 @@ def play(bank: OscillatorBank, experiment: Experiment, plan: PlanSettings, gamma
     """
     about = bank.describe()
     wanted = drives(experiment, plan, about.neurons, place) * gamma_per_s
-    trace = bank.play(wanted, averages=experiment.averages)
+    trace = bank.play(wanted, averages=experiment.averages, rest_s=rest_of(plan, gamma_per_s))
     power, power0 = trace.power, trace.power0
     if power is None or power0 is None:
         raise CalibrationError(f"{bank.name}: this bank records no power", todo="wire the power of the oscillators")
@@ -96,6 +97,11 @@ def play(bank: OscillatorBank, experiment: Experiment, plan: PlanSettings, gamma
         about.device_ids[0],
         trace.started_unix_s,
     )
+
+
+def rest_of(plan: PlanSettings, gamma_per_s: float) -> float:
+    """Give the rest before each segment that a plan asks for, in seconds; a device may keep a longer one."""
+    return usual_rest_s(gamma_per_s) if plan.rest_s is None else plan.rest_s
 
 
 def segments_of(plan: PlanSettings) -> int:

@@ -90,6 +90,7 @@ def make_record(
         residual_rms=numbers(found.residual_rms),
         reduced_chi2=numbers(found.reduced_chi2),
         failed=found.failed,
+        left_out=found.left_out,
         readout=_readout(bank, taken),
         cutoff=None if behind is None else _cutoff(behind, found.failed),
     )

@@ -8,7 +8,7 @@ import torch
 
 from spinhw.calibrate.analyse import Analysis, analyse, single_threaded
 from spinhw.calibrate.highpass import corners, require_filtered
-from spinhw.calibrate.measure import measure, trace_name
+from spinhw.calibrate.measure import measure, rest_of, trace_name
 from spinhw.calibrate.record import Circumstances, make_record
 from spinhw.calibrate.settings import PlanSettings
 from spinhw.calibrate.traces import Taken
@@ -57,7 +57,8 @@ def calibrate_bank(
     require_filtered(bank, [one.kind for one in plan.experiments])
     gamma = 1 / network.tau_s
     taken = measure(bank, within_limits(plan, bank, gamma), gamma, folder, told)
-    found = analyse(taken, nominal_oscillators(network, about.neurons), plan.ordered_free)
+    rest_s = max(rest_of(plan, gamma), about.least_rest_s)
+    found = analyse(taken, nominal_oscillators(network, about.neurons), plan.ordered_free, rest_s)
     with single_threaded():
         behind = corners(taken, found.fit.oscillators, _neurons(network, about.neurons))
     files = [f"{folder.name}/{trace_name(place, one)}" for place, one in enumerate(plan.experiments)]

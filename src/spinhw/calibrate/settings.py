@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from spinhw.config import Settings
 from spinhw.surrogate import PARAMETERS
+from spinhw.units import DurationS
 
 Segments = Annotated[int, Field(ge=1, le=10_000)]
 Samples = Annotated[int, Field(ge=8, le=100_000)]
@@ -75,6 +76,11 @@ class PlanSettings(Settings):
     )
     lowest_over_gamma: float = Field(default=0.0, ge=0.0, description="Lowest drive, in units of nominal gamma.")
     highest_over_gamma: float = Field(default=4.0, gt=0.0, description="Highest drive, in units of nominal gamma.")
+    rest_s: DurationS | None = Field(
+        default=None,
+        description="Rest under the bias before each segment, at least; null for what a slow oscillator needs. "
+        "The device's own rest counts where it is longer.",
+    )
     experiments: tuple[Experiment, ...] = Field(min_length=1, description="What is played, in this order.")
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from spinhw.calibrate import (
     device_time_s,
     load_plan,
     load_taken,
+    rest_of,
     segments_of,
     traces_folder,
 )
@@ -108,7 +109,7 @@ def calibrate_device(asked: Asked) -> None:
     else:
         network, interval_s = _network(asked.config, asked.interval)
         with open_bank(settings, network, interval_s, members=[asked.member]) as bank:
-            _forecast(console, bank, settings, plan, interval_s)
+            _forecast(console, bank, settings, plan, interval_s, 1 / network.tau_s)
             record, _, _ = calibrate_bank(bank, plan, network, path, asked.note, told)
         show_table(console, record)
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
@@ -136,14 +137,19 @@ def _record_name(settings: DeviceSettings, member: int, kind: str) -> str:
 
 
 def _forecast(
-    console: Console, bank: OscillatorBank, settings: DeviceSettings, plan: PlanSettings, interval_s: float
+    console: Console,
+    bank: OscillatorBank,
+    settings: DeviceSettings,
+    plan: PlanSettings,
+    interval_s: float,
+    gamma_per_s: float,
 ) -> None:
     """Say first what will be done and how long it takes, roughly."""
     about, segments = bank.describe(), segments_of(plan)
     repeats = math.ceil(about.neurons / (about.channels or about.neurons))
-    rest_s, shot_s = 0.0, 0.0
-    if isinstance(settings, StationSettings) and isinstance(settings.wiring, OscillatorWiring):
-        rest_s, shot_s = settings.wiring.timing.rest_s, _SHOT_S
+    on_bench = isinstance(settings, StationSettings) and isinstance(settings.wiring, OscillatorWiring)
+    rest_s = max(rest_of(plan, gamma_per_s), about.least_rest_s) if on_bench else 0.0
+    shot_s = _SHOT_S if on_bench else 0.0
     shots = repeats * sum(one.averages for one in plan.experiments)
     driven = show_quantity(device_time_s(plan, interval_s, rest_s, repeats), "s", 3)
     about_s = shots * shot_s + _FIT_S * about.neurons * segments / 500 + 5
@@ -201,6 +207,12 @@ def show_table(console: Console, record: CalibrationRecord) -> None:
     )
     if record.readout is not None:
         console.print(_readout_line(record.readout))
+    if record.left_out:
+        segments = sum(one.segments for one in record.experiments)
+        parts = ", ".join(f"{count} of oscillator {number}" for number, count in record.left_out.items())
+        console.print(
+            f"of {segments} segments some do not count, because an oscillator had not come to rest before them: {parts}"
+        )
     for number, why in record.failed.items():
         console.print(f"  oscillator {number} FAILED: {why}")
 

@@ -142,6 +142,10 @@ class CalibrationRecord(Settings):
     residual_rms: Numbers = Field(description="Rms difference between data and fit, in units of full power.")
     reduced_chi2: Numbers = Field(description="Residuals over noise, squared; 1 for a perfect model.")
     failed: dict[int, str] = Field(default={}, description="Oscillators that failed, and why.")
+    left_out: dict[int, int] = Field(
+        default={},
+        description="Segments that do not count because an oscillator had not come to rest before them, by its number.",
+    )
     readout: ReadoutFacts | None = Field(default=None, description="Range and step of the read-out.")
     cutoff: ParameterTable | None = Field(default=None, description="Corner of the high-pass behind each oscillator.")
 
