@@ -160,13 +160,13 @@ def recovery(benches: int) -> None:
         f"{shots} shots of each bench, {time.perf_counter() - started:.0f} s"
     )
     print("1 % noise, 8-bit scopes, 14- to 16-bit source, 500 MHz read-out, latency 0.2 ns off")
-    print(f"{'parameter':10} {'rms error':>12} {'reported':>12} {'within 1':>9} {'within 3':>9} {'over bound':>10}")
+    print(f"{'parameter':10} {'error':>12} {'reported':>12} {'within 1':>9} {'within 3':>9} {'over bound':>10}   medians")
     for row, name in enumerate(PARAMETERS):
         apart, reported, bound = relative[:, row]
         seen = reported > 0
         score = (apart[seen] / reported[seen]).abs()
         print(
-            f"{name:10} {apart.square().mean().sqrt():12.4g} {reported[seen].mean():12.4g} "
+            f"{name:10} {apart.abs().median() / 0.6745:12.4g} {reported[seen].median():12.4g} "
             f"{(score < 1).double().mean():9.1%} {(score < 3).double().mean():9.1%} "
             f"{(reported[seen] / bound[seen]).median():10.2f}  ({int(seen.sum())} of {count})"
         )
