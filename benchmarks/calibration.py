@@ -160,7 +160,9 @@ def recovery(benches: int) -> None:
         f"{shots} shots of each bench, {time.perf_counter() - started:.0f} s"
     )
     print("1 % noise, 8-bit scopes, 14- to 16-bit source, 500 MHz read-out, latency 0.2 ns off")
-    print(f"{'parameter':10} {'error':>12} {'reported':>12} {'within 1':>9} {'within 3':>9} {'over bound':>10}   medians")
+    print(
+        f"{'parameter':10} {'error':>12} {'reported':>12} {'within 1':>9} {'within 3':>9} {'over bound':>10}   medians"
+    )
     for row, name in enumerate(PARAMETERS):
         apart, reported, bound = relative[:, row]
         seen = reported > 0

@@ -24,6 +24,8 @@ WORST_CHI2 = 4.0
 GOOD_ENOUGH = 2e-3
 # An oscillator that had to be left out of more of its segments than this is not described by what remains.
 MOST_LEFT_OUT = 0.5
+# A gain further from the conversion than this is a fit that took something else for the oscillator.
+_LEAST_GAIN, _MOST_GAIN = 0.1, 10.0
 _LOOKS = 4  # At which segments began at rest, going by the fit without those found before.
 
 
@@ -164,6 +166,12 @@ def _failure(found: Fit, place: int, chi2: float) -> str:
     ]
     if vague:
         return f"its drives tell too little about {', '.join(vague)}: drive it further above its threshold"
+    gain = float(found.oscillators.gain[place])
+    if "gain" in found.free and not _LEAST_GAIN < gain < _MOST_GAIN:
+        return (
+            f"what it shows fits a read-out with {gain:.2g} times the expected gain: it hardly oscillates at these "
+            "drives, or conversion.power or the range of its input is wrong"
+        )
     if chi2 > WORST_CHI2:
         return f"the model does not describe it: residuals {chi2**0.5:.1f} times its noise"
     return ""

@@ -1,4 +1,6 @@
-"""Oscillators that have not come to rest before a segment: found, left out, and said."""
+"""What an analysis leaves out and names: oscillators that had not come to rest, or show next to nothing."""
+
+from dataclasses import replace
 
 import torch
 
@@ -85,3 +87,13 @@ def test_the_usual_rest_brings_a_slow_oscillator_back():
     rest = equilibrium(growth, damping)
     after = logistic_step(torch.full_like(rest, POWER_FLOOR), growth * rest_s, slow.gamma * (1 + slow.q) * rest_s)
     assert float((rest - after) / rest) < 2e-3
+
+
+def test_an_oscillator_that_shows_next_to_nothing_fails_whatever_fits_it():
+    true = oscillators([1.0, 1.0])
+    faint = replace(true, gain=torch.tensor([1.0, 0.05], dtype=torch.float64))
+    [one] = taken(true, None)
+    power = one.played.power * faint.gain
+    found = analyse([replace(one, played=replace(one.played, power=power))], true, (*FREE, "gain"), 0.0)
+    assert set(found.failed) == {1}
+    assert "times the expected gain" in found.failed[1]
