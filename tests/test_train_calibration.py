@@ -3,11 +3,16 @@
 import pytest
 import torch
 
+from loops import batch, gradients
 from spinhw.calibrate import PlanSettings, calibrate_bank
 from spinhw.config import build
 from spinhw.device import open_bank
 from spinhw.errors import CalibrationError, ConfigError
+from spinhw.gradients import HardwareInLoop
+from spinhw.network import SpintronicNetwork
+from spinhw.surrogate import calibrated_neurons
 from spinhw.train import RunSettings, train_run
+from spinhw.train.device_loop import open_loop
 from spinhw.train.learner import Learner
 from spinhw.train.member import member_of
 
@@ -52,6 +57,26 @@ def test_each_seed_trains_on_the_chip_it_will_run_on(records):
     assert torch.equal(alone.bias_drive, neurons.bias_drive)
 
 
+def test_gradients_in_the_loop_flow_through_the_record_and_not_the_nominal_device(records):
+    settings = run_of(records[0])
+    training = settings.training.model_copy(update={"refit": "none"})
+    settings, inputs = settings.model_copy(update={"training": training}), batch(dtype=torch.float32)
+    learner = Learner(settings)
+    nominal = SpintronicNetwork(settings.network, settings.steps, training.seeds)
+    known = calibrated_neurons(records[0], settings.network, ["chip-0", "chip-3"]).to(torch.float32)
+    with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
+        assert loop.hardware.mode == "output" and loop.hardware.refits is None
+        answers = loop.hardware(inputs)
+        found = gradients(learner.network, answers)
+        of_record, of_design = (HardwareInLoop(nominal, loop.device, "output", one) for one in (known, None))
+        torch.testing.assert_close(of_record(inputs), answers)  # Measured: the surrogate has no part in it.
+        expected, other = (gradients(nominal, one(inputs)) for one in (of_record, of_design))
+    for name in ("w_ext.0", "w_int.0", "bias.0", "w_ext.1", "w_int.1"):
+        size = found[name].norm()
+        assert (found[name] - expected[name]).norm() < 1e-4 * size, name
+        assert (found[name] - other[name]).norm() > 0.02 * size, name
+
+
 def test_draws_belong_to_a_step_and_the_trained_network_keeps_what_is_most_probable(records, tmp_path):
     learner = Learner(run_of(records[0], draws=2.0))
     first, again, other = (learner.surrogate.drawn(step).gamma for step in (7, 7, 8))
@@ -65,7 +90,8 @@ def test_draws_belong_to_a_step_and_the_trained_network_keeps_what_is_most_proba
 def test_wrong_records_are_refused_before_training(records, tmp_path):
     folder, _ = records
     with pytest.raises(CalibrationError, match="another device's; seen: chip-0; allowed: chip-3"):
-        Learner(run_of(folder / "chip-0.yaml"))
+        train_run(run_of(folder / "chip-0.yaml"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     Learner(run_of(folder / "chip-0.yaml", anyway=True))
     with pytest.raises(ConfigError, match="there is no such record"):
         Learner(run_of(tmp_path))
