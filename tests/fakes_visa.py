@@ -62,6 +62,13 @@ BANK_TRUTH: dict[str, Any] = {
     },
     "probes": [{"signal": "power", "to": "scope:1", "latency": "400 ps", "noise": "0.3 mV"}],
 }
+BEHIND_TRUTH = BANK_TRUTH | {
+    "chip": {"spread": BANK_TRUTH["chip"]["spread"] | {"cutoff": 0.3}},
+    "probes": [
+        *BANK_TRUTH["probes"],
+        {"signal": "filtered", "numbers": [1], "to": "scope:3", "latency": "400 ps", "noise": "0.3 mV"},
+    ],
+}
 CURRENT = {"lowest": "0 mA", "highest": "12 mA", "compliance": "5 V", "ramp_step": "12 mA", "ramp_delay": "0 s"}
 POWER = {"lowest": "-20 mV", "highest": "130 mV"}
 ROUTES = [f"1{number % 4 + 1}{number + 1:02d}" for number in range(NEURONS)]
@@ -153,3 +160,11 @@ def bank_settings(addresses: Mapping[str, str], backend: str, **of_each: Any) ->
     return build(
         StationSettings, bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, backend, **of_each), "bench.yaml"
     )
+
+
+def behind_settings(addresses: Mapping[str, str], backend: str) -> StationSettings:
+    """Give a bank with a second input of the scope behind the high-pass of oscillator 1."""
+    role, driver, inputs = BANK_INSTRUMENTS["scope"]
+    scope = (role, driver, inputs | {"3": {"lowest": "-60 mV", "highest": "60 mV"}})
+    instruments, wiring = BANK_INSTRUMENTS | {"scope": scope}, BANK_WIRING | {"filtered": {1: "scope.3"}}
+    return build(StationSettings, bench_file(instruments, wiring, addresses, backend), "bench.yaml")

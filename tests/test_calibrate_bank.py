@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from fakes_visa import BANK_TRUTH, INTERVAL_S, bank_settings, standing
+from fakes_visa import BANK_TRUTH, BEHIND_TRUTH, INTERVAL_S, bank_settings, behind_settings, standing
 from spinhw.calibrate import PlanSettings, calibrate_bank, load_plan, load_taken, plan_names, traces_folder
 from spinhw.config import build
 from spinhw.device import SimulatedSettings, open_bank
@@ -356,6 +356,19 @@ def test_without_noise_the_corner_is_exact(tmp_path):
     plan = build(PlanSettings, HIGHPASS, "plan")
     record, _, hidden, _ = calibrated(chip(power_readout={}, spread=SPREAD | {"cutoff": 0.3}), tmp_path, plan)
     assert record.cutoff.values == pytest.approx(hidden.cutoff_hz[0].tolist(), rel=1e-3)
+
+
+def test_the_corner_is_found_over_visa_where_an_input_is_wired_behind_the_highpass(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    network = NetworkSettings(layers=(2,))
+    with standing(BEHIND_TRUTH, "in process", tmp_path) as (made, addresses, backend):
+        with open_bank(behind_settings(addresses, backend), network, INTERVAL_S) as bank:
+            plan = build(PlanSettings, HIGHPASS, "plan")
+            record, _, _ = calibrate_bank(bank, plan, network, tmp_path / "record.yaml")
+        true = float(made.oscillators.hidden.neurons.cutoff_hz[0, 1])
+    assert record.failed == {} and record.cutoff.values[0] is None  # Nothing is wired behind oscillator 0.
+    assert record.cutoff.values[1] == pytest.approx(true, abs=4 * record.cutoff.errors[1])
+    assert record.cutoff.errors[1] < 0.02 * true < 0.2 * abs(true - network.cutoff_hz)
 
 
 def test_a_bank_that_shows_nothing_behind_a_highpass_refuses_the_experiment(tmp_path, monkeypatch):

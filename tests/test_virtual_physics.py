@@ -243,8 +243,12 @@ def test_short_rests_carry_the_state_over_to_the_next_piece():
     _, [measured] = array.measure(drive, [[0, 1]])  # The whole record in one go.
     ends = np.arange(1, len(drives) + 1) * 1e-9
     for number in (0, 1):
-        seen = made._response.signal("power", number, ends)
+        seen, behind = (made._response.signal(kind, number, ends) for kind in ("power", "filtered"))
         np.testing.assert_allclose(seen, measured.power.values[0, 0, 1:, number], atol=1e-4)
+        np.testing.assert_allclose(behind, measured.filtered.values[0, 0, :, number], atol=2e-4)
+        later = made._response.signal("filtered", number, ends[7:] + 0.35e-9)  # A record may begin anywhere.
+        fine = made._response.signal("filtered", number, ends[0] + 0.05e-9 * np.arange(20 * len(ends)))
+        np.testing.assert_allclose(later, fine[7 * 20 + 7 :: 20], atol=2e-4)
 
 
 def test_current_of_the_bias_source_is_added():

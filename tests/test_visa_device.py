@@ -6,11 +6,13 @@ import torch
 
 from fakes_visa import (
     BANK_TRUTH,
+    BEHIND_TRUTH,
     CHIP_TRUTH,
     INTERVAL_S,
     NETWORK,
     NEURONS,
     bank_settings,
+    behind_settings,
     chip_settings,
     standing,
 )
@@ -98,6 +100,26 @@ def test_a_bank_plays_drives_from_rest(oscillators):
             np.testing.assert_allclose(trace.power0.values[..., oscillator], wanted[:, 0], atol=0.02)
     np.testing.assert_allclose(trace.drive_applied.values, drive, rtol=1e-5)
     assert bool((trace.power0.values - 0.5).abs().max() < 0.15)  # x = 1/2 under the bias, but for the spread
+
+
+def test_what_is_wired_behind_a_high_pass_is_recorded_with_the_power(tmp_path):
+    with standing(BEHIND_TRUTH, "in process", tmp_path) as (made, addresses, backend):
+        settings = behind_settings(addresses, backend)
+        verdicts = check_bank(lambda: open_bank(settings, NETWORK, INTERVAL_S))
+        assert [f"{one.name}: {one.detail}" for one in verdicts if not one.passed] == []
+        drive = torch.rand(BATCH, TIMES, 2, generator=torch_stream("test drives")) * 8e8
+        with open_bank(settings, NETWORK, INTERVAL_S) as bank:
+            alone = bank.play(drive, observe=ObservationPlan(((0,),)))
+            trace = bank.play(drive)
+            assert "filtered" in bank.describe().observables
+        for segment in range(BATCH):
+            ends = 150e-9 + 100e-12 + 162e-9 * segment + 1e-9 * np.arange(1, TIMES + 1)
+            wanted = made._response.signal("filtered", 1, ends)
+            np.testing.assert_allclose(trace.filtered.values[segment, :, 1], wanted, atol=0.02)
+            assert np.abs(wanted).max() > 0.05
+    assert trace.filtered.good[..., 1].all()
+    assert trace.filtered.share(Quality.UNOBSERVED) == 0.5 and alone.filtered.share(Quality.UNOBSERVED) == 1.0
+    assert alone.power.good[..., 0].all()
 
 
 def test_connecting_changes_nothing(chip):

@@ -4,10 +4,22 @@ import json
 
 import pytest
 
-from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, INTERVAL_S, NETWORK, bench_file, standing
+from fakes_visa import (
+    BANK_INSTRUMENTS,
+    BANK_WIRING,
+    CHIP_INSTRUMENTS,
+    CHIP_TRUTH,
+    CHIP_WIRING,
+    INTERVAL_S,
+    NETWORK,
+    bench_file,
+    standing,
+)
+from spinhw.config import build
 from spinhw.device import load_device, open_bank, open_device
 from spinhw.device.rehearsal import rehearse_device
 from spinhw.errors import ConfigError, DeviceError
+from spinhw.instruments import StationSettings
 
 ADDRESSES = {name: f"TCPIP0::{name}::5025::SOCKET" for name in CHIP_INSTRUMENTS}
 
@@ -39,6 +51,21 @@ def loaded(tmp_path):
 def test_bad_benches_are_refused_when_they_are_loaded(loaded, change, message):
     with pytest.raises(ConfigError, match=message):
         loaded(change)
+
+
+@pytest.mark.parametrize(
+    ("filtered", "message"),
+    [
+        ({2: "scope.1"}, r"filtered names oscillator 2; there are 0 to 1"),
+        ({1: "scope.2"}, r"powers\[1\] and filtered\[1\] are on one channel without a switch"),
+        ({1: "scope.3"}, r"wiring\.filtered\[1\]: 'scope' has no channel '3'"),
+    ],
+)
+def test_wrong_inputs_behind_a_high_pass_are_refused(filtered, message):
+    addresses = ADDRESSES | {"bias": "GPIB0::9::INSTR"}
+    data = bench_file(BANK_INSTRUMENTS, BANK_WIRING | {"filtered": filtered}, addresses, "@py")
+    with pytest.raises(ConfigError, match=message):
+        build(StationSettings, data, "mine.yaml")
 
 
 def test_broken_template_names_its_profile(loaded, tmp_path):

@@ -47,8 +47,8 @@ def require_filtered(bank: OscillatorBank, kinds: Sequence[str]) -> None:
         raise CalibrationError(
             f"{bank.name}: this bank records nothing behind a high-pass, so its corner cannot be measured",
             seen=", ".join(sorted(bank.describe().observables)),
-            allowed="a bank with the observable 'filtered', such as a simulated one",
-            todo="leave the highpass experiment out of the plan; the corner of the design counts then",
+            allowed="a simulated bank, or a bench that names inputs behind the high-pass (wiring.filtered)",
+            todo="wire such inputs, or leave the highpass experiment out of the plan: the corner of the design counts",
         )
 
 

@@ -15,7 +15,8 @@ class Samples:
     Args:
         values: (member, batch, time, observed), or (member, batch, channel) for one instant.
         time_s: (time,), in seconds after the start of the first input interval.
-        quality: A `Quality` for each sample, uint8, same shape; None: all good. NaN counts as missing in any case.
+        quality: A `Quality` for each sample, uint8, same shape; None: all good. NaN counts as missing, or as unobserved
+            where that is said.
         noise: 1 sigma in SI after averaging; None where unknown.
     """
 
@@ -25,10 +26,11 @@ class Samples:
     noise: float | None = None
 
     def judged(self) -> Tensor:
-        """Give the quality of each sample, with NaN and infinity as missing."""
+        """Give the quality of each sample, with NaN and infinity as missing unless nobody looked."""
         good = torch.full(self.values.shape, Quality.GOOD, dtype=torch.uint8)
         quality = good if self.quality is None else self.quality
-        return torch.where(torch.isfinite(self.values), quality, torch.full_like(quality, Quality.MISSING))
+        told = torch.isfinite(self.values) | (quality == Quality.UNOBSERVED)
+        return torch.where(told, quality, torch.full_like(quality, Quality.MISSING))
 
 
 @dataclass(frozen=True)

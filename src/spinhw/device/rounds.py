@@ -1,6 +1,6 @@
 """Which inputs of digitizers are recorded together, and which crosspoints are closed for that."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spinhw.instruments.wiring import split_path, split_reference
@@ -27,12 +27,12 @@ class Round:
         return {name: tuple(channels) for name, channels in found.items()}
 
 
-def plan_rounds(wanted: Iterable[tuple[str, int]], paths: dict[str, Sequence[str]]) -> list[Round]:
+def plan_rounds(wanted: Iterable[tuple[str, int]], paths: Mapping[str, Mapping[int, str]]) -> list[Round]:
     """Put signals into as few rounds as a look at one after another gives; no input serves two in one round.
 
     Args:
         wanted: Signals, such as ("neuron", 3).
-        paths: Read-out paths of each kind of signal, such as "scope.1 via matrix.1101".
+        paths: Read-out paths of each kind of signal by number, such as "scope.1 via matrix.1101".
     """
     rounds: list[Round] = []
     for kind, number in wanted:

@@ -43,10 +43,10 @@ class VisaBench:
     def __init__(self, station: Station, wiring: ChipWiring | OscillatorWiring) -> None:
         self.station, self.wiring, self.timing = station, wiring, wiring.timing
         self.supply = Supply(station, wiring.supply, wiring.supply_current_a)
-        paths: dict[str, Sequence[str]] = (
-            {"neuron": wiring.neurons, "output": wiring.outputs}
+        paths: dict[str, Mapping[int, str]] = (
+            {"neuron": dict(enumerate(wiring.neurons)), "output": dict(enumerate(wiring.outputs))}
             if isinstance(wiring, ChipWiring)
-            else {"neuron": wiring.powers}
+            else {"neuron": dict(enumerate(wiring.powers)), "filtered": wiring.filtered}
         )
         self.readout = Readout(station, wiring.timing, paths)
         self._connection = Connection(station)

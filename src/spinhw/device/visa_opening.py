@@ -112,7 +112,7 @@ def open_visa_bank(
         sample_interval_s=sample_interval_s,
         readout_interval_s=sample_interval_s,
         channels=inputs_of(wiring.powers),
-        observables=frozenset({"power", "power0", "drive_applied"}),
+        observables=frozenset({"power", "power0", "drive_applied"} | ({"filtered"} if wiring.filtered else set())),
         limits={"drive": Limit(*amperes)},
         power_ranges=_ranges(settings, wiring.powers),
         latency_s=wiring.timing.latency_s,

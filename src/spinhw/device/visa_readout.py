@@ -26,12 +26,12 @@ class Readout:
     Args:
         station: The instruments.
         timing: Time bases.
-        paths: Read-out paths of each kind of signal, such as "scope.1 via matrix.1101".
+        paths: Read-out paths of each kind of signal by number, such as "scope.1 via matrix.1101".
     """
 
-    def __init__(self, station: Station, timing: Timing, paths: dict[str, Sequence[str]]) -> None:
+    def __init__(self, station: Station, timing: Timing, paths: Mapping[str, Mapping[int, str]]) -> None:
         self._station, self._timing, self._paths = station, timing, paths
-        crosspoints = (split_path(path)[1] for several in paths.values() for path in several)
+        crosspoints = (split_path(path)[1] for several in paths.values() for path in several.values())
         switches = dict.fromkeys(split_reference(one)[0] for one in crosspoints if one is not None)
         self._switches = {name: station.get(name, Switch) for name in switches}
         self._configured: dict[str, tuple[Acquisition, Acquisition]] = {}
@@ -58,7 +58,7 @@ class Readout:
             LimitError: Names the instrument, the quantity and its range.
         """
         for kind, paths in self._paths.items():
-            self.plan([(kind, number) for number in range(len(paths))], segments)
+            self.plan([(kind, number) for number in paths], segments)
 
     def record(
         self, planned: Planned, segments: Segments, start: Callable[[], None], averages: int

@@ -1,7 +1,7 @@
 """What hangs on which channel of which instrument, and the time bases of a bench."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -75,12 +75,12 @@ class _Readouts(Settings):
         "In a bank it is added to every drive, and the sources play the rest.",
     )
 
-    def _readout_uses(self, key: str, paths: tuple[str, ...]) -> Iterator[Use]:
-        for number, path in enumerate(paths):
+    def _readout_uses(self, paths: Mapping[str, str]) -> Iterator[Use]:
+        for key, path in paths.items():
             channel, crosspoint = split_path(path)
-            yield f"{key}[{number}]", channel, "digitizer"
+            yield key, channel, "digitizer"
             if crosspoint is not None:
-                yield f"{key}[{number}] (via)", crosspoint, "switch"
+                yield f"{key} (via)", crosspoint, "switch"
 
     def _supply_uses(self) -> Iterator[Use]:
         for number, reference in enumerate(self.supply):
@@ -116,14 +116,13 @@ class ChipWiring(_Readouts):
         yield "synapses", self.synapses, "synapse-controller"
         if self.gate is not None:
             yield "gate", self.gate, "waveform-source"
-        yield from self._readout_uses("neurons", self.neurons)
-        yield from self._readout_uses("outputs", self.outputs)
+        yield from self._readout_uses(_by_key("neurons", self.neurons) | _by_key("outputs", self.outputs))
         yield from self._supply_uses()
 
     @model_validator(mode="after")
     def _shared_inputs_are_switched(self) -> "ChipWiring":
-        _check_sharing("neurons", self.neurons)
-        _check_sharing("outputs", self.outputs)
+        _check_sharing(_by_key("neurons", self.neurons))
+        _check_sharing(_by_key("outputs", self.outputs))
         return self
 
 
@@ -136,19 +135,30 @@ class OscillatorWiring(_Readouts):
         description="Current through an oscillator per volt of its waveform source: '20 mS'."
     )
     powers: tuple[ReadoutPath, ...] = Field(min_length=1, description="Inputs of digitizers, one for each oscillator.")
+    filtered: dict[Annotated[int, Field(ge=0)], ReadoutPath] = Field(
+        default={},
+        description="Inputs of digitizers behind the high-pass of some oscillators or all, by number counted from 0: "
+        "{0: scope.3}. They are recorded with the power, and tell the corner of the high-pass.",
+    )
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
         for number, reference in enumerate(self.drives):
             yield f"drives[{number}]", reference, "waveform-source"
-        yield from self._readout_uses("powers", self.powers)
+        yield from self._readout_uses(self._recorded())
         yield from self._supply_uses()
+
+    def _recorded(self) -> dict[str, str]:
+        return _by_key("powers", self.powers) | {f"filtered[{number}]": path for number, path in self.filtered.items()}
 
     @model_validator(mode="after")
     def _lists_fit(self) -> "OscillatorWiring":
         if len(self.drives) != len(self.powers):
             raise ValueError(f"there are {len(self.drives)} drives and {len(self.powers)} powers; each needs its own")
-        _check_sharing("powers", self.powers)
+        unknown = [number for number in self.filtered if number >= len(self.drives)]
+        if unknown:
+            raise ValueError(f"filtered names oscillator {unknown[0]}; there are 0 to {len(self.drives) - 1}")
+        _check_sharing(self._recorded())
         return self
 
 
@@ -176,15 +186,19 @@ class ResonatorWiring(Settings):
 Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discriminator="kind")]
 
 
-def _check_sharing(key: str, paths: tuple[str, ...]) -> None:
+def _by_key(key: str, paths: tuple[str, ...]) -> dict[str, str]:
+    return {f"{key}[{number}]": path for number, path in enumerate(paths)}
+
+
+def _check_sharing(paths: Mapping[str, str]) -> None:
     """Refuse two on one input without a switch between them."""
-    first: dict[str, int] = {}
-    for number, path in enumerate(paths):
+    first: dict[str, str] = {}
+    for key, path in paths.items():
         channel, crosspoint = split_path(path)
-        other = first.setdefault(channel, number)
-        if other != number and (crosspoint is None or split_path(paths[other])[1] is None):
+        other = first.setdefault(channel, key)
+        if other != key and (crosspoint is None or split_path(paths[other])[1] is None):
             raise MisfitError(
-                f"{key}[{other}] and {key}[{number}] are on one channel without a switch",
+                f"{other} and {key} are on one channel without a switch",
                 seen=channel,
                 allowed="each on a channel of its own, or each via a crosspoint of a switch",
                 todo="correct the wiring",

@@ -17,6 +17,7 @@ from spinhw.chip.fine import chunks, fine_steps, join, thermal_extras
 from spinhw.chip.readout import Readout
 from spinhw.chip.recorder import Recorder
 from spinhw.rollout import Neurons, Rollout, Steps, rollout_driven
+from spinhw.virtual.highpass import HighPassed
 from spinhw.virtual.lab import Played
 from spinhw.virtual.records import at_rate, lowpass, pieces
 from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
@@ -43,6 +44,7 @@ class OscillatorPhysics:
         self.hidden = HiddenOscillators.draw(settings.chip, nominal, [self.identity])
         self.recorder = Recorder(settings.chip, [self.identity], count)
         self._readout = Readout(settings.chip.power_readout, [self.identity], count, "power")
+        self._behind = Readout(settings.chip.power_readout, [self.identity], count, "filtered", coupled=False)
         threshold = 1 / (settings.network.tau_s * settings.network.sigma)
         self.drive_per_ampere = threshold / settings.conversion.threshold_a
         self.passes = 0  # Of the last shot, for tests and for the curious.
@@ -80,7 +82,7 @@ class OscillatorPhysics:
             relaxed = relax(final[window, number], elapsed_s, after[window, number], neurons, number)
             return self._measured(relaxed, number)
 
-        return Windows(
+        windows = Windows(
             starts_s=start_s + starts * interval_s,
             step_s=interval_s / cell,
             cell=cell,
@@ -90,6 +92,8 @@ class OscillatorPhysics:
             rest=rest,
             before=self._measured(before),
         )
+        gain = (self._behind.gain / self._readout.gain)[0].numpy()
+        return HighPassed(windows, start_s, neurons.cutoff_hz[0].numpy(), gain)
 
     def _drives(self, played: dict[tuple[str, int], Played], bias_a: float) -> tuple[np.ndarray, float, float] | None:
         """Give the drives I in 1/s, (time, oscillator), their sample interval, and the time of the first one."""
