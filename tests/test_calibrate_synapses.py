@@ -309,6 +309,21 @@ def test_a_bank_over_visa_is_calibrated(tmp_path):
     assert record.noise == pytest.approx(0.2e-3 / 50e-3, rel=0.3)
 
 
+def test_the_sample_record_tells_the_virtual_bench_within_its_errors():
+    path = shipped("calibration") / "synapses-virtual.yaml"
+    record = load_synapses(path, "synapses-virtual")
+    assert record.failed == {} and record.crosstalk is not None
+    true = load_bench("resonators")
+    hidden = ResonatorChain(true.chip, Identity(f"{true.id}-0", true.seed), 8)
+    names = {"resonance": "resonance_hz", "half_linewidth": "half_linewidth_hz", "max_weight": "max_weight"}
+    for name, attribute in names.items():
+        found = record.quantities[name]
+        apart = torch.tensor(found.values, dtype=torch.float64) - getattr(hidden, attribute)
+        assert (apart.abs() < 5 * torch.tensor(found.errors, dtype=torch.float64)).all(), name
+    for one in record.experiments:  # What `spinhw calibrate show` draws.
+        assert load_read(path.parent / one.traces).voltage.shape == (one.points, one.readings)
+
+
 def test_tones_beyond_a_limit_are_refused_before_anything_is_sent(tmp_path):
     with open_synapses(small_bench(tmp_path, frequency="1.52 GHz")) as bank:
         with pytest.raises(LimitError, match="frequency .* beyond its limit and nothing was sent.*1.5e"):
