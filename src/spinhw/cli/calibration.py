@@ -1,8 +1,9 @@
 """`spinhw calibrate` and `spinhw calibrate show`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from spinhw.calibrate import (
     traces_folder,
 )
 from spinhw.calibrate.picture import Compared, compare, residuals_over_noise
-from spinhw.cli.synapses import forecast_synapses, show_synapse_table, show_synapses
+from spinhw.cli.synapses import draw_synapses, forecast_synapses, show_synapse_table
 from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank, open_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
@@ -166,18 +167,25 @@ def show_record(path: Path, picture: Path | None) -> None:
         ConfigError: The record cannot be read.
     """
     console, record = Console(highlight=False, emoji=False), load_either(path)
+    draw: Callable[[Sequence[Path], Path], None]
     if isinstance(record, SynapseRecord):
-        show_synapses(console, record, path, picture)
-        return
-    show_table(console, record)
+        show_synapse_table(console, record)
+        draw = partial(draw_synapses, record)
+    else:
+        show_table(console, record)
+        draw = partial(_draw, record)
     files = [path.parent / one.traces for one in record.experiments]
     missing = [str(one) for one in files if not one.is_file()]
     if missing:
         console.print(f"no picture: the raw traces are not there ({missing[0]})")
         return
     target = picture or path.with_suffix(".png")
-    plot_calibration(_figure(record, [load_taken(one) for one in files]), target)
+    draw(files, target)
     console.print(f"picture: {target}")
+
+
+def _draw(record: CalibrationRecord, files: Sequence[Path], picture: Path) -> None:
+    plot_calibration(_figure(record, [load_taken(one) for one in files]), picture)
 
 
 def show_table(console: Console, record: CalibrationRecord) -> None:

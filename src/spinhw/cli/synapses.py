@@ -92,17 +92,9 @@ def _print_crosstalk(console: Console, record: SynapseRecord) -> None:
         )
 
 
-def show_synapses(console: Console, record: SynapseRecord, path: Path, picture: Path | None) -> None:
-    """Print a record of synapses and draw its readings against its fit."""
-    show_synapse_table(console, record)
-    files = [path.parent / one.traces for one in record.experiments]
-    missing = [str(one) for one in files if not one.is_file()]
-    if missing:
-        console.print(f"no picture: the readings are not there ({missing[0]})")
-        return
-    target = picture or path.with_suffix(".png")
-    plot_synapses(_figure(record, [load_read(one) for one in files]), target)
-    console.print(f"picture: {target}")
+def draw_synapses(record: SynapseRecord, files: Sequence[Path], picture: Path) -> None:
+    """Draw the readings of a record, which lie in these files, against its fit."""
+    plot_synapses(_figure(record, [load_read(one) for one in files]), picture)
 
 
 def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
