@@ -1,7 +1,7 @@
 """Spread points over cores or machines; what is done already is not done again."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,10 @@ class PointStore:
         found = Outcome.load(path) if path.is_file() else None
         lacks = found is not None and point.traced and found.trace is None and any(found.accuracy)
         return None if lacks else found
+
+    def outcomes(self, points: Iterable[Point]) -> dict[str, Outcome]:
+        """Read the outcomes that there are, by key of the point."""
+        return {point.key: found for point in points if (found := self.outcome(point)) is not None}
 
     def save(self, point: Point, outcome: Outcome) -> None:
         """Keep the outcome of a point.

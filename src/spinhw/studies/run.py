@@ -1,7 +1,7 @@
 """A study from grid to pictures."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinhw.atomic import write_atomically
@@ -32,6 +32,21 @@ class Outlook:
     missing: list[Point]
     predicted_s: dict[str, float]
 
+    @classmethod
+    def of(
+        cls, points: Iterable[Point], store: PointStore, forecast: Callable[[Sequence[Point]], dict[str, float]]
+    ) -> "Outlook":
+        """Count points, and time what is missing of them.
+
+        Args:
+            points: Of the studies; equal ones count once.
+            store: Where outcomes are.
+            forecast: Gives the time of points by key, in seconds.
+        """
+        counted = distinct(points)
+        missing = [point for point in counted if store.outcome(point) is None]
+        return cls(counted, missing, forecast(missing))
+
     @property
     def networks(self) -> int:
         """How many networks all points train."""
@@ -45,11 +60,9 @@ class Outlook:
 
 def look_ahead(studies: Sequence[Study], store: PointStore) -> Outlook:
     """Count the points, and time what is missing of them."""
-    points = distinct(point for study in studies for point in study.points)
-    missing = [point for point in points if store.outcome(point) is None]
-    predicted_s = forecast_s(missing)
+    found = Outlook.of((point for study in studies for point in study.points), store, forecast_s)
     # The longest first, so that no core waits at the end.
-    return Outlook(points, sorted(missing, key=lambda point: -predicted_s[point.key]), predicted_s)
+    return replace(found, missing=sorted(found.missing, key=lambda point: -found.predicted_s[point.key]))
 
 
 def run_studies(
@@ -79,7 +92,7 @@ def run_studies(
     store = PointStore(folder)
     write_atomically(folder / "grid.yaml", grid.to_yaml().encode())
     run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
-    outcomes = {point.key: found for point in outlook.points if (found := store.outcome(point)) is not None}
+    outcomes = store.outcomes(outlook.points)
     claims = [claim for study in studies for claim in write_study(study, outcomes, folder)]
     took_s = sum(outcome.wall_s for outcome in outcomes.values())
     page = as_page(studies, claims, len(outlook.points), outlook.networks, took_s)

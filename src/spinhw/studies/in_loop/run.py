@@ -14,14 +14,11 @@ from spinhw.studies.in_loop.measured import Found
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.in_loop.tables import loop_csv, loop_page
 from spinhw.studies.run import Outlook
-from spinhw.studies.study import distinct
 
 
 def look_ahead_in_loop(studies: Sequence[LoopStudy], store: PointStore) -> Outlook:
     """Count the runs, and time what is missing of them; the most telling come first."""
-    points = distinct(point for study in studies for point in study.points)
-    missing = [point for point in points if store.outcome(point) is None]
-    return Outlook(points, missing, forecast_in_loop_s(missing))
+    return Outlook.of((point for study in studies for point in study.points), store, forecast_in_loop_s)
 
 
 def run_loop_study(
@@ -61,8 +58,7 @@ def run_loop_study(
 
 def write_loop_study(study: LoopStudy, grid: LoopGridSettings, store: PointStore, folder: Path) -> list[Claim]:
     """Write ``NAME.csv``, ``NAME.png`` and ``NAME.md`` of what is done; return the claims."""
-    outcomes = {point.key: one for point in study.points if (one := store.outcome(point)) is not None}
-    found = Found(study, outcomes)
+    found = Found(study, store.outcomes(study.points))
     claims = judge_loop(found, grid)
     write_atomically(folder / f"{study.name}.csv", loop_csv(found).encode())
     draw_loop(found, grid, folder / f"{study.name}.png")
