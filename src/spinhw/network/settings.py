@@ -1,0 +1,107 @@
+"""A network as designed: sizes, densities, nominal neuron and read-out, and the bounds of its drives."""
+
+from typing import Annotated, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+
+from spinhw.config import Settings
+from spinhw.rollout import Neurons
+from spinhw.topology import Topology
+from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
+
+Density = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class NoSaturation(Settings):
+    """An unbounded drive: for the paper's own protocol only, no device survives it."""
+
+    kind: Literal["none"] = Field(default="none", description="Unbounded drive.")
+
+
+class SigmoidSaturation(Settings):
+    """A smooth bound of the drive with slope one at the bias."""
+
+    kind: Literal["sigmoid"] = Field(default="sigmoid", description="Smoothly bounded drive.")
+    lowest_over_gamma: float = Field(
+        default=0.0, lt=2.0, description="Lowest drive in units of gamma; below the bias of 2."
+    )
+    highest_over_gamma: float = Field(
+        default=4.0, gt=2.0, description="Highest drive in units of gamma; above the bias of 2."
+    )
+
+
+class NetworkSettings(Settings):
+    """A network as designed: sizes, densities, nominal neuron and read-out."""
+
+    kind: Literal["spintronic", "ctrnn"] = Field(
+        default="spintronic", description="'spintronic' (oscillators) or 'ctrnn' (the software peer, tanh neurons)."
+    )
+    inputs: int = Field(default=1, ge=1, description="Input channels.")
+    layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
+        default=(32, 32, 32), min_length=1, description="Neurons of each layer, first layer first; each 1 to 4096."
+    )
+    outputs: int = Field(default=10, ge=1, description="Output channels (classes).")
+    density_input: Density = Field(default=0.5, description="Share of input synapses that exist, 0 to 1.")
+    density_inter: Density = Field(default=0.5, description="Share of synapses between layers that exist, 0 to 1.")
+    density_intra: Density = Field(default=0.5, description="Share of synapses within a layer that exist, 0 to 1.")
+    tau_s: TimeS = Field(default=5e-9, description="Relaxation time 1/gamma of a neuron; 1 fs to 1 s.")
+    sigma: float = Field(default=1.0, gt=0.0, description="Drive efficiency of the nominal neuron, dimensionless.")
+    q: float = Field(default=0.0, ge=0.0, description="Non-linear damping Q, dimensionless, 0 or above.")
+    cutoff_hz: NonNegativeFrequencyHz = Field(
+        default=44e6, description="Corner of the high-pass behind each neuron; 0 or above."
+    )
+    gain: float = Field(default=0.5, gt=0.0, description="Gain S between layers, dimensionless.")
+    drive_rate_per_s: RatePerS = Field(
+        default=1e9, description="Drive of a unit synaptic sum at S = 1; above zero, at most 1e18 1/s."
+    )
+    saturation: Annotated[NoSaturation | SigmoidSaturation, Field(discriminator="kind")] = Field(
+        default=SigmoidSaturation(), description="Bound of the drive."
+    )
+    initial_state: Literal["rest", "half"] = Field(
+        default="rest",
+        description="State before the first sample: 'rest' (as on a bench) or 'half' (x = 1/2, the paper).",
+    )
+    readout: Literal["hardware", "software"] = Field(
+        default="hardware",
+        description="Where the dense read-out is made; synapses of a software one are not hardware synapses.",
+    )
+    readout_samples: int = Field(
+        default=1, ge=1, description="Samples at the end over which the read-out averages, at least 1."
+    )
+    out_gain: float = Field(default=7.0, gt=0.0, description="Gain of the read-out in front of the soft-max.")
+    weight_limit: float | None = Field(
+        default=4.0, gt=0.0, description="Largest weight and bias in size; null for none."
+    )
+    weight_scale: float = Field(
+        default=1.0, gt=0.0, description="Initial weights are uniform within +- this / sqrt(fan-in)."
+    )
+
+    @model_validator(mode="after")
+    def _software_neurons_have_no_drive_limit(self) -> Self:
+        if self.kind == "ctrnn" and self.saturation.kind != "none":
+            raise ValueError("kind 'ctrnn' is pure software and has no saturation; write 'saturation: {kind: none}'")
+        return self
+
+    def topology(self) -> Topology:
+        """Layers and densities."""
+        return Topology(
+            self.inputs, self.layers, self.outputs, self.density_input, self.density_inter, self.density_intra
+        )
+
+    def neurons(self, dtype: torch.dtype | None = None) -> Neurons:
+        """Nominal neurons, (1, neuron)."""
+        limits = self.saturation
+        bounds = (
+            (limits.lowest_over_gamma, limits.highest_over_gamma) if isinstance(limits, SigmoidSaturation) else None
+        )
+        return Neurons.nominal(
+            self.topology().neurons,
+            tau_s=self.tau_s,
+            sigma=self.sigma,
+            q=self.q,
+            cutoff_hz=self.cutoff_hz,
+            gain=self.gain,
+            drive_over_gamma=bounds,
+            dtype=dtype,
+        )
