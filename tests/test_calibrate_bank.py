@@ -108,16 +108,15 @@ def test_a_bank_over_visa_is_calibrated_with_its_latency(tmp_path, monkeypatch):
         with open_bank(bank_settings(addresses, backend), network, INTERVAL_S) as bank:
             plan = plan_of(free=["gamma", "sigma", "q", "delay"])
             record, found, _ = calibrate_bank(bank, plan, network, tmp_path / "record.yaml")
-        hidden = made._physics.hidden.neurons if hasattr(made, "_physics") else None
+        hidden = made.oscillators.hidden.neurons
     assert record.device.kind == "visa" and record.failed == {}
     assert record.nominal.latency_s == 500e-12
     assert record.readout.lowest == pytest.approx([-0.2] * 2) and record.readout.highest == pytest.approx([1.3] * 2)
     # The bench file says 500 ps where it is 1 ns.
     assert Calibrated.of(record).latency_s == pytest.approx(0.5e-9, abs=0.05e-9)
-    if hidden is not None:
-        for row, name in enumerate(("gamma", "sigma", "q")):
-            off = (getattr(found.fit.oscillators, name) - getattr(hidden, name)[0]).abs()
-            assert (off < 5 * found.fit.errors()[row]).all(), name
+    for row, name in enumerate(("gamma", "sigma", "q")):
+        off = (getattr(found.fit.oscillators, name) - getattr(hidden, name)[0]).abs()
+        assert (off < 5 * found.fit.errors()[row]).all(), name
 
 
 def test_two_channels_that_are_swapped_are_named_and_the_traces_kept(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from spinhw.train.learner import Learner
 from spinhw.train.member import member_of
 
 SMALL = {"layers": [5, 4]}
-DEVICE = {"kind": "simulated", "id": "chip", "chip": {"spread": {"gamma": 0.2, "sigma": 0.2}}}
+DEVICE = {"kind": "simulated", "id": "chip", "chip": {"spread": {"gamma": 0.2, "sigma": 0.2, "cutoff": 0.3}}}
 
 
 def run_of(record, **changes) -> RunSettings:
@@ -34,7 +34,8 @@ def run_of(record, **changes) -> RunSettings:
 def records(tmp_path_factory):
     """A folder with the records of the chips of seeds 0 and 3."""
     folder = tmp_path_factory.mktemp("records")
-    data = {"name": "test", "experiments": [{"kind": "pseudo_random", "segments": 3, "samples": 32}]}
+    random = {"kind": "pseudo_random", "segments": 3, "samples": 32}
+    data = {"name": "test", "experiments": [random, {"kind": "highpass", "levels": 4}]}
     plan = build(PlanSettings, data, "plan")
     run = build(RunSettings, {"network": SMALL, "device": DEVICE}, "run")
     truth = {}
@@ -52,6 +53,7 @@ def test_each_seed_trains_on_the_chip_it_will_run_on(records):
     assert neurons.gamma.shape == (2, 9)
     for row, member in enumerate((0, 3)):
         torch.testing.assert_close(neurons.gamma[row].double(), truth[member].gamma[0], rtol=1e-3, atol=0)
+        torch.testing.assert_close(neurons.cutoff_hz[row].double(), truth[member].cutoff_hz[0], rtol=1e-2, atol=0)
     alone = member_of(learner.network, 1, 3).neurons()
     assert torch.equal(alone.gamma, neurons.gamma[1:])
     assert torch.equal(alone.bias_drive, neurons.bias_drive)

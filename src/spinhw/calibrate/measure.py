@@ -123,7 +123,8 @@ def device_time_s(plan: PlanSettings, interval_s: float, rest_s: float, repeats:
 
 
 def _values(signal: Signal | None) -> torch.Tensor | None:
-    return None if signal is None else signal.values.double()
+    """Give a signal with NaN where a sample is not good; None where there is none."""
+    return None if signal is None else torch.where(signal.good, signal.values.double(), torch.nan)
 
 
 def _refuse_other(path: Path, taken: Taken, experiment: Experiment, bank: OscillatorBank) -> None:

@@ -1,6 +1,6 @@
 """The model of measured oscillators and synapses: how they answer, how that depends on their parameters."""
 
-from spinhw.surrogate.calibrated import Calibrated, calibrated_neurons
+from spinhw.surrogate.calibrated import Calibrated, calibrated_neurons, members
 from spinhw.surrogate.coupled_refit import CoupledRefit
 from spinhw.surrogate.feedback import NetworkRecord
 from spinhw.surrogate.oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
@@ -28,6 +28,7 @@ __all__ = [
     "calibrated_synapses",
     "columns",
     "information",
+    "members",
     "misfit",
     "modelled",
     "respond",

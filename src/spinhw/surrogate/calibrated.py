@@ -133,9 +133,15 @@ def calibrated_neurons(
         CalibrationError: A record is another device's, or of another number of oscillators.
     """
     nominal = network.neurons(torch.float64)
-    one = [Calibrated.of(load_record(find_record(path, name), name, anyway)).neurons(nominal) for name in device_ids]
-    gamma, sigma, q = (torch.cat([getattr(each, name) for each in one]) for name in DYNAMICS)
-    return replace(nominal, gamma=gamma, sigma=sigma, q=q, cutoff_hz=torch.cat([each.cutoff_hz for each in one]))
+    return members(
+        [Calibrated.of(load_record(find_record(path, name), name, anyway)).neurons(nominal) for name in device_ids]
+    )
+
+
+def members(each: Sequence[Neurons]) -> Neurons:
+    """Put the measured neurons of devices, each (1, neuron), on top of each other: (member, neuron)."""
+    measured = (*DYNAMICS, "cutoff_hz")
+    return replace(each[0], **{name: torch.cat([getattr(one, name) for one in each]) for name in measured})
 
 
 def _cutoff(record: CalibrationRecord) -> Tensor | None:

@@ -9,7 +9,7 @@ from spinhw.device import SimulatedSettings
 from spinhw.records import find_record, load_record
 from spinhw.rollout import Neurons
 from spinhw.streams import torch_stream
-from spinhw.surrogate import Calibrated
+from spinhw.surrogate import Calibrated, members
 from spinhw.train.settings import RunSettings
 
 
@@ -46,7 +46,7 @@ class TrainedSurrogate:
 
     def neurons(self) -> Neurons:
         """Give the neurons as they most probably are, (member, neuron)."""
-        return self._joined([one.neurons(self._nominal) for one in self._known])
+        return members([one.neurons(self._nominal) for one in self._known])
 
     def drawn(self, step: int) -> Neurons:
         """Give neurons as they may be, (member, neuron); the same for the same step.
@@ -57,12 +57,8 @@ class TrainedSurrogate:
         each = []
         for one, seed in zip(self._known, self._seeds, strict=True):
             generator = torch_stream("calibration draws", seed, step)
-            each.append(one.drawn(generator, self._spread).neurons(self._nominal))
-        return self._joined(each)
-
-    def _joined(self, each: list[Neurons]) -> Neurons:
-        gamma, sigma, q = (torch.cat([getattr(one, name) for one in each]) for name in ("gamma", "sigma", "q"))
-        return replace(self._nominal, gamma=gamma, sigma=sigma, q=q)
+            each.append(replace(one, oscillators=one.drawn(generator, self._spread)).neurons(self._nominal))
+        return members(each)
 
 
 def _device_id(settings: RunSettings, seed: int) -> str | None:
