@@ -1,14 +1,14 @@
-"""A control chart of the neurons of a running network: has any of them changed since the first looks?
+"""A control chart of the neurons of a running network: has any of them changed since the looks before?
 
 What the model of the first looks misses by is projected on what a shift of ln gamma, ln sigma, Q and of the read-out's
 gain would do, g = J^T (measured - model), A = J^T J. Looks at which nothing has moved give g a mean A m, for no model
-is quite right, and a covariance B, seen from the scatter of the sequences of a batch. The first looks of a neuron find
-m and its covariance C, and by how much, k, looks scatter more than sequences make believe. A later look adds to sums
-that forget, S = l S + g - A m, M = l M + A, W = l^2 W + B, and
+is quite right, and a covariance B, seen from the scatter of the sequences of a batch. They find m and its covariance C,
+and by how much, k, looks scatter more than sequences make believe. Of a later look
 
-    T^2 = S^T (k W + M (k C + e^2) M^T)^-1 S
+    T^2 = (g - A m)^T (k B + A (k C + e^2) A)^-1 (g - A m)
 
-is compared with the limit of Hotelling's T^2 for so many sequences: e is a shift too small to matter.
+is compared with the limit of Hotelling's T^2 for so many sequences: e is a shift too small to matter. As the network
+trains, what the model misses by moves slowly: m follows the looks that are within the limit.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from torch import Tensor
 
 from spinhw.surrogate.shifts import WATCHED, ShiftEvidence
 
-# What a look before leaves in the sums: one look alone would miss what a few show plainly.
-_KEPT = 0.5
+# What is left of an old look in the baseline: about ten looks make it. A drift that takes longer is followed unseen.
+_KEPT = 0.9
 # How far the model of the first looks may be off, and what is too small a shift to matter.
 _SPREAD, _LEAST = 0.1, 0.003
 _SIZE = len(WATCHED)
@@ -52,7 +52,7 @@ class DriftChart:
 
     Args:
         neurons: How many.
-        learn: Looks of which the baseline of a neuron is made, at least 1.
+        learn: Looks of a new baseline of which nothing is forgotten, at least 1.
         false_alarms: Probability of an alarm of an unchanged neuron at a look.
     """
 
@@ -62,7 +62,6 @@ class DriftChart:
         self._mean = torch.zeros(neurons, _SIZE, dtype=torch.float64)
         self._known = torch.eye(_SIZE, dtype=torch.float64).repeat(neurons, 1, 1) / _SPREAD**2
         self._excess = torch.zeros(2, dtype=torch.float64)  # Sum and number of what k was found from.
-        self._clear()
 
     @property
     def excess(self) -> float:
@@ -81,25 +80,19 @@ class DriftChart:
         self._include(found, seen)
 
     def judge(self, found: ShiftEvidence) -> tuple[Tensor, float, list[Shift]]:
-        """Compare a look with the baseline; neurons whose baseline is not complete take it in unless it is beyond.
+        """Compare a look with the baseline, which takes it in where it is within the limit.
 
         Returns:
             T^2 of each neuron (0 of one that was not observed or has no baseline), the limit, and what has changed.
         """
         seen = found.sequences > 0
-        young, judged = seen & (self._looks < self._learn), seen & (self._looks > 0)
-        apart = found.gradient - self._expected(found)
-        kept = torch.where(young, 0.0, _KEPT).double()  # A baseline may not meet what it was made of.
-        self._sum = torch.where(seen[:, None], kept[:, None] * self._sum + apart, self._sum)
-        wide = seen[:, None, None]
-        self._moves = torch.where(wide, kept[:, None, None] * self._moves + found.normal, self._moves)
-        self._scatter = torch.where(wide, kept[:, None, None] ** 2 * self._scatter + found.spread, self._scatter)
-        scores = self._scores(self._sum, self._moves, self._scatter, self.excess)
+        judged = seen & (self._looks > 0)
+        scores = self._scores(found.gradient - self._expected(found), found.normal, found.spread, self.excess)
         scores = torch.where(judged, scores, torch.zeros_like(scores))
         limit = self._limit(found)
         beyond = scores > limit
         shifts = [self._explained(found, number, float(scores[number]), limit) for number in _numbers(beyond)]
-        self._include(found, young & ~beyond)
+        self._include(found, seen & ~beyond)
         return scores, limit, shifts
 
     def renew(self, numbers: Tensor) -> None:
@@ -107,8 +100,6 @@ class DriftChart:
         self._looks[numbers] = 0
         self._mean[numbers] = 0.0
         self._known[numbers] = torch.eye(_SIZE, dtype=torch.float64) / _SPREAD**2
-        for sums in (self._sum, self._moves, self._scatter):
-            sums[numbers] = 0.0
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
@@ -119,12 +110,6 @@ class DriftChart:
         for name in _HELD:
             setattr(self, f"_{name}", state[name].clone())
 
-    def _clear(self) -> None:
-        neurons = len(self._looks)
-        self._sum = torch.zeros(neurons, _SIZE, dtype=torch.float64)
-        self._moves = torch.zeros(neurons, _SIZE, _SIZE, dtype=torch.float64)
-        self._scatter = torch.zeros_like(self._moves)
-
     def _expected(self, found: ShiftEvidence) -> Tensor:
         return (found.normal @ self._mean[..., None])[..., 0]
 
@@ -132,19 +117,21 @@ class DriftChart:
         """Improve the baseline of some neurons, a mask, by the weighted mean of looks."""
         turned = torch.linalg.solve(_firm(found.spread), found.normal).transpose(1, 2)
         weight, pull = turned @ found.normal, turned @ (found.gradient - self._expected(found))[..., None]
-        known = self._known + weight
+        prior = torch.eye(_SIZE, dtype=torch.float64) / _SPREAD**2
+        kept = torch.where(self._looks < self._learn, 1.0, _KEPT).double()[:, None, None]
+        known = prior + kept * (self._known - prior) + weight
         mean = self._mean + torch.linalg.solve(known, pull)[..., 0]
         self._known = torch.where(chosen[:, None, None], known, self._known)
         self._mean = torch.where(chosen[:, None], mean, self._mean)
         self._looks = self._looks + chosen
 
-    def _covariance(self, moves: Tensor, scatter: Tensor, excess: float) -> Tensor:
+    def _covariance(self, normal: Tensor, spread: Tensor, excess: float) -> Tensor:
         doubt = excess * torch.linalg.inv(self._known) + _LEAST**2 * torch.eye(_SIZE, dtype=torch.float64)
-        return excess * scatter + moves @ doubt @ moves.transpose(1, 2)
+        return excess * spread + normal @ doubt @ normal.transpose(1, 2)
 
-    def _scores(self, total: Tensor, moves: Tensor, scatter: Tensor, excess: float) -> Tensor:
-        covariance = _firm(self._covariance(moves, scatter, excess))
-        return (total * torch.linalg.solve(covariance, total[..., None])[..., 0]).sum(1)
+    def _scores(self, apart: Tensor, normal: Tensor, spread: Tensor, excess: float) -> Tensor:
+        covariance = _firm(self._covariance(normal, spread, excess))
+        return (apart * torch.linalg.solve(covariance, apart[..., None])[..., 0]).sum(1)
 
     def _limit(self, found: ShiftEvidence) -> float:
         seen = found.sequences[found.sequences > 0]
@@ -153,24 +140,23 @@ class DriftChart:
         return factor * float(fdtri(_SIZE, count - _SIZE, 1 - self._false_alarms))
 
     def _explained(self, found: ShiftEvidence, number: int, score: float, limit: float) -> Shift:
-        """Name the fewest parameters that explain what the sums show; by how much, says the last look alone."""
-        moves, total = self._moves[number], self._sum[number]
-        weight = torch.linalg.inv(_firm(self._covariance(self._moves, self._scatter, self.excess)[number]))
+        """Name the fewest parameters that explain a look, and by how much they moved."""
+        normal = found.normal[number]
+        apart = found.gradient[number] - normal @ self._mean[number]
+        weight = torch.linalg.inv(_firm(self._covariance(found.normal, found.spread, self.excess)[number]))
         chosen: list[int] = []
         while len(chosen) < _SIZE:
             rest = [place for place in range(_SIZE) if place not in chosen]
-            left = {place: _left(total, moves[:, [*chosen, place]], weight) for place in rest}
+            left = {place: _left(apart, normal[:, [*chosen, place]], weight) for place in rest}
             chosen.append(min(left, key=lambda place: left[place]))
             if len(rest) == 1 or left[chosen[-1]] < float(chdtri(len(rest) - 1, _UNEXPLAINED)):
                 break
-        last = found.gradient[number] - found.normal[number] @ self._mean[number]
-        covariance = self._covariance(found.normal, found.spread, self.excess)[number]
-        shift = _fitted(last, found.normal[number][:, chosen], torch.linalg.inv(_firm(covariance)))
+        shift = _fitted(apart, normal[:, chosen], weight)
         named = {WATCHED[place]: value for place, value in zip(chosen, shift.tolist(), strict=True)}
         return Shift(number, score, limit, {name: named[name] for name in WATCHED if name in named})
 
 
-_HELD = ("looks", "mean", "known", "excess", "sum", "moves", "scatter")
+_HELD = ("looks", "mean", "known", "excess")
 
 
 def _numbers(mask: Tensor) -> list[int]:
