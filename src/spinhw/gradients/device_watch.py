@@ -150,7 +150,7 @@ class DeviceWatch:
             return
         if self._refits is not None:
             self._refits[chip].renew(batches, self._settings.images, fresh)
-        self._each[chip].renew(fresh)
+        self._each[chip].renew(batches, fresh)
         if action == "stop":
             self._stopping += alarms
 

@@ -1,5 +1,6 @@
 """Online refit from the batches of a training loop: the network itself is the excitation."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +15,7 @@ from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators
 _WARM_UP = 3
 # What has moved may have moved by this many times what a look shows of it, and by no more than that.
 _MARGIN, _MOST = 2.0, 0.6
+_FAR = 0.15  # Beyond, a shift is not linear any more.
 
 
 class NetworkRefit:
@@ -56,13 +58,7 @@ class NetworkRefit:
             images: Images of each to look at.
             shifts: What has moved.
         """
-        numbers = torch.tensor([one.neuron for one in shifts])
-        moved = [[one.parameters.get(name, 0.0) for name in DYNAMICS] for one in shifts]
-        gain = torch.tensor([one.parameters.get("gain", 0.0) for one in shifts], dtype=torch.float64)
-        self._gain[numbers] *= gain.exp()
-        self.online.widen(numbers, (_MARGIN * torch.tensor(moved, dtype=torch.float64)).clamp(-_MOST, _MOST) ** 2)
-        for batch in batches:
-            self.online.update(network_record(batch, images, self._gain), numbers)
+        self._gain = fit_again(self.online, self._gain, batches, images, shifts)
         self._seen %= batches[0].groups  # Where channels take turns, the others of this round come next.
 
     def neurons(self, nominal: Neurons) -> Neurons:
@@ -86,6 +82,36 @@ class NetworkRefit:
         self.online.restore(state)
         self._seen = int(state["seen"])
         self._gain = state.get("gain", self._gain).clone()  # Checkpoints before 2026-11-22 lack it.
+
+
+def fit_again(
+    online: CoupledRefit, gain: Tensor, batches: Sequence[ChipBatch], images: int, shifts: Sequence[Shift]
+) -> Tensor:
+    """Fit neurons that have changed; return the gain of the read-out of all neurons, (neuron,).
+
+    A neuron of which the gain alone has moved keeps its dynamics. Of one that moved far everything is fitted: which of
+    its parameters moved is told by a linear step.
+
+    Args:
+        online: What is known of the neurons; changed.
+        gain: Of the read-out so far, (neuron,).
+        batches: In which they had changed, all of one chip.
+        images: Images of each to look at.
+        shifts: What has moved.
+    """
+    numbers, apart = torch.tensor([one.neuron for one in shifts]), torch.zeros(len(shifts), len(DYNAMICS))
+    gain = gain.clone()
+    for row, one in enumerate(shifts):
+        far = max(abs(value) for value in one.parameters.values())
+        if set(one.parameters) == {"gain"}:
+            gain[one.neuron] *= math.exp(max(-_MOST, min(_MOST, one.parameters["gain"])))
+        for place, name in enumerate(DYNAMICS):
+            moved = far if far > _FAR else abs(one.parameters.get(name, 0.0))
+            apart[row, place] = min(_MOST, _MARGIN * moved)
+    online.widen(numbers, apart.double() ** 2)
+    for batch in batches:
+        online.update(network_record(batch, images, gain), numbers)
+    return gain
 
 
 def network_record(batch: ChipBatch, images: int, gain: Tensor) -> NetworkRecord:

@@ -7,14 +7,12 @@ import torch
 from torch import Tensor
 
 from spinhw.gradients.drift_chart import LEAST_SEQUENCES, DriftChart, Shift
-from spinhw.gradients.network_refit import network_record
+from spinhw.gradients.network_refit import fit_again, network_record
 from spinhw.gradients.refits import ChipBatch
 from spinhw.gradients.watch_settings import WatchSettings
-from spinhw.surrogate import DYNAMICS, PARAMETERS, CoupledRefit
+from spinhw.surrogate import CoupledRefit
 from spinhw.surrogate.shifts import shift_evidence
 
-# No step of the model goes further than this at once.
-_MOST = 0.4
 # Images that each of the first looks fits the model of the chart to; synapses make it expensive.
 _FITTED = 24
 
@@ -83,16 +81,10 @@ class NetworkWatch:
             return None
         return Look(*self._chart.judge(found))
 
-    def renew(self, shifts: Sequence[Shift]) -> None:
-        """Take neurons that have changed as they are now; the next looks make a new baseline for them."""
-        numbers, step = torch.tensor([one.neuron for one in shifts]), torch.zeros(len(PARAMETERS), len(self._gain))
-        for one in shifts:
-            for name, value in one.parameters.items():
-                step[PARAMETERS.index(name), one.neuron] = max(-_MOST, min(_MOST, value))
-        self._gain = self._gain * step[PARAMETERS.index("gain")].double().exp()
-        step[len(DYNAMICS) :] = 0.0
-        self._model.oscillators = self._model.oscillators.moved(step.double())
-        self._chart.renew(numbers)
+    def renew(self, batches: Sequence[ChipBatch], shifts: Sequence[Shift]) -> None:
+        """Take neurons that have changed in these batches as they now are; the next looks make a new baseline."""
+        self._gain = fit_again(self._model, self._gain, batches, self._settings.images, shifts)
+        self._chart.renew(torch.tensor([one.neuron for one in shifts]))
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""

@@ -49,6 +49,7 @@ def _draw_alarms(axes: Axes, alarms: Sequence[Mapping[str, Any]]) -> None:
     """Mark alarms, and name the neurons of those that fit, the farthest first."""
     batches, scores = [alarm["batch"] for alarm in alarms], [alarm["score"] for alarm in alarms]
     axes.plot(batches, scores, "D", color=VERMILION, markersize=5, label="alarm, with its neuron", zorder=3)
+    several = len({alarm["device_id"] for alarm in alarms}) > 1
     for alarm in sorted(alarms, key=lambda one: -one["score"])[:_NAMED]:
-        place = (alarm["batch"], alarm["score"])
-        axes.annotate(str(alarm["neuron"]), place, xytext=(5, 2), textcoords="offset points", fontsize=8)
+        place, name = (alarm["batch"], alarm["score"]), f"{alarm['device_id']}: " if several else ""
+        axes.annotate(f"{name}{alarm['neuron']}", place, xytext=(5, 2), textcoords="offset points", fontsize=8)
