@@ -137,9 +137,7 @@ class TrainingSettings(Settings):
         description="Batches in a row after which a channel that is bad in all of them is masked: its samples are not "
         "used any more, the model stands in for it; null for never.",
     )
-    watch: WatchSettings | None = Field(
-        default=None, description="Watches the neurons for drift in the batches of the loop; null for not."
-    )
+    watch: WatchSettings | None = Field(default=None, description="Watches for drift in the loop; null for not.")
     loop_epochs: int | None = Field(
         default=None,
         ge=0,
