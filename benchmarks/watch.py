@@ -123,11 +123,10 @@ def told(found: Followed, every: int, after: int) -> str:
         shifted = [neuron for neuron in range(row, len(found.moving), EVERY) if found.moving[neuron]]
         looks = [_looks(found, neuron, every, after) for neuron in shifted]
         shares = [sum(look <= upto for look in looks) for upto in (1, 2, 3, after)]
-        off = f"; the model is off by {100 * float(found.off[name][shifted].square().mean().sqrt()):.2f} % (rms)"
-        lines.append(
-            f"  {name}: of {len(shifted)} that move found within 1, 2, 3, {after} looks: {shares}"
-            + (off if name in found.off else "")
-        )
+        lines.append(f"  {name}: of {len(shifted)} that move found within 1, 2, 3, {after} looks: {shares}")
+        if name in found.off:
+            rms = float(found.off[name][shifted].square().mean().sqrt())
+            lines.append(f"    the model's {name} is off by {100 * rms:.2f} % (rms)")
     return "\n".join(lines)
 
 

@@ -45,7 +45,7 @@ def test_unchanged_neurons_raise_as_few_alarms_as_allowed(excess):
     """Also where looks scatter by more than the sequences of one show."""
     watch = chart(0.01, excess)
     alarms = sum(len(watch.judge(look(10 + number, excess=excess))[2]) for number in range(30))
-    assert alarms <= 26  # 12 expected.
+    assert alarms <= 12  # As many as chance alone gives; the limit has a margin.
     strict = chart(1e-5, excess)
     assert not any(strict.judge(look(50 + number, excess=excess))[2] for number in range(30))
 
@@ -54,10 +54,10 @@ def test_unchanged_neurons_raise_as_few_alarms_as_allowed(excess):
 def test_a_shift_is_found_within_three_looks_and_named(name):
     watch, shift = chart(), torch.zeros(NEURONS, len(WATCHED), dtype=torch.float64)
     watch.judge(look(5))
-    shift[7, WATCHED.index(name)] = -0.05
+    shift[7, WATCHED.index(name)] = -0.08
     found = [one for number in range(3) for one in watch.judge(look(10 + number, shift))[2]]
     assert found and {one.neuron for one in found} == {7}
-    assert found[-1].parameters[name] == pytest.approx(-0.05, abs=0.02)
+    assert found[-1].parameters[name] == pytest.approx(-0.08, abs=0.02)
     assert found[-1].score > found[-1].limit
 
 

@@ -8,7 +8,8 @@ and by how much, k, looks scatter more than sequences make believe. Of a later l
     T^2 = (g - A m)^T (k B + A (k C + e^2) A)^-1 (g - A m)
 
 is compared with the limit of Hotelling's T^2 for so many sequences: e is a shift too small to matter. As the network
-trains, what the model misses by moves slowly: m follows the looks that are within the limit.
+trains, what the model misses by moves slowly: m follows the looks that are within the limit, and the limit has a
+margin.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ from spinhw.surrogate.shifts import WATCHED, ShiftEvidence
 
 # What is left of an old look in the baseline: about ten looks make it. A drift that takes longer is followed unseen.
 _KEPT = 0.9
+# Times the limit that chance alone asks for: what the model misses by also moves as the network trains, in jumps, too.
+# A shift of 5 % of a neuron that moves scores 2 times that limit and more.
+_MARGIN = 1.5
 # How far the model of the first looks may be off, and what is too small a shift to matter.
 _SPREAD, _LEAST = 0.1, 0.003
 _SIZE = len(WATCHED)
@@ -137,7 +141,7 @@ class DriftChart:
         seen = found.sequences[found.sequences > 0]
         count = max(float(seen.min()) if len(seen) else 0.0, _SIZE + 1.0)
         factor = _SIZE * (count - 1) / (count - _SIZE)
-        return factor * float(fdtri(_SIZE, count - _SIZE, 1 - self._false_alarms))
+        return _MARGIN * factor * float(fdtri(_SIZE, count - _SIZE, 1 - self._false_alarms))
 
     def _explained(self, found: ShiftEvidence, number: int, score: float, limit: float) -> Shift:
         """Name the fewest parameters that explain a look, and by how much they moved."""
