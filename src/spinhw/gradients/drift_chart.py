@@ -156,7 +156,8 @@ class DriftChart:
             if len(rest) == 1 or left[chosen[-1]] < float(chdtri(len(rest) - 1, _UNEXPLAINED)):
                 break
         shift = _fitted(apart, normal[:, chosen], weight)
-        named = {WATCHED[place]: value for place, value in zip(chosen, shift.tolist(), strict=True)}
+        # Rounded: the last bits of these solutions differ from call to call, and a run resumes bit for bit.
+        named = {WATCHED[place]: round(value, 6) for place, value in zip(chosen, shift.tolist(), strict=True)}
         return Shift(number, score, limit, {name: named[name] for name in WATCHED if name in named})
 
 
