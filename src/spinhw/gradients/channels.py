@@ -1,7 +1,7 @@
 """Channels that stay bad while a network trains: found, named once, and left to the model from then on."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -145,13 +145,18 @@ class ChannelWatch:
         """Name a channel: "chip-3: neuron 41 (layer 1, number 9; scope.1 via matrix.1101)"."""
         details = []
         if kind == "neuron":
-            layer = next(place for place, one in enumerate(self._layers) if number < one.stop)
-            details.append(f"layer {layer}, number {number - self._layers[layer].start}")
+            details.append(place_of(self._layers, number))
         wires = self._about.wires.get(kind, ())
         if wires:
             details.append(wires[number])
         inside = f" ({'; '.join(details)})" if details else ""
         return f"{self._about.device_ids[chip]}: {kind} {number}{inside}"
+
+
+def place_of(layers: Sequence[slice], number: int) -> str:
+    """Say where a neuron is: "layer 1, number 9", both counted from 0."""
+    layer = next(place for place, one in enumerate(layers) if number < one.stop)
+    return f"layer {layer}, number {number - layers[layer].start}"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from spinhw.gradients.base import (
 )
 from spinhw.gradients.channels import ChannelWatch, Expected
 from spinhw.gradients.checks import mode_named, refuse_mode, refuse_plan, refuse_surrogate
+from spinhw.gradients.device_watch import DeviceWatch
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
@@ -52,6 +53,7 @@ class HardwareInLoop(nn.Module):
         choices: For the modes that perturb or steer.
         engine: Engine of the surrogate's rollout.
         watch: Judges every channel in each batch, and masks those that stay bad; None for nobody.
+        drift: Watches the neurons for drift, by their power; they are observed as for a refit. None for nobody.
 
     Raises:
         ConfigError: Something does not go together; says what.
@@ -69,9 +71,10 @@ class HardwareInLoop(nn.Module):
         choices: Choices | None = None,
         engine: Engine = "auto",
         watch: ChannelWatch | None = None,
+        drift: DeviceWatch | None = None,
     ) -> None:
         super().__init__()
-        self.watch = watch
+        self.watch, self.drift = watch, drift
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
         self.choices = choices or Choices()
@@ -133,6 +136,8 @@ class HardwareInLoop(nn.Module):
         self.trace = self._measure(requested, played)
         if self.refits is not None and self.trace is not None:
             self.refits.update(played, self.trace, self._groups)
+        if self.drift is not None and self.trace is not None:
+            self.drift.update(played, self.trace, self._groups)
         one = self._pass(requested, played)
         model = mode_named(self.mode).model(one)
         measured = None if self.trace is None else end_signal(self.trace, self.network.settings)
@@ -154,12 +159,27 @@ class HardwareInLoop(nn.Module):
         return end_signal(self._shoot(self.device, values, inputs, plan), self.network.settings)
 
     def state(self) -> dict[str, Any]:
-        """Give counters and channels as plain data for JSON; device and refits have states of their own."""
-        counters = {"turn": self.turn, "inferences": self.inferences}
-        return counters if self.watch is None else counters | {"channels": self.watch.state()}
+        """Give counters, channels and alarms as plain data for JSON; device and refits have states of their own."""
+        found: dict[str, Any] = {"turn": self.turn, "inferences": self.inferences}
+        if self.watch is not None:
+            found["channels"] = self.watch.state()
+        if self.drift is not None:
+            found["drift"] = self.drift.state()
+        return found
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state` gave."""
+    def tensors(self) -> dict[str, Tensor]:
+        """Give the tensors that a checkpoint must hold: what refits and charts know."""
+        found = {} if self.refits is None else self.refits.state()
+        charts = {} if self.drift is None else self.drift.tensors()
+        return found | {f"drift/{name}": one for name, one in charts.items()}
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go back to a state that `state` and `tensors` gave."""
+        if self.refits is not None and tensors:
+            self.refits.restore(tensors)
+        if self.drift is not None and "drift" in state:
+            held = {name.removeprefix("drift/"): one for name, one in tensors.items() if name.startswith("drift/")}
+            self.drift.restore(state["drift"], held)
         self.turn, self.inferences = int(state["turn"]), int(state["inferences"])
         if self.watch is not None and "channels" in state:
             self.watch.restore(state["channels"])
@@ -195,7 +215,7 @@ class HardwareInLoop(nn.Module):
         about, needed = device.describe(), _end_neurons(self.network)
         if mode_named(self.mode).measured == "neurons":
             return ObservationPlan.split(about.neurons, about.channels)
-        if self.refits is None or needed:
+        if (self.refits is None and self.drift is None) or needed:
             return ObservationPlan.split(needed, about.channels)
         groups = ObservationPlan.split(about.neurons, about.channels).repeats
         self._groups = len(groups)

@@ -1,14 +1,21 @@
 """Online refit from the batches of a training loop: the network itself is the excitation."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from spinhw.gradients.drift_chart import Shift
 from spinhw.gradients.refits import ChipBatch
 from spinhw.rollout import Neurons
-from spinhw.surrogate import CoupledRefit, NetworkRecord, Oscillators
+from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators
 
 # Batches at the start that are all looked at: until then the oscillators are hardly known.
 _WARM_UP = 3
+# What has moved may have moved by this many times what a look shows of it, and by no more than that.
+_MARGIN, _MOST = 2.0, 0.6
+_FAR = 0.15  # Beyond, a shift is not linear any more.
 
 
 class NetworkRefit:
@@ -27,6 +34,8 @@ class NetworkRefit:
             raise ValueError(f"a refit needs one image or more of each or some batches, not {images} of each {every}th")
         self.online, self._images, self._every = online, images, every
         self._seen = 0  # Batches that came by, looked at or not.
+        # By how much the read-out of the power shows more than it did: only a watch tells that from the oscillator.
+        self._gain = torch.ones(online.oscillators.count, dtype=torch.float64)
         self._known: tuple[Oscillators, Neurons, Neurons] | None = None
 
     def update(self, batch: ChipBatch) -> None:
@@ -37,7 +46,20 @@ class NetworkRefit:
         due = turn < _WARM_UP or turn % self._every == 0 or turn & (turn - 1) == 0
         signal = batch.trace.power
         if signal is not None and due and bool(signal.good.any()):
-            self.online.update(_record(batch, slice(0, self._images)))
+            self.online.update(network_record(batch, self._images, self._gain))
+
+    def renew(self, batches: Sequence[ChipBatch], images: int, shifts: Sequence[Shift]) -> None:
+        """Fit neurons again that have changed, and look at the next batches as at the first ones.
+
+        What did not move of them stays as sure as it was, synapses included.
+
+        Args:
+            batches: In which they had changed: one for each member that ran on this chip.
+            images: Images of each to look at.
+            shifts: What has moved.
+        """
+        self._gain = fit_again(self.online, self._gain, batches, images, shifts)
+        self._seen %= batches[0].groups  # Where channels take turns, the others of this round come next.
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Put what is known of the oscillators into nominal neurons, (1, neuron); one object while nothing changes."""
@@ -53,16 +75,54 @@ class NetworkRefit:
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
-        return self.online.state() | {"seen": torch.tensor(self._seen)}
+        return self.online.state() | {"seen": torch.tensor(self._seen), "gain": self._gain.clone()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to a state that `state` gave."""
         self.online.restore(state)
         self._seen = int(state["seen"])
+        self._gain = state.get("gain", self._gain).clone()  # Checkpoints before 2026-11-22 lack it.
 
 
-def _record(batch: ChipBatch, chosen: slice) -> NetworkRecord:
-    signal, first = batch.trace.power, batch.trace.power0
+def fit_again(
+    online: CoupledRefit, gain: Tensor, batches: Sequence[ChipBatch], images: int, shifts: Sequence[Shift]
+) -> Tensor:
+    """Fit neurons that have changed; return the gain of the read-out of all neurons, (neuron,).
+
+    A neuron of which the gain alone has moved keeps its dynamics. Of one that moved far everything is fitted: which of
+    its parameters moved is told by a linear step.
+
+    Args:
+        online: What is known of the neurons; changed.
+        gain: Of the read-out so far, (neuron,).
+        batches: In which they had changed, all of one chip.
+        images: Images of each to look at.
+        shifts: What has moved.
+    """
+    numbers, apart = torch.tensor([one.neuron for one in shifts]), torch.zeros(len(shifts), len(DYNAMICS))
+    gain = gain.clone()
+    for row, one in enumerate(shifts):
+        far = max(abs(value) for value in one.parameters.values())
+        if set(one.parameters) == {"gain"}:
+            gain[one.neuron] *= math.exp(max(-_MOST, min(_MOST, one.parameters["gain"])))
+        for place, name in enumerate(DYNAMICS):
+            moved = far if far > _FAR else abs(one.parameters.get(name, 0.0))
+            apart[row, place] = min(_MOST, _MARGIN * moved)
+    online.widen(numbers, apart.double() ** 2)
+    for batch in batches:
+        online.update(network_record(batch, images, gain), numbers)
+    return gain
+
+
+def network_record(batch: ChipBatch, images: int, gain: Tensor) -> NetworkRecord:
+    """Take the first images of a batch for a fit.
+
+    Args:
+        batch: With the power of neurons.
+        images: How many.
+        gain: Of the read-out of each neuron's power over what the conversion takes it for, (neuron,).
+    """
+    signal, first, chosen = batch.trace.power, batch.trace.power0, slice(0, images)
     if signal is None:
         raise ValueError("a refit needs the power of neurons")
     power, good = signal.values[0, chosen], signal.good[0, chosen]
@@ -74,7 +134,7 @@ def _record(batch: ChipBatch, chosen: slice) -> NetworkRecord:
         batch.weights,
         batch.nominal,
         batch.inputs[0, chosen],
-        torch.cat([before, power], dim=1),
+        torch.cat([before, power], dim=1) / gain.to(power.dtype),
         torch.cat([known, good], dim=1),
         batch.steps.sample_interval_s,
         batch.network.drive_rate_per_s,

@@ -1,6 +1,6 @@
 """Refitting the surrogate from the batches just measured, chip by chip."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -35,6 +35,44 @@ class ChipBatch:
     groups: int = 1
 
 
+class ByChip:
+    """Cuts what was measured of networks into what each chip was given and gave.
+
+    Args:
+        network: The networks.
+        chips: How many chips; one is shared by members that run one after another.
+    """
+
+    def __init__(self, network: SpintronicNetwork, chips: int) -> None:
+        self._network, self._chips = network, chips
+        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
+        members = len(next(iter(masks.values())))
+        if chips == 1 and members > 1:  # The synapses of a chip are those of all networks that it runs.
+            masks = {name: mask.any(0, keepdim=True).expand_as(mask) for name, mask in masks.items()}
+        self._sparsities = [_sparsity(masks, member) for member in range(members)]
+
+    def batches(self, inputs: Tensor, trace: Trace, groups: int) -> Iterator[tuple[int, ChipBatch]]:
+        """Give the number of the chip and what it gave, for every member; arguments as for `Refits.update`."""
+        network, designed = self._network, self._network.settings.neurons(torch.float64)
+        known = network.neurons()
+        for member, sparsity in enumerate(self._sparsities):
+            alone = trace.of_member(member)
+            # As designed, but with the corners that a record has measured.
+            nominal = replace(designed, cutoff_hz=known.of_member(member).cutoff_hz.double())
+            yield (
+                member if self._chips > 1 else 0,
+                ChipBatch(
+                    network.settings,
+                    nominal,
+                    network.steps,
+                    replace(network.weights(alone.applied), sparsity=sparsity),
+                    inputs[member : member + 1],
+                    alone,
+                    groups,
+                ),
+            )
+
+
 class Refit(Protocol):
     """Knows the oscillators of one chip, better with each batch."""
 
@@ -63,34 +101,23 @@ class Refits:
     """
 
     def __init__(self, each: Sequence[Refit], network: SpintronicNetwork) -> None:
-        self.each, self._network = tuple(each), network
-        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
-        members = len(next(iter(masks.values())))
-        if len(self.each) == 1 and members > 1:  # The synapses of a chip are those of all networks that it runs.
-            masks = {name: mask.any(0, keepdim=True).expand_as(mask) for name, mask in masks.items()}
-        self._sparsities = [_sparsity(masks, member) for member in range(members)]
+        self.each, self._by_chip = tuple(each), ByChip(network, len(each))
         self._stacked: tuple[list[Neurons], Neurons] | None = None
+        self._of_chips: tuple[Neurons, list[Neurons]] | None = None
 
     @torch.no_grad()
     def update(self, inputs: Tensor, trace: Trace, groups: int = 1) -> None:
         """Take in a batch of all members, whose axis is in front; `groups` as for `ChipBatch`."""
-        network, nominal = self._network, self._network.settings.neurons(torch.float64)
-        for member, sparsity in enumerate(self._sparsities):
-            alone = trace.of_member(member)
-            batch = ChipBatch(
-                network.settings,
-                nominal,
-                network.steps,
-                replace(network.weights(alone.applied), sparsity=sparsity),
-                inputs[member : member + 1],
-                alone,
-                groups,
-            )
-            self.each[member if len(self.each) > 1 else 0].update(batch)
+        for chip, batch in self._by_chip.batches(inputs, trace, groups):
+            self.each[chip].update(batch)
 
     def neurons(self, nominal: Neurons) -> Neurons:
-        """Give the neurons of all chips, (chip, neuron)."""
-        each = [refit.neurons(nominal) for refit in self.each]
+        """Give the neurons of all chips, (chip, neuron), from nominal ones, (1 or chip, neuron)."""
+        parts = self._of_chips
+        if parts is None or parts[0] is not nominal:
+            parts = (nominal, [nominal.of_member(chip) for chip in range(len(self.each))])
+            self._of_chips = parts
+        each = [refit.neurons(part) for refit, part in zip(self.each, parts[1], strict=True)]
         known = self._stacked
         if known is None or any(one is not other for one, other in zip(known[0], each, strict=True)):
             known = (each, stacked(each))

@@ -6,6 +6,7 @@ import numpy as np
 
 from spinhw.network import SigmoidSaturation
 from spinhw.plots.confusion import plot_confusion
+from spinhw.plots.drift import plot_drift
 from spinhw.plots.energy import energy_unit, plot_energy
 from spinhw.plots.learning import LearningCurves, plot_learning
 from spinhw.plots.overview import plot_overview
@@ -25,6 +26,10 @@ def draw_run(results: Results, folder: Path) -> dict[str, Path]:
     plot_confusion(counts, files["confusion"])
     plot_traces(traces, files["traces"])
     plot_energy(results.energy, files["energy"])
+    watched = [look for row in results.metrics for look in row.get("watch", [])]
+    if watched:
+        files["drift"] = folder / "drift.png"
+        plot_drift(watched, results.summary["drift_alarms"], files["drift"])
     if results.metrics:
         curves = learning_curves(results)
         plot_learning(curves, files["accuracy"])

@@ -1,6 +1,6 @@
 """Tables of what came out: accuracy, energy, drives, verdicts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from spinhw.energy import EnergyLedger
 _MOST_GAP = 0.01
 # Below this many times the accuracy of guessing a network has not learned.
 _LEARNED = 2.0
+_ALARMS = 5  # Of drift that are listed one by one.
 
 _FORMS = {
     "constants": "constants per inference",
@@ -87,8 +88,15 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         *_energy_rows(summary),
         ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
         ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
+        *([("drift", _alarms(summary["drift_alarms"]))] if "drift_alarms" in summary else []),
         ("training took", f"{summary['wall_s']:.0f} s"),
     ]
+
+
+def _alarms(alarms: Sequence[Mapping[str, Any]]) -> str:
+    """Count alarms of drift."""
+    neurons = len({(alarm["device_id"], alarm["neuron"]) for alarm in alarms})
+    return f"alarms {len(alarms)}, neurons {neurons}" if alarms else "no alarm"
 
 
 def _accuracy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -149,9 +157,21 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
         )
     for channel in summary.get("masked_channels", []):
         found.append(f"{channel}; it was masked while training, and the model stood in for it")
+    found += _drifted(summary.get("drift_alarms", []))
     if summary["held_out"] == "validation":
         found.append("accuracy was measured on validation images, not on the test half (task.held_out)")
     return found
+
+
+def _drifted(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name what has drifted, the first few alarms."""
+    shown = [
+        f"{alarm['device_id']}: neuron {alarm['neuron']} ({alarm['place']}) had drifted by batch {alarm['batch']} in "
+        "the loop: " + ", ".join(f"{name} {value:+.3f}" for name, value in alarm["parameters"].items())
+        for alarm in alarms[:_ALARMS]
+    ]
+    more = len(alarms) - len(shown)
+    return shown + ([f"{more} more alarms of drift: drift_alarms in summary.json, figures/drift.png"] if more else [])
 
 
 def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:

@@ -106,6 +106,14 @@ class Neurons:
         bounds = None if drive_over_gamma is None else Saturation(*(gamma * bound for bound in drive_over_gamma))
         return cls(gamma, full * sigma, full * q, full * cutoff_hz, full * gain, gamma * BIAS_OVER_GAMMA, bounds)
 
+    def of_member(self, member: int) -> Self:
+        """Give the neurons of one member, (1, neuron); what all members share stays."""
+        names = (item.name for item in fields(self) if item.name != "bounds")
+        shared = {name: getattr(self, name) for name in names}
+        return replace(
+            self, **{name: one if len(one) == 1 else one[member : member + 1] for name, one in shared.items()}
+        )
+
     def to(self, *args: torch.device | torch.dtype) -> Self:
         """Move or convert every tensor, as `torch.Tensor.to` does."""
         moved = {item.name: getattr(self, item.name) for item in fields(self)}

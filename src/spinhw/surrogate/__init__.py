@@ -1,7 +1,7 @@
 """The model of measured oscillators and synapses: how they answer, how that depends on their parameters."""
 
 from spinhw.surrogate.calibrated import Calibrated, calibrated_neurons, members
-from spinhw.surrogate.coupled_refit import CoupledRefit
+from spinhw.surrogate.coupled_refit import FORGETTING, CoupledRefit
 from spinhw.surrogate.feedback import NetworkRecord
 from spinhw.surrogate.oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from spinhw.surrogate.played import Misfit, Played, columns, misfit, modelled, shifted, substeps_for
@@ -11,6 +11,7 @@ from spinhw.surrogate.response import Response, respond
 
 __all__ = [
     "DYNAMICS",
+    "FORGETTING",
     "LOGARITHMIC",
     "PARAMETERS",
     "AppliedWeights",

@@ -140,8 +140,8 @@ def calibrated_neurons(
 
 def members(each: Sequence[Neurons]) -> Neurons:
     """Put the measured neurons of devices, each (1, neuron), on top of each other: (member, neuron)."""
-    measured = (*DYNAMICS, "cutoff_hz")
-    return replace(each[0], **{name: torch.cat([getattr(one, name) for one in each]) for name in measured})
+    gamma, sigma, q, cutoff_hz = (torch.cat([getattr(one, name) for one in each]) for name in (*DYNAMICS, "cutoff_hz"))
+    return replace(each[0], gamma=gamma, sigma=sigma, q=q, cutoff_hz=cutoff_hz)
 
 
 def _cutoff(record: CalibrationRecord) -> Tensor | None:

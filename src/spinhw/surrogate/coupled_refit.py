@@ -20,6 +20,8 @@ from spinhw.surrogate.synapses import Synapses
 
 _log = logging.getLogger(__name__)
 
+FORGETTING = 0.98  # What is left of old information after a look.
+
 # A neuron whose step is shorter, or gains less than this in chi-square, has settled.
 _FAR, _LEAST_GAIN = 0.01, 1.0
 _LATER_FAR = 0.05  # In later looks, which begin near: a step as short as this is linear.
@@ -49,7 +51,11 @@ class CoupledRefit:
     """
 
     def __init__(
-        self, start: Oscillators, synapse_error: float = 0.1, forgetting: float = 0.98, prior: Tensor | None = None
+        self,
+        start: Oscillators,
+        synapse_error: float = 0.1,
+        forgetting: float = FORGETTING,
+        prior: Tensor | None = None,
     ) -> None:
         if not 0 < forgetting <= 1:
             raise ValueError(f"forgetting must be above 0 and at most 1, not {forgetting}")
@@ -64,18 +70,23 @@ class CoupledRefit:
         known = torch.zeros(start.count, size, size, dtype=torch.float64)
         self._information = known if prior is None else prior[:, :size, :size].clone()
 
-    def update(self, record: NetworkRecord) -> None:
+    def update(self, record: NetworkRecord, only: Tensor | None = None) -> None:
         """Take in what was measured of a network; a neuron of which no sample is good keeps its values.
 
         A neuron that is far off is looked at again, up to ten times in the first look and twice in a later one, each
         time from the step before: a step is linear only nearby. The others rest meanwhile.
+
+        Args:
+            record: What was measured.
+            only: Numbers of the neurons that learn from it, which takes less time; None for all.
         """
         record = record.in_single()
         synapses = self._listed(record.weights)
         start, before = self._whole_start(), self._values()
         old, fixed = self._forgetting * self._information, self._fixed()
         weights = synapses.listed(record.weights)
-        busy = record.good.flatten(0, 1).any(0).nonzero()[:, 0]
+        seen = record.good.flatten(0, 1).any(0)
+        busy = seen.nonzero()[:, 0] if only is None else only[seen[only]]
         best = torch.full((len(before),), torch.inf, dtype=torch.float64)
         taken, held, unit = torch.zeros_like(before), before.clone(), torch.full_like(best, torch.nan)
         parts: list[tuple[NetworkRecord, Felt]] = []
@@ -115,6 +126,19 @@ class CoupledRefit:
         self._move(held[busy] - self._values()[busy], busy)
         self.looks += 1
 
+    def widen(self, numbers: Tensor, variance: Tensor) -> None:
+        """Take it that some neurons may have changed, so that they follow what is measured next.
+
+        Args:
+            numbers: Of the neurons.
+            variance: By how much ln gamma, ln sigma and Q of each may have moved, squared, (neuron, 3).
+        """
+        fixed = self._fixed()[numbers]
+        covariance = torch.linalg.inv(self._information[numbers] + fixed)
+        size = len(DYNAMICS)
+        covariance[:, range(size), range(size)] += variance
+        self._information[numbers] = torch.linalg.inv(covariance) - fixed
+
     def acting(self, name: str) -> Tensor | None:
         """Give the factor between a weight that acts and the one that was read back.
 
@@ -128,6 +152,11 @@ class CoupledRefit:
         if self.synapses is None or not self.synapses.slots or kind not in ("w_ext", "w_int"):
             return None
         return self.synapses.factors[kind == "w_int"][int(layer)]
+
+    def weights(self, record: NetworkRecord) -> Weights:
+        """Give the weights of a record as they seem to act, in single precision."""
+        weights = record.in_single().weights
+        return self._listed(weights).acting(weights)
 
     def errors(self) -> Tensor:
         """Give standard errors of gamma, sigma and Q in their units, (parameter, oscillator)."""

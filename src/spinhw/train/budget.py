@@ -146,8 +146,8 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data
         every, plan = ObservationPlan.split(device.neurons, device.channels), readout
         if MODES[training.gradient or "output"].measured == "neurons":
             plan = every
-        elif not readout.neurons and make_refits(settings, opened) is not None:
-            plan = ObservationPlan(every.repeats[:1])  # A refit looks at some neurons in each batch, in turn.
+        elif not readout.neurons and (training.watch is not None or make_refits(settings, opened) is not None):
+            plan = ObservationPlan(every.repeats[:1])  # Refit and watch look at some neurons in each batch, in turn.
         yield stage("training", epochs, shown, plan, training.averages, True)
         others = epochs * _perturbations(settings, device)
         if others:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from spinhw.device import Device
 from spinhw.device.batch import Keeper
-from spinhw.gradients import ChannelWatch, Choices, HardwareInLoop, NetworkRefit
+from spinhw.gradients import ChannelWatch, Choices, DeviceWatch, HardwareInLoop, NetworkRefit
 from spinhw.network import SpintronicNetwork
 from spinhw.train.alignment import Batch, Gradients, Reference
 from spinhw.train.deploy import device_for
 from spinhw.train.model import make_refits
 from spinhw.train.settings import RunSettings, TrainingSettings
+from spinhw.train.watch import make_watch
 
 
 @dataclass
@@ -38,6 +39,11 @@ class DeviceLoop:
     def inferences(self) -> int:
         """Sequences played on the device for training so far."""
         return self.hardware.inferences + self.reference.loop.inferences
+
+    @property
+    def drift(self) -> DeviceWatch | None:
+        """What watches the neurons for drift; None where nobody does."""
+        return self.hardware.drift
 
     @property
     def masked(self) -> list[str]:
@@ -64,16 +70,14 @@ class DeviceLoop:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give the tensors that an interrupted run needs to go on: what the refits know."""
-        return {} if self.hardware.refits is None else self.hardware.refits.state()
+        """Give the tensors that an interrupted run needs to go on: what refits and charts know."""
+        return self.hardware.tensors()
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Go back to a state that `state` and `tensors` gave."""
-        if self.hardware.refits is not None and tensors:
-            self.hardware.refits.restore(tensors)
         self.device.restore(state["device"])
-        self.hardware.restore(state["hardware"])
-        self.reference.loop.restore(state["reference"])
+        self.hardware.restore(state["hardware"], tensors)
+        self.reference.loop.restore(state["reference"], {})
         self.alignments = [math.nan if one is None else one for one in state["alignments"]]
 
 
@@ -95,7 +99,9 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper 
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile, keeper) as device:
         watch = None if training.mask_after is None else ChannelWatch(device, network, training.mask_after)
-        hardware = put_in_loop(training, network, device, training.gradient, make_refits(settings, device), watch)
+        refits = make_refits(settings, device)
+        drift = make_watch(settings, network, device, refits)
+        hardware = put_in_loop(training, network, device, training.gradient, refits, watch, drift)
         yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
 
 
@@ -106,6 +112,7 @@ def put_in_loop(
     gradient: str,
     refits: Sequence[NetworkRefit] | None = None,
     watch: ChannelWatch | None = None,
+    drift: DeviceWatch | None = None,
 ) -> HardwareInLoop:
     """Put networks in the loop with a device as the settings say, by a gradient mode.
 
@@ -116,6 +123,7 @@ def put_in_loop(
         gradient: The mode.
         refits: Of the model, one for each chip.
         watch: Masks channels that stay bad; None for nobody.
+        drift: Watches the neurons for drift; None for nobody.
     """
     return HardwareInLoop(
         network,
@@ -128,4 +136,5 @@ def put_in_loop(
         ),
         engine=training.engine,
         watch=watch,
+        drift=drift,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from spinhw.errors import CalibrationError
 from spinhw.train.alignment import Batch, summed_up
 from spinhw.train.checkpoint import save_checkpoint
 from spinhw.train.data import EnsembleData, training_batch
@@ -43,6 +44,7 @@ def train(
     Raises:
         Interrupted: The user asked to stop; the batch was finished and saved.
         ConfigError: Training diverged, or the disk is full; metrics and checkpoints up to then are kept.
+        CalibrationError: The device has drifted, and the settings say to stop; the batch was finished and saved.
     """
     batches = data.batches(training.batch_size)
     with learner.training_time():
@@ -54,6 +56,7 @@ def train(
                 learner.sums.add(losses, correct_answers(answers, labels), labels.shape[1])
                 learner.batch += 1
                 _tell(progress, learner, (training.epochs, batches))
+                _stop_on_drift(learner, folder)
                 if interrupt.requested:
                     save(learner, folder)
                     raise _interrupted(learner, folder, batches)
@@ -151,6 +154,8 @@ def _on_device(learner: Learner, data: EnsembleData, training: TrainingSettings,
         "inferences_on_device": learner.loop.inferences,
         "masked_channels": learner.loop.masked,
     }
+    if learner.loop.drift is not None:
+        found["watch"] = learner.loop.drift.taken()
     if training.align_every is not None:
         found["alignment"] = summed_up(learner.loop.alignments) if learner.loop.alignments else None
         learner.loop.alignments = []
@@ -158,6 +163,19 @@ def _on_device(learner: Learner, data: EnsembleData, training: TrainingSettings,
         answers = answer_on_device(learner.evaluated, data, learner.loop.device, training.batch_size, _nobody)
         found["accuracy_on_device"] = accuracy(answers.logits, data.test_labels)
     return found
+
+
+def _stop_on_drift(learner: Learner, folder: RunFolder) -> None:
+    """Save the run and stop where the device has drifted and the settings say so."""
+    changed = "" if learner.loop is None or learner.loop.drift is None else learner.loop.drift.stop()
+    if changed:
+        save(learner, folder)
+        raise CalibrationError(
+            f"the device has drifted; stopped and saved in epoch {learner.epoch + 1}, after batch {learner.batch}",
+            seen=changed,
+            allowed="neurons as they were in the first batches in the loop",
+            todo=f"see to it, then go on with the device as it is: {folder.resume_command}",
+        )
 
 
 def _nobody(done: int, total: int) -> None:

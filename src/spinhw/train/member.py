@@ -1,7 +1,5 @@
 """One network out of an ensemble, alone or several times over."""
 
-from dataclasses import replace
-
 import torch
 
 from spinhw.network import SpintronicNetwork
@@ -17,12 +15,8 @@ def member_of(network: SpintronicNetwork, member: int, seed: int) -> SpintronicN
     """
     alone = SpintronicNetwork(network.settings, network.steps, [seed])
     alone.load_state_dict({name: tensor[member : member + 1] for name, tensor in network.state_dict().items()})
-    neurons = network.neurons()
-    if len(neurons.gamma) > 1:
-        one = slice(member, member + 1)
-        alone.use_neurons(replace(neurons, gamma=neurons.gamma[one], sigma=neurons.sigma[one], q=neurons.q[one]))
-    elif network.calibrated:
-        alone.use_neurons(neurons)
+    if network.calibrated:
+        alone.use_neurons(network.neurons().of_member(member))
     return alone
 
 

@@ -8,7 +8,7 @@ from spinhw.device import Description, Device
 from spinhw.errors import ConfigError
 from spinhw.gradients import MODES, NetworkRefit
 from spinhw.records import find_record, load_record
-from spinhw.surrogate import DYNAMICS, Calibrated, CoupledRefit, Oscillators, information
+from spinhw.surrogate import DYNAMICS, FORGETTING, Calibrated, CoupledRefit, Oscillators, information
 from spinhw.train.settings import RunSettings
 
 
@@ -20,7 +20,7 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
         CalibrationError: A record is another device's.
     """
     training, about = settings.training, device.describe()
-    lacking = _lacking(settings, about)
+    lacking = lacks(settings, about) or _no_model(settings)
     if training.refit == "none" or (training.refit is None and lacking):
         return None
     if lacking:
@@ -31,24 +31,39 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
             todo="write refit: none, and calibrate the device",
         )
     return [
-        NetworkRefit(_online(settings, device_id), training.refit_images, training.refit_every)
+        NetworkRefit(online_refit(settings, device_id), training.refit_images, training.refit_every)
         for device_id in about.device_ids
     ]
 
 
-def _online(settings: RunSettings, device_id: str) -> CoupledRefit:
+def online_refit(settings: RunSettings, device_id: str, forgetting: float = FORGETTING) -> CoupledRefit:
+    """Begin to know the oscillators of a chip: from its record, if the run has one, else from nominal ones.
+
+    Args:
+        settings: The run.
+        device_id: The chip.
+        forgetting: What is left of old information after a look.
+    """
     asked, error = settings.calibration, settings.training.refit_synapse_error
     if asked is None:
-        return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error)
+        return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error, forgetting)
     known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))
-    return CoupledRefit(known.oscillators, error, prior=information(known.covariance, DYNAMICS))
+    return CoupledRefit(known.oscillators, error, forgetting, information(known.covariance, DYNAMICS))
 
 
-def _lacking(settings: RunSettings, about: Description) -> str:
-    """Say what stands against a refit; empty if nothing does."""
+def lacks(settings: RunSettings, about: Description) -> str:
+    """Say what stands against fitting oscillators to the batches of a training; empty if nothing does."""
     gradient, network = settings.training.gradient, settings.network
-    if gradient is None or not MODES[gradient].uses_surrogate or MODES[gradient].measured == "nothing":
-        return f"the gradient {gradient!r}, which has no model to refit or measures nothing"
+    if gradient is None or MODES[gradient].measured == "nothing":
+        return f"the gradient {gradient!r}, which measures nothing"
     if network.kind != "spintronic" or network.initial_state != "rest":
         return f"network.kind {network.kind!r}, network.initial_state {network.initial_state!r}"
     return "" if "power" in about.observables else "observations without the power"
+
+
+def _no_model(settings: RunSettings) -> str:
+    """Say what of the gradient stands against refitting its model; empty if nothing does."""
+    gradient = settings.training.gradient
+    return (
+        "" if gradient is None or MODES[gradient].uses_surrogate else f"the gradient {gradient!r}, which has no model"
+    )

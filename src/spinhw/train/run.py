@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from spinhw.train.interrupt import Interrupt, Interrupted
 from spinhw.train.learner import Learner
 from spinhw.train.loop import save, train
 from spinhw.train.measure import measure_on_device, measure_simulated
-from spinhw.train.model import make_refits
 from spinhw.train.progress import SILENT, Progress
 from spinhw.train.reach import reach_device
 from spinhw.train.record import recorder_of
@@ -36,6 +36,7 @@ from spinhw.train.settings import RunSettings
 from spinhw.train.start import start_from
 from spinhw.train.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, with_spent
 from spinhw.train.versions import changed_versions, versions
+from spinhw.train.watch import refuse_model
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def train_run(settings: RunSettings, folder: Path, progress: Progress = SILENT) 
             to start from is another kind of run, or training diverged.
         DeviceError: The device does not answer, said before anything is trained; or it failed later: the networks are
             saved, and `resume_run` goes on.
+        CalibrationError: The device has drifted, and `training.watch` says to stop; `resume_run` goes on.
         Interrupted: The user asked to stop, once or twice; `resume_run` goes on.
     """
     refuse_misfit(settings)
@@ -160,16 +162,6 @@ def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Setting
         )
 
 
-def refuse_model(settings: RunSettings) -> None:
-    """Check before training that the model of the gradient can be refitted as it is asked for.
-
-    Raises:
-        ConfigError: It cannot; says why.
-    """
-    if settings.device is not None and settings.training.loop_start < settings.training.epochs:
-        make_refits(settings, device_for(settings, settings.device))
-
-
 def refuse_engine(settings: RunSettings) -> None:
     """Check that the engine which the run names can train here: networks are trained in float32 on the CPU.
 
@@ -250,6 +242,7 @@ def _summary(
     simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
     drives = drive_statistics(network, data)
     played, masked = (0, []) if learner.loop is None else (learner.loop.inferences, learner.loop.masked)
+    drift = None if learner.loop is None else learner.loop.drift
     on_device = measure_on_device(settings, network, data, device, tick)
     account = with_spent(settings, energy_ledger(settings), None if device is None else device.spent())
     return {
@@ -259,6 +252,7 @@ def _summary(
         **energy_facts(account),
         **inference_facts(settings, data, account, played),
         "masked_channels": masked,
+        **({} if drift is None else {"drift_alarms": [asdict(one) for one in drift.alarms]}),
         "drive_over_gamma": drives.quantiles,
         "drive_saturated_share": drives.saturated,
         "wall_s": learner.wall_s,

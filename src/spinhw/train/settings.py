@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from spinhw.config import Settings
 from spinhw.device import DeviceSettings, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
-from spinhw.gradients import ModeName
+from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
@@ -137,6 +137,7 @@ class TrainingSettings(Settings):
         description="Batches in a row after which a channel that is bad in all of them is masked: its samples are not "
         "used any more, the model stands in for it; null for never.",
     )
+    watch: WatchSettings | None = Field(default=None, description="Watches for drift in the loop; null for not.")
     loop_epochs: int | None = Field(
         default=None,
         ge=0,
