@@ -5,8 +5,7 @@ its own time is none; checks, programming, conversions, the trace and the refit 
 turns of the processor time, and all take turns in one process.
 
 `--refit` trains a network on a simulated chip for 200 batches of digits with the refit of the default settings, and
-gives
-the processor time that it takes beside that of a step on the surrogate, measured in turn with it.
+gives the processor time that it takes beside that of a step on the surrogate, measured in turn with it.
 """
 
 import argparse

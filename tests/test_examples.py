@@ -65,6 +65,13 @@ def test_the_imperfect_chip_recipe_is_the_playable_one_on_a_device() -> None:
     assert deployed.model_copy(update={"device": None}) == plain
 
 
+def test_the_robust_recipe_is_the_demo_on_drawn_chips() -> None:
+    plain, robust = (load_run(ROOT / "examples" / name) for name in ("demo.yaml", "robust.yaml"))
+    assert robust.training.chips.profile == load_device("imperfect-chip")
+    drawn = plain.training.model_copy(update={"chips": robust.training.chips})
+    assert plain.model_copy(update={"training": drawn}) == robust
+
+
 @pytest.mark.parametrize("name", profile_names())
 def test_every_profile_loads(name: str) -> None:
     kind = "visa" if name.endswith("-virtual") else "simulated"

@@ -28,7 +28,8 @@ _LATER_FAR = 0.05  # In later looks, which begin near: a step as short as this i
 # Within this a step is nearly linear; beyond the other no step goes.
 _NEAR, _FARTHEST = 0.1, 0.4
 _FIRST_STEPS, _LATER_STEPS = 10, 2
-# The first steps of all go far on a third of the sequences: they need not be exact.
+# The first steps of all go far, on a third of the sequences and with the synapses as they were read back: they need not
+# be exact.
 _ROUGH_STEPS, _ROUGH = 3, 3
 _WORSE = 1.5  # Times the squares before: less may come from drives that were worked out anew.
 _MANY = 0.2  # Share of neurons that still move above which drives are worked out again.
@@ -93,23 +94,26 @@ class CoupledRefit:
         self.steps, far = 0, _LATER_FAR if self.looks else _FAR
         while len(busy) and self.steps < (_LATER_STEPS if self.looks else _FIRST_STEPS):
             rough = not self.looks and self.steps < _ROUGH_STEPS
-            # A few neurons that still move hardly change what the others feel.
-            renewed = not parts or self.steps == _ROUGH_STEPS or len(busy) > len(before) * _MANY
+            # A few neurons that still move hardly change what the others feel, and rough steps go by what was measured.
+            renewed = not parts or self.steps == _ROUGH_STEPS or (not rough and len(busy) > len(before) * _MANY)
             if renewed:
                 parts = self._felt(record.images(slice(-(-len(record.inputs) // _ROUGH))) if rough else record)
-            found = self._evidence(parts, weights, busy)
-            fresh, gradient = _weighed(found, record.noise)
+            found = self._evidence(parts, synapses.without() if rough else synapses, weights, busy)
+            size = found.gradient.shape[1]
             now = self._values()[busy]
-            back, home = before[busy] - now, start[busy] - now
-            pull = (old[busy] @ back[..., None] + fixed[busy] @ home[..., None])[..., 0]
+            back, home = ((one[busy] - now)[:, :size] for one in (before, start))
+            known, firm = old[busy, :size, :size], fixed[:size]
             unit[busy] = torch.where(unit[busy].isnan(), found.variance(record.noise), unit[busy])
-            cost = found.squares / found.samples + unit[busy] / found.samples * (
-                _quadratic(old[busy], back) + _quadratic(fixed[busy], home)
-            )
-            slope = gradient + pull
-            ahead = torch.linalg.solve(old[busy] + fixed[busy] + fresh, slope)
+            pull = (known @ back[..., None])[..., 0]
+            apart = (back * pull).sum(1) + (firm * home**2).sum(1)
+            cost = (found.squares + unit[busy] * apart) / found.samples
+            fresh, gradient = _weighed(found, record.noise)
+            slope = gradient + pull + firm * home
+            learned = known + fresh
+            ahead = torch.linalg.solve(learned + torch.diag(firm), slope)
             gain, longest = (ahead * slope).sum(1), ahead[:, : len(DYNAMICS)].abs().amax(1)
             ahead = ahead / (longest / _FARTHEST).clamp_min(1.0)[:, None]
+            ahead = torch.nn.functional.pad(ahead, (0, len(fixed) - size))
             # Where a step has made it worse, a quarter of it is taken instead, from where it began.
             worse = (cost > best[busy] * (_WORSE if renewed else 1.001)) & (self.steps != _ROUGH_STEPS)
             held[busy] = torch.where(worse[:, None], held[busy], now)
@@ -117,8 +121,9 @@ class CoupledRefit:
             taken[busy] = torch.where(worse[:, None], taken[busy] / 4, ahead)
             best[busy] = torch.where(worse, best[busy], cost)
             self._move(step, busy)
-            # Far from where it leads, what is learned there is no knowledge of it.
-            self._information[busy] = old[busy] + fresh * (longest < _NEAR)[:, None, None]
+            if not rough:
+                # Far from where it leads, what is learned there is no knowledge of it.
+                self._information[busy] = torch.where((longest < _NEAR)[:, None, None], learned, known)
             self.residual[busy] = (found.squares / found.samples).sqrt()
             self.steps += 1
             busy = busy[(longest > far) & (gain > _LEAST_GAIN) | worse | rough]
@@ -133,7 +138,7 @@ class CoupledRefit:
             numbers: Of the neurons.
             variance: By how much ln gamma, ln sigma and Q of each may have moved, squared, (neuron, 3).
         """
-        fixed = self._fixed()[numbers]
+        fixed = torch.diag(self._fixed())
         covariance = torch.linalg.inv(self._information[numbers] + fixed)
         size = len(DYNAMICS)
         covariance[:, range(size), range(size)] += variance
@@ -165,7 +170,7 @@ class CoupledRefit:
 
     def covariance(self) -> Tensor:
         """Give the covariance of ln gamma, ln sigma, Q and the errors of synapses, (neuron, parameter, parameter)."""
-        return torch.linalg.inv(self._information + self._fixed())
+        return torch.linalg.inv(self._information + torch.diag(self._fixed()))
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Give nominal neurons with the dynamics as they now seem."""
@@ -198,11 +203,10 @@ class CoupledRefit:
         return synapses
 
     def _fixed(self) -> Tensor:
-        """Give what is never forgotten: how far oscillators and synapses may be off at all."""
-        size = self._information.shape[1]
-        known = torch.full((self.oscillators.count, size), 1 / _SPREAD**2, dtype=torch.float64)
-        known[:, len(DYNAMICS) :] = 1 / (self._synapse_error or 1.0) ** 2
-        return torch.diag_embed(known)
+        """Give what is never forgotten, (parameter,): how far oscillators and synapses may be off at all."""
+        known = torch.full((self._information.shape[1],), 1 / _SPREAD**2, dtype=torch.float64)
+        known[len(DYNAMICS) :] = 1 / (self._synapse_error or 1.0) ** 2
+        return known
 
     def _values(self) -> Tensor:
         dynamics = _table(self.oscillators)
@@ -217,8 +221,9 @@ class CoupledRefit:
         parts = [record.images(slice(k, k + _SEQUENCES)) for k in range(0, len(record.inputs), _SEQUENCES)]
         return [(part, felt_by_network(part, neurons, acting)) for part in parts]
 
-    def _evidence(self, parts: Sequence[tuple[NetworkRecord, Felt]], weights: Tensor, busy: Tensor) -> Evidence:
-        synapses = self._listed(parts[0][0].weights)
+    def _evidence(
+        self, parts: Sequence[tuple[NetworkRecord, Felt]], synapses: Synapses, weights: Tensor, busy: Tensor
+    ) -> Evidence:
         found = [evidence(part, felt, self.oscillators, synapses, weights, busy) for part, felt in parts]
         return sum(found[1:], found[0])
 
@@ -230,10 +235,6 @@ class CoupledRefit:
             self.synapses = self.synapses.moved(step[:, len(DYNAMICS) :], busy)
 
 
-def _quadratic(form: Tensor, vectors: Tensor) -> Tensor:
-    return (vectors * (form @ vectors[..., None])[..., 0]).sum(1)
-
-
 def _table(oscillators: Oscillators) -> Tensor:
     """Give ln gamma, ln sigma and Q, (oscillator, parameter)."""
     return torch.stack([oscillators.gamma.log(), oscillators.sigma.log(), oscillators.q], dim=1)
@@ -241,12 +242,11 @@ def _table(oscillators: Oscillators) -> Tensor:
 
 def _weighed(found: Evidence, noise: float) -> tuple[Tensor, Tensor]:
     """Give information and gradient over the noise that residuals show, and over what their correlation makes of it."""
-    seen = found.variance(noise)
-    fresh, size = found.normal / seen[:, None, None], len(DYNAMICS)
-    expected, spread = fresh[:, :size, :size], found.spread / seen[:, None, None] ** 2
+    seen, size = found.variance(noise)[:, None, None], len(DYNAMICS)
+    expected, spread = found.normal[:, :size, :size] / seen, found.spread / seen**2
     scale = expected.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
     unit, off = (one / scale[:, :, None] / scale[:, None, :] for one in (expected, spread))
     ratio = torch.linalg.solve(unit + 1e-6 * torch.eye(size, dtype=torch.float64), off)
     larger = (ratio.diagonal(dim1=1, dim2=2).mean(1)).clamp_min(1.0)
-    weight = 1 / (seen * larger)
-    return found.normal * weight[:, None, None], found.gradient * weight[:, None]
+    weight = 1 / (seen * larger[:, None, None])
+    return found.normal * weight, found.gradient * weight[:, 0]

@@ -1,14 +1,23 @@
-"""What the trace of a running network tells of its oscillators and synapses: what a model of them misses by."""
+"""What the trace of a running network tells of its oscillators and synapses: residuals, and what parameters do to them.
 
-from dataclasses import dataclass, fields
+The parameters of a neuron are ln gamma, ln sigma, Q and then, for each of its synapses, the relative error of the
+weight. For drives as they were felt, x of a neuron depends on its own parameters only. The dependence s = dx/dtheta
+follows the exact steps of `spinhw.surrogate.sensitivity`; for synapses all steps of a sample interval are taken as one,
+with the mean of what the synapse carried meanwhile. That makes the step of a fit a little less exact, not its end.
+"""
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from spinhw.physics import coefficients, equilibrium
 from spinhw.surrogate.feedback import Felt, NetworkRecord
 from spinhw.surrogate.oscillators import DYNAMICS, Oscillators
+from spinhw.surrogate.response import rest_tangents
+from spinhw.surrogate.sensitivity import sensitivities
 from spinhw.surrogate.synapses import Synapses
-from spinhw.surrogate.tangents import Driven
 
 # Samples after which residuals are taken to be no longer correlated.
 _STRETCH = 16
@@ -60,39 +69,41 @@ def evidence(
         record: What was measured.
         felt: The drives.
         oscillators: Those of all neurons as they seem.
-        synapses: Those that are fitted.
-        weights: As they were read back, (neuron, slot).
+        synapses: Those that are fitted, or none.
+        weights: Of all synapses, as they were read back, (neuron, slot).
         chosen: Numbers of the neurons.
     """
-    driven = Driven.by(felt, oscillators, record.neurons, chosen)
-    every = len(chosen) == oscillators.count
-    good, measured = (one if every else one[..., chosen] for one in (record.good, record.power))
-    apart = torch.where(good, measured - driven.power, torch.zeros_like(driven.power)).permute(2, 1, 0).contiguous()
-    good = good.permute(2, 1, 0)
-    sources, places = felt.sources.permute(2, 1, 0).contiguous(), synapses.sources[chosen]
-    weights, parts = weights[chosen].float(), []
+    some, samples = oscillators.picked(chosen), record.power.shape[1]
+    rates, rest = driven_by(some, record.neurons.bias_drive.expand(1, oscillators.count)[0, chosen], felt.step_s)
+    drive, slope, carried = (one.contiguous().numpy() for one in (felt.drive, felt.slope, felt.sources))
+    seen = record.power.contiguous().numpy(), record.good.contiguous().numpy()
+    sources, stretch = synapses.sources[chosen].numpy(), min(_STRETCH, samples)
+    found = torch.empty(min(_NEURONS, len(chosen)), record.good[..., 0].numel(), _DYNAMICS + synapses.slots + 1)
+    spread = torch.zeros(len(chosen), _DYNAMICS, _DYNAMICS, dtype=torch.float64)
+    sums = []
     for first in range(0, len(chosen), _NEURONS):
         part = slice(first, first + _NEURONS)
-        tangents = driven.tangents(part, sources[places[part]], weights[part])
-        parts.append(_sums(tangents, apart[part], good[part]))
-    return Evidence(*(torch.cat([getattr(one, item.name) for one in parts]) for item in fields(Evidence)))
+        own = (chosen[part].numpy(), sources[part], rates[part], rest[part])
+        here = found[: len(own[0])]
+        sensitivities(drive, slope, carried, *seen, *own, stretch, here.numpy(), spread[part].numpy())
+        sums.append(torch.bmm(here.transpose(1, 2), here))
+    scale = torch.nn.functional.pad(weights[chosen, : synapses.slots].float(), (_DYNAMICS, 1), value=1.0)
+    products = torch.cat(sums).mul_(scale[:, :, None]).mul_(scale[:, None]).double()
+    spread *= samples / (samples // stretch * stretch)
+    good = record.good[..., chosen].sum((0, 1)).double()
+    return Evidence(products[:, -1, -1], products[:, :-1, :-1], products[:, :-1, -1], spread, good)
 
 
-def _sums(tangents: Tensor, apart: Tensor, good: Tensor) -> Evidence:
-    """Sum over the samples of some neurons; `apart` and `good` (neuron, sample, batch)."""
-    if not bool(good.all()):
-        tangents = tangents * good[:, None]
-    flat = tangents.flatten(2)  # (neuron, parameter, sample and batch)
-    normal = torch.bmm(flat, flat.transpose(1, 2)).double()
-    gradient = torch.bmm(flat, apart.flatten(1)[..., None])[..., 0].double()
-    squares, samples = (apart**2).sum((1, 2)).double(), good.sum((1, 2)).double()
-    return Evidence(squares, normal, gradient, _spread(tangents[:, :_DYNAMICS], apart), samples)
+def driven_by(oscillators: Oscillators, bias_drive: Tensor, step_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give what `sensitivities` must know of oscillators: rates and where they rest, each (oscillator, ...), float32.
 
-
-def _spread(tangents: Tensor, apart: Tensor) -> Tensor:
-    """Give the sum of g g^T over stretches of samples, g the gradient of one: longer than residuals are correlated."""
-    pushes = tangents * apart[:, None]  # (neuron, 3, sample, batch)
-    samples = pushes.shape[2]
-    whole = samples // _STRETCH * _STRETCH or samples
-    parts = pushes[:, :, :whole].unflatten(2, (-1, min(_STRETCH, whole))).sum(3).flatten(2).double()
-    return parts @ parts.transpose(1, 2) * (samples / whole)
+    Args:
+        oscillators: Their dynamics count.
+        bias_drive: Under which they rest, in 1/s, (oscillator,).
+        step_s: Of the drives, in seconds.
+    """
+    gamma, sigma, q = oscillators.gamma, oscillators.sigma, oscillators.q
+    rates = torch.stack([gamma, sigma, gamma * (1 + q)], dim=1).mul(step_s)
+    bias = bias_drive.double()
+    rest = torch.cat([equilibrium(*coefficients(bias, gamma, sigma, q))[None], rest_tangents(oscillators, bias)]).T
+    return rates.float().numpy(), rest.float().contiguous().numpy()

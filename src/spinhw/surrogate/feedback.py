@@ -6,17 +6,19 @@ what the surrogate gives slowly; only that difference is smoothed, so hardly any
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from spinhw.physics import highpass_factors, highpass_step, saturate
+from spinhw.physics import highpass_factors, saturate
 from spinhw.rollout import Neurons, Steps, Weights, rollout
 from spinhw.rollout.recurrence import block_matrix
 
 # Samples on each side of the window in which the difference is taken for a line.
 _HALF_WINDOW = 1
-# Steps for each sample interval: with 2 the parameters come out wrong by up to 0.4 %, with 4 by 0.15 %.
+# Steps for each sample interval: with 2 the parameters come out wrong by up to 0.4 %, with 4 by 0.15 %. Two would save
+# a fifth of the time, and without noise leave more than twice as much of the errors of synapses.
 SUBSTEPS = 4
 
 
@@ -120,10 +122,10 @@ def _saturation_slope(drive: Tensor, neurons: Neurons) -> Tensor:
 
 def _highpassed(power: Tensor, neurons: Neurons, interval_s: float) -> Tensor:
     """Give y that changes of power by straight lines between the samples make, at the samples."""
-    factors = highpass_factors(neurons.cutoff_hz, interval_s)
-    filtered = torch.zeros_like(power)
-    for step, change in enumerate(power.diff(dim=1).unbind(1)):
-        filtered[:, step + 1] = highpass_step(filtered[:, step], change, factors)
+    keep, passed = highpass_factors(neurons.cutoff_hz, interval_s)
+    filtered = torch.nn.functional.pad(passed * power.diff(dim=1), (0, 0, 1, 0))
+    for before, now in pairwise(filtered.unbind(1)):  # As `highpass_step`, in place: a fifth of the time.
+        now.addcmul_(keep, before)
     return filtered
 
 

@@ -5,13 +5,15 @@ Synapses are left out: they are what they were when the model was fitted. So a l
 
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from spinhw.rollout import Weights
+from spinhw.surrogate.evidence import driven_by
 from spinhw.surrogate.feedback import Felt, NetworkRecord, felt_by_network
 from spinhw.surrogate.oscillators import DYNAMICS, Oscillators
-from spinhw.surrogate.tangents import Driven
+from spinhw.surrogate.sensitivity import sensitivities
 
 # What may shift, in the coordinates of a fit: ln gamma, ln sigma, Q, and ln gain of the read-out of the power.
 WATCHED = (*DYNAMICS, "gain")
@@ -71,19 +73,31 @@ def _at_unit_gain(record: NetworkRecord, gain: Tensor) -> NetworkRecord:
 
 def _by_sequence(record: NetworkRecord, felt: Felt, oscillators: Oscillators) -> tuple[Tensor, Tensor]:
     """Give gradient (neuron, sequence, parameter) and normal matrix of every sequence, float64."""
-    driven = Driven.by(felt, oscillators, record.neurons, torch.arange(oscillators.count))
-    gain = oscillators.gain.float()
-    apart = torch.where(record.good, record.power - gain * driven.power, torch.zeros_like(driven.power))
-    apart, good = apart.permute(2, 0, 1), record.good.permute(2, 0, 1)  # (neuron, sequence, sample)
     found = []
-    for first in range(0, oscillators.count, _NEURONS):
-        part = slice(first, first + _NEURONS)
-        power = driven.power[..., part].permute(2, 1, 0)[:, None]
-        tangents = torch.cat([driven.tangents(part), power], dim=1) * gain[part, None, None, None]
-        each = tangents.permute(0, 3, 1, 2) * good[part, :, None]  # (neuron, sequence, parameter, sample)
-        found.append(((each @ apart[part, ..., None])[..., 0].double(), (each @ each.transpose(2, 3)).double()))
+    for chosen in torch.arange(oscillators.count).split(_NEURONS):
+        power, by_dynamics = _driven(record, felt, oscillators, chosen)
+        gain = oscillators.gain[chosen].float()[:, None, None]
+        measured, good = (one[..., chosen].permute(2, 0, 1) for one in (record.power, record.good))
+        apart = torch.where(good, measured - gain * power, torch.zeros_like(power))
+        each = torch.cat([by_dynamics, power[:, :, None]], dim=2) * gain[..., None] * good[:, :, None]
+        found.append(((each @ apart[..., None])[..., 0].double(), (each @ each.transpose(2, 3)).double()))
     gradient, normal = (torch.cat(each) for each in zip(*found, strict=True))
     return gradient, normal
+
+
+def _driven(record: NetworkRecord, felt: Felt, oscillators: Oscillators, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the powers of some neurons, (neuron, sequence, sample), and dx/dtheta, (neuron, sequence, 3, sample)."""
+    some, (sequences, samples, count) = oscillators.picked(chosen), record.power.shape
+    bias = record.neurons.bias_drive.expand(1, count)[0, chosen]
+    drive, slope, carried = (one.contiguous().numpy() for one in (felt.drive, felt.slope, felt.sources))
+    size = len(DYNAMICS)
+    found, unused = torch.empty(len(chosen), sequences * samples, size + 1), np.zeros((len(chosen), size, size))
+    nothing, all_of_it = np.zeros((sequences, samples, count), np.float32), np.ones((sequences, samples, count), bool)
+    own = (chosen.numpy(), np.zeros((len(chosen), 0), np.int64), *driven_by(some, bias, felt.step_s))
+    # Beside a measurement of nothing at all, what is left of it is the power itself.
+    sensitivities(drive, slope, carried, nothing, all_of_it, *own, samples, found.numpy(), unused)
+    found = found.unflatten(1, (sequences, samples)).transpose(2, 3)  # (neuron, sequence, parameter, sample)
+    return -found[:, :, size], found[:, :, :size]
 
 
 def _ridge(normal: Tensor) -> Tensor:
