@@ -39,14 +39,19 @@ from spinhw.surrogate import (  # noqa: E402
     columns,
     misfit,
 )
-from spinhw.tasks import DigitsSettings, as_sequence, split  # noqa: E402
+from spinhw.tasks import as_sequence, split  # noqa: E402
+from spinhw.train import load_run, train_run  # noqa: E402
+from spinhw.train.checkpoint import load_checkpoint  # noqa: E402
 from spinhw.virtual import BenchSettings  # noqa: E402
 from spinhw.virtual.oscillator_physics import OscillatorPhysics  # noqa: E402
 
 INTERVAL_S, GAMMA, NOISE = 1e-9, 2e8, 0.01
 LATENCY_S, ASSUMED_S, BANDWIDTH_HZ = 0.6e-9, 0.4e-9, 500e6
 PER_BENCH = 8
-NETWORK = NetworkSettings(readout_samples=8)
+ROOT = Path(__file__).parent.parent
+MOVES = 0.02  # Standard deviation of a power from which a neuron counts as one that oscillates.
+SEED, EPOCHS = 100, 20  # Of the network whose traces are looked at.
+NETWORK = load_run(ROOT / "examples/digits.yaml").network
 
 
 def bench_of(seed: int) -> dict[str, object]:
@@ -219,7 +224,7 @@ def refit() -> None:
         played = bank.play(drive)
     learner = OnlineRefit(Oscillators.nominal(nominal), noise=NOISE, prior=_weak(96))
     learner.update([_played(played, drive)])
-    _tell("drives played to a bank", learner, true)
+    _tell("drives played to a bank", learner, true, played.power.values.std((0, 1)) > MOVES)
     for what, changes in {"exact synapses": [], "synapses wrong by 10 %": ["chip.synapses.scale_spread=0.1"]}.items():
         with open_device(load_device("imperfect-chip", [*exact, *changes]), NETWORK, INTERVAL_S, [0]) as device:
             applied = device.program(network.values())
@@ -241,7 +246,7 @@ def refit() -> None:
             coupled = CoupledRefit(Oscillators.nominal(nominal), error)
             coupled.update(record)
             fitted = "synapses fitted too" if error else "synapses trusted"
-            _tell(f"a network's own traces, {what}, {fitted}", coupled, true, power.std((0, 1)) > 0.02)
+            _tell(f"a network's own traces, {what}, {fitted}", coupled, true, power.std((0, 1)) > MOVES)
 
 
 def gradient() -> None:
@@ -307,11 +312,17 @@ def _hidden(bank: object) -> Oscillators:
 
 
 def _ordinary() -> tuple[SpintronicNetwork, Tensor]:
-    """Give a network whose drives use their range, as a trained one's do, and 120 images."""
-    task = DigitsSettings(input_offset=0.3, input_scale=4.0)
-    settings = NETWORK.model_copy(update={"weight_scale": 4.0})
-    inputs = as_sequence(split(task, seed=0).train[:120], task)
-    return SpintronicNetwork(settings, Steps(INTERVAL_S, 2), seed=0), inputs
+    """Train a network on digits for a few epochs, and give 120 of its images."""
+    settings = load_run(ROOT / "examples/digits.yaml", [f"training.seeds=[{SEED}]", f"training.epochs={EPOCHS}"])
+    network = SpintronicNetwork(NETWORK, Steps(INTERVAL_S, 2), seed=SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        train_run(settings, Path(folder) / "run")
+        tensors, _ = load_checkpoint(Path(folder) / "run/checkpoint.safetensors")
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            [key] = [key for key in tensors if key.endswith(name) and "adam" not in key and "average" not in key]
+            parameter.copy_(tensors[key][0])
+    return network, as_sequence(split(settings.task, SEED).train[:120], settings.task)
 
 
 def _weak(count: int) -> Tensor:

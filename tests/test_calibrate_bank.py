@@ -220,6 +220,13 @@ def test_shipped_plans_load(name):
     assert load_plan(name).name == name
 
 
+@pytest.mark.parametrize("name", ["quick", "highpass"])
+def test_shipped_plans_calibrate_a_bank(name, tmp_path):
+    record, _, _, _ = calibrated(chip(), tmp_path, load_plan(name))
+    assert record.failed == {} and record.left_out == {}
+    assert all(one < 1.5 for one in record.reduced_chi2)
+
+
 def test_an_unknown_plan_is_answered_with_those_there_are():
     with pytest.raises(ConfigError, match="did you mean 'quick'"):
         load_plan("quik")

@@ -89,4 +89,4 @@ def _expected(played: Played, oscillators: Oscillators, rest_s: float) -> Tensor
     d = oscillators.gamma * (1 + oscillators.q) * rest_s
     begun = logistic_step(ends, (growth * rest_s).expand_as(ends), d.expand_as(ends))
     away = (begun - equilibrium(growth, damping)) * oscillators.gain
-    return torch.cat([torch.zeros_like(away[:1]), away])
+    return torch.nn.functional.pad(away, (0, 0, 1, 0))

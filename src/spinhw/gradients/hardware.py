@@ -173,11 +173,12 @@ class HardwareInLoop(nn.Module):
         charts = {} if self.drift is None else self.drift.tensors()
         return found | {f"drift/{name}": one for name, one in charts.items()}
 
-    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go back to a state that `state` and `tensors` gave."""
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> None:
+        """Go back to a state that `state` and `tensors` gave; without tensors refits and charts begin anew."""
+        tensors = tensors or {}
         if self.refits is not None and tensors:
             self.refits.restore(tensors)
-        if self.drift is not None and "drift" in state:
+        if self.drift is not None and tensors and "drift" in state:
             held = {name.removeprefix("drift/"): one for name, one in tensors.items() if name.startswith("drift/")}
             self.drift.restore(state["drift"], held)
         self.turn, self.inferences = int(state["turn"]), int(state["inferences"])

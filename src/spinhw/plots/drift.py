@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from spinhw.plots.canvas import BLUE, GREY, VERMILION, page
 
-_NAMED = 12  # Alarms whose neuron is written beside them; more would cover each other.
+_APART = 1.6  # Scores of a look whose neurons are both written beside them differ by this factor: no text on another.
 _LEAST = 0.5  # Smallest score shown: scores of nobody are zero.
 
 
@@ -46,10 +46,14 @@ def _draw(axes: Axes, looks: Sequence[Mapping[str, Any]], alarms: Sequence[Mappi
 
 
 def _draw_alarms(axes: Axes, alarms: Sequence[Mapping[str, Any]]) -> None:
-    """Mark alarms, and name the neurons of those that fit, the farthest first."""
+    """Mark alarms, and name the neurons of those that have room, the farthest first."""
     batches, scores = [alarm["batch"] for alarm in alarms], [alarm["score"] for alarm in alarms]
     axes.plot(batches, scores, "D", color=VERMILION, markersize=5, label="alarm, with its neuron", zorder=3)
     several = len({alarm["device_id"] for alarm in alarms}) > 1
-    for alarm in sorted(alarms, key=lambda one: -one["score"])[:_NAMED]:
+    lowest = dict[int, float]()
+    for alarm in sorted(alarms, key=lambda one: -one["score"]):
+        if alarm["score"] * _APART > lowest.get(alarm["batch"], np.inf):
+            continue
+        lowest[alarm["batch"]] = alarm["score"]
         place, name = (alarm["batch"], alarm["score"]), f"{alarm['device_id']}: " if several else ""
         axes.annotate(f"{name}{alarm['neuron']}", place, xytext=(5, 2), textcoords="offset points", fontsize=8)
