@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from spinhw.physics import POWER_FLOOR, coefficients, equilibrium, logistic_step
-from spinhw.surrogate import Oscillators, Played, modelled
-from spinhw.surrogate.response import respond
+from spinhw.surrogate import Oscillators, Played, modelled, respond
 
 # Growth under the bias, in units of nominal gamma, of the slowest oscillator that is waited for; nominally it is 1.
 SLOWEST_GROWTH = 0.4
