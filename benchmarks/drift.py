@@ -38,7 +38,7 @@ from spinhw.train.statistics import bootstrap_interval  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/drift.json", ROOT / "benchmarks/pictures/drift.png"
 RECIPE, DRIFT, EPOCHS = ROOT / "examples/chip_in_the_loop.yaml", 0.1, 6
-LOOKS = (0, 2, 4, 8, 16, 32)  # Batches in the loop after the drift at which the accuracy is measured.
+LOOKS = (0, 2, 4, 8, 16, 32, 48)  # Batches in the loop after the drift at which the accuracy is measured.
 TRAINED = {"biases_and_readout": "biases and read-out", "all": "everything"}
 AGED = [f"device.chip.drift.individual_per_1000_shots={DRIFT}", "device.chip.drift.aged_shots=1000"]
 
