@@ -12,12 +12,12 @@ from spinhw.gradients.base import (
 from spinhw.gradients.channels import ChannelWatch, Expected, Masked
 from spinhw.gradients.checks import knows_truth, refuse_mode
 from spinhw.gradients.device_watch import DeviceWatch, DriftAlarm
-from spinhw.gradients.drift_chart import LEAST_SEQUENCES, DriftChart
 from spinhw.gradients.hardware import HardwareInLoop
 from spinhw.gradients.model_free import projection, random_direction
 from spinhw.gradients.modes import MODES, Mode, ModeName
 from spinhw.gradients.network_refit import NetworkRefit
 from spinhw.gradients.network_watch import NetworkWatch
+from spinhw.gradients.neuron_chart import LEAST_SEQUENCES, NeuronChart
 from spinhw.gradients.refits import ChipBatch, Refit, Refits
 from spinhw.gradients.shots import inferences, shoot
 from spinhw.gradients.truth import true_end
@@ -31,7 +31,7 @@ __all__ = [
     "Choices",
     "DeviceWatch",
     "DriftAlarm",
-    "DriftChart",
+    "NeuronChart",
     "Expected",
     "HardwareInLoop",
     "Masked",

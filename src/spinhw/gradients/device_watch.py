@@ -10,9 +10,9 @@ from torch import Tensor
 
 from spinhw.device import Description, Trace
 from spinhw.gradients.channels import place_of
-from spinhw.gradients.drift_chart import Shift
 from spinhw.gradients.network_refit import NetworkRefit
 from spinhw.gradients.network_watch import Look, NetworkWatch, part_of
+from spinhw.gradients.neuron_chart import Shift
 from spinhw.gradients.refits import ByChip, ChipBatch
 from spinhw.gradients.watch_settings import WatchSettings
 from spinhw.network import SpintronicNetwork

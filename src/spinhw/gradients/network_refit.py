@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from spinhw.gradients.drift_chart import Shift
+from spinhw.gradients.neuron_chart import Shift
 from spinhw.gradients.refits import ChipBatch
 from spinhw.rollout import Neurons
 from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spinhw.gradients.drift_chart import LEAST_SEQUENCES, DriftChart, Shift
 from spinhw.gradients.network_refit import fit_again, network_record
+from spinhw.gradients.neuron_chart import LEAST_SEQUENCES, NeuronChart, Shift
 from spinhw.gradients.refits import ChipBatch
 from spinhw.gradients.watch_settings import WatchSettings
 from spinhw.surrogate import CoupledRefit
@@ -46,7 +46,7 @@ class NetworkWatch:
     def __init__(self, model: CoupledRefit, settings: WatchSettings, chips: int) -> None:
         neurons = model.oscillators.count
         self._model, self._settings = model, settings
-        self._chart = DriftChart(
+        self._chart = NeuronChart(
             neurons, settings.learn - settings.learn // 2, settings.false_alarms_per_1000 / 1000 / neurons / chips
         )
         # Of the read-out of the power, as it moved since the first looks; what these miss is the chart's.

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from spinhw.config import Settings
-from spinhw.gradients.drift_chart import LEAST_SEQUENCES
+from spinhw.gradients.neuron_chart import LEAST_SEQUENCES
 
 
 class WatchSettings(Settings):

@@ -51,7 +51,7 @@ class Shift:
     parameters: Mapping[str, float]
 
 
-class DriftChart:
+class NeuronChart:
     """Looks at the neurons of one network, each with a baseline of its own.
 
     Args:

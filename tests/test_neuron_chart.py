@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spinhw.gradients import DriftChart
+from spinhw.gradients import NeuronChart
 from spinhw.streams import torch_stream
 from spinhw.surrogate.shifts import WATCHED, ShiftEvidence
 
@@ -33,8 +33,8 @@ def _covariance(drawn: torch.Tensor) -> torch.Tensor:
     return apart.transpose(1, 2) @ apart / (SEQUENCES - 1)
 
 
-def chart(false_alarms: float = 1e-5, excess: float = 1.0) -> DriftChart:
-    found = DriftChart(NEURONS, LEARN, false_alarms)
+def chart(false_alarms: float = 1e-5, excess: float = 1.0) -> NeuronChart:
+    found = NeuronChart(NEURONS, LEARN, false_alarms)
     for number in range(LEARN):
         found.learn(look(number, excess=excess))
     return found
@@ -91,7 +91,7 @@ def test_neurons_that_are_not_observed_or_silent_are_never_judged():
 
 
 def test_it_goes_on_from_its_state():
-    one, other = chart(), DriftChart(NEURONS, LEARN, 1e-5)
+    one, other = chart(), NeuronChart(NEURONS, LEARN, 1e-5)
     one.judge(look(10))
     other.restore(one.state())
     first, second = (watch.judge(look(11)) for watch in (one, other))
