@@ -74,8 +74,9 @@ def analyse(taken: Sequence[Taken], nominal: Oscillators, free: Sequence[str], r
         found, fixed = _fitted(taken, nominal.picked(working), free, working)
         found, left_out = _of_rested(taken, found, noise[working], rest_s, working)
     chi2 = _chi2(found.noise, noise[working])
+    segments = _segments(joined(taken))
     for place, number in enumerate(working.tolist()):
-        why = _restless(left_out[place], taken, rest_s) or _failure(found, place, float(chi2[place]))
+        why = _restless(int(left_out[place]), segments, rest_s) or _failure(found, place, float(chi2[place]))
         if why:
             failed[number] = why
     everything = _spread(found, working, nominal)
@@ -138,13 +139,12 @@ def _segments(played: Sequence[Played]) -> int:
     return sum(len(one.power) for one in played)
 
 
-def _restless(left_out: Tensor, taken: Sequence[Taken], rest_s: float) -> str:
+def _restless(left_out: int, segments: int, rest_s: float) -> str:
     """Say that an oscillator did not come to rest; empty where it did."""
-    count = _segments(joined(taken))
-    if int(left_out) <= MOST_LEFT_OUT * count:
+    if left_out <= MOST_LEFT_OUT * segments:
         return ""
     return (
-        f"it had not come to rest before {int(left_out)} of {count} segments, {show_quantity(rest_s, 's', 3)} after "
+        f"it had not come to rest before {left_out} of {segments} segments, {show_quantity(rest_s, 's', 3)} after "
         "the one before: it is next to its threshold under the bias; give it more bias, or a longer rest in the plan"
     )
 

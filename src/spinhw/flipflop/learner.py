@@ -16,6 +16,7 @@ from spinhw.flipflop.oscillators import OscillatorNetwork
 from spinhw.flipflop.score import Score, score
 from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
 from spinhw.flipflop.trials import Trials
+from spinhw.states import part_of
 from spinhw.streams import torch_stream
 from spinhw.train.optimiser import MemberAdam
 
@@ -156,8 +157,7 @@ class Member:
             self.loop.restore(self._part(tensors, "loop"), facts["loop"])
 
     def _part(self, tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-        prefix = f"{self.seed}/{part}/"
-        return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        return part_of(tensors, f"{self.seed}/{part}")
 
 
 def learning_rate(training: FlipFlopTraining, step: int) -> float:

@@ -11,11 +11,12 @@ from torch import Tensor
 from spinhw.device import Description, Trace
 from spinhw.gradients.channels import place_of
 from spinhw.gradients.network_refit import NetworkRefit
-from spinhw.gradients.network_watch import Look, NetworkWatch, part_of
+from spinhw.gradients.network_watch import Look, NetworkWatch
 from spinhw.gradients.neuron_chart import Shift
 from spinhw.gradients.refits import ByChip, ChipBatch
 from spinhw.gradients.watch_settings import WatchSettings
 from spinhw.network import SpintronicNetwork
+from spinhw.states import part_of
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class DeviceWatch:
         self.alarms = tuple(DriftAlarm(**one) for one in state["alarms"])
         self._beyond = {(chip, neuron) for chip, neuron in state["beyond"]}
         for chip, one in enumerate(self._each):
-            one.restore(part_of(tensors, f"{chip}/"))
+            one.restore(part_of(tensors, str(chip)))
 
     def _act(self, chip: int, look: Look, batches: Sequence[ChipBatch]) -> None:
         """Do what is to be done about what a look shows."""
@@ -160,14 +161,14 @@ class DeviceWatch:
 
     def _row(self, looks: Mapping[int, Look]) -> dict[str, Any]:
         """Sum up a look at all chips."""
-        largest = {chip: int(look.score.argmax()) for chip, look in looks.items()}
         chip = max(looks, key=lambda number: float(looks[number].score.max()))
+        look = looks[chip]
         return {
             "batch": self.batches,
-            "largest_score": float(looks[chip].score.max()),
-            "limit": looks[chip].limit,
+            "largest_score": float(look.score.max()),
+            "limit": look.limit,
             "device": self._about.device_ids[chip],
-            "neuron": largest[chip],
+            "neuron": int(look.score.argmax()),
             "beyond": [[self._about.device_ids[one], shift.neuron] for one in looks for shift in looks[one].shifts],
         }
 

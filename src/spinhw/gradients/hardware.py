@@ -27,6 +27,7 @@ from spinhw.gradients.shots import inferences, refuse_members, shoot
 from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Engine, Neurons, Steps
+from spinhw.states import part_of
 
 # Images of a batch by which it is told whether a channel that shows nothing but noise should vary.
 _LOOKED_AT = 20
@@ -179,8 +180,7 @@ class HardwareInLoop(nn.Module):
         if self.refits is not None and tensors:
             self.refits.restore(tensors)
         if self.drift is not None and tensors and "drift" in state:
-            held = {name.removeprefix("drift/"): one for name, one in tensors.items() if name.startswith("drift/")}
-            self.drift.restore(state["drift"], held)
+            self.drift.restore(state["drift"], part_of(tensors, "drift"))
         self.turn, self.inferences = int(state["turn"]), int(state["inferences"])
         if self.watch is not None and "channels" in state:
             self.watch.restore(state["channels"])

@@ -1,6 +1,6 @@
 """Watches the neurons of one chip for drift, from the batches of a training loop: no probe, no further shots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,6 +10,7 @@ from spinhw.gradients.network_refit import fit_again, network_record
 from spinhw.gradients.neuron_chart import LEAST_SEQUENCES, NeuronChart, Shift
 from spinhw.gradients.refits import ChipBatch
 from spinhw.gradients.watch_settings import WatchSettings
+from spinhw.states import part_of
 from spinhw.surrogate import CoupledRefit
 from spinhw.surrogate.shifts import shift_evidence
 
@@ -95,12 +96,7 @@ class NetworkWatch:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to a state that `state` gave."""
-        self._chart.restore(part_of(state, "chart/"))
-        self._model.restore(part_of(state, "model/"))
+        self._chart.restore(part_of(state, "chart"))
+        self._model.restore(part_of(state, "model"))
         self._gain, place = state["gain"].clone(), state["place"].tolist()
         self._turns, self._late = place[0], bool(place[1])
-
-
-def part_of(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Give the tensors whose name begins so, without the beginning."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

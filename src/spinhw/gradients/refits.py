@@ -10,6 +10,7 @@ from torch import Tensor
 from spinhw.device import Trace
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Neurons, Sparsity, Steps, Weights
+from spinhw.states import part_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +140,7 @@ class Refits:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to states that `state` gave."""
         for chip, one in enumerate(self.each):
-            prefix = f"{chip}/"
-            one.restore({name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)})
+            one.restore(part_of(state, str(chip)))
 
 
 def _sparsity(masks: Mapping[str, Tensor], member: int) -> Sparsity:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
+from spinhw.states import part_of
 from spinhw.train.average import WeightAverage
 from spinhw.train.device_loop import DeviceLoop
 from spinhw.train.divergence import Diverged
@@ -156,17 +157,17 @@ class Learner:
             ConfigError: It belongs to other networks.
         """
         try:
-            self.network.load_state_dict(_part(tensors, "network"))
-            self.adam.restore(_part(tensors, "adam"))
+            self.network.load_state_dict(part_of(tensors, "network"))
+            self.adam.restore(part_of(tensors, "adam"))
             if self.average is not None:
-                self.average.network.load_state_dict(_part(tensors, "average"))
+                self.average.network.load_state_dict(part_of(tensors, "average"))
         except (RuntimeError, KeyError) as error:
             raise ConfigError(
                 "the checkpoint belongs to other networks than the config",
                 seen=error,
                 todo="restore the run folder from a copy",
             ) from error
-        self._refits = _part(tensors, "refits")
+        self._refits = part_of(tensors, "refits")
         self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
         self.sums = EpochSums(**facts["sums"])
         self.loop_state = facts.get("loop")  # Checkpoints before 2026-11-22 lack it.
@@ -194,8 +195,3 @@ class Learner:
                 seen="a loss or weight that is not finite",
                 todo="lower training.learning_rate, or bound the network by its weight_limit and saturation",
             )
-
-
-def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    prefix = part + "/"
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

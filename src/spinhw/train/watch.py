@@ -58,8 +58,10 @@ def refuse_model(settings: RunSettings) -> None:
     refuse_idle_watch(settings)
     if settings.device is not None and settings.training.loop_start < settings.training.epochs:
         device = device_for(settings, settings.device)
-        network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds)
-        make_watch(settings, network, device, make_refits(settings, device))
+        refits = make_refits(settings, device)
+        if settings.training.watch is not None:  # Drawing networks takes time that other runs need not spend.
+            network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds)
+            make_watch(settings, network, device, refits)
 
 
 def refuse_idle_watch(settings: RunSettings) -> None:
