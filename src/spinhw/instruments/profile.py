@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from spinhw.config import Settings, load, shipped
 from spinhw.errors import ConfigError, nearest
+from spinhw.instruments.known import OtherOutput, Reviewed, StateSetting, WiredSetting, check_reviewed
 from spinhw.units import Quantity, parse_quantity
 
 TESTED, UNTESTED = "tested", "from manual, untested"
@@ -72,6 +73,23 @@ class Profile(Settings):
     errors: ErrorQueue = Field(default=ErrorQueue(), description="The error queue.")
     timeout_s: TimeoutS | None = Field(default=None, description="Time for one reply, where 2 s is not right.")
     outputs: tuple[str, ...] = Field(default=(), description="Every output that the largest of the models has.")
+    fewer_outputs: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Outputs of models that have fewer, by a regular expression for their identity."
+    )
+    other_outputs: dict[str, OtherOutput] = Field(
+        default={}, description="Outputs that no role uses, by name: looked at before anything is switched on."
+    )
+    state: dict[str, StateSetting] = Field(
+        default={},
+        description="Settings that must have one value before an output is switched on, in the order in which they "
+        "are set; those that the driver's own commands set come last, only to be read back.",
+    )
+    wired: dict[str, WiredSetting] = Field(
+        default={}, description="Settings that say how something is wired: compared with the bench file, never changed."
+    )
+    reviewed: tuple[Reviewed, ...] = Field(
+        default=(), description="Every setting that drivers of others know, and what becomes of it here."
+    )
     block: str = Field(
         default="<f4", pattern=r"^[<>](i1|i2|i4|u1|u2|f4|f8)$", description="Numbers in blocks, as numpy writes types."
     )
@@ -132,6 +150,7 @@ def check_profile(
         if name not in known:
             raise ConfigError(f"{source}: commands.{name}: the driver has no such command", todo=nearest(name, known))
         _check_template(f"{source}: commands.{name}.send", command.send, known[name].split())
+    check_reviewed(source, profile.reviewed, {*profile.state, *profile.commands}, profile.wired)
     for name, unit in ranges.items():
         if name not in profile.ranges:
             raise ConfigError(f"{source}: ranges.{name}: this range is missing", todo="add it, from the data sheet")
