@@ -1,4 +1,4 @@
-"""What a profile says of every setting of a model: which are set before anything is switched on, which only compared."""
+"""What a profile says of every setting of a model: what is set before an output goes on, and what only compared."""
 
 import re
 import string

@@ -1,9 +1,27 @@
 """What every virtual instrument of a bench has behind its SCPI dialect."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from spinhw.virtual.lab import EmptyLab, Lab, Played, Shot
 from spinhw.virtual.scpi import Instrument
+
+
+@dataclass(frozen=True)
+class Level:
+    """What an output connector gives now, into what hangs on it; all zero where it is off.
+
+    Args:
+        lowest_v: Lowest voltage of what it plays, or its steady voltage.
+        highest_v: Highest voltage, or its steady voltage.
+        current_a: Steady current, signed, for sources of current.
+        power_w: RF power at the connector, corrections of the display taken off.
+    """
+
+    lowest_v: float = 0.0
+    highest_v: float = 0.0
+    current_a: float = 0.0
+    power_w: float = 0.0
 
 
 class Panel(Instrument):
@@ -21,6 +39,10 @@ class Panel(Instrument):
         super().__init__(name, serial)
 
     suffers: ClassVar[frozenset[str]] = frozenset()  # Which of "nan", "clipped", "stuck", "overload" it knows.
+
+    def at_connectors(self) -> dict[str, Level]:
+        """Give what every output connector gives now, by output; none for instruments that only measure."""
+        return {}
 
     @property
     def armed(self) -> bool:
