@@ -61,6 +61,13 @@ class DeviceError(SpinhwError):
     """The device or an instrument failed or gave what it should not. The user goes to the bench."""
 
     exit_code = 3
+    may_pass = True  # Whether the same thing tried again may go well.
+
+
+class OccupiedError(DeviceError):
+    """A bench is not as it may be used: something is on that is not ours, or wired otherwise. Nothing was changed."""
+
+    may_pass = False
 
 
 class CalibrationError(SpinhwError):

@@ -145,16 +145,20 @@ def energy(
 @app.command()
 def check(
     device: Annotated[str, typer.Option("--device", metavar="FILE_OR_NAME", help="Device profile.")],
+    play: Annotated[
+        bool, typer.Option("--play", help="Run the contract at a bench: its outputs are switched on.")
+    ] = False,
 ) -> None:
-    """Check that a device keeps every promise that training relies on. Exit code 3 if one is broken.
+    """Check a device. Exit code 3 if something is not as it must be.
 
-    For a bench first what a small batch would send, then who answers and within which limits.
+    A simulated device: that it keeps every promise that training relies on. A bench is only read: what a small batch
+    would send, who answers, how it is wired, and what is on; with --play it must then keep every promise too.
 
-    Example: [bold]spinhw check --device imperfect-chip[/]
+    Example: [bold]spinhw check --device mybench.yaml --play[/]
     """
     from spinhw.cli.inspection import check_profile
 
-    check_profile(device)
+    check_profile(device, play)
 
 
 @app.command()
@@ -275,14 +279,21 @@ def devices(
 @app.command()
 def off(
     device: Annotated[str, typer.Option("--device", metavar="FILE_OR_NAME", help="Bench file.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Bring down what is on and not ours too, without asking.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the spinhw process that has the bench first.")] = False,
 ) -> None:
-    """Bring a bench down: ramp every output to zero, switch it off, read it back. Exit code 3 if one stays unconfirmed.
+    """Bring a bench down: say what is on, ramp it to zero, switch it off, read it back.
+
+    What spinhw is known to have switched on goes down at once; for the rest it asks, or takes --all. What the bench
+    file marks as set by hand is left alone. Exit code 3 if something is on still.
 
     Example: [bold]spinhw off --device mybench.yaml[/]
     """
-    from spinhw.cli.bench import bring_down
+    from spinhw.cli.off import bring_down
 
-    bring_down(device)
+    bring_down(device, everything, stop)
 
 
 virtual_bench = typer.Typer(no_args_is_help=True, help="A bench that does not exist, for trying things out.")

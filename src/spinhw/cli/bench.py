@@ -1,21 +1,22 @@
-"""Commands for a bench of instruments: what there is, what would be sent, everything off, a virtual one."""
+"""Commands for a bench of instruments: what there is, what would be sent, how it stands, a virtual one."""
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinhw.config import find_profile, profile_names, shipped
+from spinhw.config import profile_names, shipped
 from spinhw.device.rehearsal import rehearse_bank, rehearse_device, rehearse_synapses
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
-from spinhw.instruments import Station, StationSettings, switch_off
+from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.discovery import ADAPTED, driver_names
 from spinhw.instruments.profile import instrument_profile_names, load_profile
 from spinhw.instruments.settings import named
+from spinhw.instruments.station import OutputState
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
 from spinhw.safety import ended_by_signals
@@ -45,11 +46,12 @@ def probe_network(settings: StationSettings, network: NetworkSettings) -> Networ
     return network.model_copy(update=changes | {"outputs": len(wiring.outputs) or network.outputs})
 
 
-def show_identities(out: Console, settings: StationSettings) -> None:
-    """Connect to every instrument, change nothing, and print who answers and what its channels may do.
+def show_bench(out: Console, settings: StationSettings) -> None:
+    """Read a bench and print who answers, within which limits, what is on and what is wired otherwise than stated.
 
     Raises:
-        DeviceError: One does not answer, or is another one; the table says which.
+        DeviceError: An instrument does not answer as configured, is wired otherwise, or something is on that is not
+            ours; the tables say which.
     """
     table = Table(title=f"{settings.id}: instruments")
     for column in ("instrument", "role", "address", "who answers", "verdict"):
@@ -63,16 +65,32 @@ def show_identities(out: Console, settings: StationSettings) -> None:
             seen, verdict = str(error), "[bold red]FAILED[/]"
             failed.append(name)
         table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
-    station.disconnect()
     out.print(table)
     out.print(_limits(settings))
-    if failed:
-        raise DeviceError(
-            f"{settings.id}: instruments do not answer as configured",
-            seen=", ".join(failed),
-            allowed="every instrument of the bench file, at its address",
-            todo="see the table above; check power, cables and addresses",
-        )
+    try:
+        if failed:
+            raise DeviceError(
+                f"{settings.id}: instruments do not answer as configured",
+                seen=", ".join(failed),
+                allowed="every instrument of the bench file, at its address",
+                todo="see the table above; check power, cables and addresses",
+            )
+        out.print(outputs_table(settings.id, station.outputs()))
+        station.look_over()
+    finally:
+        station.disconnect()
+
+
+def outputs_table(title: str, states: Sequence[OutputState]) -> Table:
+    """Make a table of what every output of a bench does, and whose it is."""
+    table = Table(title=f"{title}: outputs")
+    for column in ("output", "is", "gives", "whose"):
+        table.add_column(column)
+    for one in states:
+        is_on = "[yellow]cannot be read[/]" if one.on is None else "[bold]on[/]" if one.on else "off"
+        whose = "set by hand" if one.by_hand else "spinhw's" if one.ours else "not ours" if one.on else ""
+        table.add_row(one.name, is_on, escape(one.gives), whose)
+    return table
 
 
 def _limits(settings: StationSettings) -> Table:
@@ -104,24 +122,6 @@ def _rehearsed(settings: StationSettings, network: NetworkSettings, interval_s: 
         return rehearse_synapses(settings)
     rehearse = rehearse_device if settings.wiring is not None and settings.wiring.kind == "chip" else rehearse_bank
     return rehearse(settings, network, interval_s)
-
-
-def bring_down(name: str) -> None:
-    """Switch everything off on a bench.
-
-    Raises:
-        DeviceError: Names the outputs that could not be confirmed off.
-    """
-    out, path = console(), find_profile(name)
-    unconfirmed = switch_off(path)
-    if unconfirmed:
-        raise DeviceError(
-            f"{name}: outputs that could not be confirmed off",
-            seen=", ".join(unconfirmed),
-            allowed="every output off",
-            todo="switch them off at the bench before touching anything",
-        )
-    out.print(f"{escape(name)}: every output is off, and reads back as off")
 
 
 def list_devices(scan: bool) -> None:

@@ -47,12 +47,16 @@ def show_energy(source: Path, overrides: Sequence[str]) -> None:
     print_energy(Console(highlight=False, emoji=False), account)
 
 
-def check_profile(name: str) -> None:
-    """Check every contract of a device and print the verdicts.
+def check_profile(name: str, play: bool = False) -> None:
+    """Check every contract of a simulated device and print the verdicts; of a bench only if asked to, else read it.
+
+    Args:
+        name: The device.
+        play: Whether outputs of a bench may be switched on.
 
     Raises:
         ConfigError: It is a recording.
-        DeviceError: A promise is broken; names it.
+        DeviceError: A promise is broken; names it. Or a bench is not as it may be used.
     """
     settings, console = load_device(name), Console(highlight=False, emoji=False)
     if isinstance(settings, RecordedSettings):
@@ -61,22 +65,28 @@ def check_profile(name: str) -> None:
             allowed="a device or a bench",
             todo="replay it with the config of its run: spinhw train CONFIG --device " + name,
         )
-    contracts = _contracts(settings, console)
+    contracts = _contracts(settings, console, play)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
+    if not contracts:
+        console.print(f"{name}: nothing was switched on; the contract is checked by: spinhw check --play", markup=False)
     if broken:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
 
 
 def _contracts(
-    settings: SimulatedSettings | StationSettings | MultiplexedSettings, console: Console
+    settings: SimulatedSettings | StationSettings | MultiplexedSettings, console: Console, play: bool
 ) -> dict[str, list[Verdict]]:
     if isinstance(settings, SimulatedSettings):
         return _of_chip(settings)
-    if isinstance(settings, MultiplexedSettings):
-        return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
-    return _of_bench(settings, console)
+    if isinstance(settings, StationSettings):
+        return _of_bench(settings, console, play)
+    if isinstance(settings.bank, StationSettings):
+        bench.show_bench(console, settings.bank)
+        if not play:
+            return {}
+    return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
 
 
 def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:
@@ -87,10 +97,12 @@ def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:
     }
 
 
-def _of_bench(settings: StationSettings, console: Console) -> dict[str, list[Verdict]]:
+def _of_bench(settings: StationSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
     network = bench.probe_network(settings, _PROBE)
     bench.show_rehearsal(console, settings, network, _INTERVAL_S)
-    bench.show_identities(console, settings)
+    bench.show_bench(console, settings)
+    if not play:
+        return {}
     if settings.wiring is not None and settings.wiring.kind == "resonators":
         return {"synapse bank": check_synapses(lambda: open_synapses(settings))}
     if settings.wiring is not None and settings.wiring.kind == "oscillators":

@@ -225,8 +225,9 @@ class _Stage:
         from spinhw.virtual.instruments import MODELS, SynapseController
         from spinhw.virtual.lab import EmptyLab
 
-        # The backend's name keeps locks and memory of the true bench out of this.
-        self.settings = settings.model_copy(update={"backend": "rehearsal@spinhw"})
+        # The backend's name keeps locks and memory of the true bench out of this; stand-ins are wired to nothing.
+        unwired = {name: one.model_copy(update={"wired": {}}) for name, one in settings.instruments.items()}
+        self.settings = settings.model_copy(update={"backend": "rehearsal@spinhw", "instruments": unwired})
         lab, self._panels, self._wires = EmptyLab(), {}, list[_DirectWire]()
         for name, one, place in named(settings, settings.id):
             kind = MODELS.get(one.driver)

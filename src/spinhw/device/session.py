@@ -63,6 +63,19 @@ class Session(ABC):
         """Give identities and settings as last read back, as plain data for JSON; empty for a simulated device."""
         return {}
 
+    def _found(self) -> dict[str, Any]:
+        """Read what is found before anything is set, as plain data for JSON; empty for a simulated device."""
+        return {}
+
+    def look_over(self) -> dict[str, Any]:
+        """Read how everything was found, before anything is set; plain data, empty for a simulated device.
+
+        Raises:
+            OccupiedError: Something is on that is not ours, or wired otherwise than stated; nothing was changed.
+        """
+        self._require_open()
+        return self._found()
+
     def describe(self) -> Description:
         """Tell sample periods, limits, observables, members and capabilities. Works where nothing is open."""
         return self._description
@@ -137,7 +150,7 @@ class Session(ABC):
             Its result and how often it was repeated.
 
         Raises:
-            DeviceError: The session is closed safe by then.
+            DeviceError: The session is closed safe by then. What no repeat can mend is not repeated.
         """
         self._require_open()
         for repeats in range(MOST_REPEATS + 1):
@@ -149,6 +162,9 @@ class Session(ABC):
                 self.faults += 1
                 last = fault
                 _log.warning("%s: fault %d of at most %d: %s", self.name, repeats + 1, MOST_REPEATS + 1, fault)
+                if not fault.may_pass:
+                    self._leave_safe()
+                    raise
         self._leave_safe()
         raise self._gave_up(last) from last
 

@@ -88,6 +88,9 @@ class VisaOscillatorBank(OscillatorBank):
     def _restore(self, state: dict[str, Any]) -> None:
         pass
 
+    def _found(self) -> dict[str, Any]:
+        return self._bench.look_over()
+
     def _snapshot(self) -> dict[str, Any]:
         return self._bench.station.snapshot()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +51,19 @@ class VisaBench:
         )
         self.readout = Readout(station, wiring.timing, paths)
         self._connection = Connection(station)
-        self._shots, self._is_fed = 0, False
-        self._playing: list[str] = []  # Outputs of sources that are on.
+        self._shots, self._is_up = 0, False
+        self._playing: list[str] = []  # Outputs of sources that play, such as "awg.1".
 
     def open(self) -> str:
         """Connect, or connect again, without changing any output; return who answers."""
         identity = self._connection.open()
         self.readout.forget()
-        self._is_fed, self._playing = False, []
+        self._is_up, self._playing = False, []
         return identity
+
+    def look_over(self) -> dict[str, Any]:
+        """Read every output and how everything was found, before anything is set."""
+        return self._connection.look_over()
 
     def disconnect(self) -> None:
         """Disconnect and leave every output as it is."""
@@ -69,11 +74,8 @@ class VisaBench:
         return self._connection.make_safe()
 
     def prepare(self) -> None:
-        """Empty the error queues, read all settings for the snapshot and feed the chip, once after each connecting."""
-        if not self._is_fed:
-            self._connection.prepare()
-            self.supply.feed()
-            self._is_fed = True
+        """Look the bench over and read all settings for the snapshot, once after each connecting."""
+        self._connection.prepare()
 
     def play(
         self,
@@ -102,7 +104,7 @@ class VisaBench:
             self._source(name).check_waves(volts, self.timing.source_rate_hz)
         self.prepare()
         self._load(sources)
-        return [self._repeat(rounds, segments, list(sources), averages) for rounds in planned]
+        return [self._repeat(rounds, segments, sources, averages) for rounds in planned]
 
     def confirm(self) -> None:
         """Find out whether everything still is as it was set.
@@ -110,15 +112,22 @@ class VisaBench:
         Raises:
             DeviceError: An output tripped, a supply is in compliance, an instrument lost its connection meanwhile.
         """
-        self.supply.confirm()
-        self._confirm_sources()
+        if self._is_up:
+            self.supply.confirm()
+            self._confirm_sources()
         self.readout.confirm()
-        if isinstance(self.wiring, ChipWiring):
-            self._confirm_board(self.wiring)
+        board = self._board()
+        if board is not None and self._is_up:
+            self._confirm_board(board)
         self._connection.confirm()
 
-    def _confirm_board(self, wiring: ChipWiring) -> None:
-        board = self.station.get(split_reference(wiring.synapses)[0], SynapseController)
+    def _board(self) -> SynapseController | None:
+        wiring = self.wiring
+        if not isinstance(wiring, ChipWiring):
+            return None
+        return self.station.get(split_reference(wiring.synapses)[0], SynapseController)
+
+    def _confirm_board(self, board: SynapseController) -> None:
         overloads = board.overloads()
         if overloads or not board.output_enabled(ALL):
             raise DeviceError(
@@ -139,31 +148,70 @@ class VisaBench:
         return found
 
     def _load(self, sources: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
-        """Upload, switch the outputs on, and arm: this computer triggers the first source, its edge the others."""
-        self._playing = []
-        for place, (name, volts) in enumerate(sources.items()):
-            source = self._source(name)
-            source.upload(volts, self.timing.source_rate_hz)
-            for channel in volts:
-                if not source.output_enabled(channel):
-                    source.set_output(channel, True)
-            self._playing += [f"{name}.{channel}" for channel in volts]
-            source.arm("external" if place else self.timing.trigger)
+        """Upload what is played next; the outputs that are on stay at rest."""
+        playing = [f"{name}.{channel}" for name, volts in sources.items() for channel in volts]
+        if playing != self._playing:
+            self._lower()
+        self._playing = playing
+        for name, volts in sources.items():
+            self._source(name).upload(volts, self.timing.source_rate_hz)
 
-    def _repeat(self, rounds: Sequence[Planned], segments: Segments, sources: Sequence[str], averages: int) -> Shots:
+    def _raise(self, sources: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
+        """Feed the chip, let the synapses act, switch the sources on and arm them.
+
+        This computer triggers the first source, its edge the others.
+        """
+        if not self._is_up:
+            self.supply.feed()
+            board = self._board()
+            if board is not None:
+                board.set_output(True)
+            for reference in self._playing:
+                name, channel = split_reference(reference)
+                self._source(name).set_output(channel, True)
+            self._is_up = True
+        for place, (name, _) in enumerate(sources.items()):
+            self._source(name).arm("external" if place else self.timing.trigger)
+
+    def _lower(self) -> None:
+        """Switch everything off that this bench switched on, so that crosspoints may move."""
+        if not self._is_up:
+            return
+        for reference in reversed(self._playing):
+            name, channel = split_reference(reference)
+            self._source(name).set_output(channel, False)
+        board = self._board()
+        if board is not None:
+            board.set_output(False)
+        self.supply.lower()
+        self._is_up = False
+
+    def _repeat(
+        self,
+        rounds: Sequence[Planned],
+        segments: Segments,
+        sources: Mapping[str, Mapping[str, NDArray[np.float64]]],
+        averages: int,
+    ) -> Shots:
+        first, samples, powers_w = self._shots, {}, []
+
         def start() -> None:
             self._shots += 1
             if self.timing.trigger == "software":
-                self._source(sources[0]).trigger()
+                self._source(next(iter(sources))).trigger()
 
-        first, samples = self._shots, {}
-        before_w = self.supply.power_w()
         for planned in rounds:
+            if self.readout.moves(planned):
+                self._lower()
+                self.readout.connect(planned)
+            self._raise(sources)
+            powers_w.append(self.supply.power_w())
             samples.update(self.readout.record(planned, segments, start, averages))
-        after_w = self.supply.power_w()
-        self.confirm()
-        power_w = None if before_w is None or after_w is None else (before_w + after_w) / 2
-        return Shots((first, self._shots), samples, None if power_w is None else power_w * segments.window_s)
+            powers_w.append(self.supply.power_w())
+            self.confirm()
+        known_w = [power for power in powers_w if power is not None]
+        energy_j = sum(known_w) / len(known_w) * segments.window_s if len(known_w) == len(powers_w) > 0 else None
+        return Shots((first, self._shots), samples, energy_j)
 
     def _confirm_sources(self) -> None:
         for reference in self._playing:

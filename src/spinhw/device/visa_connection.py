@@ -1,10 +1,10 @@
 """The connection of a device or bank to the instruments of a bench: made, lost, made again, left safe."""
 
 import logging
+from typing import Any
 
 from spinhw.errors import DeviceError
-from spinhw.instruments import LinkError, Station
-from spinhw.instruments.words import Words
+from spinhw.instruments import Station
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Connection:
         self.station.disconnect()
 
     def make_safe(self) -> list[str]:
-        """Switch everything off, let the bench go, and return the outputs not confirmed off."""
+        """Bring down what was switched on here, let the bench go, and return the outputs not confirmed off."""
         if not self._is_connected:
             return []
         for name in self.station:
@@ -50,18 +50,19 @@ class Connection:
         self._is_connected = False
         return list(self.station.unconfirmed)
 
+    def look_over(self) -> dict[str, Any]:
+        """Read every output and how everything was found, before anything is set; see `Station.look_over`."""
+        return self.station.look_over()
+
     def prepare(self) -> bool:
-        """Empty the error queues and read all settings for the snapshot, once after each connecting.
+        """Look the bench over and read all settings for the snapshot, once after each connecting.
 
         Returns:
             Whether there was anything to do.
         """
         if self._is_prepared:
             return False
-        for name in self.station:
-            port = self.station[name].port
-            if isinstance(port, Words):
-                _drain(port)
+        self.station.look_over()
         self.station.survey()
         self._is_prepared = True
         return True
@@ -79,13 +80,3 @@ class Connection:
                 "settings",
                 seen=", ".join(lost),
             )
-
-
-def _drain(port: Words) -> None:
-    """Take out of an error queue what was in it before."""
-    try:
-        port.link.check("what was there before")
-    except LinkError:
-        raise
-    except DeviceError as error:
-        _log.warning("%s", error)

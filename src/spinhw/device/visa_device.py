@@ -18,7 +18,6 @@ from spinhw.device.segments import Segments
 from spinhw.device.visa_bench import Shots, VisaBench
 from spinhw.device.visa_readout import Signal
 from spinhw.instruments import Station, SynapseController
-from spinhw.instruments.roles import ALL
 from spinhw.instruments.wiring import ChipWiring, split_reference
 
 
@@ -62,10 +61,7 @@ class VisaDevice(Device):
     def _program(self, values: Mapping[str, Tensor]) -> None:
         flat = [values[name].flatten() for name in self._description.parameter_shapes]
         self._bench.prepare()
-        board = self._board()
-        board.program(torch.cat(flat).double().numpy())
-        if not board.output_enabled(ALL):
-            board.set_output(True)
+        self._board().program(torch.cat(flat).double().numpy())
         self._bench.confirm()
 
     def _read_back(self) -> dict[str, Tensor]:
@@ -95,6 +91,9 @@ class VisaDevice(Device):
 
     def _restore(self, state: dict[str, Any]) -> None:
         pass
+
+    def _found(self) -> dict[str, Any]:
+        return self._bench.look_over()
 
     def _snapshot(self) -> dict[str, Any]:
         return self._bench.station.snapshot()

@@ -60,10 +60,19 @@ class Readout:
         for kind, paths in self._paths.items():
             self.plan([(kind, number) for number in paths], segments)
 
+    def moves(self, planned: Planned) -> bool:
+        """Tell whether crosspoints must move for a round."""
+        return any(set(self._routes.get(name, ())) != set(routes) for name, routes in self._wanted(planned).items())
+
+    def connect(self, planned: Planned) -> None:
+        """Close the crosspoints of a round and open all others; every source of the bench must be off."""
+        for name, routes in self._wanted(planned).items():
+            self._routes[name] = self._switches[name].connect(routes)
+
     def record(
         self, planned: Planned, segments: Segments, start: Callable[[], None], averages: int
     ) -> dict[Signal, Sampled]:
-        """Record one round.
+        """Record one round, with its crosspoints closed.
 
         Args:
             planned: As `plan` gave it.
@@ -75,11 +84,12 @@ class Readout:
             At the start of each segment and at the ends of its inputs, (batch, time + 1), by signal.
         """
         one, plans = planned
-        for name, switch in self._switches.items():
-            self._routes[name] = switch.connect(one.crosspoints.get(name, ()))
         applied = [(digitizer, self._configure(digitizer, plan)) for digitizer, plan in plans]
         shots = [_acquire_together(applied, start) for _ in range(averages)]
         return {signal: self._sampled(reference, shots, segments) for reference, signal in one.inputs.items()}
+
+    def _wanted(self, planned: Planned) -> dict[str, tuple[str, ...]]:
+        return {name: tuple(planned[0].crosspoints.get(name, ())) for name in self._switches}
 
     def confirm(self) -> None:
         """Find out whether the crosspoints still are as they were set.

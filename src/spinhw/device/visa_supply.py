@@ -14,7 +14,7 @@ class Supply:
     Args:
         station: The instruments.
         references: Channels, such as "smu.1"; none where nothing feeds the chip.
-        current_a: Of each; None leaves them as they are.
+        current_a: Of each; None where they are set by hand and only measured.
     """
 
     def __init__(self, station: Station, references: Sequence[str], current_a: float | None) -> None:
@@ -29,6 +29,11 @@ class Supply:
         for source, channel in self._channels:
             source.set_output(channel, True)
             source.set_current(channel, self.current_a)
+
+    def lower(self) -> None:
+        """Ramp every supply down and switch it off."""
+        for source, channel in reversed(self._channels) if self.current_a is not None else ():
+            source.set_output(channel, False)
 
     def power_w(self) -> float | None:
         """Measure what the chip takes, voltage times current, in watts; None where a supply measures no voltage."""

@@ -119,5 +119,8 @@ class VisaSynapseBank(SynapseBank):
     def _restore(self, state: dict[str, Any]) -> None:
         pass
 
+    def _found(self) -> dict[str, Any]:
+        return self._connection.look_over()
+
     def _snapshot(self) -> dict[str, Any]:
         return self.station.snapshot()

@@ -5,11 +5,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from spinhw.config import shipped
 from spinhw.errors import ConfigError
 from spinhw.instruments.discovery import Choice, choose
 from spinhw.instruments.link import Link
-from spinhw.instruments.profile import Profile
+from spinhw.instruments.profile import (
+    Profile,
+    find_instrument_profile,
+    instrument_profile_names,
+    load_profile,
+)
 from spinhw.instruments.roles import Build, Instrument
+from spinhw.instruments.roles.base import wait
+from spinhw.instruments.roles.known_state import check_wired
 from spinhw.instruments.settings import StationSettings, named, wrong_role
 from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.wires import Wire, open_wire
@@ -22,23 +30,70 @@ Connect = Callable[[str, str, float], Wire]
 
 
 def build_instruments(
-    settings: StationSettings, source: str, traffic: Traffic, connect: Connect = open_wire
+    settings: StationSettings,
+    source: str,
+    traffic: Traffic,
+    connect: Connect = open_wire,
+    wait: Callable[[float], None] = wait,
 ) -> dict[str, Instrument[Any]]:
     """Make all instruments of a bench. Connects to nothing.
+
+    Args:
+        settings: The bench.
+        source: Its file, for messages and for profiles beside it.
+        traffic: Log.
+        connect: Opens a wire.
+        wait: Waits so many seconds.
 
     Raises:
         ConfigError: Names file and key.
     """
     beside = Path(source).parent
-    return {
-        name: _instrument(name, one, choose(one.driver, place, beside), place, settings.backend, traffic, connect)
-        for name, one, place in named(settings, source)
-    }
+    instruments = {}
+    for name, one, place in named(settings, source):
+        driver, profile, _ = choice = choose(one.driver, place, beside)
+        _check(one, choice, place)
+        port: Port
+        if profile is None:
+            port = driver.make_port(one.address)
+        else:
+            port = Words(_link(name, one, profile, one.backend or settings.backend, traffic, connect), profile)
+        outputs = profile.outputs if profile is not None else ()
+        build = Build(name, port, one.channels, outputs, settings.by_hand(name), one.wired, wait)
+        instruments[name] = driver(build)
+    return instruments
 
 
-def _instrument(
-    name: str, settings: Any, choice: Choice, place: str, backend: str, traffic: Traffic, connect: Connect
-) -> Instrument[Any]:
+def unknown_settings(settings: StationSettings, source: str) -> list[str]:
+    """Say in a sentence for each instrument what its driver or profile cannot make known; none for shipped profiles."""
+    sentences = []
+    for name, one, place in named(settings, source):
+        _, profile, path = choose(one.driver, place, Path(source).parent)
+        left = "all of its settings"
+        if profile is not None:
+            if Path(path).parent == shipped("devices") / "instruments":
+                continue
+            alike = map(load_profile, _shipped_for(profile.driver))
+            common = [set(other.state) for other in alike if other.state]
+            missing = sorted(set.intersection(*common) - set(profile.state)) if common else []
+            if not missing and (profile.state or not profile.outputs):
+                continue  # It says so; or it measures, and no shipped profile knows better.
+            left = ", ".join(missing) or left
+        sentences.append(
+            f"{name}: {one.driver} does not say in which state the instrument must be before an output is switched on; "
+            f"taken as found: {left} (add them under 'state' in its profile)"
+        )
+    return sentences
+
+
+def _shipped_for(driver: str) -> list[Path]:
+    """List the shipped profiles of a driver, for the state that other profiles of it lack."""
+    paths = [find_instrument_profile(name) for name in instrument_profile_names()]
+    return [path for path in paths if path is not None and load_profile(path).driver == driver]
+
+
+def _check(settings: Any, choice: Choice, place: str) -> None:
+    """Refuse a driver for another role, outputs that the model lacks, and a wiring that cannot be compared."""
     driver, profile, _ = choice
     if driver.role != settings.role:
         raise wrong_role(place, settings.role, driver.role)
@@ -48,13 +103,8 @@ def _instrument(
         raise ConfigError(
             f"{place}.channels.{unknown[0]}: the instrument has no such output", allowed=", ".join(outputs)
         )
-    port: Port
-    if profile is None:
-        port = driver.make_port(settings.address)
-    else:
-        port = Words(_link(name, settings, profile, settings.backend or backend, traffic, connect), profile)
-    instrument: Instrument[Any] = driver(Build(name, port, settings.channels, outputs))
-    return instrument
+    check_wired(place, settings.wired, {} if profile is None else profile.wired, settings.channels)
+    driver.check_limits(place, settings.channels, profile)
 
 
 def _link(name: str, settings: Any, profile: Profile, backend: str, traffic: Traffic, connect: Connect) -> Link:

@@ -26,6 +26,14 @@ class VoltageOutput(Settings):
     highest_v: VoltageV = Field(description="Highest voltage.")
     load_ohm: ResistanceOhm | None = Field(default=50.0, description="What hangs on it: 50 ohm, or null for open.")
     settle_s: DurationS = Field(default=0.0, description="Wait after switching on or off.")
+    ramp_step_v: PositiveVoltageV | None = Field(
+        default=None, description="Largest step of amplitude and offset on the way down; null for 100 equal ones."
+    )
+    ramp_delay_s: DurationS = Field(default=0.0, description="Wait after each step of the way down.")
+    by_hand: bool = Field(
+        default=False,
+        description="Set by hand and perhaps on for days, such as a magnet: only ever measured, never switched.",
+    )
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "VoltageOutput":
@@ -41,6 +49,10 @@ class CurrentOutput(Settings):
     ramp_step_a: PositiveCurrentA = Field(description="Largest step of a ramp.")
     ramp_delay_s: DurationS = Field(default=0.01, description="Wait after each step of a ramp.")
     settle_s: DurationS = Field(default=0.0, description="Wait after a ramp.")
+    by_hand: bool = Field(
+        default=False,
+        description="Set by hand and perhaps on for days, such as a magnet: only ever measured, never switched.",
+    )
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "CurrentOutput":
@@ -56,6 +68,14 @@ class RFOutput(Settings):
     lowest_frequency_hz: FrequencyHz = Field(description="Lowest frequency.")
     highest_frequency_hz: FrequencyHz = Field(description="Highest frequency.")
     settle_s: DurationS = Field(default=0.0, description="Wait after a change.")
+    ramp_step_db: float | None = Field(
+        default=None, gt=0, description="Largest step in dB on the way down; null for 100 equal ones."
+    )
+    ramp_delay_s: DurationS = Field(default=0.0, description="Wait after each step of the way down.")
+    by_hand: bool = Field(
+        default=False,
+        description="Set by hand and perhaps on for days, such as a magnet: only ever measured, never switched.",
+    )
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "RFOutput":
@@ -68,9 +88,15 @@ class TuningOutputs(Settings):
     lowest_v: VoltageV = Field(description="Lowest voltage that may ever leave any of the outputs.")
     highest_v: VoltageV = Field(description="Highest voltage.")
     ramp_step_v: PositiveVoltageV | None = Field(
-        default=None, description="Largest step of an output from one programming to the next; null for one step."
+        default=None,
+        description="Largest step of an output from one programming to the next; null for one step. "
+        "The way down then has 100 equal ones.",
     )
     ramp_delay_s: DurationS = Field(default=0.0, description="Wait after each step.")
+    by_hand: bool = Field(
+        default=False,
+        description="Set by hand and perhaps on for days, such as a magnet: only ever measured, never switched.",
+    )
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "TuningOutputs":
@@ -107,6 +133,16 @@ class Routes(Settings):
     allowed: tuple[str, ...] = Field(min_length=1, description="Names of the crosspoints, as the switch has them.")
     most_closed: int = Field(default=1024, ge=1, description="How many may be closed at a time.")
     settle_s: DurationS = Field(default=0.0, description="Wait after each change.")
+    by_hand: tuple[str, ...] = Field(
+        default=(), description="Crosspoints that are set by hand and may be closed: never moved."
+    )
+
+    @model_validator(mode="after")
+    def _are_apart(self) -> "Routes":
+        both = [route for route in self.by_hand if route in self.allowed]
+        if both:
+            raise ValueError(f"crosspoint {both[0]} cannot be both 'allowed' and 'by_hand'")
+        return self
 
 
 def _ordered(settings: SettingsT, lowest: float, highest: float) -> SettingsT:

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.instruments import blocks
-from spinhw.instruments.failures import IdentityError, LinkError, complaint, error_number, refused, short
+from spinhw.instruments.failures import (
+    LATE,
+    IdentityError,
+    LinkError,
+    RefusedError,
+    complaint,
+    error_number,
+    refused,
+    short,
+)
 from spinhw.instruments.traffic import EVENT, RECEIVED, SENT, Buffer, Traffic
 from spinhw.instruments.wires import Wire
 
@@ -28,7 +37,8 @@ class Link:
 
     A failure of any kind leaves the link dirty: before the next word it is closed, opened and asked who is there, so
     that a reply that comes late can never be taken for the reply to another question. Questions that change nothing
-    may be asked again; settings, triggers and measurements never are.
+    may be asked again; settings, triggers and measurements never are. After a question without an answer the error
+    queue is read: an error belongs to the message that made it.
 
     Args:
         name: Of the instrument in its station, for messages.
@@ -63,6 +73,8 @@ class Link:
         self._lock = threading.RLock()
         self._wire: Wire | None = None
         self._wanted = self._dirty = False
+        self._pinned: int | None = None  # The opening for which settings were allowed; None: any.
+        self._emptied = 0  # The opening after which the error queue was last emptied.
 
     def open(self) -> str:
         """Connect, ask who is there, and return it. Changes nothing at the instrument.
@@ -86,6 +98,20 @@ class Link:
             self._wanted = self._dirty = False
             self._hang_up()
 
+    def pin(self) -> None:
+        """Refuse settings from now on once the link was opened again, until this is called again.
+
+        Whoever was disconnected may have been switched off and on: what was set before is not known to stand. What
+        is in the error queue from before is read and logged, once for each opening.
+        """
+        with self._lock:
+            self._ready()
+            self._pinned = self.generation
+            if self._ask_error and self._emptied != self.generation:
+                self._emptied = self.generation
+                for error in self._take_errors():
+                    _log.warning("%s: was in the error queue before anything was set here: %s", self.name, error)
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other threads out for several exchanges that belong together."""
@@ -95,6 +121,7 @@ class Link:
     def write(self, message: str) -> None:
         """Send a message without a reply, and do not look whether the instrument liked it."""
         with self._lock:
+            self._may_set(message)
             self._exchange(message, lambda wire: self._send(wire, _line(message)))
 
     def query(self, message: str, *, timeout_s: float | None = None) -> str:
@@ -103,21 +130,30 @@ class Link:
             for _ in range(self._retries):
                 try:
                     return self.ask_once(message, timeout_s=timeout_s)
-                except IdentityError:
+                except (IdentityError, RefusedError):
                     raise
                 except LinkError as error:
                     _log.warning("%s: asking %r again after: %s", self.name, message, error)
             return self.ask_once(message, timeout_s=timeout_s)
 
     def ask_once(self, message: str, *, timeout_s: float | None = None) -> str:
-        """Send a message that may change something (``:READ?``, ``*OPC?``) and return its reply. Never repeated."""
+        """Send a message that may change something (``:READ?``, ``*OPC?``) and return its reply. Never repeated.
+
+        Raises:
+            RefusedError: No reply came, and the instrument's error queue says why.
+            LinkError: The connection failed.
+        """
 
         def talk(wire: Wire) -> str:
             self._send(wire, _line(message))
             return self._line(wire)
 
         with self._lock:
-            return self._exchange(message, talk, timeout_s)
+            try:
+                return self._exchange(message, talk, timeout_s)
+            except LinkError as error:
+                self._explain(message, error)
+                raise
 
     def set_and_check(self, message: str, *, timeout_s: float | None = None) -> None:
         """Send a setting and look into the error queue, in one round trip where the instrument allows it.
@@ -127,6 +163,7 @@ class Link:
             LinkError: The connection failed; whether the setting arrived is not known.
         """
         with self._lock:
+            self._may_set(message)
             if not self._ask_error:
                 self.write(message)
                 return
@@ -163,6 +200,7 @@ class Link:
         """Send a message that ends with a block of bytes."""
         head = prefix.encode("ascii") + blocks.header(len(data))
         with self._lock:
+            self._may_set(prefix)
             self._exchange(prefix, lambda wire: self._send(wire, head, data, b"\n"), timeout_s)
 
     def query_block(
@@ -224,7 +262,7 @@ class Link:
             self._wire = wire = self._connect()
             wire.set_timeout(self.timeout_s)
             self._send(wire, _line(self._ask_identity))
-            seen = self._line(wire)
+            seen = self._line(wire, "latin-1")  # Makers write their names as they like.
         except Exception as error:
             self._hang_up()
             raise self._failure(error, "connecting") from error
@@ -259,27 +297,68 @@ class Link:
         self.traffic.note(self.name, SENT, *parts)
         wire.send(*parts)
 
-    def _line(self, wire: Wire) -> str:
+    def _line(self, wire: Wire, encoding: str = "ascii") -> str:
         data = wire.receive_line()
         self.traffic.note(self.name, RECEIVED, data + b"\n")
-        return data.decode("ascii").strip()
+        return data.decode(encoding).strip()
+
+    def _may_set(self, about: str) -> None:
+        """Make sure that a setting meets the instrument whose state is known."""
+        self._ready()
+        if self._pinned is not None and self._pinned != self.generation:
+            raise LinkError(
+                f"{self.name}: the instrument was connected anew and may have been restarted; nothing was sent",
+                seen=short(about),
+                allowed="settings on the connection for which its state is known",
+                todo="open it again: its state is then made anew",
+            )
+
+    def _explain(self, message: str, error: LinkError) -> None:
+        """Look after a question that was not answered whether the instrument refused it, and say so.
+
+        Raises:
+            RefusedError: It did.
+        """
+        if not self._ask_error or message == self._ask_error or not isinstance(error.__cause__, Exception):
+            return
+        if complaint(error.__cause__) != LATE:
+            return
+        try:
+            errors = self._take_errors()
+        except LinkError:
+            return  # It does not answer at all: the first complaint stands.
+        if errors:
+            raise refused(self.name, short(message), errors) from error
+
+    def _take_errors(self) -> list[str]:
+        """Take everything out of the error queue."""
+        errors: list[str] = []
+        for _ in range(_MOST_ERRORS):
+            reply = self._exchange(self._ask_error, self._ask_for_error)
+            number = error_number(reply)
+            if number is None:
+                self._dirty = True
+                raise self._error("gave no answer of an error queue", self._ask_error, seen=reply)
+            if number == 0:
+                break
+            errors.append(reply.strip())
+        if errors:
+            self.traffic.note(self.name, EVENT, "; ".join(errors).encode("ascii", "replace"))
+        return errors
+
+    def _ask_for_error(self, wire: Wire) -> str:
+        self._send(wire, _line(self._ask_error))
+        return self._line(wire)
 
     def _judge(self, about: str, reply: str) -> None:
         if reply.startswith(("0,", "+0,")):
             return
-        errors = []
-        for _ in range(_MOST_ERRORS):
-            number = error_number(reply)
-            if number is None:
-                self._dirty = True
-                raise self._error("gave no answer of an error queue", about, seen=reply)
-            if number == 0:
-                break
-            errors.append(reply.strip())
-            reply = self.ask_once(self._ask_error)
-        if errors:
-            self.traffic.note(self.name, EVENT, "; ".join(errors).encode("ascii", "replace"))
-            raise refused(self.name, short(about), errors)
+        number = error_number(reply)
+        if number is None:
+            self._dirty = True
+            raise self._error("gave no answer of an error queue", about, seen=reply)
+        if number:
+            raise refused(self.name, short(about), [reply.strip(), *self._take_errors()])
 
     def _failure(self, error: Exception, about: str) -> LinkError:
         if isinstance(error, LinkError):

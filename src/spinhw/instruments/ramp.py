@@ -1,25 +1,96 @@
-"""Ramps: from where an output is to where it shall be, in steps that a device survives."""
+"""Ways from one value to another in small steps, and the way down of an output."""
 
+import logging
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinhw.instruments.failures import LinkError
 
-def steps(start: float, target: float, largest: float) -> list[float]:
-    """List the values to set one after another; the last is the target itself, bit for bit.
+_log = logging.getLogger(__name__)
+
+# Where no step is stated, a way down has this many equal ones.
+_STEPS = 100
+# An instrument that fails to be reached this often in a row cannot be ramped.
+_MOST_LOST = 3
+
+ValueT = TypeVar("ValueT", float, NDArray[np.float64])
+
+
+def steps(start: ValueT, target: ValueT, largest: float) -> list[ValueT]:
+    """List the values to set one after another, equal steps of at most `largest`; the last is the target, bit for bit.
 
     Args:
-        start: Value read back.
-        target: Value wanted.
-        largest: Largest step, above zero.
+        start: Value read back, or several.
+        target: Value wanted, or as many.
+        largest: Largest step of any of them, above zero.
     """
-    count = max(1, math.ceil(abs(target - start) / largest - 1e-9))
-    return [start + (target - start) * k / count for k in range(1, count)] + [target]
-
-
-def vector_steps(start: NDArray[np.float64], target: NDArray[np.float64], largest: float) -> list[NDArray[np.float64]]:
-    """List the vectors to set one after another; none moves any element by more than `largest`."""
-    farthest = float(np.abs(target - start).max(initial=0.0))
+    farthest = float(np.abs(target - start).max(initial=0.0)) if isinstance(start, np.ndarray) else abs(target - start)
     count = max(1, math.ceil(farthest / largest - 1e-9))
     return [start + (target - start) * (k / count) for k in range(1, count)] + [target]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A quantity of an output that a way down brings to its end.
+
+    Args:
+        quantity: What it is, such as "current".
+        unit: Its unit.
+        read: Reads it back.
+        set: Sets it.
+        end: Where the way down ends.
+        step: Largest step; None for 100 equal ones.
+        delay_s: Wait after each step, in seconds.
+        last: What was set last, where it cannot be read; None where nothing was set.
+    """
+
+    quantity: str
+    unit: str
+    read: Callable[[], float]
+    set: Callable[[float], None]
+    end: float = 0.0
+    step: float | None = None
+    delay_s: float = 0.0
+    last: float | None = None
+
+    def lower(self, who: str, wait: Callable[[float], None]) -> None:
+        """Walk from what is read to the end; an error on the way is logged, and the next step is tried.
+
+        Where nothing can be read and nothing was set there is no way: the output is cut, and that is said.
+
+        Args:
+            who: Instrument and output, for the log.
+            wait: Waits so many seconds.
+        """
+        start = self._start(who)
+        if start is None or start == self.end or (self.end != 0 and start < self.end):
+            return
+        largest = self.step if self.step is not None else abs(self.end - start) / _STEPS
+        lost = 0
+        for value in steps(start, self.end, largest):
+            try:
+                self.set(value)
+                lost = 0
+            except Exception as error:  # whatever it was, it must come down
+                _log.error("%s: %s %.6g %s on the way down: %s", who, self.quantity, value, self.unit, error)
+                lost = lost + 1 if isinstance(error, LinkError) else 0
+                if lost >= _MOST_LOST:
+                    return
+            wait(self.delay_s)
+
+    def _start(self, who: str) -> float | None:
+        try:
+            found = self.read()
+            if math.isfinite(found):
+                return found
+            _log.error("%s: %s reads back as %s", who, self.quantity, found)
+        except Exception as error:  # what cannot be read must come down all the same
+            _log.error("%s: %s cannot be read: %s", who, self.quantity, error)
+        if self.last is None:
+            _log.error("%s: %s is cut at once, since it cannot be read and was not set here", who, self.quantity)
+        return self.last

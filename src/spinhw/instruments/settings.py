@@ -24,6 +24,12 @@ from spinhw.instruments.wiring import Wiring
 
 # A channel may be written 1 or "1".
 ChannelName = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+# Words such as on, off and numbers are written without quotes too.
+WiredWord = Annotated[
+    str, BeforeValidator(lambda word: _WORDS.get(word, str(word)) if not isinstance(word, str) else word)
+]
+WiredAs = WiredWord | dict[ChannelName, WiredWord]
+_WORDS = {True: "on", False: "off"}
 InstrumentName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
@@ -37,6 +43,11 @@ class InstrumentSettings(Settings):
     address: str = Field(min_length=1, description="VISA address, such as 'TCPIP0::192.0.2.5::5025::SOCKET'.")
     backend: str | None = Field(default=None, description="VISA backend of this instrument, if not that of the bench.")
     timeout_s: TimeoutS | None = Field(default=None, description="Time for one reply; null for the profile's, or 2 s.")
+    wired: dict[str, WiredWord | dict[ChannelName, WiredWord]] = Field(
+        default={},
+        description="How it is wired, as its profile names it: 'terminals: rear', or {1: '50 ohm', 2: '1 Mohm'} for "
+        "channels. Read and compared before anything is switched on, never changed.",
+    )
     retries: int = Field(
         default=1, ge=0, le=10, description="How often a question that changes nothing is asked again after a failure."
     )
@@ -161,6 +172,18 @@ class StationSettings(Settings):
                     todo="correct the wiring",
                 )
         return self
+
+    def by_hand(self, name: str) -> frozenset[str]:
+        """List the outputs of an instrument that are set by hand: only ever measured, never switched.
+
+        Args:
+            name: Of the instrument.
+        """
+        channels = self.instruments[name].channels
+        marked = {str(channel) for channel, one in channels.items() if getattr(one, "by_hand", False) is True}
+        supplies = () if self.wiring is None else self.wiring.hand_set()
+        split = [reference.partition(".") for reference in supplies]
+        return frozenset(marked | {channel for instrument, _, channel in split if instrument == name})
 
     def _check_reference(self, key: str, reference: str, role: str) -> None:
         name, _, channel = reference.partition(".")

@@ -1,16 +1,18 @@
-"""A bench of instruments: opened together, left safe together."""
+"""A bench of instruments: opened together, left as it was found."""
 
-import hashlib
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from spinhw.errors import ConfigError, nearest
-from spinhw.instruments.build import Connect, build_instruments
-from spinhw.instruments.lock import BenchLock
-from spinhw.instruments.memory import BenchMemory, Left
+from spinhw.instruments.build import Connect, build_instruments, unknown_settings
+from spinhw.instruments.custody import Custody
+from spinhw.instruments.lock import BenchLock, NoLockError
+from spinhw.instruments.memory import BenchMemory, Left, memory_file
 from spinhw.instruments.raw import Raw
 from spinhw.instruments.roles import Instrument
 from spinhw.instruments.settings import StationSettings, load_station
@@ -23,15 +25,52 @@ _log = logging.getLogger(__name__)
 InstrumentT = TypeVar("InstrumentT", bound=Instrument[Any])
 
 
+@dataclass(frozen=True)
+class OutputState:
+    """What one output of a bench was found to do.
+
+    Args:
+        name: Instrument and output, such as "supply.1".
+        on: Whether it is on; None where it cannot be read.
+        gives: What it gives, in words, or why it cannot be read.
+        ours: Whether a session of spinhw is known to have switched it on.
+        by_hand: Whether the bench file says that it is set by hand.
+    """
+
+    name: str
+    on: bool | None
+    gives: str
+    ours: bool
+    by_hand: bool
+
+
+@dataclass(frozen=True)
+class BroughtDown:
+    """What a bench was left in after it was brought down.
+
+    Args:
+        unconfirmed: Outputs that were to come down and could not be confirmed off, and those that cannot be read.
+        left: What is on still, since it is not ours and was not chosen.
+    """
+
+    unconfirmed: tuple[str, ...]
+    left: tuple[OutputState, ...]
+
+
+# Is shown what is on and not ours, and gives the names of what shall come down too.
+Choose = Callable[[list[OutputState]], Iterable[str]]
+
+
 class Station:
-    """All instruments of a bench. Connecting changes nothing; leaving it ramps down and switches off.
+    """All instruments of a bench. Connecting changes nothing; leaving brings down what was switched on here, no more.
 
     Args:
         settings: The bench file.
         source: Its path, for messages and for profiles beside it.
         traffic_file: Every message is appended to it as a JSON line; None for the last ones in memory only.
-        state_folder: Where locks and what was left on are kept; None for a folder in the user's home.
+        state_folder: Where locks and what was left on are kept; None for a folder that all users share.
         connect: Opens a wire; replaced in tests.
+        wait: Waits so many seconds; replaced in tests.
     """
 
     def __init__(
@@ -42,17 +81,21 @@ class Station:
         traffic_file: Path | None = None,
         state_folder: Path | None = None,
         connect: Connect = open_wire,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name, self.settings, self.source = settings.id, settings, source
         self.unconfirmed: tuple[str, ...] = ()  # Outputs that the last close could not confirm off.
         self.left = Left()  # What the session before this one left on.
         self.traffic = Traffic(traffic_file)
-        self._instruments = build_instruments(settings, source, self.traffic, connect)
+        self._instruments = build_instruments(settings, source, self.traffic, connect, wait)
         addresses = [one.address for one in settings.instruments.values()]
         kept = state_folder is not None or not settings.backend.endswith(IN_PROCESS)
-        folder = state_folder or Path.home() / ".spinhw" / "benches"
-        self._lock = BenchLock(folder, addresses) if kept else None
-        self._memory = BenchMemory(folder / f"{self.name}-{_key(addresses)}.json") if kept else None
+        self._lock = BenchLock(state_folder, addresses) if kept else None
+        self._memory = BenchMemory(memory_file(state_folder, self.name, addresses)) if kept else None
+        self.custody = Custody(self.name, self._memory)
+        for instrument in self._instruments.values():
+            instrument.custody = self.custody
+            self.custody.join(instrument)
         self._is_open = False
         self._kept: list[Any] = []
         self._connect = connect
@@ -85,7 +128,7 @@ class Station:
     def open(self) -> dict[str, str]:
         """Connect to all instruments and return who answers, by name. Changes nothing at any of them.
 
-        What the last session left on is in `left`, and is logged.
+        What the last session left on is in `left`, and is logged. So is what the profiles cannot make known.
 
         Raises:
             DeviceError: One does not answer or is another one, or another process has it. All are disconnected again.
@@ -95,10 +138,7 @@ class Station:
         if self._lock is not None:
             self._lock.acquire(self.name)
         try:
-            if self._connect is open_wire:
-                self._kept = self._kept or keep_virtual([self.settings.backend])
-            self._remember_the_past()
-            self.connect()
+            self._connect_all()
         except BaseException:
             self._let_go()
             raise
@@ -106,13 +146,17 @@ class Station:
         watch(self, self.close)
         if self._memory is not None:
             self._memory.opened(self.left.unconfirmed)
+        for sentence in unknown_settings(self.settings, self.source):
+            _log.warning("%s", sentence)
         return self.identities()
 
     def connect(self) -> None:
         """Connect those instruments that are not, after `disconnect`; changes nothing at any of them."""
         try:
-            for instrument in self._instruments.values():
-                instrument.open()
+            for name, instrument in self._instruments.items():
+                identity = instrument.open()
+                if self._lock is not None:
+                    self._lock.acquire_identity(name, identity)
         except BaseException:
             self.disconnect()
             raise
@@ -129,6 +173,15 @@ class Station:
         """Give who answered, by name."""
         return {name: instrument.identity for name, instrument in self._instruments.items()}
 
+    def look_over(self) -> dict[str, Any]:
+        """Read every output and every setting of the known state before anything is set, and give what was found.
+
+        Raises:
+            OccupiedError: Something is on that is not ours, or wired otherwise than stated; nothing was changed.
+        """
+        self.custody.look_over()
+        return self.snapshot()
+
     def survey(self) -> dict[str, Any]:
         """Read all settings of all instruments back, and give the snapshot."""
         for instrument in self._instruments.values():
@@ -136,32 +189,34 @@ class Station:
         return self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
-        """Give identities and settings as last read back, without asking any instrument. Plain data for JSON."""
+        """Give identities, what was found, and settings as last read back, without asking. Plain data for JSON."""
         return {
             name: {
                 "identity": instrument.identity,
                 "role": instrument.role,
                 "driver": self.settings.instruments[name].driver,
                 "address": self.settings.instruments[name].address,
+                "found": instrument.found,
                 "settings": instrument.cached(),
             }
             for name, instrument in self._instruments.items()
         }
 
+    def outputs(self) -> list[OutputState]:
+        """Read what every output of every instrument does; changes nothing, and goes on where one does not answer."""
+        return [
+            self._output_state(name, one, output)
+            for name, one in self._instruments.items()
+            for output in one.all_outputs()
+        ]
+
     def make_safe(self) -> list[str]:
-        """Ramp down and switch off everything, last instrument first; return the outputs not confirmed off."""
+        """Bring down what this session switched on, and return the outputs not confirmed off."""
         with uninterrupted():
-            unconfirmed = []
-            for instrument in reversed(self._instruments.values()):
-                try:
-                    unconfirmed += instrument.make_safe()
-                except Exception as error:  # whatever it was, the next one must still be switched off
-                    _log.error("%s: could not be made safe: %s", instrument.name, error)
-                    unconfirmed += [f"{instrument.name}.{output}" for output in instrument.outputs()]
-            return unconfirmed
+            return self.custody.bring_down(self.custody.ours())
 
     def close(self) -> None:
-        """Make everything safe and disconnect. Does nothing where nothing is open.
+        """Bring down what this session switched on and disconnect. Does nothing where nothing is open.
 
         Raises:
             DeviceError: Names the outputs that could not be confirmed off.
@@ -179,27 +234,26 @@ class Station:
         if self.unconfirmed:
             raise unconfirmed_error(self.name, self.unconfirmed)
 
-    def bring_down(self) -> list[str]:
-        """Switch everything off where nothing is open, whether or not every instrument answers.
+    def bring_down(self, choose: Choose, show: Callable[[list[OutputState]], None] | None = None) -> BroughtDown:
+        """Bring a bench down where nothing is open, whether or not every instrument answers.
 
-        Returns:
-            Outputs not confirmed off.
+        What a session of spinhw is known to have switched on goes down at once; of the rest that is on, what is chosen.
+        Where no lock can be kept, that is logged, and outputs are brought down all the same.
+
+        Args:
+            choose: Is shown what is on and not ours, and gives the names of what shall come down too.
+            show: Is shown first what every output does.
+
+        Raises:
+            DeviceError: Another process has the bench.
         """
-        if self._lock is not None:
-            self._lock.acquire(self.name)
         try:
-            unconfirmed = []
-            for name, instrument in reversed(self._instruments.items()):
-                try:
-                    instrument.open()
-                    unconfirmed += instrument.make_safe()
-                except Exception as error:  # whatever it was, the next one must still be switched off
-                    _log.error("%s", error)
-                    unconfirmed += [f"{name}.{output}" for output in instrument.outputs()]
-            self.disconnect()
-            if self._memory is not None:
-                self._memory.closed(tuple(unconfirmed))
-            return unconfirmed
+            if self._lock is not None:
+                self._lock.acquire(self.name)
+        except NoLockError as error:
+            _log.warning("%s; going on without a lock: nobody else may use the bench now", error)
+        try:
+            return self._bring_down(choose, show)
         finally:
             self._let_go()
 
@@ -212,11 +266,53 @@ class Station:
     ) -> None:
         close_after(error, self.close)
 
-    def _remember_the_past(self) -> None:
+    def _bring_down(self, choose: Choose, show: Callable[[list[OutputState]], None] | None) -> BroughtDown:
+        self._read_memory()
+        for instrument in self._instruments.values():
+            try:
+                instrument.open()
+            except Exception as error:  # the others must still be reached
+                _log.error("%s", error)
+        states = self.outputs()
+        if show is not None:
+            show(states)
+        taken = [one for one in states if one.ours and not one.by_hand]
+        unconfirmed = self._down(taken)
+        others = [one for one in states if one not in taken and not one.by_hand and one.on is not False]
+        names = set(choose(others)) if others else set()
+        chosen = [one for one in others if one.name in names]
+        unconfirmed += self._down(chosen)
+        left = [one for one in others if one not in chosen]
+        unconfirmed += [one.name for one in left if one.on is None]
+        self.disconnect()
         if self._memory is not None:
-            self.left = self._memory.read()
-            if self.left:
-                _log.warning("%s: %s", self.name, self.left.sentence())
+            self._memory.closed(tuple(name for name in unconfirmed if self.left.knows(name)))
+        return BroughtDown(tuple(unconfirmed), tuple(one for one in left if one.on))
+
+    def _down(self, states: list[OutputState]) -> list[str]:
+        with uninterrupted():
+            return self.custody.bring_down([_split(one.name) for one in states])
+
+    def _connect_all(self) -> None:
+        if self._connect is open_wire:
+            self._kept = self._kept or keep_virtual([self.settings.backend])
+        self._read_memory()
+        if self.left:
+            _log.warning("%s: %s", self.name, self.left.sentence())
+        self.connect()
+
+    def _read_memory(self) -> None:
+        if self._memory is not None:
+            self.left = self.custody.left = self._memory.read()
+
+    def _output_state(self, name: str, instrument: Instrument[Any], output: str) -> OutputState:
+        full = f"{name}.{output}"
+        ours, by_hand = self.left.knows(full), output in instrument.by_hand
+        try:
+            on = instrument.reads_on(output)
+            return OutputState(full, on, instrument.describe_output(output) if on else "", ours and on, by_hand)
+        except Exception as error:  # the others must still be read
+            return OutputState(full, None, str(error), ours, by_hand)
 
     def _let_go(self) -> None:
         if self._lock is not None:
@@ -237,20 +333,42 @@ def open_station(
         path: The bench file.
         overrides: Such as ("backend=@ivi",).
         traffic_file: Every message is appended to it as a JSON line.
-        state_folder: Where locks and what was left on are kept; None for a folder in the user's home.
+        state_folder: Where locks and what was left on are kept; None for a folder that all users share.
     """
     settings = load_station(Path(path), overrides)
     return Station(settings, str(path), traffic_file=traffic_file, state_folder=state_folder)
 
 
-def switch_off(path: str | Path, overrides: tuple[str, ...] = (), *, state_folder: Path | None = None) -> list[str]:
+def nothing_else(others: list[OutputState]) -> list[str]:
+    """Choose nothing of what is not ours."""
+    return []
+
+
+def everything(others: list[OutputState]) -> list[str]:
+    """Choose all that is on or cannot be read, whoever switched it on."""
+    return [one.name for one in others]
+
+
+def switch_off(
+    path: str | Path,
+    overrides: tuple[str, ...] = (),
+    *,
+    state_folder: Path | None = None,
+    choose: Choose = nothing_else,
+    show: Callable[[list[OutputState]], None] | None = None,
+) -> BroughtDown:
     """Bring a bench down by itself: connect to each instrument that answers, ramp down, switch off, read back.
 
-    Returns:
-        Outputs not confirmed off, those of instruments that do not answer included.
+    Args:
+        path: The bench file.
+        overrides: Such as ("backend=@ivi",).
+        state_folder: Where locks and what was left on are kept; None for a folder that all users share.
+        choose: What else shall come down than what spinhw is known to have switched on; nothing by default.
+        show: Is shown first what every output does.
     """
-    return open_station(path, overrides, state_folder=state_folder).bring_down()
+    return open_station(path, overrides, state_folder=state_folder).bring_down(choose, show)
 
 
-def _key(addresses: list[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(addresses)).upper().encode()).hexdigest()[:12]
+def _split(name: str) -> tuple[str, str]:
+    instrument, _, output = name.partition(".")
+    return instrument, output

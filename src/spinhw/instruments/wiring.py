@@ -71,7 +71,7 @@ class _Readouts(Settings):
     )
     supply_current_a: CurrentA | None = Field(
         default=None,
-        description="Current of each supply, ramped up before the first batch; null leaves it as it is. "
+        description="Current of each supply, ramped up before the first batch; null: set by hand, only measured. "
         "In a bank it is added to every drive, and the sources play the rest.",
     )
 
@@ -81,6 +81,10 @@ class _Readouts(Settings):
             yield key, channel, "digitizer"
             if crosspoint is not None:
                 yield f"{key} (via)", crosspoint, "switch"
+
+    def hand_set(self) -> tuple[str, ...]:
+        """List the supplies that somebody sets by hand."""
+        return self.supply if self.supply_current_a is None else ()
 
     def _supply_uses(self) -> Iterator[Use]:
         for number, reference in enumerate(self.supply):
@@ -175,6 +179,10 @@ class ResonatorWiring(Settings):
     half_linewidth_hz: FrequencyHz = Field(description="Half linewidth as designed; above zero.")
     tuning_span_hz: FrequencyHz = Field(description="Shift of a resonance by a tuning of 1, as designed; above zero.")
     max_weight: float = Field(default=1.0, gt=0.0, description="Largest weight as designed, w_max; above zero.")
+
+    def hand_set(self) -> tuple[str, ...]:
+        """List the supplies that somebody sets by hand; resonators have none."""
+        return ()
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""

@@ -1,5 +1,6 @@
 """The words of one instrument: its profile's commands, filled in and sent over its link."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -27,6 +28,10 @@ class Port(ABC):
     def generation(self) -> int:
         """Get how often the connection was made: what was set before the last time may be lost."""
 
+    @abstractmethod
+    def pin(self) -> None:
+        """Refuse settings from now on once the connection was made anew, until this is called again."""
+
 
 class Words(Port):
     """Commands of a profile, over a link.
@@ -50,6 +55,9 @@ class Words(Port):
     def generation(self) -> int:
         return self.link.generation
 
+    def pin(self) -> None:
+        self.link.pin()
+
     def has(self, command: str) -> bool:
         """Tell whether the profile has a command that not all models have."""
         return command in self.profile.commands
@@ -71,8 +79,16 @@ class Words(Port):
         return self.link.query(self.text(command, **fields))
 
     def number(self, command: str, **fields: Any) -> float:
-        """Ask for one number; NaN where the instrument says that it has none."""
-        return self.as_number(self.ask(command, **fields), command)
+        """Ask for one number.
+
+        Raises:
+            LinkError: The reply is no number, or one of those that stand for none.
+        """
+        reply = self.ask(command, **fields)
+        value = self.as_number(reply, command)
+        if not math.isfinite(value):
+            raise self._odd(reply, command, "a number")
+        return value
 
     def whole(self, command: str, **fields: Any) -> int:
         """Ask for one whole number."""
@@ -80,10 +96,21 @@ class Words(Port):
 
     def flag(self, command: str, **fields: Any) -> bool:
         """Ask for on or off."""
-        reply = self.ask(command, **fields).upper()
+        return self.flag_of(self.text(command, **fields))
+
+    def flag_of(self, question: str) -> bool:
+        """Ask a question of one's own for on or off.
+
+        Raises:
+            LinkError: The reply is neither.
+        """
+        reply = self.link.query(question).upper()
         if reply in {"1", "ON", "0", "OFF"}:
             return reply in {"1", "ON"}
-        return self.number(command, **fields) != 0
+        value = self.as_number(reply, question)
+        if not math.isfinite(value):
+            raise self._odd(reply, question, "on or off")
+        return value != 0
 
     def finish(self, command: str = "finished", timeout_s: float | None = None) -> None:
         """Wait until the instrument says that it is done (``*OPC?``)."""

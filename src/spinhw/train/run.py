@@ -214,11 +214,13 @@ def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -
         yield None
     elif training.loop_start >= training.epochs:
         with device_for(settings, settings.device, keeper) as device:
+            folder.write_instruments(device.look_over())
             yield device
     else:
         if 0 < training.loop_start == learner.epoch and learner.batch == 0 and training.loop_learning_rate is not None:
             learner.forget_moments()
         with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
+            folder.write_instruments(loop.device.look_over())
             yield loop.device
 
 

@@ -165,6 +165,9 @@ class MultiplexedDevice(Device):
         self._corrector.restore(state["surrogate"])
         self._played = None if state["spent"] is None else Spent(**state["spent"])
 
+    def _found(self) -> dict[str, Any]:
+        return self._bank.look_over()
+
     def _snapshot(self) -> dict[str, Any]:
         return self._bank.snapshot()
 

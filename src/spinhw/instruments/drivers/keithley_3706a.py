@@ -10,7 +10,8 @@ class Keithley3706A(Switch):
     """Crosspoints are channels such as 1101: slot, row, column."""
 
     port: Words
-    words = {"close": "routes", "open": "routes", "read_closed": "", "open_all": "", "finished": ""}
+    words = {"close": "routes", "open": "routes", "read_closed": "", "finished": ""}
+    optional_words = {"open_all": ""}  # Not used: what others closed stays closed.
 
     def _close(self, routes: tuple[str, ...]) -> None:
         self.port.send("close", routes=",".join(routes))
@@ -23,7 +24,3 @@ class Keithley3706A(Switch):
     def _closed(self) -> tuple[str, ...]:
         reply = self.port.ask("read_closed")
         return () if reply in _NOTHING else tuple(sorted(reply.split(";")))
-
-    def _open_all(self) -> None:
-        self.port.send("open_all")
-        self.port.finish()

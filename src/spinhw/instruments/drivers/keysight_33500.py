@@ -1,26 +1,23 @@
 """Keysight (Agilent) 33500 and 33600 waveform generators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinhw.instruments.roles import WaveformSource
+from spinhw.instruments.drivers.scpi_waveform import ScpiWaveformSource
 from spinhw.instruments.roles.waveform import Trigger
-from spinhw.instruments.words import Words
 
 _NAME = "SPINHW"
 _FULL_SCALE = 32767
 
 
-class Keysight33500(WaveformSource):
+class Keysight33500(ScpiWaveformSource):
     """An arbitrary waveform is uploaded as integers of the converter and played as a burst of one cycle."""
 
-    port: Words
     words = {
+        **ScpiWaveformSource.words,
         "load": "channel ohm",
-        "amplitude": "channel value",
-        "offset": "channel value",
         "byte_order": "",
         "clear": "channel",
         "data": "channel name",
@@ -34,13 +31,7 @@ class Keysight33500(WaveformSource):
         "trigger_source": "channel source",
         "align": "",
         "trigger": "",
-        "output": "channel value",
-        "read_output": "channel",
     }
-    ranges = {"rate": "Hz", "points": ""}
-
-    def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        return self.port.record_ranges()
 
     def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
         text, middle = self.port.text, (lowest_v + highest_v) / 2
@@ -51,7 +42,9 @@ class Keysight33500(WaveformSource):
             text("offset", channel=channel, value=middle),
         )
 
-    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+    def _upload(
+        self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float, playing: frozenset[str]
+    ) -> tuple[float, int]:
         rates, points = set(), set()
         for channel, wave in waves.items():
             self._upload_one(channel, wave, rate_hz)
@@ -89,14 +82,6 @@ class Keysight33500(WaveformSource):
     def _trigger(self) -> None:
         self.port.send("trigger")
 
-    def _stop(self) -> None:
+    def _stop(self, channels: Sequence[str]) -> None:
         # A burst that waits for a trigger which only this program can send plays nothing.
-        self.port.send_all(
-            *(self.port.text("trigger_source", channel=channel, source="BUS") for channel in self.channels)
-        )
-
-    def _set_output(self, channel: str, on: bool) -> None:
-        self.port.send("output", channel=channel, value=int(on))
-
-    def _read_output(self, output: str) -> bool:
-        return self.port.flag("read_output", channel=output)
+        self.port.send_all(*(self.port.text("trigger_source", channel=channel, source="BUS") for channel in channels))

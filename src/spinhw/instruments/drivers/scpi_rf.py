@@ -32,6 +32,9 @@ class ScpiRFSource(RFSource):
     def _read_power_dbm(self, channel: str) -> float:
         return self.port.number("read_power")
 
+    def _lowest_dbm(self) -> float:
+        return self.port.range("power_dbm", "")[0]
+
     def _set_output(self, channel: str, on: bool) -> None:
         self.port.send("output", value=int(on))
 

@@ -1,29 +1,26 @@
 """Tektronix AWG5200 arbitrary waveform generators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import LimitError
-from spinhw.instruments.roles import WaveformSource
+from spinhw.instruments.drivers.scpi_waveform import ScpiWaveformSource
 from spinhw.instruments.roles.base import wait_for
 from spinhw.instruments.roles.waveform import Trigger
-from spinhw.instruments.words import Words
 
 # What AWGControl:RSTate? says of a generator that waits for its trigger; 0 is stopped, 2 is running.
 _WAITS = 1
 _ARMING_S = 10.0
 
 
-class TektronixAWG5200(WaveformSource):
+class TektronixAWG5200(ScpiWaveformSource):
     """A waveform goes into the waveform list as floats, and is played once for each trigger of input A."""
 
-    port: Words
     words = {
+        **ScpiWaveformSource.words,
         "path": "channel",
-        "amplitude": "channel value",
-        "offset": "channel value",
         "list": "",
         "delete": "name",
         "new": "name count",
@@ -39,13 +36,8 @@ class TektronixAWG5200(WaveformSource):
         "stop": "",
         "state": "",
         "trigger": "",
-        "output": "channel value",
-        "read_output": "channel",
     }
-    ranges = {"rate": "Hz", "points": "", "amplitude": "V"}
-
-    def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        return self.port.record_ranges()
+    ranges = {**ScpiWaveformSource.ranges, "amplitude": "V"}
 
     def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
         if load_ohm != 50.0:
@@ -58,7 +50,9 @@ class TektronixAWG5200(WaveformSource):
             text("offset", channel=channel, value=middle),
         )
 
-    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+    def _upload(
+        self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float, playing: frozenset[str]
+    ) -> tuple[float, int]:
         text, link = self.port.text, self.port.link
         with link.exclusive():
             self.port.send("stop")
@@ -87,11 +81,5 @@ class TektronixAWG5200(WaveformSource):
     def _trigger(self) -> None:
         self.port.send("trigger")
 
-    def _stop(self) -> None:
+    def _stop(self, channels: Sequence[str]) -> None:
         self.port.send("stop")
-
-    def _set_output(self, channel: str, on: bool) -> None:
-        self.port.send("output", channel=channel, value=int(on))
-
-    def _read_output(self, output: str) -> bool:
-        return self.port.flag("read_output", channel=output)

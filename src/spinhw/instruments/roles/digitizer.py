@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import DigitizerInput
 from spinhw.instruments.roles.base import Instrument, wait_for
+from spinhw.instruments.roles.known_state import Fields
 
 # Beyond the record itself: arming, re-arming, transfer of the trigger.
 _PATIENCE_S = 5.0
@@ -103,6 +104,10 @@ class Digitizer(Instrument[DigitizerInput]):
     def _stop(self) -> None:
         """Give up an acquisition."""
 
+    def _limits_of(self, channel: str) -> Fields:
+        limits = self.channels[channel]
+        return {"channel": channel, "lowest_v": limits.lowest_v, "highest_v": limits.highest_v}
+
     def check_plan(self, plan: Acquisition) -> None:
         """Refuse what the instrument cannot do. Sends nothing.
 
@@ -129,6 +134,7 @@ class Digitizer(Instrument[DigitizerInput]):
             LimitError: The instrument cannot do it, or samples more slowly or less than was wanted.
         """
         self.check_plan(plan)
+        self.ready()
         rate_hz, points = self._configure(plan)
         applied = Acquisition(plan.channels, rate_hz, points, plan.delay_s, plan.trigger, plan.trigger_v)
         if rate_hz < plan.rate_hz * (1 - 1e-6) or applied.duration_s < plan.duration_s * (1 - 1e-6):

@@ -53,6 +53,7 @@ class PowerReadout(Instrument[PowerInput]):
         settings, limits = self._channel(channel), self._limits()
         for edge in (centre_hz - span_hz / 2, centre_hz + span_hz / 2):
             self._check("band edge", channel, edge, limits, "Hz")
+        self.ready()
         reference_dbm = 10 * float(np.log10(settings.reference_w / 1e-3))
         self._tune(channel, centre_hz, span_hz, bandwidth_hz, reference_dbm)
         self._keep("centre_hz", centre_hz)

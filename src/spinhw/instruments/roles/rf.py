@@ -2,9 +2,13 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
 
 from spinhw.instruments.channels import RFOutput
-from spinhw.instruments.roles.base import SwitchedOutputs, wait
+from spinhw.instruments.ramp import Lever
+from spinhw.instruments.roles.base import Build, SwitchedOutputs
+from spinhw.instruments.roles.known_state import Fields
 
 # Generators take power in steps of 0.01 dB and frequency in steps of 0.01 Hz or less.
 _STEP_DB, _STEP_HZ = 0.011, 0.011
@@ -14,6 +18,14 @@ class RFSource(SwitchedOutputs[RFOutput]):
     """A source of one RF tone. Power is in watts here; drivers speak dBm."""
 
     role = "rf-source"
+
+    def __init__(self, build: Build[RFOutput]) -> None:
+        super().__init__(build)
+        self._last_dbm: dict[str, float] = {}  # What was set last, by channel.
+
+    @abstractmethod
+    def _lowest_dbm(self) -> float:
+        """Give the lowest power that the instrument takes, in dBm: where a way down ends."""
 
     @abstractmethod
     def _set_frequency(self, channel: str, frequency_hz: float) -> None:
@@ -33,16 +45,18 @@ class RFSource(SwitchedOutputs[RFOutput]):
 
     def set_frequency(self, channel: str, frequency_hz: float) -> float:
         """Set the frequency in hertz, within the limits of the channel, and return it as read back."""
-        limits = self._channel(channel)
+        limits = self._ours_to_set(channel)
         self._check("frequency", channel, frequency_hz, (limits.lowest_frequency_hz, limits.highest_frequency_hz), "Hz")
+        self.ready()
+        self.is_on(channel)
         self._set_frequency(channel, frequency_hz)
-        wait(limits.settle_s)
+        self._wait(limits.settle_s)
         return self._agree("frequency", channel, frequency_hz, self.frequency_setpoint(channel), _STEP_HZ, "Hz")
 
     def frequency_setpoint(self, channel: str) -> float:
         """Read the frequency back, in hertz."""
         self._channel(channel)
-        seen = self._read_frequency(channel)
+        seen = self._finite("frequency", channel, self._read_frequency(channel))
         self._keep(f"{channel}.frequency_hz", seen)
         return seen
 
@@ -51,13 +65,15 @@ class RFSource(SwitchedOutputs[RFOutput]):
 
         No power at all is an output that is off.
         """
-        limits = self._channel(channel)
+        limits = self._ours_to_set(channel)
         if not power_w > 0:
             raise ValueError(f"{self.name}: power must be above zero, not {power_w}; switch the output off instead")
         self._check("power", channel, power_w, (0.0, limits.highest_power_w), "W")
+        self.ready()
+        self.is_on(channel)
         wanted_dbm = to_dbm(power_w)
-        self._set_power_dbm(channel, wanted_dbm)
-        wait(limits.settle_s)
+        self._send_power(channel, wanted_dbm)
+        self._wait(limits.settle_s)
         seen_w = self.power_setpoint(channel)
         self._agree("power", channel, wanted_dbm, to_dbm(seen_w), _STEP_DB, "dBm")
         return seen_w
@@ -65,31 +81,21 @@ class RFSource(SwitchedOutputs[RFOutput]):
     def power_setpoint(self, channel: str) -> float:
         """Read the power back, in watts."""
         self._channel(channel)
-        seen_w = to_watts(self._read_power_dbm(channel))
+        seen_w = to_watts(self._finite("power", channel, self._read_power_dbm(channel)))
         self._keep(f"{channel}.power_w", seen_w)
         return seen_w
 
     def set_output(self, channel: str, on: bool) -> None:
-        """Switch an output on, if the power set is within its limit, or off.
+        """Switch an output on, from the known state and if the power set is within its limit, or off.
 
         Raises:
             LimitError: The power that the instrument holds is beyond the limit; it stays off.
+            OccupiedError: Something on the bench is on that is not ours.
             DeviceError: It does not read back as set.
         """
-        limits = self._channel(channel)
-        if on:
-            held = self.power_setpoint(channel)
-            self._check("power", channel, held, (0.0, limits.highest_power_w * 10 ** (_STEP_DB / 10)), "W")
-            self._check(
-                "frequency",
-                channel,
-                self.frequency_setpoint(channel),
-                (limits.lowest_frequency_hz, limits.highest_frequency_hz),
-                "Hz",
-            )
-        self._set_output(channel, on)
-        wait(limits.settle_s)
-        self._agree_flag("output", channel, on, self.output_enabled(channel))
+        if self._switch(channel, on):
+            self._wait(self.channels[channel].settle_s)
+            self._agree_flag("output", channel, on, self.output_enabled(channel))
 
     def _survey(self) -> None:
         for channel in self.channels:
@@ -97,8 +103,31 @@ class RFSource(SwitchedOutputs[RFOutput]):
             self.power_setpoint(channel)
             self.output_enabled(channel)
 
-    def _switch_off(self, output: str) -> None:
-        self._cut_off(output)
+    def _limits_of(self, channel: str) -> Fields:
+        return {"channel": channel, "highest_dbm": to_dbm(self.channels[channel].highest_power_w)}
+
+    def _before_switching_on(self, channel: str) -> None:
+        limits = self.channels[channel]
+        highest_w = limits.highest_power_w * 10 ** (_STEP_DB / 10)
+        self._check("power", channel, self.power_setpoint(channel), (0.0, highest_w), "W")
+        band_hz = (limits.lowest_frequency_hz, limits.highest_frequency_hz)
+        self._check("frequency", channel, self.frequency_setpoint(channel), band_hz, "Hz")
+
+    def _before_switching_off(self, channel: str) -> None:
+        if self.channels[channel].ramp_step_db is not None:
+            for lever in self._levers(channel):
+                lever.lower(f"{self.name}: output {channel}", self._wait)
+
+    def _levers(self, output: str) -> Sequence[Lever]:
+        limits = self.channels.get(output)
+        step_db, delay_s = (None, 0.0) if limits is None else (limits.ramp_step_db, limits.ramp_delay_s)
+        read, send = partial(self._read_power_dbm, output), partial(self._send_power, output)
+        end, last = self._lowest_dbm(), self._last_dbm.get(output)
+        return [Lever("power", "dBm", read, send, end=end, step=step_db, delay_s=delay_s, last=last)]
+
+    def _send_power(self, channel: str, power_dbm: float) -> None:
+        self._last_dbm[channel] = power_dbm
+        self._set_power_dbm(channel, power_dbm)
 
 
 def to_dbm(power_w: float) -> float:

@@ -1,6 +1,7 @@
 """Boards that hold the tuning voltages of synapses."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import TuningOutputs
-from spinhw.instruments.ramp import vector_steps
-from spinhw.instruments.roles.base import SwitchedOutputs, wait
+from spinhw.instruments.ramp import Lever, steps
+from spinhw.instruments.roles.base import Build, SwitchedOutputs
+from spinhw.instruments.roles.known_state import Fields
 
 # All outputs of a board are one channel in a bench file, because they share their limits.
 ALL = "all"
@@ -34,6 +36,10 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
     """
 
     role = "synapse-controller"
+
+    def __init__(self, build: Build[TuningOutputs]) -> None:
+        super().__init__(build)
+        self._held: NDArray[np.float64] | None = None  # What a ramp took off all outputs, to be brought back.
 
     @abstractmethod
     def _read_abilities(self) -> BoardAbilities:
@@ -80,17 +86,20 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
             DeviceError: There are fewer outputs, or they read back as something else.
         """
         wanted = np.asarray(volts, np.float64)
+        self._ours_to_set(ALL)
         self.check_volts(wanted)
+        self.ready()
         board = self._read_abilities()
         if len(wanted) > board.count:
             raise DeviceError(f"{self.name}: too few outputs", seen=board.count, allowed=f"{len(wanted)} or more")
-        limits = self._channel(ALL)
+        on, step_v = self.is_on(ALL), self.channels[ALL].ramp_step_v
         path = [wanted]
-        if limits.ramp_step_v is not None and self._read_output(ALL):
-            path = vector_steps(self._read_back(len(wanted)), wanted, limits.ramp_step_v)
+        if step_v is not None and on:
+            path = steps(self._read_back(len(wanted)), wanted, step_v)
         for step in path:
             self._program(step)
-            wait(limits.ramp_delay_s)
+            self._wait(self.channels[ALL].ramp_delay_s)
+        self._held = None
         kept = self.read_back(len(wanted))
         error = float(np.abs(kept - wanted).max(initial=0.0))
         # Half a step of the converter, and what single precision does to the values on the way.
@@ -99,6 +108,7 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
 
     def read_back(self, count: int) -> NDArray[np.float64]:
         """Read what the first `count` outputs are set to, in volts, (synapse,)."""
+        self.ready()  # How numbers are written in blocks is set too.
         return self._read_back(count)
 
     def overloads(self) -> tuple[int, ...]:
@@ -106,26 +116,48 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
         return self._read_overloads()
 
     def set_output(self, on: bool) -> None:
-        """Connect all outputs, or put them to 0 V.
+        """Connect all outputs, from the known state, or put them to 0 V.
+
+        Where the bench file states `ramp_step`, they go down by a ramp, and come back by one.
 
         Raises:
+            OccupiedError: Something on the bench is on that is not ours.
             DeviceError: It does not read back as set.
         """
-        self._channel(ALL)
-        if on:
-            self._check_held()
-        self._set_output(ALL, on)
+        if not self._switch(ALL, on):
+            return
         self._agree_flag("output", ALL, on, self.output_enabled(ALL))
-
-    def _check_held(self) -> None:
-        self.check_volts(self._read_back(self._read_abilities().count))
+        if on and self._held is not None:
+            self.program(self._held)
 
     def _survey(self) -> None:
         if ALL in self.channels:
             self.output_enabled(ALL)
 
-    def _switch_off(self, output: str) -> None:
-        self._set_output(output, False)
+    def _limits_of(self, channel: str) -> Fields:
+        limits = self.channels[ALL]
+        return {"channel": channel, "lowest_v": limits.lowest_v, "highest_v": limits.highest_v}
+
+    def _before_switching_on(self, channel: str) -> None:
+        self.check_volts(self._read_back(self._read_abilities().count))
+
+    def _before_switching_off(self, channel: str) -> None:
+        if self.channels[channel].ramp_step_v is not None:
+            held = self._read_back(self._read_abilities().count)
+            for lever in self._levers(channel):
+                lever.lower(f"{self.name}: output {channel}", self._wait)
+            self._held = held
+
+    def _levers(self, output: str) -> Sequence[Lever]:
+        limits = self.channels.get(output)
+        step_v, delay_s = (None, 0.0) if limits is None else (limits.ramp_step_v, limits.ramp_delay_s)
+        held = self._read_back(self._read_abilities().count)
+        largest = _size(held)
+
+        def lower(to_v: float) -> None:
+            self._program(held * (to_v / largest))
+
+        return [Lever("largest voltage", "V", lambda: largest, lower, step=step_v, delay_s=delay_s)]
 
 
 def _size(values: NDArray[np.float64]) -> float:

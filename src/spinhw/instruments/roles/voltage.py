@@ -27,6 +27,7 @@ class DCVoltmeter(Instrument[VoltmeterInput]):
             DeviceError: The input is overloaded.
         """
         settings = self._channel(channel)
+        self.ready()
         if not self.cached().get(f"{channel}.configured"):
             self._configure(channel, settings.range_v, settings.power_line_cycles)
             for other in self.channels:

@@ -1,7 +1,7 @@
 """Sources that play waveforms."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import VoltageOutput
-from spinhw.instruments.roles.base import Build, SwitchedOutputs, wait
+from spinhw.instruments.ramp import Lever
+from spinhw.instruments.roles.base import Build, SwitchedOutputs
+from spinhw.instruments.roles.known_state import Fields
 
 Trigger = Literal["software", "external"]
 
@@ -47,6 +49,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
     def __init__(self, build: Build[VoltageOutput]) -> None:
         super().__init__(build)
         self._uploaded: Uploaded | None = None
+        self._idle_v: dict[str, float] = {}  # What an output gives while it waits, by channel.
 
     @abstractmethod
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
@@ -57,8 +60,19 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """Set amplitude and offset of an output, so that -1 is the lowest and 1 the highest voltage."""
 
     @abstractmethod
-    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
-        """Replace what all channels play; values from -1 to 1, equally long. Returns rate and points as read back."""
+    def _upload(
+        self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float, playing: frozenset[str]
+    ) -> tuple[float, int]:
+        """Replace what all channels play.
+
+        Args:
+            waves: Values from -1 to 1, equally long; the first and the last of each are its rest.
+            rate_hz: Sample rate in hertz.
+            playing: Channels that are on: they stay at their rest meanwhile, and no relay moves.
+
+        Returns:
+            Rate and points as read back.
+        """
 
     @abstractmethod
     def _arm(self, channels: tuple[str, ...], trigger: Trigger) -> None:
@@ -69,8 +83,8 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """Send a software trigger."""
 
     @abstractmethod
-    def _stop(self) -> None:
-        """Ignore triggers, and play nothing."""
+    def _stop(self, channels: Sequence[str]) -> None:
+        """Let these channels ignore triggers, and play nothing."""
 
     def rates_hz(self) -> tuple[float, float]:
         """Give the range of sample rates in hertz."""
@@ -97,7 +111,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         (lowest_hz, highest_hz), (_, most) = self._limits()
         points = self._padded(next(iter(lengths))[0])
         for channel, wave in volts.items():
-            limits = self._channel(channel)
+            limits = self._ours_to_set(channel)
             self._check("sample rate", channel, rate_hz, (lowest_hz, highest_hz), "Hz")
             self._check("length", channel, points, (1, most), "points")
             for end in (np.min(wave), np.max(wave)):  # NaN is in both, and is refused
@@ -114,14 +128,16 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
 
         Raises:
             LimitError: A sample, the rate or the length is beyond a limit; nothing was sent.
-            DeviceError: The instrument holds something else than was sent.
+            OccupiedError: Something on the bench is on that is not ours.
+            DeviceError: The instrument holds something else than was sent, or an output is off that was switched on.
         """
         self.check_waves(volts, rate_hz)
+        self.ready()
+        playing = frozenset(channel for channel in volts if self.is_on(channel))
         points = self._padded(len(next(iter(volts.values()))))
-        for channel in volts:
-            self._secure_range(channel)
         waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
-        applied_hz, held = self._upload(waves, rate_hz)
+        self._idle_v |= {channel: float(wave[-1]) for channel, wave in volts.items()}
+        applied_hz, held = self._upload(waves, rate_hz, playing)
         if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
             raise DeviceError(
                 f"{self.name}: the waveform does not read back as uploaded",
@@ -151,46 +167,66 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         self._trigger()
 
     def stop(self) -> None:
-        """Ignore triggers from now on."""
-        self._stop()
+        """Let what was uploaded here ignore triggers from now on."""
+        if self._uploaded is not None:
+            self._stop(tuple(self._uploaded.step_v))
 
     def set_output(self, channel: str, on: bool) -> None:
-        """Switch an output on, within the range of its limits, or off.
+        """Switch an output on, from the known state and within the range of its limits, or off.
 
         Raises:
+            OccupiedError: Something on the bench is on that is not ours.
             DeviceError: It does not read back as set.
         """
-        limits = self._channel(channel)
-        if on:
-            self._secure_range(channel)
-        self._set_output(channel, on)
-        wait(limits.settle_s)
-        self._agree_flag("output", channel, on, self.output_enabled(channel))
+        if self._switch(channel, on):
+            self._wait(self.channels[channel].settle_s)
+            self._agree_flag("output", channel, on, self.output_enabled(channel))
 
-    def forget(self, foreign_words: bool = False) -> None:
-        super().forget(foreign_words)
+    def forget(self) -> None:
+        super().forget()
         self._uploaded = None
+        self._idle_v.clear()
 
     def _survey(self) -> None:
         for channel in self.channels:
             self.output_enabled(channel)
 
-    def _switch_off(self, output: str) -> None:
-        self._stop()
-        self._cut_off(output)
+    def _limits_of(self, channel: str) -> Fields:
+        limits = self.channels[channel]
+        return {
+            "channel": channel,
+            "lowest_v": limits.lowest_v,
+            "highest_v": limits.highest_v,
+            "amplitude_v": limits.highest_v - limits.lowest_v,
+            "middle_v": (limits.highest_v + limits.lowest_v) / 2,
+            "load": "INF" if limits.load_ohm is None else f"{limits.load_ohm:g}",
+        }
 
-    def _secure_range(self, channel: str) -> None:
-        """Set the range of an output from its limits, unless it is known to be set; an output that is on goes off."""
-        if self.cached().get(f"{channel}.range_set"):
-            return
-        if self._read_output(channel):
-            # What it plays now is not known, nor what it would play with another range.
-            self._switch_off(channel)
+    def _prepare(self, channel: str) -> None:
         limits = self.channels[channel]
         self._set_range(channel, limits.lowest_v, limits.highest_v, limits.load_ohm)
-        self._keep(f"{channel}.range_set", True)
         self._keep(f"{channel}.lowest_v", limits.lowest_v)
         self._keep(f"{channel}.highest_v", limits.highest_v)
+
+    def _halt(self, output: str) -> None:
+        self._stop((output,))
+
+    def _before_switching_off(self, channel: str) -> None:
+        self._halt(channel)
+        if self.channels[channel].ramp_step_v is not None:
+            for lever in self._levers(channel):
+                lever.lower(f"{self.name}: output {channel}", self._wait)
+
+    def _levers(self, output: str) -> Sequence[Lever]:
+        if self._idle_v.get(output) == 0.0 and self.custody.is_ours(self.name, output):
+            return []  # It rests at 0 V already.
+        limits = self.channels.get(output)
+        step_v, delay_s = (None, 0.0) if limits is None else (limits.ramp_step_v, limits.ramp_delay_s)
+        return self._level_levers(output, step_v, delay_s)
+
+    def _level_levers(self, output: str, step_v: float | None, delay_s: float) -> Sequence[Lever]:
+        """Give amplitude and offset of an output as a way down walks them; none where the model cannot tell them."""
+        return []
 
     def _padded(self, points: int) -> int:
         least = max(points, self._limits()[1][0])
