@@ -1,20 +1,17 @@
 """One process at a time on an instrument: locked files, let go when the process ends, shared by all users."""
 
-import getpass
 import hashlib
 import json
 import os
-import socket
-import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spinhw.errors import DeviceError
 from spinhw.instruments.address import canonical
+from spinhw.instruments.owner import Owner
 from spinhw.instruments.shared import VARIABLE, open_shared, prepare_folder, shared_folder, shared_place
 from spinhw.locks import lock
 
@@ -31,55 +28,6 @@ _IN_USE = "end that one, or wait for it"
 
 class NoLockError(DeviceError):
     """Locks cannot be kept here at all, so nobody knows whether an instrument is in use."""
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who holds an instrument.
-
-    Args:
-        pid: Process; None where it did not say.
-        host: Name of its computer.
-        user: Account.
-        bench: Name of the bench.
-        since_unix_s: When it took it, in seconds since 1970.
-        instrument: Name in that bench; empty for what is locked by its address.
-        address: VISA address as that bench spells it.
-    """
-
-    pid: int | None = None
-    host: str = ""
-    user: str = ""
-    bench: str = ""
-    since_unix_s: float = 0.0
-    instrument: str = ""
-    address: str = ""
-
-    @classmethod
-    def myself(cls, bench: str, instrument: str = "", address: str = "") -> "Owner":
-        """Describe this process."""
-        return cls(os.getpid(), socket.gethostname(), _user(), bench, time.time(), instrument, address)
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "Owner":
-        """Take over what an owner wrote.
-
-        Raises:
-            LookupError, TypeError, ValueError: It is something else.
-        """
-        texts = {name: str(data.get(name, "")) for name in ("user", "instrument", "address")}
-        since_unix_s = float(data.get("since_unix_s", 0.0))
-        return cls(int(data["pid"]), str(data["host"]), bench=str(data["bench"]), since_unix_s=since_unix_s, **texts)
-
-    def is_here(self) -> bool:
-        """Say whether it is a process of this computer, one that signals reach."""
-        return self.pid is not None and self.host == socket.gethostname()
-
-    def __str__(self) -> str:
-        if self.pid is None:
-            return "a process that did not say its name"
-        user = f" of user {self.user}" if self.user else ""
-        return f"process {self.pid} on {self.host}{user} (bench {self.bench})"
 
 
 @dataclass(frozen=True)
@@ -221,13 +169,6 @@ def identity_key(identity: str) -> str:
     return "" if bare in _NO_SERIAL or not bare.strip("0") else f"*IDN {maker},{model},{serial}"
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, LookupError, ImportError):  # An account that nobody gave a name, as in containers.
-        return "" if sys.platform == "win32" else f"number {os.getuid()}"
-
-
 def _file(folder: Path, key: str) -> Path:
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
 
@@ -280,20 +221,8 @@ def _written(path: Path) -> Owner:
         finally:
             os.close(file)
         # Who could not write the file holds it under the name of the one before, who is gone.
-        return owner if not owner.is_here() or _runs(owner.pid) else Owner()
+        return Owner() if owner.is_gone() else owner
     return Owner()
-
-
-def _runs(pid: int | None) -> bool:
-    if sys.platform == "win32" or pid is None:
-        return True  # There is no harmless signal there.
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _holder(path: Path, instrument: str) -> str:
