@@ -1,5 +1,6 @@
 """What holds for the whole session. Tests choose their own dtype and pass their own generators."""
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,14 @@ torch.set_num_threads(1)
 # The same examples every time, so that a red test is red for everybody; no deadline, because machines are shared.
 settings.register_profile("spinhw", derandomize=True, deadline=None)
 settings.load_profile("spinhw")
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the locks and the memory of a test's benches away from those of this computer."""
+    monkeypatch.setenv("SPINHW_SHARED", str(tmp_path_factory.getbasetemp() / f"shared-{next(_numbers)}"))
 
 
 class Outcome:

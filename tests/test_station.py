@@ -22,6 +22,10 @@ from spinhw.instruments.words import Port
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}
 
 
+def at(name):
+    return f"TCPIP0::{name}::5025::SOCKET"
+
+
 def source_at(address, **more):
     return {
         "role": "current-source",
@@ -34,7 +38,7 @@ def source_at(address, **more):
 
 
 def bench(*names, **more):
-    return {"kind": "bench", "id": "test", "instruments": {name: source_at(f"at-{name}") for name in names}, **more}
+    return {"kind": "bench", "id": "test", "instruments": {name: source_at(at(name)) for name in names}, **more}
 
 
 class Bench:
@@ -49,7 +53,7 @@ class Bench:
         settings = build(StationSettings, self.data, "bench.yaml")
 
         def connect(address, backend, timeout_s):
-            return self.sources[address.removeprefix("at-")]
+            return self.sources[address.split("::")[1]]
 
         return Station(settings, "bench.yaml", state_folder=self.folder, connect=connect, **more)
 
@@ -144,10 +148,12 @@ def test_another_model_than_configured_is_refused(two):
 
 def test_bench_is_for_one_at_a_time(two):
     with two.station():
-        with pytest.raises(DeviceError, match=rf"at AT-FIRST is in use.*process {os.getpid()} on .*\(bench test\)"):
+        with pytest.raises(
+            DeviceError, match=rf"at TCPIP0::first::5025::SOCKET is in use.*process {os.getpid()} on .*\(bench test\)"
+        ):
             two.station().open()
         other = Bench(two.folder, "second")  # another file, one instrument of it the same
-        with pytest.raises(DeviceError, match="AT-SECOND is in use"):
+        with pytest.raises(DeviceError, match="TCPIP0::second::5025::SOCKET is in use"):
             other.station().open()
     with two.station():
         pass
@@ -216,7 +222,7 @@ def test_unreadable_memory_counts_as_unsafe(two):
     with two.station():
         pass
     [memory] = two.folder.glob("*.json")
-    assert json.loads(memory.read_text(encoding="utf-8")) == {"open": None, "unconfirmed": []}
+    assert json.loads(memory.read_text(encoding="utf-8")) == {"open": None, "unconfirmed": [], "ours": []}
     memory.write_text("{", encoding="utf-8")
     with two.station() as station:
         assert "cannot be read" in station.left.died
@@ -331,7 +337,14 @@ def test_names_and_roles_are_checked(two):
             lambda d: d["a"]["channels"].update({2: CHANNEL}),
             "a.channels.2: the instrument has no such output",
         ),
-        (lambda d: d.update(b=source_at("AT-A")), "instruments 'a' and 'b' have one address"),
+        (
+            lambda d: d.update(b=source_at("tcpip::A::05025::SOCKET")),
+            "instruments 'a' and 'b' have one address; seen: .*, two spellings of one",
+        ),
+        (
+            lambda d: d["a"].update(address="192.0.2.5"),
+            "instruments.a.address: this is no VISA address; seen: 192.0.2.5; allowed: TCPIP0::.*; next: correct it",
+        ),
         (lambda d: d["a"].update(colour="red"), "unknown key 'colour'"),
     ],
 )
@@ -345,25 +358,25 @@ def test_mistakes_in_a_bench_file_are_named(tmp_path, change, message):
 SCOPE = {
     "role": "digitizer",
     "driver": "tektronix-mso",
-    "address": "at-scope",
+    "address": at("scope"),
     "channels": {1: {"lowest": "0 V", "highest": "1 V"}, 2: {"lowest": "0 V", "highest": "1 V"}},
 }
 AWG = {
     "role": "waveform-source",
     "driver": "tektronix-awg5200",
-    "address": "at-awg",
+    "address": at("awg"),
     "channels": {1: {"lowest": "0 V", "highest": "500 mV"}, 2: {"lowest": "0 V", "highest": "500 mV"}},
 }
 BOARD = {
     "role": "synapse-controller",
     "driver": "synapse-controller",
-    "address": "at-board",
+    "address": at("board"),
     "channels": {"all": {"lowest": "-2 V", "highest": "2 V"}},
 }
 MATRIX = {
     "role": "switch",
     "driver": "keithley-3706a",
-    "address": "at-matrix",
+    "address": at("matrix"),
     "channels": {"matrix": {"allowed": ["1101", "1102"]}},
 }
 TIMING = {"source_rate": "1 GHz", "digitizer_rate": "5 GHz", "latency": "3 ns", "rest": "60 ns"}
@@ -384,7 +397,7 @@ OSCILLATORS = {
 
 
 def wired(wiring):
-    instruments = {"awg": AWG, "board": BOARD, "scope": SCOPE, "matrix": MATRIX, "dc": source_at("at-dc")}
+    instruments = {"awg": AWG, "board": BOARD, "scope": SCOPE, "matrix": MATRIX, "dc": source_at(at("dc"))}
     return {"kind": "bench", "instruments": instruments, "wiring": wiring, "conversion": {"threshold": "4 mA"}}
 
 

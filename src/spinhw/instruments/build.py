@@ -20,7 +20,7 @@ from spinhw.instruments.roles.base import wait
 from spinhw.instruments.roles.known_state import check_wired
 from spinhw.instruments.settings import StationSettings, named, wrong_role
 from spinhw.instruments.traffic import Traffic
-from spinhw.instruments.wires import Wire, open_wire
+from spinhw.instruments.wires import Wire, open_wire, over_serial
 from spinhw.instruments.words import Port, Words
 
 _TIMEOUT_S = 2.0
@@ -111,7 +111,7 @@ def _link(name: str, settings: Any, profile: Profile, backend: str, traffic: Tra
     timeout_s = settings.timeout_s or profile.timeout_s or _TIMEOUT_S
     return Link(
         name,
-        partial(connect, settings.address, backend, timeout_s),
+        partial(over_serial(connect, settings.serial), settings.address, backend, timeout_s),
         identity=profile.identity,
         ask_identity=profile.ask_identity,
         ask_error=profile.errors.ask,

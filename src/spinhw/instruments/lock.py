@@ -1,82 +1,244 @@
-"""One process at a time on an instrument: a locked file for each address, let go when the process ends."""
+"""One process at a time on an instrument: locked files, let go when the process ends, shared by all users."""
 
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from spinhw.errors import DeviceError
+from spinhw.instruments.address import canonical
+from spinhw.instruments.owner import Owner
+from spinhw.instruments.shared import VARIABLE, open_shared, prepare_folder, shared_folder, shared_place
 from spinhw.locks import lock
+
+__all__ = ["BenchLock", "NoLockError", "Owner", "identity_key", "owner_of", "shared_folder"]
+
+# Who asks for the owner of a lock holds it for a moment: wait that long before each new attempt.
+_PAUSES_S = (0.01, 0.03, 0.1)
+# More than any owner writes.
+_LONGEST = 1 << 16
+# What instruments without a serial number say in its place, besides zeros.
+_NO_SERIAL = {"", "NA", "NONE", "NULL", "NIL", "UNKNOWN", "NOSERIAL", "SERIAL", "SN", "SERIALNUMBER"}
+_IN_USE = "end that one, or wait for it"
+
+
+class NoLockError(DeviceError):
+    """Locks cannot be kept here at all, so nobody knows whether an instrument is in use."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    file: int
+    writable: bool
+    instrument: str = ""
+    address: str = ""
 
 
 class BenchLock:
-    """Keeps two processes off one instrument. A process that died holds nothing: its lock is stale by itself.
+    """Keeps two processes off one instrument, whoever runs them. A process that died holds nothing.
+
+    Instruments are locked by their addresses, in whatever spelling, and once they have answered by who they are: one
+    box that is reached by LAN and by GPIB is one.
 
     Args:
-        folder: Where the lock files are; made if need be.
+        folder: Where the lock files are, made if need be; None for the one that all users share.
         addresses: VISA addresses.
     """
 
-    def __init__(self, folder: Path, addresses: Iterable[str]) -> None:
-        self._folder, self._addresses = folder, sorted({address.upper() for address in addresses})
-        self._held: list[IO[bytes]] = []
+    def __init__(self, folder: Path | None, addresses: Iterable[str]) -> None:
+        self._folder = shared_place(folder)
+        self._addresses = {canonical(address): address for address in sorted(addresses)}
+        self._held: dict[str, _Held] = {}
+        self._who = ""
 
     def acquire(self, who: str) -> None:
-        """Take all locks.
+        """Take the locks of all addresses.
 
         Args:
             who: Name of the bench, for messages of others.
 
         Raises:
-            DeviceError: Another process has one of them; none is held then.
+            NoLockError: There is no folder in which locks can be kept.
+            DeviceError: Another process has one of them. None is held then.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._who = who
         try:
-            for address in self._addresses:
-                self._take(address, who)
+            try:
+                prepare_folder(self._folder)
+            except OSError as error:
+                raise _no_lock(who, self._folder, error) from error
+            for key, address in sorted(self._addresses.items()):
+                what = f"{who}: the instrument at {address} is in use by another process"
+                self._take(key, what, _IN_USE, address=address)
         except BaseException:
             self.release()
             raise
 
+    def acquire_identity(self, name: str, identity: str, address: str = "") -> None:
+        """Take the lock of the box that answered. Again for the same instrument it does nothing.
+
+        An identity without a serial number says too little and is not locked.
+
+        Args:
+            name: Of the instrument in this bench.
+            identity: Its reply to ``*IDN?``.
+            address: Where it answered, for messages.
+
+        Raises:
+            DeviceError: The box is held already, by this bench under another name or by another process.
+        """
+        key = identity_key(identity)
+        if not key:
+            return
+        held = self._held.get(key)
+        if held is None:
+            what = f"{self._who}: {name}{_at(address)} is an instrument that another process uses by another address"
+            todo = f"{_IN_USE}; LAN and GPIB of one box are one instrument"
+            self._take(key, what, todo, instrument=name, address=address)
+        elif held.instrument != name:
+            raise DeviceError(
+                f"{self._who}: {held.instrument}{_at(held.address)} and {name}{_at(address)} are one and the same box",
+                seen=identity,
+                allowed="each instrument once; LAN and GPIB of one box are one",
+                todo="list it once in the bench file, with all its channels",
+            )
+
     def release(self) -> None:
         """Give all locks back."""
-        for file in self._held:
-            with suppress(OSError):
-                file.seek(0)
-                file.truncate()
-            file.close()  # the lock goes with it
+        for held in self._held.values():
+            if held.writable:
+                with suppress(OSError):
+                    os.ftruncate(held.file, 0)
+            os.close(held.file)  # The lock goes with it.
         self._held.clear()
 
-    def _take(self, address: str, who: str) -> None:
-        path = self._folder / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.lock"
-        file = path.open("r+b" if path.exists() else "w+b", buffering=0)  # Locking moves the position underneath.
+    def _take(self, key: str, what: str, todo: str, *, instrument: str = "", address: str = "") -> None:
+        path = _file(self._folder, key)
         try:
-            lock(file.fileno())
+            opened = _locked(path)
         except OSError as error:
-            owner = _owner(path)
-            file.close()
-            raise DeviceError(
-                f"{who}: the instrument at {address} is in use by another process",
-                seen=owner,
-                allowed="one process at a time",
-                todo="end that one, or wait for it",
-            ) from error
-        self._held.append(file)
-        myself = {"pid": os.getpid(), "host": socket.gethostname(), "bench": who, "since_unix_s": time.time()}
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(myself).encode())
-        file.flush()
+            raise _no_lock(self._who, path, error) from error
+        if opened is None:
+            raise DeviceError(what, seen=_holder(path, instrument), allowed="one process at a time", todo=todo)
+        file, writable = opened
+        self._held[key] = _Held(file, writable, instrument, address)
+        if writable:
+            with suppress(OSError):  # A full disk keeps the name out of the file, not the lock off it.
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
+                os.write(file, json.dumps(vars(Owner.myself(self._who, instrument, address))).encode())
 
 
-def _owner(path: Path) -> str:
+def owner_of(addresses: Iterable[str], folder: Path | None = None) -> Owner | None:
+    """Say which process has one of these instruments open: the first found, this process included.
+
+    Args:
+        addresses: VISA addresses in any spelling, such as all of a bench.
+        folder: Where the lock files are; None for the one that all users share.
+
+    Returns:
+        Its owner, with `pid` None where it did not say; None where nobody has any of them. What a process that died
+        left in a file is nobody.
+    """
+    where = shared_place(folder)
+    for key in sorted({canonical(address) for address in addresses}):
+        path = _file(where, key)
+        with suppress(OSError):
+            if _is_locked(path):
+                return _written(path)
+    return None
+
+
+def identity_key(identity: str) -> str:
+    """Give what tells one box from all others: maker, model and serial number of a reply to ``*IDN?``.
+
+    Letter case, white space and firmware make no difference.
+
+    Returns:
+        The key; "" where the reply has no serial number that tells anything.
+    """
+    fields = [" ".join(field.split()).upper() for field in identity.split(",")]
+    if len(fields) < 3:
+        return ""
+    maker, model, serial = fields[:3]
+    bare = "".join(letter for letter in serial if letter.isalnum())
+    return "" if bare in _NO_SERIAL or not bare.strip("0") else f"*IDN {maker},{model},{serial}"
+
+
+def _file(folder: Path, key: str) -> Path:
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
+
+
+def _locked(path: Path) -> tuple[int, bool] | None:
+    """Open and lock a file; give its descriptor and whether it can be written, None where somebody else holds it."""
+    for pause_s in (*_PAUSES_S, None):
+        file, writable = open_shared(path)
+        if _try(file):
+            # Somebody may have tidied the folder up between the two.
+            if _is_still(path, file):
+                return file, writable
+            os.close(file)
+            continue
+        os.close(file)
+        if pause_s is not None:
+            time.sleep(pause_s)
+    return None
+
+
+def _is_locked(path: Path) -> bool:
+    file, _ = open_shared(path, create=False)
     try:
-        owner = json.loads(path.read_bytes())
-        return f"process {owner['pid']} on {owner['host']} (bench {owner['bench']})"
-    except (OSError, ValueError, LookupError, TypeError):
-        return "a process that did not say its name"
+        return not _try(file)
+    finally:
+        os.close(file)
+
+
+def _try(file: int) -> bool:
+    try:
+        lock(file)
+    except OSError:
+        return False
+    return True
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _written(path: Path) -> Owner:
+    """Read who holds a lock; nobody in particular where that is not to be found out."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        file, _ = open_shared(path, create=False)
+        try:
+            owner = Owner.of(json.loads(os.read(file, _LONGEST)))
+        finally:
+            os.close(file)
+        # Who could not write the file holds it under the name of the one before, who is gone.
+        return Owner() if owner.is_gone() else owner
+    return Owner()
+
+
+def _holder(path: Path, instrument: str) -> str:
+    owner = _written(path)
+    by = f", as {owner.instrument}{_at(owner.address)}" if instrument and owner.instrument else ""
+    return f"{owner}{by}"
+
+
+def _at(address: str) -> str:
+    return f" at {address}" if address else ""
+
+
+def _no_lock(who: str, path: Path, error: OSError) -> NoLockError:
+    return NoLockError(
+        f"{who}: locks cannot be kept, so nobody knows whether an instrument is in use",
+        seen=str(error) if str(path) in str(error) else f"{path}: {error}",
+        allowed="a folder that every user of this computer can write to",
+        todo=f"make it one (chmod 1777), or name one for all users in the environment: {VARIABLE}=/srv/spinhw",
+    )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from spinhw.config import Settings, load
 from spinhw.conversion import ConversionSettings
 from spinhw.errors import ConfigError, MisfitError
+from spinhw.instruments.address import EXAMPLES, canonical, interface, is_visa_address
 from spinhw.instruments.channels import (
     CurrentOutput,
     DigitizerInput,
@@ -19,7 +20,8 @@ from spinhw.instruments.channels import (
     VoltageOutput,
     VoltmeterInput,
 )
-from spinhw.instruments.profile import TimeoutS
+from spinhw.instruments.profile import TimeoutS, instrument_profile_names
+from spinhw.instruments.serial_line import SerialSettings
 from spinhw.instruments.wiring import Wiring
 
 # A channel may be written 1 or "1".
@@ -51,6 +53,20 @@ class InstrumentSettings(Settings):
     retries: int = Field(
         default=1, ge=0, le=10, description="How often a question that changes nothing is asked again after a failure."
     )
+    serial: SerialSettings | None = Field(
+        default=None, description="How a serial line is set (ASRL addresses only); null for 9600 baud, 8 bits."
+    )
+
+    @model_validator(mode="after")
+    def _only_serial_lines_are_set(self) -> Self:
+        if self.serial is not None and interface(self.address) != "ASRL":
+            raise MisfitError(
+                "serial: this instrument is on no serial line",
+                seen=f"address: {self.address}",
+                allowed="an address such as ASRL/dev/ttyUSB0::INSTR or ASRL3::INSTR (COM3)",
+                todo="correct the address, or take serial out",
+            )
+        return self
 
 
 class WaveformSourceSettings(InstrumentSettings):
@@ -145,14 +161,28 @@ class StationSettings(Settings):
     )
 
     @model_validator(mode="after")
+    def _addresses_are_addresses(self) -> "StationSettings":
+        for name, instrument in self.instruments.items():
+            # An installed VISA has names of its own for instruments, and a driver of another package may have no VISA.
+            plain = (instrument.backend or self.backend).endswith(_WITHOUT_ALIASES)
+            if not is_visa_address(instrument.address) and plain and _has_profile(instrument.driver):
+                raise MisfitError(
+                    f"instruments.{name}.address: this is no VISA address",
+                    seen=instrument.address,
+                    allowed=EXAMPLES,
+                    todo="correct it; 'spinhw devices --scan' lists what VISA finds",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _each_address_once(self) -> "StationSettings":
         seen: dict[str, str] = {}
         for name, instrument in self.instruments.items():
-            first = seen.setdefault(instrument.address.upper(), name)
+            first = seen.setdefault(canonical(instrument.address), name)
             if first != name:
                 raise MisfitError(
                     f"instruments {first!r} and {name!r} have one address",
-                    seen=instrument.address,
+                    seen=_both(self.instruments[first].address, instrument.address),
                     allowed="each its own",
                     todo="correct an address, or list the instrument once with all its channels",
                 )
@@ -201,6 +231,16 @@ class StationSettings(Settings):
             raise ValueError(f"wiring.{key}: {name!r} has no channel {channel!r} in this file, only {listed}")
 
 
+def _both(one: str, other: str) -> str:
+    return one if one == other else f"{one} and {other}, two spellings of one"
+
+
+def _has_profile(driver: str) -> bool:
+    return Path(driver).suffix in {".yaml", ".yml"} or driver in instrument_profile_names()
+
+
+# Backends that know instruments by their VISA addresses only.
+_WITHOUT_ALIASES = ("@py", "@spinhw")
 # Several neurons may take turns on one input of a digitizer; a crosspoint belongs to one of them.
 _SHARED = {"digitizer"}
 

@@ -5,13 +5,17 @@ import select
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from spinhw.instruments import missing
+from spinhw.instruments.address import EXAMPLES, for_pyvisa, is_visa_address
 from spinhw.instruments.failures import LinkError
+from spinhw.instruments.serial_line import SerialSettings, set_line
 from spinhw.instruments.traffic import Buffer
 
 # What is asked of a VISA library or of a socket at a time.
@@ -155,9 +159,10 @@ class VisaWire(Wire):
     Args:
         resource: The open PyVISA resource; closed with the wire.
         timeout_s: How long one call may take, in seconds.
+        termination: What ends a line on interfaces without an end of message.
     """
 
-    def __init__(self, resource: Any, timeout_s: float) -> None:
+    def __init__(self, resource: Any, timeout_s: float, termination: bytes = _NEWLINE) -> None:
         from pyvisa import constants
 
         status = constants.StatusCode
@@ -166,6 +171,7 @@ class VisaWire(Wire):
         self._line_end, self._message_end = status.success_termination_character_read, status.success
         kind = resource.interface_type
         self._endless = kind == constants.InterfaceType.asrl or resource.resource_class == "SOCKET"
+        self._termination = termination
         self._character_on: bool | None = None
         self._ended = True
         self._warnings = ExitStack()
@@ -173,7 +179,7 @@ class VisaWire(Wire):
             resource.ignore_warning(status.success_device_not_present, status.success_max_count_read)
         )
         if self._endless:
-            resource.set_visa_attribute(constants.ResourceAttribute.termchar, ord(_NEWLINE))
+            resource.set_visa_attribute(constants.ResourceAttribute.termchar, termination[-1])
         if kind == constants.InterfaceType.tcpip and resource.resource_class == "SOCKET":
             with suppress(Exception):  # not every library knows it
                 resource.set_visa_attribute(constants.ResourceAttribute.tcpip_nodelay, True)
@@ -181,6 +187,8 @@ class VisaWire(Wire):
 
     def send(self, *parts: Buffer) -> None:
         data, sent = b"".join(parts), 0
+        if self._termination != _NEWLINE and data.endswith(_NEWLINE):
+            data = data[:-1] + self._termination
         while sent < len(data):
             count, _ = self._library.write(self._session, data[sent:] if sent else data)
             if count <= 0:
@@ -231,29 +239,46 @@ class VisaWire(Wire):
             self._character_on = on
 
 
-def open_wire(address: str, backend: str, timeout_s: float) -> Wire:
+def open_wire(address: str, backend: str, timeout_s: float, *, serial: SerialSettings | None = None) -> Wire:
     """Open a VISA resource.
 
     Args:
         address: VISA address, such as "TCPIP0::192.0.2.5::5025::SOCKET".
         backend: What PyVISA is to use: "@py", "@ivi", "@spinhw".
         timeout_s: How long connecting, and one call later on, may take, in seconds.
+        serial: How a serial line is set; None leaves it at 9600 baud, 8 bits, no parity, one stop bit.
 
     Raises:
-        LinkError: The address or the backend is not known to VISA.
+        LinkError: The address or the backend is not known to VISA, or what they need is not installed.
     """
-    manager = _manager(backend)
+    manager = _manager(backend, f" for {address}")
+    if backend.endswith(missing.PYTHON) and not is_visa_address(address):
+        raise LinkError("this is no VISA address", seen=address, allowed=EXAMPLES, todo="correct it in the bench file")
     # The manager is shared by everybody who uses this backend: closing it would close their instruments too.
-    resource = manager.open_resource(address, open_timeout=max(int(timeout_s * 1000), 1))
+    try:
+        resource = manager.open_resource(for_pyvisa(address), open_timeout=max(int(timeout_s * 1000), 1))
+    except (ValueError, ImportError) as error:
+        lacking = missing.package(address, backend, error)
+        if lacking is None:
+            raise
+        raise lacking from error
     try:
         connection = _socket_of(resource)
-        if connection is None:
+        if connection is not None:
+            _finish_connecting(connection)
+            return SocketWire(resource, connection, timeout_s)
+        if serial is None:
             return VisaWire(resource, timeout_s)
-        _finish_connecting(connection)
-        return SocketWire(resource, connection, timeout_s)
+        set_line(resource, serial)
+        return VisaWire(resource, timeout_s, serial.termination.encode("ascii"))
     except BaseException:
         resource.close()
         raise
+
+
+def over_serial(connect: Callable[..., Wire], serial: SerialSettings | None) -> Callable[..., Wire]:
+    """Make what opens a wire set a serial line as well; wires that tests and rehearsals hand in have none to set."""
+    return partial(connect, serial=serial) if serial is not None and connect is open_wire else connect
 
 
 def keep_virtual(backends: Iterable[str]) -> list[Any]:
@@ -277,15 +302,13 @@ def visa_resources(backend: str) -> list[str]:
         return sorted(_manager(backend).list_resources("?*"))
 
 
-def _manager(backend: str) -> Any:
+def _manager(backend: str, purpose: str = "") -> Any:
     import pyvisa
 
     try:
         return pyvisa.ResourceManager(backend)
-    except (ValueError, OSError) as error:
-        raise LinkError(
-            f"VISA backend {backend!r} cannot be used", seen=error, todo="install it, or use '@py' (backend: in YAML)"
-        ) from error
+    except (ValueError, OSError, pyvisa.errors.Error) as error:
+        raise missing.library(backend, purpose, error) from error
 
 
 def _socket_of(resource: Any) -> socket.socket | None:
