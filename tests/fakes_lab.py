@@ -226,7 +226,8 @@ class TinySource(ReplayWire):
     def __init__(self, log: list[str], name: str = "source", stuck: bool = False) -> None:
         super().__init__([])
         self.log, self.name, self.stuck = log, name, stuck
-        self.current_a, self.on, self.identity = 0.0, False, IDENTITIES["keithley-6221"]
+        self.current_a, self.on = 0.0, False
+        self.identity = IDENTITIES["keithley-6221"].replace("1234567", name)  # Each is a box of its own.
         self.broken = False
 
     def send(self, *parts: bytes) -> None:

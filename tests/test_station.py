@@ -12,11 +12,11 @@ import yaml
 
 from fakes_lab import IDENTITIES, TinyServer, TinySource
 from spinhw.config import build, load
-from spinhw.errors import ConfigError, DeviceError, LimitError
+from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off
 from spinhw.instruments.channels import CurrentOutput
 from spinhw.instruments.roles import Measured
-from spinhw.instruments.station import Station
+from spinhw.instruments.station import BroughtDown, Station, everything, nothing_else
 from spinhw.instruments.words import Port
 
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}
@@ -65,7 +65,7 @@ def two(tmp_path):
 
 def test_connecting_changes_nothing_and_tells_who_answers(two):
     station = two.station()
-    assert station.open() == dict.fromkeys(("first", "second"), IDENTITIES["keithley-6221"])
+    assert station.open() == {name: source.identity for name, source in two.sources.items()}
     assert two.log == ["first *IDN?", "second *IDN?"]
     assert station.open() == station.identities()  # again: nothing happens
     assert station["first"].identity.startswith("KEITHLEY")
@@ -101,24 +101,29 @@ def test_every_exception_leaves_the_bench_safe(two, error):
 
 
 def test_output_that_stays_on_is_named_remembered_and_reported(two, caplog):
-    two.sources["second"].stuck = True
     with (
         pytest.raises(DeviceError, match="test: outputs that could not be confirmed off; seen: second.1;") as error,
         two.station() as station,
     ):
         station.get("second", CurrentSource).set_output("1", True)
+        two.sources["second"].stuck = True
     assert error.value.exit_code == 3
     two.sources["second"].stuck = False
     with two.station() as station:
         assert station.left.unconfirmed == ("second.1",)
         assert "the last session left the bench unsafe: outputs not confirmed off: second.1" in caplog.text
+        with pytest.raises(OccupiedError, match=r"an earlier session of spinhw left second.1 on"):
+            station.get("first", CurrentSource).set_output("1", True)
+    assert two.station().bring_down(nothing_else) == BroughtDown((), ())  # It is ours: nobody need be asked.
+    assert not two.sources["second"].on
     with two.station() as station:
         assert not station.left
 
 
 def test_first_error_stays_the_one_people_see(two):
-    two.sources["second"].stuck = two.sources["second"].on = True
-    with pytest.raises(RuntimeError, match="oops") as error, two.station():
+    with pytest.raises(RuntimeError, match="oops") as error, two.station() as station:
+        station.get("second", CurrentSource).set_output("1", True)
+        two.sources["second"].stuck = True
         raise RuntimeError("oops")
     assert "second.1" in error.value.__notes__[0]
 
@@ -171,7 +176,11 @@ def test_bench_of_a_process_that_was_killed_is_free_and_reported(tmp_path):
     assert server.source.on
     with open_here(file, tmp_path) as station:
         assert f"process {child.pid} on" in station.left.died
-    assert not server.source.on
+        with pytest.raises(OccupiedError, match=r"left source.1 on.*seen: source.1 \(current 0.01 A\)"):
+            station.get("source", CurrentSource).set_current("1", 0.0)
+    assert server.source.on  # What was on before a session is not that session's.
+    assert switch_off(file, state_folder=tmp_path) == BroughtDown((), ())
+    assert (server.source.on, server.source.current_a) == (False, 0.0)
     server.close()
 
 
@@ -232,21 +241,26 @@ def test_bench_can_be_brought_down_by_itself(two):
     for source in two.sources.values():
         source.on, source.current_a = True, 0.01
     two.sources["first"].broken = True
-    assert two.station().bring_down() == ["first.1"]
-    assert not two.sources["second"].on
-    with pytest.raises(LinkError):
-        two.station().open()
+    done = two.station().bring_down(everything)
+    assert (done.unconfirmed, done.left) == (("first.1",), ())
+    assert (two.sources["second"].on, two.sources["second"].current_a) == (False, 0.0)
     two.sources["first"].broken = False
-    with two.station() as station:
-        assert station.left.unconfirmed == ("first.1",)
+    done = two.station().bring_down(nothing_else)
+    assert [one.name for one in done.left] == ["first.1"]
+    assert two.sources["first"].on
 
 
 def test_switch_off_takes_a_file(tmp_path):
     server = TinyServer()
-    server.source.on = True
+    server.source.on, server.source.current_a = True, 0.01
     file = tmp_path / "bench.yaml"
     file.write_text(yaml.safe_dump(bench() | {"instruments": {"source": source_at(server.address)}}), encoding="utf-8")
-    assert switch_off(file, state_folder=tmp_path) == []
+    shown = []
+    [left] = switch_off(file, state_folder=tmp_path, show=shown.extend).left
+    assert (left.name, left.on, left.ours, left.gives) == ("source.1", True, False, "current 0.01 A")
+    assert shown == [left]
+    assert server.source.on
+    assert switch_off(file, state_folder=tmp_path, choose=everything) == BroughtDown((), ())
     assert not server.source.on
     server.close()
 
@@ -285,17 +299,23 @@ def test_own_messages_are_logged_and_make_the_snapshot_worthless(two, tmp_path):
     assert ":OUTPut 1;:SYST:ERR?" in (tmp_path / "traffic.jsonl").read_text(encoding="utf-8")
 
 
-def test_own_messages_make_every_output_of_the_model_go_off(two):
+def test_own_messages_make_every_output_of_the_model_ours(two):
     with two.station() as station:
-        instrument = station["first"]
-        instrument._outputs = ("1", "2")
-        seen = []
-        instrument._cut_off = seen.append
-        assert instrument.make_safe() == []
-        assert seen == ["1"]
+        assert station.custody.ours() == []
         station.raw("first").query("*IDN?")
-        instrument.make_safe()
-        assert seen == ["1", "2", "1"]
+        assert station.custody.ours() == [("first", "1")]
+        two.sources["first"].on = True
+    assert not two.sources["first"].on
+
+
+def test_own_messages_are_refused_where_something_is_on_that_is_not_ours(two):
+    with two.station() as station:
+        two.sources["second"].on = True
+        two.log.clear()
+        with pytest.raises(OccupiedError, match=r"seen: second.1 \(current 0 A\)"):
+            station.raw("first").write(":OUTPut 1")
+        assert all(line.endswith("?") for line in two.log)
+    assert two.sources["second"].on
 
 
 def test_names_and_roles_are_checked(two):

@@ -104,6 +104,8 @@ class Custody:
                 todo="switch them off at the bench",
             )
         self._looked |= fresh
+        if len(fresh) == len(self._instruments):
+            self.left = Left()  # What an earlier session had left on reads off.
 
     def found_on(self, among: Iterable[str] | None = None) -> list[tuple[str, str]]:
         """Read which outputs are on that are neither ours nor set by hand."""

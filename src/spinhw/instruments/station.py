@@ -229,7 +229,8 @@ class Station:
             self._is_open = False
             release(self)
             if self._memory is not None:
-                self._memory.closed(self.unconfirmed)
+                left = self.custody.left
+                self._memory.closed(tuple(dict.fromkeys((*self.unconfirmed, *left.unconfirmed, *left.ours))))
             self._let_go()
         if self.unconfirmed:
             raise unconfirmed_error(self.name, self.unconfirmed)

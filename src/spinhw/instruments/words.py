@@ -28,9 +28,12 @@ class Port(ABC):
     def generation(self) -> int:
         """Get how often the connection was made: what was set before the last time may be lost."""
 
-    @abstractmethod
     def pin(self) -> None:
-        """Refuse settings from now on once the connection was made anew, until this is called again."""
+        """Refuse settings from now on once the connection was made anew, until this is called again.
+
+        Nothing to do for what connects anew only in `open`.
+        """
+        return None
 
 
 class Words(Port):

@@ -62,9 +62,6 @@ class ForeignPort(Port):
         if instrument is not None:
             self._guarded("closing", lambda: self._disconnect(instrument))
 
-    def pin(self) -> None:
-        pass  # A foreign driver connects anew only when it is opened here.
-
     def get(self, name: str) -> Any:
         """Read a quantity by the driver's own name; "ch1.voltage" for one of a part."""
         return self._guarded(name, lambda: self._get(*self._owner(name)))
@@ -133,10 +130,6 @@ class ForeignRFSource(RFSource):
     frequency: ClassVar[str]
     power: ClassVar[str]
     output: ClassVar[str]
-    lowest_dbm: ClassVar[float] = -100.0  # Where a way down ends.
-
-    def _lowest_dbm(self) -> float:
-        return self.lowest_dbm
 
     def _set_frequency(self, channel: str, frequency_hz: float) -> None:
         self.port.set(self.frequency, frequency_hz)

@@ -1,6 +1,6 @@
 """Keysight (Agilent) 33500 and 33600 waveform generators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,7 @@ class Keysight33500(ScpiWaveformSource):
             text("offset", channel=channel, value=middle),
         )
 
-    def _upload(
-        self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float, playing: frozenset[str]
-    ) -> tuple[float, int]:
+    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
         rates, points = set(), set()
         for channel, wave in waves.items():
             self._upload_one(channel, wave, rate_hz)
@@ -82,6 +80,8 @@ class Keysight33500(ScpiWaveformSource):
     def _trigger(self) -> None:
         self.port.send("trigger")
 
-    def _stop(self, channels: Sequence[str]) -> None:
+    def _stop(self) -> None:
         # A burst that waits for a trigger which only this program can send plays nothing.
-        self.port.send_all(*(self.port.text("trigger_source", channel=channel, source="BUS") for channel in channels))
+        messages = [self.port.text("trigger_source", channel=channel, source="BUS") for channel in self._ours()]
+        if messages:
+            self.port.send_all(*messages)

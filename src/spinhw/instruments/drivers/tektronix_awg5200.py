@@ -1,6 +1,6 @@
 """Tektronix AWG5200 arbitrary waveform generators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,7 @@ class TektronixAWG5200(ScpiWaveformSource):
             text("offset", channel=channel, value=middle),
         )
 
-    def _upload(
-        self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float, playing: frozenset[str]
-    ) -> tuple[float, int]:
+    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
         text, link = self.port.text, self.port.link
         with link.exclusive():
             self.port.send("stop")
@@ -81,5 +79,5 @@ class TektronixAWG5200(ScpiWaveformSource):
     def _trigger(self) -> None:
         self.port.send("trigger")
 
-    def _stop(self, channels: Sequence[str]) -> None:
+    def _stop(self) -> None:
         self.port.send("stop")

@@ -12,6 +12,8 @@ from spinhw.instruments.roles.known_state import Fields
 
 # Generators take power in steps of 0.01 dB and frequency in steps of 0.01 Hz or less.
 _STEP_DB, _STEP_HZ = 0.011, 0.011
+# Where a way down ends, unless a driver knows better.
+_FAINT_DBM = -60.0
 
 
 class RFSource(SwitchedOutputs[RFOutput]):
@@ -22,10 +24,6 @@ class RFSource(SwitchedOutputs[RFOutput]):
     def __init__(self, build: Build[RFOutput]) -> None:
         super().__init__(build)
         self._last_dbm: dict[str, float] = {}  # What was set last, by channel.
-
-    @abstractmethod
-    def _lowest_dbm(self) -> float:
-        """Give the lowest power that the instrument takes, in dBm: where a way down ends."""
 
     @abstractmethod
     def _set_frequency(self, channel: str, frequency_hz: float) -> None:
@@ -124,6 +122,10 @@ class RFSource(SwitchedOutputs[RFOutput]):
         read, send = partial(self._read_power_dbm, output), partial(self._send_power, output)
         end, last = self._lowest_dbm(), self._last_dbm.get(output)
         return [Lever("power", "dBm", read, send, end=end, step=step_db, delay_s=delay_s, last=last)]
+
+    def _lowest_dbm(self) -> float:
+        """Give the lowest power that the instrument takes, in dBm: where a way down ends."""
+        return _FAINT_DBM
 
     def _send_power(self, channel: str, power_dbm: float) -> None:
         self._last_dbm[channel] = power_dbm

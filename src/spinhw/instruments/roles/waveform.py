@@ -50,6 +50,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         super().__init__(build)
         self._uploaded: Uploaded | None = None
         self._idle_v: dict[str, float] = {}  # What an output gives while it waits, by channel.
+        self._playing: frozenset[str] = frozenset()  # Channels that are on during an upload.
 
     @abstractmethod
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
@@ -60,18 +61,11 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """Set amplitude and offset of an output, so that -1 is the lowest and 1 the highest voltage."""
 
     @abstractmethod
-    def _upload(
-        self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float, playing: frozenset[str]
-    ) -> tuple[float, int]:
-        """Replace what all channels play.
+    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+        """Replace what all channels play; values from -1 to 1, equally long. Returns rate and points as read back.
 
-        Args:
-            waves: Values from -1 to 1, equally long; the first and the last of each are its rest.
-            rate_hz: Sample rate in hertz.
-            playing: Channels that are on: they stay at their rest meanwhile, and no relay moves.
-
-        Returns:
-            Rate and points as read back.
+        The first and the last value of each are its rest. Channels in `self._playing` are on: they stay at their rest
+        meanwhile, and no relay moves.
         """
 
     @abstractmethod
@@ -83,8 +77,8 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """Send a software trigger."""
 
     @abstractmethod
-    def _stop(self, channels: Sequence[str]) -> None:
-        """Let these channels ignore triggers, and play nothing."""
+    def _stop(self) -> None:
+        """Let the channels that are `_ours` ignore triggers, and play nothing."""
 
     def rates_hz(self) -> tuple[float, float]:
         """Give the range of sample rates in hertz."""
@@ -133,11 +127,11 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """
         self.check_waves(volts, rate_hz)
         self.ready()
-        playing = frozenset(channel for channel in volts if self.is_on(channel))
+        self._playing = frozenset(channel for channel in volts if self.is_on(channel))
         points = self._padded(len(next(iter(volts.values()))))
         waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
         self._idle_v |= {channel: float(wave[-1]) for channel, wave in volts.items()}
-        applied_hz, held = self._upload(waves, rate_hz, playing)
+        applied_hz, held = self._upload(waves, rate_hz)
         if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
             raise DeviceError(
                 f"{self.name}: the waveform does not read back as uploaded",
@@ -167,9 +161,8 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         self._trigger()
 
     def stop(self) -> None:
-        """Let what was uploaded here ignore triggers from now on."""
-        if self._uploaded is not None:
-            self._stop(tuple(self._uploaded.step_v))
+        """Ignore triggers from now on."""
+        self._stop()
 
     def set_output(self, channel: str, on: bool) -> None:
         """Switch an output on, from the known state and within the range of its limits, or off.
@@ -208,8 +201,12 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         self._keep(f"{channel}.lowest_v", limits.lowest_v)
         self._keep(f"{channel}.highest_v", limits.highest_v)
 
+    def _ours(self) -> list[str]:
+        """List the channels that this session switched on."""
+        return [channel for channel in self.channels if self.custody.is_ours(self.name, channel)]
+
     def _halt(self, output: str) -> None:
-        self._stop((output,))
+        self._stop()
 
     def _before_switching_off(self, channel: str) -> None:
         self._halt(channel)
