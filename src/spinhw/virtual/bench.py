@@ -22,8 +22,8 @@ from spinhw.virtual.instruments import (
     Keithley3706A,
     Panel,
     RohdeFSV,
-    RohdeSource,
     SynapseController,
+    ToneSource,
 )
 from spinhw.virtual.lab import Lab, Played, Shot, Window
 from spinhw.virtual.network_physics import NetworkPhysics
@@ -128,8 +128,8 @@ class Bench(Lab):
         wiring = self.settings.wiring
         if isinstance(wiring, ResonatorWiring) and self.resonators and (panel.name, channel) == terminal(wiring.meter):
             tone, board = self.instruments[wiring.tone], self.instruments[wiring.controller]
-            if isinstance(tone, RohdeSource) and isinstance(board, SynapseController):
-                return self.resonators.voltage(board.outputs_v, tone.get("frequency_hz"), tone.power_w())
+            if isinstance(tone, ToneSource) and isinstance(board, SynapseController):
+                return self.resonators.voltage(board.outputs_v, tone.tone_hz(), tone.power_w())
         return float(self.shot().sample(panel, channel, Window(0.0, 1e-6, 1))[0])
 
     def shot(self) -> Shot:

@@ -33,6 +33,8 @@ Model = Literal[
     "keithley-3706a",
     "rohde-schwarz-smb100a",
     "rohde-schwarz-sgs100a",
+    "rohde-schwarz-smw200a",
+    "keysight-n5173b",
     "rohde-schwarz-fsv",
     "keysight-infiniivision",
     "tektronix-mso",
