@@ -73,7 +73,7 @@ class Keysight33500(ArbMemory):
     def _followers(self, name: str, channel: int) -> list[int]:
         """Give the channels that take a setting over."""
         channels = range(1, self.channels + 1)
-        tracked = name not in UNTRACKED and any(self.get("track", one) != "OFF" for one in channels)
+        tracked = name in COUPLED or name not in UNTRACKED and any(self.get("track", one) != "OFF" for one in channels)
         coupled = any(name in names and any(self.get(by, one) for one in channels) for by, names in COUPLED.items())
         return [one for one in channels if one != channel and (tracked or coupled)]
 

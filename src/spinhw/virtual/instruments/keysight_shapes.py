@@ -1,7 +1,7 @@
 """Shapes of the 33500 and 33600 generators: functions, built-in waveform, filters, modulation. Pure functions, -1 to 1.
 
-Modulation and sweeps are given where they are strongest: at their full depth, deviation or shift. That is what a
-source that was left so does to whoever takes it for unmodulated; nobody here drives anything with it on purpose.
+Modulation is given at its two ends, one after the other, as if it were slow: that is what a source that was left so
+does to whoever takes it for unmodulated. Nobody here drives anything with it on purpose.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ def filtered(samples: np.ndarray, kind: str) -> np.ndarray:
 def modulated(
     shape: np.ndarray, rate_hz: float, on: Mapping[str, float], carrier_hz: float
 ) -> tuple[np.ndarray, float]:
-    """Give what a carrier becomes at the strongest of its modulation, and its sample rate.
+    """Give what a carrier becomes at the two ends of its modulation, and its sample rate.
 
     Args:
         shape: One period.
@@ -75,16 +75,13 @@ def modulated(
         on: Depth, deviation or shift of each modulation that is on, by its name.
         carrier_hz: Frequency of the carrier.
     """
-    points = len(shape)
-    slow = np.sin(2 * np.pi * np.arange(points) / points)
+    for name in ("pm", "bpsk"):
+        if name in on:
+            shape = np.concatenate([shape, np.roll(shape, -round(on[name] / 360 * len(shape)))])
     if "am" in on:
-        shape = shape * (0.5 + on["am"] / 200 * slow)
+        shape = np.concatenate([shape * (0.5 + sign * on["am"] / 200) for sign in (1, -1)])
     if "sum" in on:
-        shape = shape + on["sum"] / 100 * slow
-    if "pm" in on:
-        shape = np.roll(shape, -round(on["pm"] / 360 * points))
-    if "bpsk" in on:
-        shape = np.concatenate([shape, np.roll(shape, -round(on["bpsk"] / 360 * points))])
+        shape = np.concatenate([shape + sign * on["sum"] / 100 for sign in (1, -1)])
     if "fm" in on:
         rate_hz *= 1 + on["fm"] / carrier_hz
     if "fsk" in on:
