@@ -359,6 +359,39 @@ def test_amplitude_is_the_span_of_the_data_where_a_model_takes_it_so(monkeypatch
     np.testing.assert_allclose([played.min(), played.max()], [0.1, 0.5], atol=1e-4)  # Its own 0.4 V, from the offset.
 
 
+@pytest.mark.parametrize("spans_data", [False, True])
+@pytest.mark.parametrize("name", ["keysight-33500", "keysight-33600"])
+def test_a_33500_rests_at_its_offset_while_its_memory_is_replaced(name, spans_data, monkeypatch):
+    """After each message, output on: whatever the memory holds, a trigger by mistake gives a millivolt at most."""
+    monkeypatch.setattr(MODELS[name], "spans_data", spans_data)
+    awg, rest = make(name), 0.1
+    bring_back(awg, name)
+    data = np.rint(np.sin(np.linspace(0, 2 * np.pi, 64)) * 32767).astype("<i2").tobytes()
+    messages = [
+        "SOUR1:VOLT 0.001",
+        "TRIG1:SOUR BUS",
+        "SOUR1:FUNC SIN",
+        "SOUR1:DATA:VOL:CLE",
+        "FORM:BORD SWAP",
+        b"SOUR1:DATA:ARB:DAC batch," + block(data),
+        "SOUR1:FUNC:ARB batch",
+        "SOUR1:FUNC:ARB:FILT OFF;SRAT 1e6",
+        "SOUR1:FUNC ARB",
+    ]
+    say(awg, "OUTP1 1")
+    for _ in range(3):
+        for place, message in enumerate(messages):
+            say(awg, message)
+            assert level(awg) == pytest.approx((rest, rest), abs=1e-6)
+            if place:  # Before, the last batch can still be played.
+                assert np.ptp(awg.played(external=False)[1].samples) <= 0.001 + 1e-9
+        say(awg, "SOUR1:VOLT 0.4")
+        assert level(awg) == pytest.approx((rest, rest), abs=1e-6)
+        played = awg.played(external=False)[1].samples
+        np.testing.assert_allclose([played.min(), played.max()], [rest - 0.2, rest + 0.2], atol=1e-3)
+    assert errors(awg) == []
+
+
 # What each does at the connector of an AWG5200
 
 
