@@ -85,7 +85,7 @@ def play(bench: Bench, waves: Mapping[int, np.ndarray], rate_hz: float = 1e9, fu
         say(
             bench,
             "awg",
-            f":SOUR{channel}:FUNC:ARB wave;:SOUR{channel}:FUNC ARB;:SOUR{channel}:FUNC:ARB:SRAT {rate_hz};"
+            f":SOUR{channel}:FUNC:ARB wave;:SOUR{channel}:FUNC ARB;:SOUR{channel}:FUNC:ARB:FILT OFF;SRAT {rate_hz};"
             f":SOUR{channel}:VOLT {2 * full_v};:SOUR{channel}:BURS:NCYC 1;:SOUR{channel}:BURS:STAT 1;"
             f":TRIG{channel}:SOUR BUS;:OUTP{channel} 1",
         )

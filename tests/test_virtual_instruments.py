@@ -120,7 +120,7 @@ def test_33500_plays_blocks_in_both_byte_orders_and_text():
     raw(awg, b"FORM:BORD SWAP;:SOUR1:DATA:ARB:DAC little," + block(codes.astype("<i2").tobytes()))
     raw(awg, b"SOUR1:DATA:ARB floats," + block((codes / 32767).astype("<f4").tobytes()))
     say(awg, "SOUR1:DATA:ARB:DAC text, " + ", ".join(map(str, codes)))
-    say(awg, "SOUR1:FUNC ARB;:SOUR1:FUNC:ARB:SRAT 1e6;:SOUR1:VOLT 2;:SOUR1:VOLT:OFFS 0.5;:OUTP1 1")
+    say(awg, "SOUR1:FUNC ARB;:SOUR1:FUNC:ARB:FILT OFF;SRAT 1e6;:SOUR1:VOLT 2;:SOUR1:VOLT:OFFS 0.5;:OUTP1 1")
     for name in ("big", "little", "floats", "text"):
         say(awg, f"SOUR1:FUNC:ARB {name}")
         played = awg.played(external=False)[1]
@@ -166,7 +166,7 @@ def test_33500_sequence_repeats_its_parts():
         say(awg, f"DATA:ARB {name}, " + ",".join([str(level)] * 8))
     steps = b'"seq","a",2,repeat,maintain,10,"b",1,repeat,maintain,10'
     raw(awg, b"DATA:SEQ " + block(steps))
-    say(awg, "FUNC:ARB seq;:FUNC ARB;:VOLT 2;:OUTP 1")
+    say(awg, "FUNC:ARB seq;:FUNC:ARB:FILT OFF;:FUNC ARB;:VOLT 2;:OUTP 1")
     np.testing.assert_allclose(awg.played(False)[1].samples, [0.5] * 16 + [-0.5] * 8, atol=1e-4)
 
 

@@ -14,9 +14,10 @@ from spinhw.physics import logistic_step
 from spinhw.rollout import Neurons
 from spinhw.streams import numpy_stream
 from spinhw.virtual import BenchSettings, load_bench
+from spinhw.virtual.held import at_rate
 from spinhw.virtual.lab import Window
 from spinhw.virtual.network_physics import parameter_shapes
-from spinhw.virtual.records import Interpolation, at_rate, holding, lowpass, pieces, runs
+from spinhw.virtual.records import Interpolation, holding, lowpass, pieces, runs
 from spinhw.virtual.response import relax
 from spinhw.virtual.scpi import block
 

@@ -27,7 +27,7 @@ def test_agilent_33500(made, adapter):
     channel.data_volatile_clear()
     codes = [0, 16384, 32767, 16384, 0, -16384, -32767, -16384]
     channel.data_arb("test", codes, data_format="DAC")
-    channel.arb_file, channel.arb_srate, channel.shape = "test", 1e6, "ARB"
+    channel.arb_file, channel.arb_srate, channel.shape, channel.arb_filter = "test", 1e6, "ARB", "OFF"
     channel.burst_state, channel.burst_ncycles, awg.trigger_source = True, 2, "BUS"
     channel.output = True
     assert (channel.arb_srate, channel.burst_ncycles, channel.output, awg.trigger_source) == (1e6, 2, True, "BUS")

@@ -1,13 +1,19 @@
 """What instruments see of the bench they stand on: one trigger line, loads, voltages. `bench.py` fills it in."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinhw.virtual.held import at_rate
+
 if TYPE_CHECKING:
     from spinhw.virtual.instruments.panel import Panel
+
+# What starts later than so many samples is not in a record any more.
+_LONGEST_DELAY = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,20 @@ class Played:
     Args:
         samples: In volts into the load, or amperes for a current source.
         rate_hz: Samples per second.
+        delay_s: Time from the trigger to the first sample in seconds; negative where it comes before.
     """
 
     samples: np.ndarray
     rate_hz: float
+    delay_s: float = 0.0
+
+    def points_at(self, rate_hz: float) -> int:
+        """Give how many samples it takes at another rate, its delay included; not more than anybody would record."""
+        return math.ceil(min(self.delay_s * rate_hz, _LONGEST_DELAY) + len(self.samples) * rate_hz / self.rate_hz)
+
+    def at(self, rate_hz: float, points: int) -> np.ndarray:
+        """Give it on another grid, from the trigger on."""
+        return at_rate(self.samples, self.rate_hz, rate_hz, points, self.delay_s)
 
 
 class Shot(ABC):

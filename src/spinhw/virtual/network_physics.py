@@ -13,7 +13,7 @@ from spinhw.chip.synapses import Synapses
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
 from spinhw.virtual.lab import Played
-from spinhw.virtual.records import at_rate, holding, lowpass, runs
+from spinhw.virtual.records import holding, lowpass, runs
 from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
 from spinhw.virtual.settings import BenchSettings, ChannelGate, ChipWiring, RestGate, TimerGate, terminal
 
@@ -197,10 +197,10 @@ class NetworkPhysics:
         if not present:
             return None
         rate = max(one.rate_hz for one in present)
-        points = max(math.ceil(len(one.samples) * rate / one.rate_hz) for one in present)
+        points = max(one.points_at(rate) for one in present)
         silent = Played(np.zeros(1), rate)
         volts = np.stack(
-            [at_rate(one.samples, one.rate_hz, rate, points) for one in (played.get(key, silent) for key in sources)],
+            [played.get(key, silent).at(rate, points) for key in sources],
             axis=1,
         )  # (time, input)
         starts, length = self._windows(played, rate, volts)
@@ -220,7 +220,7 @@ class NetworkPhysics:
         opener = played.get(terminal(gate.source)) if isinstance(gate, ChannelGate) else None
         if opener is None:
             return np.zeros(0, np.int64), 0
-        is_open = at_rate(opener.samples, opener.rate_hz, rate, points) > gate.above_v
+        is_open = opener.at(rate, points) > gate.above_v
         starts, ends = runs(is_open)
         return starts, int((ends - starts).max(initial=0))
 
@@ -246,7 +246,8 @@ class NetworkPhysics:
 def _same(played: dict[tuple[str, int], Played], before: dict[tuple[str, int], Played]) -> bool:
     """Say whether sources put out what they put out before."""
     return played.keys() == before.keys() and all(
-        one.rate_hz == before[key].rate_hz and np.array_equal(one.samples, before[key].samples)
+        (one.rate_hz, one.delay_s) == (before[key].rate_hz, before[key].delay_s)
+        and np.array_equal(one.samples, before[key].samples)
         for key, one in played.items()
     )
 

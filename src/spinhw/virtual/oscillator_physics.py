@@ -19,7 +19,7 @@ from spinhw.chip.recorder import Recorder
 from spinhw.rollout import Neurons, Rollout, Steps, rollout_driven
 from spinhw.virtual.highpass import HighPassed
 from spinhw.virtual.lab import Played
-from spinhw.virtual.records import at_rate, lowpass, pieces
+from spinhw.virtual.records import lowpass, pieces
 from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
 from spinhw.virtual.settings import BenchSettings, OscillatorWiring, terminal
 
@@ -103,10 +103,10 @@ class OscillatorPhysics:
         if not present:
             return None
         rate = max(one.rate_hz for one in present)
-        points = max(math.ceil(len(one.samples) * rate / one.rate_hz) for one in present)
+        points = max(one.points_at(rate) for one in present)
         silent = Played(np.zeros(1), rate)
         arriving = [played.get(source, silent) for source in sources]
-        volts = np.stack([at_rate(one.samples, one.rate_hz, rate, points) for one in arriving], axis=1)
+        volts = np.stack([one.at(rate, points) for one in arriving], axis=1)
         interval_s = 1 / rate
         if path.bandwidth_hz is not None:
             finer = max(1, math.ceil(interval_s / _SMOOTH_NODE_S))

@@ -30,22 +30,6 @@ def lowpass(values: np.ndarray, interval_s: float, bandwidth_hz: float | None) -
     return np.asarray(smoothed)
 
 
-def at_rate(samples: np.ndarray, rate_hz: float, wanted_hz: float, points: int) -> np.ndarray:
-    """Give a held record on another grid, its last sample held on.
-
-    Args:
-        samples: (time,).
-        rate_hz: Of the samples.
-        wanted_hz: Of the result.
-        points: Of the result.
-    """
-    if rate_hz == wanted_hz and len(samples) == points:
-        return samples
-    # A little forward, so that an edge that falls on a sample belongs to it whatever the rounding.
-    places = np.floor((np.arange(points) + 1e-6) * (rate_hz / wanted_hz)).astype(np.int64)
-    return samples[np.minimum(places, len(samples) - 1)]
-
-
 def runs(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find where a boolean record is true: first and one after the last of each run."""
     edges = np.diff(np.concatenate([[0], marked.astype(np.int8), [0]]))

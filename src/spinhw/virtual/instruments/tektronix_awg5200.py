@@ -1,41 +1,31 @@
 """Tektronix AWG5200 arbitrary waveform generators.
 
-After "AWG5200 Series Programmer Manual" (077-1337), checked against QCoDeS' `AWG70000A.py` and `AWG5208.py`. Not here:
-sequences, function generator signals, digital up-conversion. Files are kept only while the power is on.
+After "AWG5200 Series Programmer Manual" (077-1337), checked against QCoDeS' `AWG70000A.py` and `AWG5208.py` and
+Tektronix' own `tm_devices`. Not here: sequences, digital up-conversion.
 """
 
-import re
-from pathlib import PureWindowsPath
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 
-from spinhw.virtual.instruments.panel import Panel
+from spinhw.virtual.instruments.panel import Level
+from spinhw.virtual.instruments.tektronix_memory import WaveformList
+from spinhw.virtual.instruments.tektronix_settings import CLOCK, COUPLED, DAC, FUNCTION, OUTPUT, TRIGGER
 from spinhw.virtual.lab import Lab, Played
-from spinhw.virtual.scpi import (
-    Call,
-    Command,
-    ScpiError,
-    accept,
-    ask,
-    block,
-    both,
-    choice,
-    constant,
-    do,
-    number,
-    switch,
-    text,
-)
-from spinhw.virtual.scpi.framing import Buffer
+from spinhw.virtual.scpi import Call, Command, ScpiError, ask, choice, do, number, switch, text
 
-_NO_FILE = -256
 _STOPPED, _WAITING, _RUNNING = 0, 1, 2
-_WFMX_OFFSET = re.compile(rb'offset="(\d+)"')
-_WFMX_SAMPLES = re.compile(rb"<NumberSamples>(\d+)</NumberSamples>")
+_OUTPUT_OHM = 50.0
+_TRIGGER_LINE_V = 3.3
+# Amplitude into 50 ohms by path: lowest and highest, with option DC.
+_AMPLITUDES_V = {"DCHB": (0.025, 1.5), "DCHV": (0.01, 5.0), "ACD": (0.025, 1.5), "ACAM": (0.025, 5.0)}
+_INPUTS = ("ATRigger", "BTRigger")
+# What may set an output free that waited, and so let an armed digitizer go.
+_FREEING = frozenset({"on", "run_mode", "waveform", "trigger_input", "mode", "all_off"})
 
 
-class TektronixAWG5200(Panel):
+class TektronixAWG5200(WaveformList):
     """The AWG5208: eight channels, 2.5 GSa/s, 16 bits, LSB first."""
 
     maker, model, firmware = "TEKTRONIX", "AWG5208", "FV:7.2.0069.0"
@@ -43,134 +33,90 @@ class TektronixAWG5200(Panel):
     number_format = "{:.10E}"
     suffers = frozenset({"overload"})
     channels = 8
-    bits: ClassVar[int] = 16
-    memory_points: ClassVar[int] = 1_000_000_000
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
-        self.waveforms: dict[str, np.ndarray] = {}
-        self._markers: dict[str, np.ndarray] = {}
-        self._files: dict[str, bytes] = {}
         self._running = False
+        self._looping: set[int] = set()  # Channels that one trigger has set going.
+        self._forced = "ATR"
         super().__init__(name, serial, lab)
 
     def reset(self) -> None:
         super().reset()
         self._running = False
+        self._looping.clear()
 
-    def reboot(self) -> None:
-        self.waveforms.clear()
-        self._markers.clear()
-        self._files.clear()
-        super().reboot()
+    # Rules between settings
 
-    def after(self, name: str, channel: int) -> None:
-        if name in {"on", "run_mode", "waveform"}:
-            self.lab.look()
+    def store(self, name: str, channel: int, value: Any) -> None:
+        super().store(name, channel, value)
+        if name in COUPLED and self.get("coupled") != "NONE":
+            for other in self._partners(channel):
+                self._values[name, other] = value
 
-    # Waveform list
-
-    def new(self, call: Call) -> None:
-        """Carry out WLISt:WAVeform:NEW name, size[, type]."""
-        name, size = call.args.text(0), call.args.integer(1, 1, self.memory_points)
-        if name in self.waveforms:
-            raise ScpiError(-221, 'Settings conflict; Waveform "' + name + '" already exists')
-        self.waveforms[name] = np.zeros(size, dtype=np.float32)
-        self._markers[name] = np.zeros(size, dtype=np.uint8)
-
-    def write_data(self, call: Call) -> None:
-        """Carry out WLISt:WAVeform:DATA name[, start[, size]], block of float32 in -1 to 1."""
-        target = self._named(call)
-        self._fill(target, call, np.frombuffer(self._bytes(call, 4), "<f4"))
-
-    def write_markers(self, call: Call) -> None:
-        """Carry out WLISt:WAVeform:MARKer:DATA: bytes, marker 1 in bit 7."""
-        self._named(call)
-        self._fill(self._markers[call.args.text(0)], call, np.frombuffer(self._bytes(call, 1), np.uint8))
-
-    def _fill(self, target: np.ndarray, call: Call, values: np.ndarray) -> None:
-        start = call.args.integer(1, 0, len(target)) if len(call.args) > 2 else 0
-        size = call.args.integer(2, 0, len(target)) if len(call.args) > 3 else len(values)
-        if start + size > len(target) or size > len(values):
-            raise ScpiError(-222)
-        if not np.isfinite(values).all():
-            raise ScpiError(-222)
-        target[start : start + size] = values[:size]
-
-    def _bytes(self, call: Call, size: int) -> Buffer:
-        data = call.args.block(len(call.args) - 1)
-        if len(data) % size:
-            raise ScpiError(-161)
-        return data
-
-    def read_data(self, call: Call) -> bytes:
-        """Answer WLISt:WAVeform:DATA? name[, start[, size]]."""
-        values = self._named(call)
-        start = call.args.integer(1, 0, len(values)) if len(call.args) > 1 else 0
-        size = call.args.integer(2, 0, len(values)) if len(call.args) > 2 else len(values) - start
-        return block(values[start : start + size].astype("<f4").tobytes())
-
-    def _named(self, call: Call) -> np.ndarray:
-        name = call.args.text(0)
-        if name not in self.waveforms:
-            raise ScpiError(-224, "Illegal parameter value; no such waveform")
-        return self.waveforms[name]
-
-    def delete(self, call: Call) -> None:
-        """Carry out WLISt:WAVeform:DELete name|ALL."""
-        name = call.args.text(0)
-        gone = list(self.waveforms) if name.upper() == "ALL" else [name]
-        if name.upper() != "ALL":
-            self._named(call)
-        for one in gone:
-            del self.waveforms[one]
-            self._markers.pop(one, None)
-        for channel in range(1, self.channels + 1):
-            if self.get("waveform", channel) in gone:
-                self._values["waveform", channel] = ""
-
-    def listed(self, call: Call) -> str:
-        """Answer WLISt:NAME? n, counted from 1."""
-        names = list(self.waveforms)
-        return f'"{names[call.args.integer(0, 1, max(1, len(names))) - 1] if names else ""}"'
-
-    # Files
-
-    def _path(self, name: str) -> str:
-        folder = PureWindowsPath("C:") / PureWindowsPath(self.get("directory"))
-        return str(folder / PureWindowsPath(name)).upper()
-
-    def store_file(self, call: Call) -> None:
-        """Carry out MMEMory:DATA name, block."""
-        self._files[self._path(call.args.text(0))] = bytes(call.args.block(len(call.args) - 1))
-
-    def delete_file(self, call: Call) -> None:
-        """Carry out MMEMory:DELete."""
-        if self._files.pop(self._path(call.args.text(0)), None) is None:
-            raise ScpiError(_NO_FILE)
-
-    def open_file(self, call: Call) -> None:
-        """Carry out MMEMory:OPEN of a .wfmx file: its float32 samples follow an XML head."""
-        path = self._path(call.args.text(0))
-        data = self._files.get(path)
-        if data is None:
-            raise ScpiError(_NO_FILE)
-        offset, samples = _WFMX_OFFSET.search(data), _WFMX_SAMPLES.search(data)
-        if offset is None or samples is None:
-            raise ScpiError(-230)
-        size = int(samples[1])
-        values = np.frombuffer(data, "<f4", size, int(offset[1])).copy()
-        name = PureWindowsPath(call.args.text(0)).stem
-        self.waveforms[name], self._markers[name] = values, np.zeros(size, np.uint8)
-
-    # Playing
+    def _partners(self, channel: int) -> list[int]:
+        if self.get("coupled") == "PAIR":
+            return [channel + 1 if channel % 2 else channel - 1]
+        return [other for other in range(1, self.channels + 1) if other != channel]
 
     def before(self, name: str, channel: int, value: Any) -> None:
         if name == "waveform" and value not in self.waveforms:
             raise ScpiError(-224, "Illegal parameter value; no such waveform")
+        if name == "amplitude_v":
+            lowest, highest = _AMPLITUDES_V[self.get("path", channel)]
+            if not lowest <= value <= highest:
+                raise ScpiError(-222)
+
+    def after(self, name: str, channel: int) -> None:
+        if name == "waveform" and self.get("own_settings"):
+            for level, value in self.recommended.get(self.get(name, channel), {}).items():
+                self.store(level, channel, value)
+        if name == "path":
+            lowest, highest = _AMPLITUDES_V[self.get(name, channel)]
+            self._values["amplitude_v", channel] = min(max(self.get("amplitude_v", channel), lowest), highest)
+        if name == "coupled" and self.get(name) != "NONE":
+            for first in range(1, self.channels + 1, 2 if self.get(name) == "PAIR" else self.channels):
+                for setting in COUPLED:
+                    self.store(setting, first, self.get(setting, first))
+        if name in _FREEING:
+            self.lab.look()
+
+    # Triggers
+
+    def set_trigger(self, call: Call, name: str) -> None:
+        """Carry out TRIGger:LEVel, :SLOPe and :IMPedance: a value, then the input; input A where none is named."""
+        where = 1 + _INPUTS.index(self._input(call, 1))
+        if name == "trigger_slope":
+            value: Any = call.args.choice(("POSitive", "NEGative"))
+        elif name == "trigger_level_v":
+            value = call.args.number(0, "V", -5, 5)
+        else:
+            value = call.args.integer(0, 50, 1000)
+        self.store(name, where, value)
+
+    def get_trigger(self, call: Call, name: str) -> Any:
+        """Answer those questions."""
+        return self.get(name, 1 + _INPUTS.index(self._input(call, 0)))
+
+    def _input(self, call: Call, place: int) -> str:
+        if len(call.args) <= place:
+            return _INPUTS[0]
+        short = call.args.choice(_INPUTS, place)
+        return next(one for one in _INPUTS if one.startswith(short))
+
+    def force(self, call: Call) -> None:
+        """Carry out TRIGger[:IMMediate]: an event of input A or B."""
+        self._forced = self._input(call, 0)[:3]
+        self.trigger()
+        self._forced = "ATR"
+
+    def trigger(self) -> None:
+        if self._running:
+            self.lab.trigger(self)
 
     def run(self, running: bool) -> None:
         """Carry out AWGControl:RUN and STOP."""
         self._running = running
+        self._looping.clear()
         self.lab.look()
 
     def state(self, call: Call) -> int:
@@ -181,14 +127,31 @@ class TektronixAWG5200(Panel):
 
     @property
     def runs_freely(self) -> bool:
-        return self._running and any(
-            self.get("run_mode", channel) == "CONT" and self.get("on", channel) and self.get("waveform", channel)
-            for channel in range(1, self.channels + 1)
+        return any(self._gives(channel) and self._is_free(channel) for channel in range(1, self.channels + 1))
+
+    def _gives(self, channel: int) -> bool:
+        """Say whether a channel has something to play, and a way out for it."""
+        if not self._running or not self.get("on", channel) or self.get("all_off"):
+            return False
+        return bool(self.get("mode") == "FGEN" or self.get("waveform", channel) in self.waveforms)
+
+    def _is_free(self, channel: int) -> bool:
+        internal = self.get("run_mode", channel) != "GAT" and self.get("trigger_input", channel) == "ITR"
+        return bool(
+            self.get("mode") == "FGEN"
+            or self.get("run_mode", channel) == "CONT"
+            or internal
+            or channel in self._looping
         )
 
-    def trigger(self) -> None:
-        if self._running:
-            self.lab.trigger(self)
+    def _hears(self, channel: int, external: bool) -> bool:
+        """Say whether a channel plays at a trigger; the line leads to input A, with rising edges."""
+        if self._is_free(channel):
+            return True
+        if not external:
+            return bool(self.get("run_mode", channel) != "GAT" and self.get("trigger_input", channel) == self._forced)
+        level_v, slope = self.get("trigger_level_v"), self.get("trigger_slope")
+        return bool(self.get("trigger_input", channel) == "ATR" and slope == "POS" and 0.0 < level_v < _TRIGGER_LINE_V)
 
     def played(self, external: bool) -> dict[int, Played]:
         if not self._running:
@@ -196,75 +159,101 @@ class TektronixAWG5200(Panel):
         if self.take_disturbance("overload"):
             self._values["on", 1] = False
             self.status.report(ScpiError(-310, "System error; Channel 1 output disabled, overload"))
-        ready = [
-            channel
-            for channel in range(1, self.channels + 1)
-            if self.get("on", channel) and self.get("waveform", channel) in self.waveforms
-        ]
+        channels = range(1, self.channels + 1)
+        ready = [one for one in channels if self._gives(one) and self._hears(one, external)]
+        self._looping.update(one for one in ready if self.get("run_mode", one) == "TCON")
         return {channel: self._waveform(channel) for channel in ready}
 
+    # What comes out
+
+    def at_connectors(self) -> dict[str, Level]:
+        return {str(channel): self._level(channel) for channel in range(1, self.channels + 1)}
+
+    def _level(self, channel: int) -> Level:
+        if not self._gives(channel):  # Stopped, it gives nothing, or zero.
+            return Level()
+        volts = self._waveform(channel).samples
+        if not self._is_free(channel):
+            volts = volts[:1] if self.get("wait_value", channel) == "FIRS" else np.zeros(1)
+        load = self.lab.load_ohm(self, channel)
+        shown = 2.0 if math.isinf(load) else 2 * load / (load + _OUTPUT_OHM)  # Of the voltage into 50 ohms.
+        return Level(float(volts.min()) * shown, float(volts.max()) * shown)
+
     def _waveform(self, channel: int) -> Played:
-        codes = 2 ** (self.bits - 1) - 1
+        """Give the voltage into 50 ohms of one waveform, or of one period of a function."""
+        if self.get("mode") == "FGEN":
+            return self._function(channel)
+        codes = 2 ** (self.get("resolution_bits", channel) - 1) - 1
         shape = self.waveforms[self.get("waveform", channel)].astype(np.float64)
         steps = np.rint(np.clip(shape, -1.0, 1.0) * codes) / codes
+        rate = self.get("rate_hz")
+        if self.get("interpolated", channel):
+            steps, rate = _twice(steps), 2 * rate
+        if self.get("dac_mode", channel) != "NRZ":
+            second = -steps if self.get("dac_mode", channel) == "MIX" else np.zeros_like(steps)
+            steps, rate = np.stack([steps, second], axis=1).reshape(-1), 2 * rate
         half, offset = self.get("amplitude_v", channel) / 2, self.get("offset_v", channel)
-        return Played(half * steps + offset, self.get("rate_hz"))
+        if self.get("path", channel) in {"ACD", "ACAM"}:  # No direct voltage gets through, but one can be added.
+            steps = steps - steps.mean()
+            offset = self.get("bias_v", channel) if self.get("bias", channel) else 0.0
+        return Played(half * steps + offset, rate, self.get("skew_s", channel) + self.get("phase_s"))
+
+    def _function(self, channel: int) -> Played:
+        kind, rate = self.get("function_type", channel), self.get("rate_hz")
+        if kind in {"DC", "NONE"}:
+            return Played(np.array([self.get("function_dc_v", channel) if kind == "DC" else 0.0]), rate)
+        points = max(16, round(rate / self.get("function_hz", channel)))
+        wave = np.sin(2 * np.pi * (np.arange(points) / points + self.get("function_phase_deg", channel) / 360))
+        shape = wave if kind == "SINE" else np.sign(wave)
+        return Played(self.get("function_v", channel) / 2 * shape + self.get("function_offset_v", channel), rate)
 
     commands: ClassVar[tuple[Command, ...]] = (
         ask("SYSTem:ERRor:CODE[:NEXT]", lambda self, call: self.status.errors.pop()[0]),
-        choice("INSTrument:MODE", "mode", ("AWG", "FGEN")),
-        number("CLOCk:SRATe", "rate_hz", 2.5e9, 298, 5e9, "HZ"),
-        choice("CLOCk:SOURce", "clock", ("INTernal", "EFIXed", "EVARiable", "EXTernal")),
-        number("CLOCk:ECLock:FREQuency", "external_clock_hz", 2.5e9, 2.5e9, 5e9, "HZ"),
-        both("WLISt:WAVeform:NEW", new, lambda self, call: ""),
-        both("WLISt:WAVeform:DATA", write_data, read_data),
-        do("WLISt:WAVeform:MARKer:DATA", write_markers),
-        do("WLISt:WAVeform:DELete", delete),
-        ask("WLISt:WAVeform:LENGth", lambda self, call: len(self._named(call))),
-        ask("WLISt:WAVeform:TYPE", lambda self, call: "REAL" if len(self._named(call)) else ""),
-        ask("WLISt:SIZE", lambda self, call: len(self.waveforms)),
-        ask("WLISt:NAME", listed),
-        ask("WLISt:LIST", lambda self, call: '"' + ",".join(self.waveforms) + '"'),
-        constant("SLISt:SIZE", 0),
-        accept("SLISt:SEQuence:DELete"),
+        *WaveformList.list_commands,
+        *CLOCK,
+        *TRIGGER,
+        *DAC,
+        *OUTPUT,
+        *FUNCTION,
+        ask("FGEN[:CHANnel#]:PERiod", lambda self, call: 1 / self.get("function_hz", call.channel)),
         text("[SOURce#:]CASSet:WAVeform", "waveform"),
         ask("[SOURce#:]CASSet", lambda self, call: f'"{self.get("waveform", call.channel)}"'),
         do("[SOURce#:]CASSet:CLEAR", lambda self, call: self._values.pop(("waveform", call.channel), None)),
         text("[SOURce#:]WAVeform", "waveform"),
-        number("[SOURce#:]VOLTage[:LEVel][:IMMediate][:AMPLitude]", "amplitude_v", 0.75, 0.025, 1.5, "V"),
+        switch("AWGControl:ARSettings", "own_settings"),
+        number("[SOURce#:]VOLTage[:LEVel][:IMMediate][:AMPLitude]", "amplitude_v", 0.5, 0.01, 5.0, "V"),
         number("[SOURce#:]VOLTage[:LEVel][:IMMediate]:OFFSet", "offset_v", 0.0, -2.0, 2.0, "V"),
-        choice("[SOURce#:]RMODe", "run_mode", ("CONTinuous", "TRIGgered", "TCONtinuous", "GATed")),
-        choice("[SOURce#:]TINPut", "trigger_input", ("ATRigger", "BTRigger", "ITRigger")),
-        number("[SOURce#:]DAC:RESolution", "resolution_bits", 16, 12, 16, whole=True),
-        number("[SOURce#:]SKEW", "skew_s", 0.0, -2e-9, 2e-9, "S"),
-        number("SOURce#:MARKer#:VOLTage[:LEVel][:IMMediate]:HIGH", "marker_high_v", 1.0, -0.3, 1.75, "V"),
-        number("SOURce#:MARKer#:VOLTage[:LEVel][:IMMediate]:LOW", "marker_low_v", 0.0, -0.5, 1.55, "V"),
-        switch("OUTPut#[:STATe]", "on"),
-        switch("OUTPut:OFF", "all_off"),
-        choice("OUTPut#:PATH", "path", ("DCHB", "DCHV", "ACDirect", "ACAMplified")),
-        choice("OUTPut#:WVALue[:ANALog][:STATe]", "wait_value", ("ZERO", "FIRSt")),
-        choice("OUTPut#:WVALue:MARKer#", "marker_wait", ("FIRST", "LOW", "HIGH")),
-        choice("OUTPut#:SVALue:MARKer#", "marker_stop", ("OFF", "LOW")),
         do("AWGControl:RUN[:IMMediate]", lambda self, call: self.run(True)),
         do("AWGControl:STOP[:IMMediate]", lambda self, call: self.run(False)),
         ask("AWGControl:RSTate", state),
-        do("TRIGger[:SEQuence][:IMMediate]", lambda self, call: self.trigger()),
-        number("TRIGger[:SEQuence]:LEVel", "trigger_level_v", 1.4, -5, 5, "V"),
-        text("MMEMory:CDIRectory", "directory", "\\"),
-        do("MMEMory:DATA", store_file),
-        do("MMEMory:DELete", delete_file),
-        do("MMEMory:OPEN", open_file),
-        number("FGEN[:CHANnel#]:AMPLitude[:VOLTage]", "function_v", 0.5, 0, 1.5, "V"),
-        number("FGEN[:CHANnel#]:OFFSet", "function_offset_v", 0.0, -2, 2, "V"),
-        number("FGEN[:CHANnel#]:FREQuency", "function_hz", 1.2e6, 1, 1.25e9, "HZ"),
-        number("FGEN[:CHANnel#]:DCLevel", "function_dc_v", 0.0, -2, 2, "V"),
-        ask("FGEN[:CHANnel#]:PERiod", lambda self, call: 1 / self.get("function_hz", call.channel)),
-        number("FGEN[:CHANnel#]:PHASe", "function_phase_deg", 0.0, -180, 180, "DEG"),
-        number("FGEN[:CHANnel#]:SYMMetry", "function_symmetry", 100.0, 0, 100),
-        choice(
-            "FGEN[:CHANnel#]:TYPE",
-            "function_type",
-            ("SINE", "SQUare", "TRIangle", "NOISe", "DC", "GAUSsian", "EXPRise", "EXPDecay", "NONE"),
+        do("TRIGger[:SEQuence][:IMMediate]", force),
+        Command(
+            "TRIGger[:SEQuence]:LEVel",
+            lambda self, call: self.set_trigger(call, "trigger_level_v"),
+            lambda self, call: self.get_trigger(call, "trigger_level_v"),
+            "trigger_level_v",
+            1.4,
         ),
-        choice("FGEN[:CHANnel#]:PATH", "function_path", ("DCHB", "DCHV", "DIRECT", "AC")),
+        Command(
+            "TRIGger[:SEQuence]:SLOPe",
+            lambda self, call: self.set_trigger(call, "trigger_slope"),
+            lambda self, call: self.get_trigger(call, "trigger_slope"),
+            "trigger_slope",
+            "POS",
+        ),
+        Command(
+            "TRIGger[:SEQuence]:IMPedance",
+            lambda self, call: self.set_trigger(call, "trigger_ohm"),
+            lambda self, call: self.get_trigger(call, "trigger_ohm"),
+            "trigger_ohm",
+            50,
+        ),
+        choice("TRIGger[:SEQuence]:SOURce", "trigger_source", ("EXTernal", "INTernal")),
     )
+
+
+def _twice(samples: np.ndarray) -> np.ndarray:
+    """Give samples at twice the rate, those between interpolated, with the overshoot of a filter at steps."""
+    around = [np.roll(samples, place) for place in (1, 0, -1, -2)]
+    between = (-around[0] + 9 * around[1] + 9 * around[2] - around[3]) / 16
+    return np.stack([samples, between], axis=1).reshape(-1)
