@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fakes_lab import IDENTITIES, TinyServer, TinySource
+from fakes_lab import TinyServer, TinySource
 from spinhw.config import build, load
 from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off

@@ -98,7 +98,7 @@ class OtherOutput(Settings):
     """An output that no role uses, such as a low-frequency output: never switched on, but looked at."""
 
     ask: Line = Field(description="Question that reads whether it is on.")
-    off: Line = Field(description="Message that switches it off, for 'spinhw off --all' alone.")
+    send: Line = Field(description="Message that switches it off, for 'spinhw off --all' alone.")
     only: Only = None
     source: Source
 

@@ -33,7 +33,8 @@ class ScpiRFSource(RFSource):
         return self.port.number("read_power")
 
     def _lowest_dbm(self) -> float:
-        return self.port.range("power_dbm", "")[0]
+        # Further down it is as good as off, and models without a step attenuator refuse it.
+        return max(self.port.range("power_dbm", "")[0], super()._lowest_dbm())
 
     def _set_output(self, channel: str, on: bool) -> None:
         self.port.send("output", value=int(on))

@@ -272,7 +272,7 @@ class Instrument(ABC, Generic[ChannelT]):
         """Bring one output down: ramped, then off."""
         other = self._others().get(output)
         if other is not None:
-            self.port.link.set_and_check(other.off)
+            self.port.link.set_and_check(other.send)
             return
         try:
             if self._read_output(output):

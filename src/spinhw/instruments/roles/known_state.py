@@ -61,17 +61,18 @@ class KnownState:
         """Give the outputs of the connected model that no role uses."""
         return {name: one for name, one in self._profile.other_outputs.items() if self._applies(one.only)}
 
-    def settings(self, channels: Iterable[Fields]) -> list[Filled]:
+    def settings(self, channels: Sequence[Fields]) -> list[Filled]:
         """Fill in the settings of the connected model, in the order in which they are set.
 
         Args:
-            channels: What templates may name, for each channel in use.
+            channels: What templates may name, for each channel in use; none where all are set by hand. What the whole
+                instrument has is filled in for the first.
         """
         found = []
         for name, setting in self._profile.state.items():
             if not self._applies(setting.only):
                 continue
-            for fields in channels if setting.of_channel else [{}]:
+            for fields in channels if setting.of_channel else channels[:1]:
                 found.append(_filled(name, setting, fields))
         return found
 
