@@ -80,13 +80,14 @@ def play(bench: Bench, waves: Mapping[int, np.ndarray], rate_hz: float = 1e9, fu
 
     for channel, volts in waves.items():
         codes = np.rint(volts / full_v * 32767).astype("<i2")
+        amplitude_v = max(float(np.ptp(volts)), 1e-3)  # An amplitude is the span of the waveform's own points.
         say(bench, "awg", f"FORM:BORD SWAP;:SOUR{channel}:DATA:VOL:CLE")
         say(bench, "awg", f"SOUR{channel}:DATA:ARB:DAC wave,".encode() + block(codes.tobytes()))
         say(
             bench,
             "awg",
             f":SOUR{channel}:FUNC:ARB wave;:SOUR{channel}:FUNC ARB;:SOUR{channel}:FUNC:ARB:FILT OFF;SRAT {rate_hz};"
-            f":SOUR{channel}:VOLT {2 * full_v};:SOUR{channel}:BURS:NCYC 1;:SOUR{channel}:BURS:STAT 1;"
+            f":SOUR{channel}:VOLT {amplitude_v};:SOUR{channel}:BURS:NCYC 1;:SOUR{channel}:BURS:STAT 1;"
             f":TRIG{channel}:SOUR BUS;:OUTP{channel} 1",
         )
     assert say(bench, "awg", "SYST:ERR?") == b'+0,"No error"\n'

@@ -144,7 +144,11 @@ def test_off_brings_a_bench_down_and_names_what_it_could_not_reach(spinhw, tmp_p
         write(addresses)
         say(addresses["bias"], ":SOUR:FUNC CURR;:SOUR:CURR 5e-3;:OUTP 1;:OUTP?")
         say(addresses["awg"], ":OUTP1 1;:OUTP1?")
-        done = spinhw("off", "--device", file)
+        asked = spinhw("off", "--device", file)
+        assert asked.code == 3
+        assert "spinhw did not switch on; they were left alone; seen: bias.1 (current 0.005 A), awg.1 (" in asked.err
+        assert say(addresses["bias"], ":OUTP?") == "1"
+        done = spinhw("off", "--device", file, "--all")
         assert (done.code, done.err) == (0, "")
         assert f"{file}: every output is off, and reads back as off" in done.out
         assert [say(addresses[one], ask) for one, ask in (("bias", ":OUTP?"), ("awg", ":OUTP1?"))] == ["0", "0"]
@@ -154,7 +158,7 @@ def test_off_brings_a_bench_down_and_names_what_it_could_not_reach(spinhw, tmp_p
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
         write(addresses | {"awg": f"TCPIP0::127.0.0.1::{port}::SOCKET"})
-        failed = spinhw("off", "--device", file)
+        failed = spinhw("off", "--device", file, "--all")
         assert failed.code == 3
         assert "could not be confirmed off; seen: awg.1, awg.2; allowed: every output off; next: " in failed.err
         assert say(addresses["bias"], ":OUTP?") == "0"

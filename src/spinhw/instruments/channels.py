@@ -35,6 +35,11 @@ class VoltageOutput(Settings):
         description="Set by hand and perhaps on for days, such as a magnet: only ever measured, never switched.",
     )
 
+    @property
+    def span_v(self) -> float:
+        """Get the largest amplitude that fits between the limits, peak to peak, in volts."""
+        return self.highest_v - self.lowest_v
+
     @model_validator(mode="after")
     def _is_a_range(self) -> "VoltageOutput":
         return _ordered(self, self.lowest_v, self.highest_v)

@@ -12,6 +12,10 @@ from spinhw.errors import ConfigError, nearest
 
 # Numbers read back within this share of the value that was set, unless the profile says otherwise.
 _WITHIN = 1e-4
+# What instruments say for infinity, such as the load of an open output.
+_BEYOND = 9.8e37
+# Closer numbers are one: what is left of a sum that should be zero.
+_NOTHING = 1e-12
 
 # What a template of a known state may name: the channel, and the limits of the bench file for it.
 FIELDS = (
@@ -133,7 +137,9 @@ def agrees(seen: str, wanted: str, within: float = _WITHIN) -> bool:
         left, right = float(seen), float(wanted)
     except ValueError:
         return False
-    return abs(left - right) <= within * abs(right)
+    if abs(right) >= _BEYOND:
+        return left * right > 0 and abs(left) >= _BEYOND
+    return abs(left - right) <= within * abs(right) + _NOTHING
 
 
 def check_reviewed(source: str, reviewed: tuple[Reviewed, ...], known: set[str], wired: Mapping[str, object]) -> None:

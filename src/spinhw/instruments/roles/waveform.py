@@ -16,6 +16,7 @@ from spinhw.instruments.roles.known_state import Fields
 
 Trigger = Literal["software", "external"]
 
+_SOURCE_OHM = 50.0
 # A sample rate reads back within this share; it is a synthesised frequency.
 _RATE_TOLERANCE = 1e-6
 
@@ -44,6 +45,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
 
     role = "waveform-source"
     bits: ClassVar[int] = 16  # Of its digital-to-analog converter.
+    settable = {"lowest_v": ("level", "V"), "highest_v": ("level", "V"), "span_v": ("amplitude", "V")}
     granularity: ClassVar[int] = 1  # The number of points must be a multiple of this; padded.
 
     def __init__(self, build: Build[VoltageOutput]) -> None:
@@ -79,6 +81,16 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
     @abstractmethod
     def _stop(self) -> None:
         """Let the channels that are `_ours` ignore triggers, and play nothing."""
+
+    @classmethod
+    def _as_set(cls, key: str, limits: VoltageOutput) -> float:
+        # Ranges of a profile are those into 50 ohms.
+        return super()._as_set(key, limits) / cls.load_factor(limits.load_ohm)
+
+    @staticmethod
+    def load_factor(load_ohm: float | None) -> float:
+        """Give the voltage into a load over that into 50 ohms, for a source of 50 ohms; None is an open end."""
+        return 2.0 if load_ohm is None else 2 * load_ohm / (load_ohm + _SOURCE_OHM)
 
     def rates_hz(self) -> tuple[float, float]:
         """Give the range of sample rates in hertz."""
@@ -130,7 +142,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         self._playing = frozenset(channel for channel in volts if self.is_on(channel))
         points = self._padded(len(next(iter(volts.values()))))
         waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
-        self._idle_v |= {channel: float(wave[-1]) for channel, wave in volts.items()}
+        self._idle_v |= {channel: float(wave[0]) for channel, wave in volts.items()}
         applied_hz, held = self._upload(waves, rate_hz)
         if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
             raise DeviceError(

@@ -49,7 +49,7 @@ class Keysight33500(ArbMemory):
     no_error = '+0,"No error"'
     channels = 2
     highest_rate_hz: ClassVar[float] = 250e6
-    spans_data: ClassVar[bool] = False
+    spans_data: ClassVar[bool] = True
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self._accepted: dict[int, int] = {}  # Triggers that a channel still takes, where it does not wait forever.
