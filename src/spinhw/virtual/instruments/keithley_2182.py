@@ -74,12 +74,13 @@ class Keithley2182(Panel):
 
     def _combined(self, channel: int) -> float:
         """Measure, and take the other channel into account where ratio or delta ask for it."""
+        before = self._last
         value = self._measured(channel)
         if self.get("ratio"):
             other = self._measured(2)
             value = self._measured(1) / other if other else _OVERFLOW
         if self.get("delta"):
-            value = (value - self._last) / 2
+            value = (value - before) / 2
         return value
 
     def _measured(self, channel: int) -> float:

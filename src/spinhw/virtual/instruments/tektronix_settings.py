@@ -61,7 +61,8 @@ TRANSFER = (
     number("WFMOutpre:BYT_Nr", "width", 1, 1, 2, whole=True),
     choice("WFMOutpre:BYT_Or", "order", ("MSB", "LSB")),
     choice("WFMOutpre:BN_Fmt", "sign", ("RI", "RP")),
-    number("DATa:RESample|WFMOutpre:RESample", "every", 1, 1, 1e6, whole=True),
+    number("DATa:RESample", "every", 1, 1, 1e6, whole=True),
+    number("WFMOutpre:RESample", "every", 1, 1, 1e6, whole=True),
     switch("HEADer", "header_on", True),
     switch("VERBose", "verbose", True),
 )
