@@ -11,6 +11,8 @@ from spinhw.virtual import Bench, BenchSettings
 SMALL_NETWORK = {"layers": [4, 3], "outputs": 2}
 # 4 * 1 + 3 * 4 + 4 * 4 + 3 * 3 weights, 7 biases, 2 * 3 read-out weights.
 ADDRESSES = 54
+# Scopes come up with inputs of 1 Mohm.
+FIFTY_OHMS = [";".join(f":CHAN{one}:IMP FIFT" for one in range(1, 5))]
 
 
 def bench(**changes: Any) -> Bench:
@@ -22,7 +24,7 @@ def bench(**changes: Any) -> Bench:
         "conversion": {"input": "50 mV", "weight": "500 mV", "bias": "500 mV", "power": "100 mV", "output": "50 mV"},
         "instruments": {
             "awg": {"model": "keysight-33600"},
-            "scope": {"model": "keysight-infiniivision"},
+            "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
             "synapses": {"model": "synapse-controller", "outputs": ADDRESSES},
         },
         "wiring": {
@@ -49,7 +51,7 @@ def bank(**changes: Any) -> Bench:
         "conversion": {"threshold": "5 mA", "power": "100 mV"},
         "instruments": {
             "awg": {"model": "keysight-33600"},
-            "scope": {"model": "keysight-infiniivision"},
+            "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
             "bias": {"model": "keithley-2400"},
         },
         "wiring": {"kind": "oscillators", "drives": ["awg:1", "awg:2"], "amperes_per_volt": 0.01, "bias": "bias"},

@@ -17,6 +17,11 @@ NETWORK = NetworkSettings(layers=(4, 3), outputs=2, readout_samples=2)
 NEURONS, ADDRESSES = 7, 54
 INTERVAL_S = 1e-9
 
+# Scopes come up with inputs of 1 Mohm, and the board has the limits of the bench file below.
+FIFTY_OHMS = [";".join(f":CHAN{one}:IMP FIFT" for one in range(1, 5))]
+TEK_FIFTY_OHMS = [";".join(f":CH{one}:TER 50" for one in range(1, 9))]
+LIMITS = [":SYN:LIM -2,2"]
+
 CHIP_TRUTH: dict[str, Any] = {
     "id": "small",
     "network": {"layers": [4, 3], "outputs": 2, "readout_samples": 2},
@@ -24,10 +29,10 @@ CHIP_TRUTH: dict[str, Any] = {
     "conversion": {"input": "50 mV", "weight": "500 mV", "bias": "500 mV", "power": "100 mV", "output": "50 mV"},
     "instruments": {
         "awg": {"model": "keysight-33600"},
-        "scope": {"model": "keysight-infiniivision"},
-        "tek": {"model": "tektronix-mso"},
+        "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
+        "tek": {"model": "tektronix-mso", "power_on": TEK_FIFTY_OHMS},
         "matrix": {"model": "keithley-3706a"},
-        "board": {"model": "synapse-controller", "outputs": ADDRESSES},
+        "board": {"model": "synapse-controller", "outputs": ADDRESSES, "power_on": LIMITS},
         "smu": {"model": "keithley-2400"},
     },
     "wiring": {
@@ -50,7 +55,7 @@ BANK_TRUTH: dict[str, Any] = {
     "conversion": {"threshold": "5 mA", "power": "100 mV"},
     "instruments": {
         "awg": {"model": "keysight-33600"},
-        "scope": {"model": "keysight-infiniivision"},
+        "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
         "bias": {"model": "keithley-2400"},
     },
     "wiring": {

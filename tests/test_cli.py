@@ -372,12 +372,23 @@ def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint:
 @pytest.mark.timeout(300)  # The first run on a machine compiles the integrator.
 @pytest.mark.parametrize("door", ["in process", "TCP"])
 def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path, door: str) -> None:
-    from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, standing
+    from fakes_visa import (
+        CHIP_INSTRUMENTS,
+        CHIP_TRUTH,
+        CHIP_WIRING,
+        LIMITS,
+        TEK_FIFTY_OHMS,
+        bench_file,
+        standing,
+    )
 
     truth = CHIP_TRUTH | {
         "network": {"layers": [4, 3], "outputs": 10},
         "instruments": CHIP_TRUTH["instruments"]
-        | {"board": {"model": "synapse-controller", "outputs": 78}, "tek2": {"model": "tektronix-mso"}},
+        | {
+            "board": {"model": "synapse-controller", "outputs": 78, "power_on": LIMITS},
+            "tek2": {"model": "tektronix-mso", "power_on": TEK_FIFTY_OHMS},
+        },
         "probes": [
             CHIP_TRUTH["probes"][0],
             {"signal": "output", "numbers": list(range(8)), "to": "tek:1", "latency": "400 ps", "noise": "1 mV"},

@@ -119,7 +119,7 @@ def test_trigger_that_never_comes_is_an_error_and_the_scope_is_stopped(monkeypat
         scope.port.link._wire._left.clear()
 
 
-def tektronix(message, ask="*ESR?;:EVMsg?"):
+def tektronix(message, ask=":HEADer 0;*ESR?;:EVMsg?"):
     return checked(message, ask, '0;0,"No events to report - queue empty"')
 
 
@@ -166,8 +166,8 @@ def test_tektronix_records_volts(profile):
 
 def test_tektronix_events_are_errors():
     exchanges = [
-        checked(":HEADer 0", "*ESR?;:EVMsg?", '32;113,"Undefined header; HEADer"'),
-        ("*ESR?;:EVMsg?", '0;0,"No events to report - queue empty"'),
+        checked(":HEADer 0", ":HEADer 0;*ESR?;:EVMsg?", '32;113,"Undefined header; HEADer"'),
+        (":HEADer 0;*ESR?;:EVMsg?", '0;0,"No events to report - queue empty"'),
     ]
     with (
         conversation("tektronix-mso", CHANNELS, exchanges) as scope,

@@ -80,6 +80,8 @@ def test_every_model_says_who_it_is_and_starts_well(model):
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "keithley-3706a"])
 def test_every_setting_takes_back_what_it_answers(model):
     panel = make(MODELS[model])
+    if isinstance(panel, TektronixMSO):
+        say(panel, "HEADer 0")
     for command in panel.commands:
         if (
             command.name
@@ -271,7 +273,7 @@ def trace(scope, query: str, dtype: str) -> np.ndarray:
 )
 def test_infiniivision_waveforms_scale_back_to_volts(form, order, dtype):
     scope = make(KeysightInfiniiVision)
-    say(scope, ":TIM:RANG 2e-6;REF LEFT;:CHAN2:RANG 0.4;OFFS 0.02;:ACQ:SRAT 1e9;:DIG CHAN2")
+    say(scope, ":TIM:RANG 2e-6;REF LEFT;:CHAN2:IMP FIFT;RANG 0.4;OFFS 0.02;:ACQ:SRAT 1e9;:DIG CHAN2")
     say(scope, f":WAV:SOUR CHAN2;FORM {form};BYT {order}")
     preamble = [float(part) for part in say(scope, ":WAV:PRE?").split(",")]
     codes = trace(scope, ":WAV:DATA?", dtype).astype(float)
@@ -323,7 +325,8 @@ def test_infiniivision_memory_bounds_its_rate():
 )
 def test_tektronix_curves_scale_back_to_volts(kind, encoding, width, dtype):
     scope = make(kind)
-    say(scope, ":HOR:MODE MAN;:HOR:MODE:SAMPLER 1e9;:HOR:MODE:RECO 2000;:HOR:POS 10;:CH2:SCA 0.05;:CH2:OFFS 0.02")
+    say(scope, ":HEAD 0;:HOR:MODE MAN;:HOR:MODE:SAMPLER 1e9;:HOR:MODE:RECO 2000;:HOR:POS 10")
+    say(scope, ":CH2:TER 50;SCA 0.05;OFFS 0.02")
     say(scope, ":ACQ:STOPA SEQ;:ACQ:STATE RUN;:CH2:POS 1;POS 0")
     say(scope, f":DAT:SOU CH2;ENC {encoding};STAR 1;STOP 2000;:WFMO:BYT_N {width}")
     fields = say(scope, ":WFMO:YMU?;:WFMO:YOF?;:WFMO:YZE?;:WFMO:XIN?;:WFMO:XZE?;:WFMO:NR_P?").split(";")
@@ -338,7 +341,7 @@ def test_tektronix_curves_scale_back_to_volts(kind, encoding, width, dtype):
 
 def test_tektronix_trigger_states():
     scope = make(TektronixMSO)
-    say(scope, ":TRIG:A:EDGE:SOU AUX;:TRIG:A:MOD NORM;:ACQ:STOPA SEQ;:ACQ:STATE RUN")
+    say(scope, ":HEAD 0;:TRIG:A:EDGE:SOU AUX;:TRIG:A:MOD NORM;:ACQ:STOPA SEQ;:ACQ:STATE RUN")
     assert say(scope, ":TRIG:STATE?;:ACQ:STATE?;:BUSY?") == "READY;1;1"
     say(scope, ":TRIG FORC")
     assert say(scope, ":TRIG:STATE?;:ACQ:STATE?;:ACQ:NUMAC?;*ESR?;:EVM?") == (

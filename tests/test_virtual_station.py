@@ -7,7 +7,7 @@ import pytest
 import pyvisa
 import yaml
 
-from bench_fakes import ADDRESSES, SMALL_NETWORK
+from bench_fakes import ADDRESSES, FIFTY_OHMS, SMALL_NETWORK
 from spinhw.config import build
 from spinhw.errors import DeviceError
 from spinhw.instruments import (
@@ -39,10 +39,10 @@ BENCH = {
     "conversion": {"input": "50 mV", "weight": "500 mV", "bias": "500 mV", "power": "100 mV", "output": "50 mV"},
     "instruments": {
         "awg": {"model": "keysight-33600"},
-        "scope": {"model": "keysight-infiniivision"},
-        "tek": {"model": "tektronix-mso"},
+        "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
+        "tek": {"model": "tektronix-mso", "power_on": [":CH1:TER 50"]},
         "matrix": {"model": "keithley-3706a"},
-        "board": {"model": "synapse-controller", "outputs": ADDRESSES},
+        "board": {"model": "synapse-controller", "outputs": ADDRESSES, "power_on": [":SYN:LIM -2,2"]},
         "supply": {"model": "keithley-6221"},
         "smu": {"model": "keithley-2400"},
         "nvm": {"model": "keithley-2182a"},

@@ -25,6 +25,8 @@ def made() -> Bench:
         name: {"model": model, "address": f"GPIB0::{10 + place}::INSTR", "load": "100 ohm"}
         for place, (name, model) in enumerate(MODELS.items())
     }
+    # Their driver takes it for granted that somebody has switched headers off, and chosen the termination.
+    instruments["scope"]["power_on"] = [":HEADer 0;:CH1:TERmination 50"]
     data = {
         "network": {"layers": [1]},
         "instruments": instruments,

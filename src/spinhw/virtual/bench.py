@@ -74,6 +74,8 @@ class Bench(Lab):
         else:
             self.resonators = ResonatorPhysics(settings, wiring)
         self._check()
+        for name, asked in settings.instruments.items():
+            self._power_on(name, asked.power_on)
 
     network: NetworkPhysics | None
     oscillators: OscillatorPhysics | None
@@ -195,6 +197,19 @@ class Bench(Lab):
             for slot, row, column in crossed
             if row in rows and 1 <= column <= switch.columns
         }
+
+    def _power_on(self, name: str, messages: tuple[str, ...]) -> None:
+        """Let an instrument come up as the bench file says, now and after each power cut."""
+        panel = self.instruments[name]
+        panel.power_on = messages
+        panel.come_up()
+        code, text = panel.status.errors.pop()
+        if code:
+            raise ConfigError(
+                f"virtual bench: instruments.{name}.power_on: the instrument refuses it",
+                seen=f"{code}, {text}",
+                todo="write messages as its manual does",
+            )
 
     def _check(self) -> None:
         """Refuse a wiring that cannot work."""

@@ -56,6 +56,11 @@ class InstrumentSettings(Settings):
     outputs: int = Field(default=64, ge=1, le=10**6, description="Outputs of a synapse controller, at least 1.")
     lowest_v: VoltageV = Field(default=-2.5, description="Lowest voltage of a synapse controller.")
     highest_v: VoltageV = Field(default=2.5, description="Highest voltage of a synapse controller; above the lowest.")
+    power_on: tuple[str, ...] = Field(
+        default=(),
+        description="Messages that are carried out when it is switched on, such as ':CHANnel1:IMPedance FIFTy': in "
+        "what state it comes up.",
+    )
 
 
 class PathSettings(Settings):

@@ -2,7 +2,7 @@
 
 After "Series 3700A System Switch/Multimeter Reference Manual" (3700AS-901-01), section 11, checked against QCoDeS'
 `Keithley_3706A.py`. Only single statements and `print(...)`: no variables, no loops. Channels are SRCC: slot,
-row, column.
+row, column. Of a scan there is only whether one goes on; backplane relays close with the channels they belong to.
 """
 
 import re
@@ -22,6 +22,11 @@ _CHANNEL = re.compile(r"[1-6]\d\d\d")
 _SYNTAX = ScpiError(-285, "TSP Syntax error")
 _UNKNOWN = ScpiError(1114, "Settings conflict; no such channel")
 _PRINTED = "{:.5e}"
+_RULES = {"channel.OFF": 0, "channel.BREAK_BEFORE_MAKE": 1, "channel.MAKE_BEFORE_BREAK": 2, "channel.ON": 1}
+_RULES |= {str(value): value for value in (0, 1, 2)}
+_BREAK, _MAKE = 1, 2
+_EMPTY, _RUNNING, _ABORTED = 0, 2, 3  # States of a scan.
+_FOUND = re.compile(r"string\.find\(\s*(?P<text>.*?)\s*,\s*\"%d\"\s*\)$", re.DOTALL)
 
 
 class Keithley3706A(Panel):
@@ -32,6 +37,10 @@ class Keithley3706A(Panel):
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self.closed: set[str] = set()
+        self.most_closed = 0  # At once, while it went from one set of channels to another.
+        self._rules: dict[str, int] = {}
+        self._backplane: dict[str, list[str]] = {}
+        self._scan = _EMPTY
         super().__init__(name, serial, lab)
 
     @property
@@ -41,6 +50,8 @@ class Keithley3706A(Panel):
     def reset(self) -> None:
         super().reset()
         self.closed.clear()
+        self._rules = {"channel.connectrule": _BREAK, "channel.connectsequential": 0}
+        self._backplane, self._scan = {}, _EMPTY
 
     def execute(self, message: bytes, reply: Reply) -> None:
         text = message.decode("latin-1").strip()
@@ -61,6 +72,9 @@ class Keithley3706A(Panel):
         if match["name"] == "print":
             reply(self._value(argument).encode("latin-1") + b"\n")
             return
+        if match["name"] in self._rules and match["value"]:
+            self._set_rule(match["name"], match["value"])
+            return
         function = self._functions().get(match["name"])
         if function is None and not match["value"]:
             raise ScpiError(_SYNTAX.code, f"{_SYNTAX.text}; {match['name']}")
@@ -69,18 +83,41 @@ class Keithley3706A(Panel):
 
     def _functions(self) -> dict[str, Callable[[str], object]]:
         return {
-            "channel.close": lambda argument: self.closed.update(self._channels(argument)),
+            "channel.close": self._close,
             "channel.open": lambda argument: self.closed.difference_update(self._channels(argument)),
             "channel.exclusiveclose": self._only,
             "channel.reset": lambda argument: self.closed.difference_update(self._channels(argument)),
+            "channel.setbackplane": self._set_backplane,
+            "scan.background": lambda argument: setattr(self, "_scan", _RUNNING),
+            "scan.abort": lambda argument: setattr(self, "_scan", _ABORTED if self._scan == _RUNNING else self._scan),
             "errorqueue.clear": lambda argument: self.status.errors.clear(),
             "reset": lambda argument: self.reset(),
             "waitcomplete": lambda argument: None,
             "beeper.beep": lambda argument: None,
         }
 
-    def _only(self, argument: str) -> None:
+    def _set_rule(self, name: str, value: str) -> None:
+        if value not in _RULES or (name == "channel.connectsequential" and _RULES[value] == _MAKE):
+            raise ScpiError(1115, "Parameter error")
+        self._rules[name] = _RULES[value]
+
+    def _set_backplane(self, argument: str) -> None:
+        channels, _, relays = (one.strip().strip("\"'") for one in argument.partition('",'))
+        if channels == "allslots":
+            self._backplane.clear()
+        for channel in [] if channels == "allslots" else self._channels(channels):
+            self._backplane[channel] = [one for one in relays.split(",") if one]
+
+    def _close(self, argument: str) -> None:
+        if self._scan == _RUNNING:
+            raise ScpiError(5521, "Settings conflict; a scan is running")
         channels = self._channels(argument)
+        self.closed.update(channels, *(self._backplane.get(channel, []) for channel in channels))
+
+    def _only(self, argument: str) -> None:
+        channels = set(self._channels(argument))
+        at_once = self.closed & channels if self._rules["channel.connectrule"] == _BREAK else self.closed | channels
+        self.most_closed = max(len(at_once), len(channels))
         self.closed.clear()
         self.closed.update(channels)
 
@@ -89,20 +126,27 @@ class Keithley3706A(Panel):
             return _PRINTED.format(float(expression))
         match = _STATEMENT.match(expression)
         name, argument = (match["name"], match["argument"] or "") if match else ("", "")
+        if found := _FOUND.match(expression):
+            place = re.search(r"\d", self._value(found["text"]))
+            return "nil" if place is None else "\t".join([_PRINTED.format(place.start() + 1)] * 2)
+        if name == "channel.getbackplane":
+            return ";".join(",".join(relays) for relays in self._backplane.values())
         if name == "channel.getclose":
-            found = sorted(self.closed & set(self._channels(argument, known=True)))
-            return ";".join(found) or "nil"
+            closed = sorted(self.closed & set(self._channels(argument, known=True)))
+            return ";".join(closed) or "nil"
         if name == "errorqueue.next":
             code, text = self.status.errors.pop()
             return f"{_PRINTED.format(code)}\t{text if code else 'Queue Is Empty'}\t{_PRINTED.format(0)}\t"
         values = {
+            **{rule: _PRINTED.format(value) for rule, value in self._rules.items()},
+            "(scan.state())": _PRINTED.format(self._scan),
             "errorqueue.count": _PRINTED.format(len(self.status.errors)),
             "localnode.model": "3706A",
             "localnode.serialno": self.serial,
             "localnode.version": self.firmware,
             "localnode.linefreq": _PRINTED.format(50),
         }
-        return values.get(name, "nil")
+        return values.get(name or expression, "nil")
 
     def _channels(self, argument: str, known: bool = False) -> list[str]:
         """Read a channel list such as "1101,1102", or "allslots", "slot1".

@@ -2,22 +2,36 @@
 
 After "Keysight InfiniiVision 4000 X-Series Oscilloscopes Programmer's Guide" (54709-97040): chapters on :ACQuire,
 :CHANnel, :TIMebase, :TRIGger, :WAVeform. Checked against PyMeasure's `agilentDSOX`/`keysightDSOX1102G.py` and QCoDeS'
-`Infiniium.py` (a relative, which adds `#0` streaming). Not here: measurements, mathematics, digital channels.
+`Infiniium.py` (a relative, which adds `#0` streaming). Not here: measurements, mathematics, digital channels; what a
+trigger that is coupled through a capacitor, or rejects noise, makes of pulses (nothing), and hold-off.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from spinhw.virtual.instruments.oscilloscope import HIGHEST, LOWEST, Oscilloscope, Trace
+from spinhw.virtual.instruments.infiniivision_settings import SETTINGS
+from spinhw.virtual.instruments.oscilloscope import (
+    HIGHEST,
+    LOWEST,
+    PULSE_S,
+    PULSE_V,
+    SLOWED_S,
+    Oscilloscope,
+    Trace,
+)
+from spinhw.virtual.instruments.panel import Level
+from spinhw.virtual.instruments.scope_input import MEGOHM, SOURCE_OHM, ScopeInput, generated
 from spinhw.virtual.lab import Lab, Window
-from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, block, both, choice, do, number, switch
+from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, block, both, do
 
 _ASCII_HOLE = 9.9e37
 _FORMATS = {"BYTE": 0, "WORD": 1, "ASC": 4}
 _TYPES = {"NORM": 0, "PEAK": 1, "AVER": 2, "HRES": 3}
 _RUN_BIT = 8  # Of the operation status condition register.
 _CLIPPED_LOW, _HOLE = 1, 0  # Codes of a waveform, in both binary formats.
+_LIMITED_HZ = 20e6  # Corner of the bandwidth limit.
+_GENERATORS = (1, 2)
 
 
 class KeysightInfiniiVision(Oscilloscope):
@@ -38,7 +52,56 @@ class KeysightInfiniiVision(Oscilloscope):
         super().reset()
         self._overloads, self._source = 0, 1
 
+    def before(self, name: str, channel: int, value: Any) -> None:
+        if name == "coupling" and value == "AC" and self.get("impedance", channel) == "FIFT":
+            raise ScpiError(-221)
+        if name == "probe":  # What is on the screen stays there: range and offset are told at the tip of the probe.
+            for told in ("range_v", "offset_v"):
+                scaled = self.get(told, channel) * value / self.get("probe", channel)
+                self._values[told, channel] = scaled
+
+    def after(self, name: str, channel: int) -> None:
+        if name == "impedance" and self.get("impedance", channel) == "FIFT":
+            self._values["coupling", channel] = "DC"
+
+    def at_connectors(self) -> dict[str, Level]:
+        return {f"generator{number}": self._generated(number) for number in _GENERATORS}
+
+    def _generated(self, number: int) -> Level:
+        if not self.get("generator_on", number):
+            return Level()
+        turned = -1 if self.get("generator_polarity", number) == "INV" else 1
+        return generated(
+            self.get("generator_v", number),
+            turned * self.get("generator_offset_v", number),
+            SOURCE_OHM if self.get("generator_load", number) == "FIFT" else MEGOHM,
+            self.lab.load_ohm(self, number),
+            steady=self.get("generator_function", number) == "DC",
+        )
+
     # Acquisition
+
+    def input(self, channel: int) -> ScopeInput:
+        return ScopeInput(
+            ohm=SOURCE_OHM if self.get("impedance", channel) == "FIFT" else MEGOHM,
+            coupling=self.get("coupling", channel),
+            bandwidth_hz=_LIMITED_HZ if self.get("bandwidth_limit", channel) else None,
+            inverted=self.get("invert", channel),
+            factor=self.get("probe", channel),
+            skew_s=self.get("skew_s", channel),
+        )
+
+    def acquisition(self) -> str:
+        return {"HRES": "smooth", "PEAK": "peak"}.get(self.get("kind"), "sample")
+
+    def late_s(self) -> float | None:
+        if self.get("trigger_source") != "EXT":
+            return 0.0
+        level_v = self.get("trigger_level_v") / self.get("external_probe")
+        if self.get("zone") or self.get("trigger_mode") != "EDGE" or not 0 <= level_v <= PULSE_V:
+            return None  # Nobody drew a zone, and a pulse is no glitch or pattern.
+        slowed = self.get("trigger_slowed") or self.get("trigger_reject") == "HFR"
+        return (PULSE_S if self.get("trigger_slope") == "NEG" else 0.0) + (SLOWED_S if slowed else 0.0)
 
     def rate_hz(self) -> float:
         """Give the sample rate: as high as the memory allows for the time range, or as was asked for."""
@@ -65,10 +128,20 @@ class KeysightInfiniiVision(Oscilloscope):
         return int(self.get("segments")) if self.get("mode") == "SEGM" else 1
 
     def waits_for_trigger(self) -> bool:
+        if self.get("timebase") == "ROLL":
+            return False
         return self.get("sweep") == "NORM" or self.get("trigger_source") in {"EXT", "LINE", "WGEN"}
 
     def overload(self, channel: int) -> None:
         self._overloads |= 1 << (channel - 1)
+
+    def protection(self, channel: int) -> str:
+        """Answer CHANnel<n>:PROTection?: whether its 50-ohm input protected itself."""
+        return "TRIP" if self._overloads >> (channel - 1) & 1 else "NORM"
+
+    def clear_protection(self) -> None:
+        """Carry out CHANnel<n>:PROTection:CLEar."""
+        self._overloads = 0
 
     def digitize(self, call: Call) -> None:
         """Carry out DIGitize [CHANnel<n>,...]: shows these channels and no others, and starts an acquisition."""
@@ -99,7 +172,7 @@ class KeysightInfiniiVision(Oscilloscope):
     def force(self, call: Call) -> None:
         """Carry out TRIGger:FORCe."""
         if self.armed:
-            self.record(self.lab.shot())
+            self.capture(self.lab.shot())
 
     # Waveforms
 
@@ -109,7 +182,7 @@ class KeysightInfiniiVision(Oscilloscope):
 
     def _trace(self) -> Trace:
         trace = self.traces.get(self._source)
-        if trace is None:
+        if trace is None or self.get("timebase") == "XY":
             raise ScpiError(-230, "Data corrupt or stale; no acquisition of this channel")
         return trace
 
@@ -209,60 +282,10 @@ class KeysightInfiniiVision(Oscilloscope):
         ask("ACQuire:POINts[:ANALog]", lambda self, call: self.window().points),
         accept("ACQuire:SRATe:ANALog:AUTO"),
         accept("ACQuire:POINts[:ANALog]"),
-        choice("ACQuire:TYPE", "kind", ("NORMal", "AVERage", "HRESolution", "PEAK")),
-        number("ACQuire:COUNt", "count", 8, 1, 65536, whole=True),
-        choice("ACQuire:MODE", "mode", ("RTIMe", "SEGMented")),
-        number("ACQuire:SEGMented:COUNt", "segments", 2, 2, 1000, whole=True),
-        number("ACQuire:SEGMented:INDex", "segment", 1, 1, 1000, whole=True),
-        ask("ACQuire:COMPlete", lambda self, call: 100 if not self.busy else 0),
-        number("CHANnel#:RANGe", "range_v", 40.0, 8e-3, 40, "V"),
-        both(
-            "CHANnel#:SCALe",
-            lambda self, call: self.store("range_v", call.channel, 8 * call.args.number(0, "V", 1e-3, 5)),
-            lambda self, call: self.get("range_v", call.channel) / 8,
-        ),
-        number("CHANnel#:OFFSet", "offset_v", 0.0, -20, 20, "V"),
-        switch("CHANnel#:DISPlay", "display", True),
-        choice("CHANnel#:COUPling", "coupling", ("DC", "AC")),
-        choice("CHANnel#:IMPedance", "impedance", ("ONEMeg", "FIFTy")),
-        choice("CHANnel#:INPut", "input", ("DC", "DC50", "DCFifty", "LFR1", "LFR2")),
-        switch("CHANnel#:BWLimit", "bandwidth_limit"),
-        switch("CHANnel#:INVert", "invert"),
-        number("CHANnel#:PROBe", "probe", 1.0, 0.1, 1e4),
-        number("CHANnel#:PROBe:SKEW", "skew_s", 0.0, -1e-7, 1e-7, "S"),
-        choice("CHANnel#:UNITs", "unit", ("VOLT", "AMPere")),
-        ask("CHANnel#:PROTection", lambda self, call: "TRIP" if self._overloads >> (call.channel - 1) & 1 else "NORM"),
-        do("CHANnel#:PROTection:CLEar", lambda self, call: setattr(self, "_overloads", 0)),
-        number("TIMebase:RANGe", "range_s", 1e-3, 1e-9, 500, "S"),
-        both(
-            "TIMebase:SCALe",
-            lambda self, call: self.store("range_s", 1, 10 * call.args.number(0, "S", 1e-10, 50)),
-            lambda self, call: self.get("range_s") / 10,
-        ),
-        number("TIMebase:POSition|DELay", "position_s", 0.0, -500, 500, "S"),
-        choice("TIMebase:REFerence", "reference", ("CENTer", "LEFT", "RIGHt")),
-        choice("TIMebase:MODE", "timebase", ("MAIN", "WINDow", "XY", "ROLL")),
-        choice("TRIGger:MODE", "trigger_mode", ("EDGE", "GLITch", "PATTern", "TV")),
-        choice("TRIGger:SWEep", "sweep", ("AUTO", "NORMal")),
-        choice(
-            "TRIGger[:EDGE]:SOURce",
-            "trigger_source",
-            ("CHANnel1", "CHANnel2", "CHANnel3", "CHANnel4", "EXTernal", "LINE", "WGEN"),
-        ),
-        number("TRIGger[:EDGE]:LEVel", "trigger_level_v", 0.0, -20, 20, "V"),
-        choice("TRIGger[:EDGE]:SLOPe", "trigger_slope", ("POSitive", "NEGative", "EITHer", "ALTernate")),
-        choice("TRIGger[:EDGE]:COUPling", "trigger_coupling", ("DC", "AC", "LFReject")),
-        number("TRIGger:HOLDoff", "holdoff_s", 40e-9, 40e-9, 10, "S"),
+        *SETTINGS,
         do("TRIGger:FORCe", force),
-        number("EXTernal:RANGe", "external_range_v", 8.0, 1.6, 8, "V"),
-        number("EXTernal:PROBe", "external_probe", 1.0, 0.1, 1e4),
+        ask("ACQuire:COMPlete", lambda self, call: 100 if not self.busy else 0),
         both("WAVeform:SOURce", set_source, lambda self, call: f"CHAN{self._source}"),
-        choice("WAVeform:FORMat", "format", ("BYTE", "WORD", "ASCii")),
-        choice("WAVeform:BYTeorder", "byte_order", ("MSBFirst", "LSBFirst")),
-        switch("WAVeform:UNSigned", "unsigned", True),
-        switch("WAVeform:STReaming", "streaming"),
-        choice("WAVeform:VIEW", "view", ("MAIN", "ALL")),
-        choice("WAVeform:POINts:MODE", "points_mode", ("NORMal", "MAXimum", "RAW")),
         both("WAVeform:POINts", set_points, lambda self, call: self.transferred()),
         Command("DIAGnostic:POINts", name="points", reset=0),
         ask("WAVeform:PREamble", lambda self, call: self.preamble()),
@@ -275,8 +298,6 @@ class KeysightInfiniiVision(Oscilloscope):
         ask("WAVeform:TYPE", lambda self, call: self.get("kind")),
         ask("WAVeform:COUNt", lambda self, call: self.acquired),
         ask("WAVeform:SEGMented:COUNt", lambda self, call: self.acquired),
-        accept("SYSTem:HEADer"),
-        accept("SYSTem:LONGform"),
         accept("AUToscale"),
     )
 

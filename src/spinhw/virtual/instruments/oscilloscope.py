@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spinhw.virtual.instruments.panel import Panel
+from spinhw.virtual.instruments.scope_input import ScopeInput, processed
 from spinhw.virtual.lab import Lab, Shot, Window
 
 # Codes of the converter, signed; both ends are kept for what is out of range.
 LOWEST, HIGHEST = -128, 127
+# A pulse on the trigger line: its height, its length, and how late a trigger is that sees it without its fast parts.
+PULSE_V, PULSE_S, SLOWED_S = 3.3, 1e-6, 3e-6
 
 
 @dataclass
@@ -69,6 +72,22 @@ class Oscilloscope(Panel):
     def waits_for_trigger(self) -> bool:
         """Say whether an acquisition needs an edge on the trigger line."""
 
+    @abstractmethod
+    def input(self, channel: int) -> ScopeInput:
+        """Give how a channel is set between its connector and the converter."""
+
+    @abstractmethod
+    def acquisition(self) -> str:
+        """Give what becomes of samples: "sample", "smooth" or "peak"."""
+
+    def triggers(self) -> int:
+        """Give how many triggers an acquisition takes, averages and segments aside."""
+        return 1
+
+    def late_s(self) -> float | None:
+        """Give how long after the edge of the trigger line it triggers; None if the edge does not trigger it."""
+        return 0.0
+
     def reset(self) -> None:
         super().reset()
         self.traces, self._state, self._count = {}, "stopped", 0
@@ -95,14 +114,20 @@ class Oscilloscope(Panel):
         self.proceed()
 
     def record(self, shot: Shot) -> None:
-        if self._state == "stopped":
-            return
+        late_s = self.late_s() if self.waits_for_trigger() else 0.0
+        if self._state != "stopped" and late_s is not None:
+            self.capture(shot, late_s)
+
+    def capture(self, shot: Shot, late_s: float = 0.0) -> None:
+        """Record once, so long after the edge of the trigger line."""
         window = self.window()
         trouble = self.take_disturbance("nan", "clipped", "stuck", "overload")
         for channel in self.shown():
-            self._take(channel, shot.sample(self, channel, window), window, trouble)
+            true = self.input(channel).window(Window(window.start_s + late_s, window.interval_s, window.points))
+            volts = self.input(channel).seen(shot.sample(self, channel, true), window.interval_s)
+            self._take(channel, processed(volts, self.acquisition()), window, trouble)
         self._count += 1
-        if self._state == "single" and self._count >= max(self.averages(), self.segments()):
+        if self._state == "single" and self._count >= max(self.averages(), self.segments(), self.triggers()):
             self._state = "stopped"
             self.proceed()
 

@@ -36,6 +36,7 @@ class Panel(Instrument):
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self.lab: Lab = lab or EmptyLab()
         self.disturbance: str | None = None
+        self.power_on: tuple[str, ...] = ()  # Messages that it carries out when it is switched on.
         super().__init__(name, serial)
 
     suffers: ClassVar[frozenset[str]] = frozenset()  # Which of "nan", "clipped", "stuck", "overload" it knows.
@@ -80,3 +81,9 @@ class Panel(Instrument):
     def reboot(self) -> None:
         self.disturbance = None
         super().reboot()
+        self.come_up()
+
+    def come_up(self) -> None:
+        """Carry out the messages that say in what state it comes up; a reset does not."""
+        for message in self.power_on:
+            self.execute(message.encode("latin-1"), lambda data: None)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spinhw.virtual.instruments.panel import Panel
+from spinhw.virtual.instruments.panel import Level, Panel
 from spinhw.virtual.scpi import Call, Command, ScpiError, ask, block, both, choice, constant, do, switch
 from spinhw.virtual.scpi.errors import ErrorQueue
 
@@ -55,6 +55,11 @@ class SynapseController(Panel):
     def reboot(self) -> None:
         super().reboot()
         self.status.errors = ErrorQueue(_QUEUE)
+
+    def at_connectors(self) -> dict[str, Level]:
+        """Give the lowest and the highest of all its outputs."""
+        given = self.outputs_v
+        return {"all": Level(lowest_v=float(given.min()), highest_v=float(given.max()))}
 
     @property
     def resolution_v(self) -> float:

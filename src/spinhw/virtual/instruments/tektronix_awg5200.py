@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spinhw.virtual.instruments.panel import Level
+from spinhw.virtual.instruments.tektronix_awg_settings import CLOCK, COUPLED, DAC, FUNCTION, OUTPUT, TRIGGER
 from spinhw.virtual.instruments.tektronix_memory import WaveformList
-from spinhw.virtual.instruments.tektronix_settings import CLOCK, COUPLED, DAC, FUNCTION, OUTPUT, TRIGGER
 from spinhw.virtual.lab import Lab, Played
 from spinhw.virtual.scpi import Call, Command, ScpiError, ask, choice, do, number, switch, text
 

@@ -1,33 +1,34 @@
 """Tektronix MSO and DPO oscilloscopes.
 
 After "4/5/6 Series MSO Programmer Manual" (077-1305) and "MSO5000, DPO5000 Series Programmer Manual" (077-0010),
-checked against QCoDeS' `DPO7200xx.py`. Headers in answers are off from the start, as every client sets them. Not here:
-measurements, mathematics, references, cursors; 8 bits only.
+checked against QCoDeS' `DPO7200xx.py`. Answers have headers until they are switched off, as asked, not in full. Not
+here: measurements, mathematics, references, cursors; what a trigger that is coupled through a capacitor, or rejects
+noise, makes of pulses (nothing), and hold-off; 8 bits only.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from spinhw.virtual.instruments.oscilloscope import Oscilloscope, Trace
+from spinhw.virtual.instruments.oscilloscope import PULSE_S, PULSE_V, SLOWED_S, Oscilloscope, Trace
+from spinhw.virtual.instruments.panel import Level
+from spinhw.virtual.instruments.scope_input import MEGOHM, SOURCE_OHM, ScopeInput, generated
+from spinhw.virtual.instruments.tektronix_settings import COMMON, DPO, MSO
 from spinhw.virtual.lab import Lab, Window
 from spinhw.virtual.scpi import (
     Call,
     Command,
     ScpiError,
-    accept,
     ask,
     block,
     both,
-    choice,
-    constant,
     do,
-    number,
-    switch,
 )
 
 _DIVISIONS = 10.24  # 25 codes for each of them.
 _CODES_PER_DIVISION = 25
+_FULL_HZ = 2e9  # Of both models.
+_EQUIVALENT = 16  # Triggers from which equivalent time puts a record together.
 _ENCODINGS = {
     "RIB": ("RI", "MSB"),
     "RPB": ("RP", "MSB"),
@@ -49,14 +50,79 @@ class TektronixMSO(Oscilloscope):
     number_format = "{:.6E}"
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
-        self._source, self._overloads = 1, 0
+        self._source, self._overloads, self._first_seen = 1, 0, False
         super().__init__(name, serial, lab)
 
     def reset(self) -> None:
         super().reset()
-        self._source, self._overloads = 1, 0
+        self._source, self._overloads, self._first_seen, self.answers_in_full = 1, 0, False, True
+
+    def before(self, name: str, channel: int, value: Any) -> None:
+        if name == "coupling" and value == "AC" and self.get("termination_ohm", channel) == SOURCE_OHM:
+            raise ScpiError(-221)
+
+    def after(self, name: str, channel: int) -> None:
+        if name == "verbose":
+            self.answers_in_full = bool(self.get("verbose"))
+        if name == "termination_ohm" and self.get("termination_ohm", channel) == SOURCE_OHM:
+            self._values["coupling", channel] = "DC"
+
+    def _unit(self, unit: bytes, job: Any) -> bytes | None:
+        answer = super()._unit(unit, job)
+        if answer is None or unit.startswith((b"*", b":*")) or not self.get("header_on"):
+            return answer
+        return b":%s %s" % (unit.split(b"?")[0].lstrip(b":").upper(), answer)
+
+    def at_connectors(self) -> dict[str, Level]:
+        level = Level()
+        if self.get("generator_on"):
+            level = generated(
+                self.get("generator_v"),
+                self.get("generator_offset_v"),
+                SOURCE_OHM if self.get("generator_load") == "FIF" else MEGOHM,
+                self.lab.load_ohm(self, 1),
+                steady=self.get("generator_function") == "DC",
+            )
+        return {"generator": level, "aux": level if self.get("aux_out") == "AFG" else Level()}
 
     # Acquisition
+
+    def input(self, channel: int) -> ScopeInput:
+        bandwidth_hz = self.get("bandwidth_hz", channel)
+        return ScopeInput(
+            ohm=self.get("termination_ohm", channel),
+            coupling={"DCREJ": "AC"}.get(self.get("coupling", channel), self.get("coupling", channel)),
+            bandwidth_hz=bandwidth_hz if bandwidth_hz < _FULL_HZ else None,
+            inverted=self.get("invert", channel),
+            factor=self.get("attenuation", channel),
+            bias_v=self.get("bias_v", channel),
+            skew_s=self.get("skew_s", channel),
+        )
+
+    def set_bandwidth(self, call: Call) -> None:
+        """Carry out CH<n>:BANdwidth: FULl, a word of the families before, or hertz."""
+        words = {"FUL": _FULL_HZ, "FULL": _FULL_HZ, "TWE": 20e6, "TWENTY": 20e6, "TWO": 250e6, "TWOFIFTY": 250e6}
+        word = call.args.word()
+        self.store("bandwidth_hz", call.channel, words[word] if word in words else call.args.number(0, "HZ", 1e6, 1e12))
+
+    def acquisition(self) -> str:
+        return {"HIR": "smooth", "PEAK": "peak", "ENV": "peak"}.get(self.get("kind"), "sample")
+
+    def triggers(self) -> int:
+        return int(self.get("sequence"))
+
+    def late_s(self) -> float | None:
+        if self.get("trigger_source") not in {"AUX", "AUXILIARY"}:
+            return 0.0
+        self._first_seen = self.get("second_trigger") and not self._first_seen
+        if self._first_seen or not 0 <= self.trigger_level_v() <= PULSE_V:
+            return None  # With a second trigger it is the pulse after the one that it would take.
+        falling = PULSE_S if self.get("trigger_slope") == "FALL" else 0.0
+        return falling + (SLOWED_S if self.get("trigger_coupling") == "HFR" else 0.0)
+
+    def trigger_level_v(self) -> float:
+        """Give the level of the auxiliary input."""
+        return float(self.get("aux_level_v"))
 
     def window(self) -> Window:
         points, rate = int(self.get("record")), self.get("rate_hz")
@@ -78,6 +144,8 @@ class TektronixMSO(Oscilloscope):
         return int(self.get("frames")) if self.get("fast_frame") else 1
 
     def waits_for_trigger(self) -> bool:
+        if self.get("roll") == "ON":
+            return False
         return self.get("trigger_mode") == "NORM" or self.get("trigger_source") in {"AUX", "LINE"}
 
     def overload(self, channel: int) -> None:
@@ -87,7 +155,8 @@ class TektronixMSO(Oscilloscope):
         """Carry out ACQuire:STATE RUN|STOP|ON|OFF."""
         word = call.args.word()
         if word in {"RUN", "ON"} or (word not in {"STOP", "OFF"} and call.args.boolean()):
-            self.arm(single=self.get("stop_after") == "SEQ")
+            # Fast acquisition goes on and on: it makes a picture, and no record.
+            self.arm(single=self.get("stop_after") == "SEQ" and not self.get("fast"))
         else:
             self.stop()
 
@@ -98,7 +167,7 @@ class TektronixMSO(Oscilloscope):
     def force(self, call: Call) -> None:
         """Carry out TRIGger FORCe."""
         if call.args.choice(("FORCe",)) and self.armed:
-            self.record(self.lab.shot())
+            self.capture(self.lab.shot())
 
     def set_scale(self, call: Call) -> None:
         """Carry out HORizontal:MODE:SCAle: seconds for a tenth of the record; the rate stays."""
@@ -139,7 +208,7 @@ class TektronixMSO(Oscilloscope):
     def _codes(self) -> np.ndarray:
         trace = self._trace()
         codes = np.concatenate([*trace.segments, trace.codes]) if self.segments() > 1 else trace.codes
-        return codes[int(self.get("start")) - 1 : int(self.get("stop"))]
+        return codes[int(self.get("start")) - 1 : int(self.get("stop")) : int(self.get("every"))]
 
     def points(self) -> int:
         """Answer WFMOutpre:NR_Pt?: points of the next transfer."""
@@ -188,63 +257,25 @@ class TektronixMSO(Oscilloscope):
         parts = [*map(str, whole), f'"{about}"', str(self.points()), "Y", '"s"', f"{step:.10E}", f"{start:.10E}"]
         return ";".join([*parts, str(reference), '"V"', f"{y_step:.6E}", f"{y_offset:.6E}", f"{y_zero:.6E}"])
 
-    commands: ClassVar[tuple[Command, ...]] = (
+    own: ClassVar[tuple[Command, ...]] = (
         both("ACQuire:STATE", set_state, lambda self, call: int(self.armed)),
-        choice("ACQuire:STOPAfter", "stop_after", ("RUNSTop", "SEQuence")),
-        choice("ACQuire:MODe", "kind", ("SAMple", "AVErage", "HIRes", "PEAKdetect", "ENVelope", "WFMDB")),
-        number("ACQuire:NUMAVg", "average_count", 16, 2, 10000, whole=True),
+        *COMMON,
         ask("ACQuire:NUMACq", lambda self, call: self.acquired),
         ask("BUSY", lambda self, call: int(self.busy)),
-        number("CH#:SCAle", "scale_v", 0.1, 1e-3, 10, "V"),
-        number("CH#:OFFSet", "offset_v", 0.0, -100, 100, "V"),
-        number("CH#:POSition", "position_div", 0.0, -8, 8),
-        choice("CH#:COUPling", "coupling", ("DC", "AC", "GND", "DCREJ")),
-        number("CH#:TERmination", "termination_ohm", 1e6, 50, 1e6),
-        number("CH#:BANdwidth", "bandwidth_hz", 2e9, 0, 1e12, "HZ"),
-        number("CH#:DESKew", "skew_s", 0.0, -75e-9, 75e-9, "S"),
-        number("CH#:THRESHold", "threshold_v", 0.0, -100, 100, "V"),
-        number("CH#:VTERm:BIAS", "bias_v", 0.0, -5, 5, "V"),
+        both("CH#:BANdwidth", set_bandwidth, lambda self, call: self.get("bandwidth_hz", call.channel)),
+        Command("DIAGnostic:BANDwidth", name="bandwidth_hz", reset=_FULL_HZ),
         ask("CH#:OVERload", lambda self, call: self._overloads >> (call.channel - 1) & 1),
-        switch("SELect:CH#", "shown", True),
-        switch("DISplay:GLObal:CH#:STATE", "shown", True),
-        number("HORizontal:MODE:RECOrdlength", "record", 1000, 100, 62.5e6, whole=True),
-        number("HORizontal:RECOrdlength", "record", 1000, 100, 62.5e6, whole=True),
-        number("HORizontal:MODE:SAMPLERate", "rate_hz", 1e9, 1, 10e9, "S/S"),
-        number("HORizontal:SAMPLERate", "rate_hz", 1e9, 1, 10e9, "S/S"),
-        choice("HORizontal:MODE", "horizontal_mode", ("AUTO", "CONStant", "MANual")),
         both(
             "HORizontal[:MODE]:SCAle",
             set_scale,
             lambda self, call: self.get("record") / self.get("rate_hz") / 10,
         ),
-        number("HORizontal[:MAIn]:POSition", "position_percent", 50.0, 0, 100),
-        switch("HORizontal[:MAIn]:DELay:MODe", "delay_on"),
-        number("HORizontal[:MAIn]:DELay:TIMe", "delay_s", 0.0, -10, 10, "S"),
-        constant("HORizontal:MAIn:UNIts", '"s"'),
-        choice("HORizontal:MODE:MANual:CONFIGure", "manual_kind", ("HORIZontalscale", "RECORDLength")),
-        choice("HORizontal:ROLL", "roll", ("AUTO", "ON", "OFF")),
-        switch("HORizontal:FASTframe:STATE", "fast_frame"),
-        number("HORizontal:FASTframe:COUNt", "frames", 2, 2, 10000, whole=True),
-        choice("TRIGger:A|B:TYPE", "trigger_type", ("EDGE", "LOGIc", "PULSe", "VIDeo")),
-        choice("TRIGger:A:MODe", "trigger_mode", ("AUTO", "NORMal")),
-        choice("TRIGger:A|B:EDGE:SOUrce", "trigger_source", ("CH1", "CH2", "CH3", "CH4", "AUXiliary", "AUX", "LINE")),
-        choice("TRIGger:A|B:EDGE:SLOpe", "trigger_slope", ("RISe", "FALL", "EITher")),
-        choice("TRIGger:A|B:EDGE:COUPling", "trigger_coupling", ("DC", "AC", "HFRej", "LFRej", "NOISErej", "ATRIGger")),
-        number("TRIGger:A|B:LEVel", "trigger_level_v", 0.0, -100, 100, "V"),
-        number("TRIGger:A:LEVel:CH#", "trigger_level_v", 0.0, -100, 100, "V"),
-        number("TRIGger:AUXLevel", "aux_level_v", 1.4, -5, 5, "V"),
         ask("TRIGger:A|B:READY", lambda self, call: int(self.armed)),
         ask("TRIGger:STATE", trigger_state),
         do("TRIGger", force),
         both("DATa:SOUrce", set_source, lambda self, call: self.get("source")),
         Command("DIAGnostic:SOURce", name="source", reset="CH1"),
         both("DATa:ENCdg", set_encoding, get_encoding),
-        number("DATa:STARt", "start", 1, 1, 1e9, whole=True),
-        number("DATa:STOP", "stop", 1000, 1, 1e9, whole=True),
-        number("DATa:WIDth", "width", 1, 1, 2, whole=True),
-        number("WFMOutpre:BYT_Nr", "width", 1, 1, 2, whole=True),
-        choice("WFMOutpre:BYT_Or", "order", ("MSB", "LSB")),
-        choice("WFMOutpre:BN_Fmt", "sign", ("RI", "RP")),
         both(
             "WFMOutpre:ENCdg",
             lambda self, call: self.store("encoding", 1, call.args.choice(("BINary", "ASCIi"))),
@@ -252,24 +283,17 @@ class TektronixMSO(Oscilloscope):
         ),
         Command("DIAGnostic:ENCDg", name="encoding", reset="BIN"),
         ask("WFMOutpre:NR_Pt", lambda self, call: self.points()),
-        ask("WFMOutpre:XINcr", lambda self, call: 1 / self.get("rate_hz")),
+        ask("WFMOutpre:XINcr", lambda self, call: self.get("every") / self.get("rate_hz")),
         ask("WFMOutpre:XZEro", lambda self, call: self.x_zero()),
-        constant("WFMOutpre:XUNit", '"s"'),
         ask("WFMOutpre:YMUlt", lambda self, call: self.y_step()),
         ask("WFMOutpre:YOFf", lambda self, call: self.y_offset()),
         ask("WFMOutpre:YZEro", lambda self, call: self.y_zero()),
-        constant("WFMOutpre:YUNit", '"V"'),
-        constant("WFMOutpre:PT_Fmt", "Y"),
         ask("WFMOutpre", preamble),
         ask("CURVe", curve),
-        accept("HEADer"),
-        accept("VERBose"),
-        accept("CLEARMenu"),
-        accept("AUTOSet"),
-        constant("ALLEv", '0,"No events to report - queue empty"'),
         ask("EVENT", lambda self, call: self.status.errors.pop()[0]),
         ask("EVMsg", lambda self, call: self.next_error()),
     )
+    commands: ClassVar[tuple[Command, ...]] = (*own, *MSO)
 
 
 class TektronixDPO(TektronixMSO):
@@ -277,3 +301,13 @@ class TektronixDPO(TektronixMSO):
 
     model, firmware = "MSO5204B", "CF:91.1CT FV:10.8.0"
     channels = 4
+    commands: ClassVar[tuple[Command, ...]] = (*TektronixMSO.own, *DPO)
+
+    def at_connectors(self) -> dict[str, Level]:
+        return {}
+
+    def trigger_level_v(self) -> float:
+        return float(self.get("trigger_level_v"))
+
+    def triggers(self) -> int:
+        return _EQUIVALENT if self.get("sampling") == "ET" else 1

@@ -56,7 +56,7 @@ class Instrument:
     no_error: ClassVar[str] = '0,"No error"'
     commands: ClassVar[tuple[Command, ...]] = ()
     channels: ClassVar[int] = 1
-    answers_in_full: ClassVar[bool] = False  # Whether words are answered in their long form.
+    answers_in_full: bool = False  # Whether words are answered in their long form.
 
     def __init__(self, name: str, serial: str | None = None) -> None:
         self.name, self.serial = name, serial or self.serial_number
