@@ -23,7 +23,6 @@ class KeysightInfiniiVision(Digitizer):
         "show": "channel",
         "range": "channel value",
         "offset": "channel value",
-        "impedance": "channel",
         "reference": "",
         "time_range": "value",
         "position": "value",
@@ -42,6 +41,7 @@ class KeysightInfiniiVision(Digitizer):
         "preamble": "",
         "data": "",
     }
+    optional_words = {"impedance": "channel"}  # Not used: it says how a channel is wired.
     ranges = {"rate": "Hz", "points": ""}
 
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
@@ -53,7 +53,6 @@ class KeysightInfiniiVision(Digitizer):
             limits = self.channels[channel]
             self.port.send_all(
                 text("show", channel=channel),
-                text("impedance", channel=channel),
                 text("range", channel=channel, value=limits.highest_v - limits.lowest_v),
                 text("offset", channel=channel, value=(limits.highest_v + limits.lowest_v) / 2),
             )

@@ -22,7 +22,6 @@ class TektronixScope(Digitizer):
         "scale": "channel value",
         "offset": "channel value",
         "position": "channel",
-        "termination": "channel",
         "manual": "",
         "rate": "value",
         "read_rate": "",
@@ -45,6 +44,7 @@ class TektronixScope(Digitizer):
         "scaling": "",
         "data": "",
     }
+    optional_words = {"termination": "channel"}  # Not used: it says how a channel is wired.
     ranges = {"rate": "Hz", "points": ""}
 
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
@@ -57,7 +57,6 @@ class TektronixScope(Digitizer):
             limits = self.channels[channel]
             self.port.send_all(
                 text("show", channel=channel),
-                text("termination", channel=channel),
                 text("position", channel=channel),
                 text("scale", channel=channel, value=(limits.highest_v - limits.lowest_v) / _DIVISIONS),
                 text("offset", channel=channel, value=(limits.highest_v + limits.lowest_v) / 2),
