@@ -1,6 +1,6 @@
 """What comes out of a Keithley 2400: function, levels, ranges, compliance, protection, terminals, off states.
 
-After "Series 2400 SourceMeter User's Manual" (2400S-900-01), sections 2, 3, 6, 13 and 18 (OUTPut, ROUTe, SENSe, SOURce).
+After "Series 2400 SourceMeter User's Manual" (2400S-900-01), sections 2, 3, 6, 13 and 18.
 """
 
 from typing import Any, ClassVar
@@ -112,7 +112,7 @@ class Keithley2400Output(CurrentSource):
             raise ScpiError(-222)
         if name == "compliance_v":
             self._check_compliance(value)
-        if name in {"sense_range_v", "sense_autorange_v"} and value != self.get(name):
+        if name in {"sense_range_v", "sense_autorange_v"}:
             self._check_sense_range(name, value)
         if name == "current_range_a":
             self._check_current_range(value)
@@ -142,7 +142,9 @@ class Keithley2400Output(CurrentSource):
             raise ScpiError(826, "Attempt to exceed power limit")
 
     def _check_sense_range(self, name: str, value: float) -> None:
-        if self.get("function") == "VOLT":  # The range of the source is that of the measurement.
+        if self.get("function") == "VOLT" and value != self.get(
+            name
+        ):  # The range of the source is that of the measurement.
             raise ScpiError(823, "Invalid with source read-back on")
         if name == "sense_range_v" and value > fit(self.get("compliance_v"), VOLTS):
             raise ScpiError(824, "Cannot exceed compliance range")

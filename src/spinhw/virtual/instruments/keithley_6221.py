@@ -1,7 +1,7 @@
 """Keithley 6221 DC and AC current source.
 
-After "Model 6220/6221 Reference Manual" (622x-901-01), checked against PyMeasure's `keithley6221.py`. Not here: the steps
-of sweeps, the serial relay to a nanovoltmeter; delta readings take the voltage of the load directly.
+After "Model 6220/6221 Reference Manual" (622x-901-01), checked against PyMeasure's `keithley6221.py`. Not here: the
+steps of sweeps, the serial relay to a nanovoltmeter; delta readings take the voltage of the load directly.
 """
 
 import math
@@ -203,8 +203,7 @@ class Keithley6221(Keithley6221Output):
         number("SOURce:WAVE:PMARk:OLINe", "marker_line", 3, 1, 6, whole=True),
         switch("SOURce:WAVE:EXTRig[:ENABle]", "external_trigger"),
         number("SOURce:WAVE:EXTRig:ILINe", "external_line", 1, 1, 6, whole=True),
-        do("SOURce:WAVE:ARM", arm_wave),
-        ask("SOURce:WAVE:ARM", lambda self, call: self.is_armed("WAVE")),
+        both("SOURce:WAVE:ARM", arm_wave, lambda self, call: self.is_armed("WAVE")),
         do("SOURce:WAVE:INITiate", start_wave),
         do("SOURce:WAVE:ABORt", lambda self, call: self.abort(waves=True)),
         ask("SOURce:DELTa:NVPResent", lambda self, call: 1),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from spinhw.virtual.instruments.keithley_sources import CurrentSource, fit
 from spinhw.virtual.instruments.panel import Level
 from spinhw.virtual.lab import Lab
-from spinhw.virtual.scpi import Call, Command, ScpiError, ask, choice, do, number, switch
+from spinhw.virtual.scpi import Call, Command, ScpiError, ask, both, choice, do, number, switch
 
 AMPERES = tuple(1.05 * one for one in (2e-9, 2e-8, 2e-7, 2e-6, 2e-5, 2e-4, 2e-3, 2e-2, 0.1))
 # The slow response settles to 1 % within 100 us; the manual gives no corner for the filter, this is an order of size.
@@ -156,15 +156,12 @@ class Keithley6221Output(CurrentSource):
         number("SOURce:SWEep:COUNt", "sweep_count", 1, 1, 9999, whole=True),
         number("SOURce:DELTa:HIGH", "delta_high_a", 10e-6, 0, 0.105, "A"),
         number("SOURce:DELTa:LOW", "delta_low_a", -10e-6, -0.105, 0, "A"),
-        do("SOURce:DELTa:ARM", lambda self, call: self.arm("DELT")),
-        ask("SOURce:DELTa:ARM", lambda self, call: self.is_armed("DELT")),
+        both("SOURce:DELTa:ARM", lambda self, call: self.arm("DELT"), lambda self, call: self.is_armed("DELT")),
         number("SOURce:PDELta:HIGH", "pulse_high_a", 1e-3, -0.105, 0.105, "A"),
         number("SOURce:PDELta:LOW", "pulse_low_a", 0.0, -0.105, 0.105, "A"),
-        do("SOURce:PDELta:ARM", lambda self, call: self.arm("PDEL")),
-        ask("SOURce:PDELta:ARM", lambda self, call: self.is_armed("PDEL")),
+        both("SOURce:PDELta:ARM", lambda self, call: self.arm("PDEL"), lambda self, call: self.is_armed("PDEL")),
         number("SOURce:DCONductance:STARt", "conductance_start_a", -10e-6, -0.105, 0.105, "A"),
         number("SOURce:DCONductance:STOP", "conductance_stop_a", 10e-6, -0.105, 0.105, "A"),
-        do("SOURce:DCONductance:ARM", lambda self, call: self.arm("DCON")),
-        ask("SOURce:DCONductance:ARM", lambda self, call: self.is_armed("DCON")),
+        both("SOURce:DCONductance:ARM", lambda self, call: self.arm("DCON"), lambda self, call: self.is_armed("DCON")),
         choice("FORMat:SREGister", "register_format", ("ASCii", "HEXadecimal", "OCTal", "BINary")),
     )
