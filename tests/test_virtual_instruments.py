@@ -203,7 +203,7 @@ def test_awg5200_opens_wfmx_files():
 
 def test_2400_measures_what_it_drives_and_complies():
     smu = make(Keithley2400)
-    say(smu, ":SOUR:FUNC CURR;:SOUR:CURR 10e-3;:SENS:VOLT:PROT 2;:FORM:ELEM VOLT,CURR")
+    say(smu, ":SOUR:FUNC CURR;:SOUR:CURR 10e-3;:SENS:VOLT:PROT 2;:SENS:FUNC 'VOLT';:FORM:ELEM VOLT,CURR")
     assert say(smu, ":READ?") == ""
     assert errors(smu) == [803]  # The output is off.
     say(smu, ":OUTP ON")

@@ -1,7 +1,7 @@
 """Keithley 6221 DC and AC current source.
 
-After "Model 6220/6221 Reference Manual" (622x-901-01), checked against PyMeasure's `keithley6221.py`. Not here: sweeps,
-pulse delta, the serial relay to a nanovoltmeter; delta readings take the voltage of the load directly.
+After "Model 6220/6221 Reference Manual" (622x-901-01), checked against PyMeasure's `keithley6221.py`. Not here: the
+steps of sweeps, the serial relay to a nanovoltmeter; delta readings take the voltage of the load directly.
 """
 
 import math
@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from spinhw.virtual.instruments.keithley_sources import CurrentSource
+from spinhw.virtual.instruments.keithley_6221_output import Keithley6221Output
 from spinhw.virtual.lab import Lab, Played
+from spinhw.virtual.records import lowpass
 from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, both, choice, constant, do, number, switch
 
 _COMPLIANCE = 1 << 3  # Of the measurement condition register.
@@ -19,7 +20,7 @@ _MOST_POINTS = 65536
 _PERIOD = 1000
 
 
-class Keithley6221(CurrentSource):
+class Keithley6221(Keithley6221Output):
     """The 6221: 105 mA, one channel, arbitrary waveforms up to 100 kHz."""
 
     maker, model, firmware = "KEITHLEY INSTRUMENTS INC.", "MODEL 6221", "D04  /700x"
@@ -28,13 +29,12 @@ class Keithley6221(CurrentSource):
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self._points: list[float] = []
         self._arbs: dict[int, np.ndarray] = {}
-        self._wave_state = "off"
         self._buffer: list[float] = []
         super().__init__(name, serial, lab)
 
     def reset(self) -> None:
         super().reset()
-        self._wave_state, self._points, self._buffer = "off", [], []
+        self._points, self._buffer = [], []
 
     def reboot(self) -> None:
         self._arbs.clear()
@@ -72,54 +72,64 @@ class Keithley6221(CurrentSource):
         value = self.get(name)
         return 9.9e37 if math.isinf(value) else value
 
-    def arm(self, call: Call) -> None:
+    def arm_wave(self, call: Call) -> None:
         """Carry out SOURce:WAVE:ARM.
 
         Raises:
-            ScpiError: It is armed already (403), or the points of the shape were never stored.
+            ScpiError: A mode is armed already (403), or the points of the shape were never stored.
         """
-        if self._wave_state != "off":
-            raise ScpiError(403, "Not allowed with mode armed")
         function = self.get("wave_function")
         if function.startswith("ARB") and function != "ARB0" and int(function[3:]) not in self._arbs:
             raise ScpiError(-221)
-        self._wave_state = "armed"
+        self.arm("WAVE")
 
-    def start(self, call: Call) -> None:
+    def start_wave(self, call: Call) -> None:
         """Carry out SOURce:WAVE:INITiate: the output goes on and the phase marker triggers the bench."""
-        if self._wave_state == "off":
+        if self._mode != "WAVE":
             raise ScpiError(404, "Not allowed; mode not armed")
-        self._wave_state = "running"
+        self._is_running = True
         self._values["on", 1] = True
         self.lab.trigger(self)
-
-    def stop(self, call: Call) -> None:
-        """Carry out SOURce:WAVE:ABORt: the output goes off."""
-        if self._wave_state != "off":
-            self._values["on", 1] = False
-        self._wave_state = "off"
 
     def trigger(self) -> None:
         self.lab.trigger(self)
 
     @property
+    def plays_wave(self) -> bool:
+        """Whether a wave is what it drives."""
+        return self._mode == "WAVE" and self._is_running
+
+    @property
     def runs_freely(self) -> bool:
-        return self._wave_state == "running" and math.isinf(min(self.get("wave_time_s"), self.get("wave_cycles")))
+        return self.plays_wave and math.isinf(min(self.get("wave_time_s"), self.get("wave_cycles")))
+
+    def span_a(self) -> tuple[float, float]:
+        if not self.plays_wave:
+            return super().span_a()
+        wave = self._wave()
+        return float(wave.min()), float(wave.max())
 
     def played(self, external: bool) -> dict[int, Played]:
-        if self._wave_state == "off":
+        if self._mode != "WAVE":
             return {1: Played(np.array([self.voltage_and_current()[1]]), 1e6)} if self.get("on") else {}
-        if external and self._wave_state == "armed" and self.get("external_trigger"):
-            self._wave_state = "running"
-        if self._wave_state != "running" or not self.get("on"):
+        if external and self.get("external_trigger"):
+            self._is_running = True
+        if not self._is_running or not self.get("on"):
             return {}
-        shape, frequency = self._shape(), self.get("wave_hz")
-        cycles = min(self.get("wave_cycles"), self.get("wave_time_s") * frequency)
-        cycles = 1.0 if math.isinf(cycles) else cycles
-        count = max(1, round(cycles * len(shape)))
+        limit = self.limit_v / self.load_ohm
+        return {1: Played(np.clip(self._wave(), -limit, limit), self._rate_hz)}
+
+    @property
+    def _rate_hz(self) -> float:
+        return float(self.get("wave_hz") * len(self._shape()))
+
+    def _wave(self) -> np.ndarray:
+        """Give the whole wave in amperes, one cycle of one without end."""
+        shape = self._shape()
+        cycles = min(self.get("wave_cycles"), self.get("wave_time_s") * self.get("wave_hz"))
+        count = max(1, round((1.0 if math.isinf(cycles) else cycles) * len(shape)))
         samples = np.resize(shape, count) * self.get("wave_amplitude_a") + self.get("wave_offset_a")
-        limit = self.get("compliance_v") / self.lab.load_ohm(self, 1)
-        return {1: Played(np.clip(samples, -limit, limit), frequency * len(shape))}
+        return lowpass(samples, 1 / self._rate_hz, self.bandwidth_hz)
 
     def _shape(self) -> np.ndarray:
         function, phase = self.get("wave_function"), np.arange(_PERIOD) / _PERIOD
@@ -134,8 +144,14 @@ class Keithley6221(CurrentSource):
     # Delta readings
 
     def delta(self, call: Call) -> None:
-        """Carry out INITiate in delta mode: alternates the current and stores half the difference of voltages."""
-        load, high, low = self.lab.load_ohm(self, 1), self.get("delta_high_a"), self.get("delta_low_a")
+        """Carry out INITiate: runs what is armed; delta mode stores half the difference of voltages."""
+        if self._mode in {"", "WAVE"}:
+            return
+        self._is_running = True
+        self.store("on", 1, True)
+        if self._mode != "DELT":
+            return
+        load, high, low = self.load_ohm, self.get("delta_high_a"), self.get("delta_low_a")
         count = min(self.get("delta_count"), self.get("buffer_points"))
         self._buffer = [self.reading((high - low) / 2 * load) for _ in range(int(count))]
 
@@ -150,31 +166,12 @@ class Keithley6221(CurrentSource):
             raise ScpiError(-230)
         return ",".join(self.number_format.format(number) for number in (self._buffer[-1], 0.0))
 
-    def condition(self, call: Call) -> int:
+    def condition(self, call: Call) -> str:
         """Answer STATus:MEASurement:CONDition? and the event."""
-        return _COMPLIANCE if self.in_compliance else 0
-
-    def after(self, name: str, channel: int) -> None:
-        if name == "current_range_a":
-            self._values["current_autorange", 1] = False
-        if name == "delta_high_a":
-            self._values["delta_low_a", 1] = -self.get("delta_high_a")
-        if name == "on":
-            self.lab.look()
+        return self.register(_COMPLIANCE if self.in_compliance else 0)
 
     commands: ClassVar[tuple[Command, ...]] = (
-        switch("OUTPut[:STATe]", "on"),
-        choice("OUTPut:ISHield", "shield", ("OLOW", "GUARd")),
-        choice("OUTPut:LTEarth", "low_to_earth", ("OFF", "ON", "0", "1")),
-        switch("OUTPut:RESPonse", "fast"),
-        ask("OUTPut:INTerlock:TRIPped", lambda self, call: 1),
-        number("SOURce:CURRent[:AMPLitude]", "current_a", 0.0, -0.105, 0.105, "A"),
-        number("SOURce:CURRent:RANGe", "current_range_a", 1e-3, -0.105, 0.105, "A"),
-        switch("SOURce:CURRent:RANGe:AUTO", "current_autorange"),
-        number("SOURce:CURRent:COMPliance", "compliance_v", 10.0, 0.1, 105, "V"),
-        switch("SOURce:CURRent:FILTer[:STATe]", "filter"),
-        number("SOURce:DELay", "delay_s", 1.0, 1e-3, 999999.999, "S"),
-        do("SOURce:CLEar[:IMMediate]", lambda self, call: self.store("on", 1, False)),
+        *Keithley6221Output.outputs,
         choice(
             "SOURce:WAVE:FUNCtion",
             "wave_function",
@@ -206,20 +203,14 @@ class Keithley6221(CurrentSource):
         number("SOURce:WAVE:PMARk:OLINe", "marker_line", 3, 1, 6, whole=True),
         switch("SOURce:WAVE:EXTRig[:ENABle]", "external_trigger"),
         number("SOURce:WAVE:EXTRig:ILINe", "external_line", 1, 1, 6, whole=True),
-        do("SOURce:WAVE:ARM", arm),
-        ask("SOURce:WAVE:ARM", lambda self, call: int(self._wave_state != "off")),
-        do("SOURce:WAVE:INITiate", start),
-        do("SOURce:WAVE:ABORt", stop),
+        both("SOURce:WAVE:ARM", arm_wave, lambda self, call: self.is_armed("WAVE")),
+        do("SOURce:WAVE:INITiate", start_wave),
+        do("SOURce:WAVE:ABORt", lambda self, call: self.abort(waves=True)),
         ask("SOURce:DELTa:NVPResent", lambda self, call: 1),
-        number("SOURce:DELTa:HIGH", "delta_high_a", 10e-6, 0, 0.105, "A"),
-        number("SOURce:DELTa:LOW", "delta_low_a", -10e-6, -0.105, 0, "A"),
         number("SOURce:DELTa:DELay", "delta_delay_s", 2e-3, 0, 9999.999, "S"),
         number("SOURce:DELTa:COUNt", "delta_count", 65536, 1, 65536, whole=True),
         switch("SOURce:DELTa:CABort", "delta_abort"),
         switch("SOURce:DELTa:CSWitch", "delta_cold"),
-        accept("SOURce:DELTa:ARM"),
-        accept("SOURce:SWEep:ABORt"),
-        number("SOURce:SWEep:COUNt", "sweep_count", 1, 1, 9999, whole=True),
         do("INITiate[:IMMediate]", delta),
         accept("ABORt"),
         number("TRACe|DATA:POINts", "buffer_points", 100, 1, 65536, whole=True),
