@@ -16,7 +16,7 @@ from spinhw.device.trace import Trace
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings
-from spinhw.instruments.settings import named
+from spinhw.instruments.settings import SynapseControllerSettings, named
 from spinhw.instruments.traffic import SENT, Buffer
 from spinhw.instruments.wires import Wire
 from spinhw.network import NetworkSettings
@@ -233,7 +233,12 @@ class _Stage:
             kind = MODELS.get(one.driver)
             if kind is None:
                 raise ConfigError(f"{place}: no virtual instrument stands in for it", seen=one.driver)
-            panel = kind(name, None, lab, outputs=_OUTPUTS) if kind is SynapseController else kind(name, None, lab)
+            panel = kind(name, None, lab)
+            if isinstance(one, SynapseControllerSettings):
+                limits = one.channels["all"]
+                panel = SynapseController(
+                    name, None, lab, outputs=_OUTPUTS, range_v=(limits.lowest_v, limits.highest_v)
+                )
             lab.panels.append(panel)
             self._panels[one.address] = panel
 

@@ -129,8 +129,12 @@ class Reviewed(Settings):
 
 
 def agrees(seen: str, wanted: str, within: float = _WITHIN) -> bool:
-    """Tell whether a reply means what was wanted: numbers by value, words without quotes and case."""
-    seen, wanted = (text.strip().strip("\"'").upper() for text in (seen, wanted))
+    """Tell whether a reply means what was wanted: numbers by value, words without quotes and case, lists by parts."""
+    parts = [[part.strip().strip("\"'").upper() for part in text.split(",")] for text in (seen, wanted)]
+    return len(parts[0]) == len(parts[1]) and all(_same(*pair, within) for pair in zip(*parts, strict=True))
+
+
+def _same(seen: str, wanted: str, within: float) -> bool:
     if seen == wanted:
         return True
     try:

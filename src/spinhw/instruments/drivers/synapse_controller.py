@@ -25,6 +25,17 @@ class ScpiSynapseController(SynapseController):
         "read_output": "",
     }
 
+    optional_words = {"limit": "lowest highest"}
+
+    def _prepare(self, channel: str) -> None:
+        """Narrow the board's own limits to those of the bench file; they are never widened from here."""
+        limits, board = self.channels[channel], self._read_abilities()
+        wider = board.lowest_v < limits.lowest_v or board.highest_v > limits.highest_v
+        narrower = board.lowest_v > limits.lowest_v or board.highest_v < limits.highest_v
+        if wider and not narrower and self.port.has("limit"):
+            self._program(np.zeros(board.count))  # What it holds must lie between them.
+            self.port.send("limit", lowest=limits.lowest_v, highest=limits.highest_v)
+
     def _read_abilities(self) -> BoardAbilities:
         reply = self.port.ask("abilities")
         try:
@@ -43,9 +54,11 @@ class ScpiSynapseController(SynapseController):
                 allowed=f"{board.lowest_v:g} to {board.highest_v:g} V",
                 todo="widen them at the board (SYNapse:LIMit), or narrow 'channels' in the bench file",
             )
+        # Applied is what was staged at every address, by whomever.
+        whole = np.pad(volts, (0, max(0, board.count - len(volts))))
         with link.exclusive():
             self.port.send("byte_order")
-            link.write_block(text("stage", first=0), volts, self.port.profile.block)
+            link.write_block(text("stage", first=0), whole, self.port.profile.block)
             self.port.send("apply")
             self.port.finish(timeout_s=link.timeout_s + board.settle_s)
 

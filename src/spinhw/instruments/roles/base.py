@@ -284,18 +284,18 @@ class Instrument(ABC, Generic[ChannelT]):
         self._cut_off(output)
 
     def _make_known(self) -> None:
-        """Bring everything into the known state that is not in it, and read it back.
+        """Bring this instrument into the known state, whole and in order, unless it is known to be in it still.
 
         Nothing is set while an output of this instrument is on; channels that the bench file does not list are left.
         """
         self.port.pin()
         settings = [] if self._state is None else self._state.settings(self._fields())
-        wrong = [one for one in settings if not one.holds(self.port.link.query(one.ask))]
+        wrong = [one for one in settings if not self._holds(one)]
         if self._known == self.generation and not wrong:
             return
-        self._require_quiet(wrong)
+        sent = self._may_be_set(settings, wrong)
         self._settings.clear()
-        for one in wrong:
+        for one in sent:
             if one.send is not None:
                 self.port.link.set_and_check(one.send)
                 self._confirm_setting(one)
@@ -303,22 +303,28 @@ class Instrument(ABC, Generic[ChannelT]):
             if channel not in self.by_hand:
                 self._prepare(channel)
         for one in settings:
-            if one.send is None:
-                self._confirm_setting(one)
+            self._confirm_setting(one)  # One setting may have moved another.
         self._known = self.generation
 
-    def _require_quiet(self, wrong: Sequence[Filled]) -> None:
-        """Refuse to set anything while an output is on; one set by hand forbids only what concerns all channels."""
+    def _may_be_set(self, settings: Sequence[Filled], wrong: Sequence[Filled]) -> list[Filled]:
+        """List what may be set now: nothing while an output is on; one set by hand forbids only what all share.
+
+        Raises:
+            DeviceError: Something that is wrong must not be set now.
+        """
         on = [output for output in self.all_outputs() if self.reads_on(output)]
-        ours = [output for output in on if output not in self.by_hand]
-        common = [one.label for one in wrong if one.channel is None and one.send is not None]
-        if ours or (on and common):
+        shared = [one for one in settings if one.channel is None and one.send is not None]
+        if any(output not in self.by_hand for output in on) or (on and any(one in shared for one in wrong)):
             raise DeviceError(
                 f"{self.name}: settings are not as they must be and cannot be set while an output is on",
                 seen=f"{', '.join(on)} on; {', '.join(one.label for one in wrong) or 'a new connection'}",
                 allowed="every output of this instrument off",
                 todo="switch it off first; what is set by hand must be set as the profile says under 'state'",
             )
+        return [one for one in settings if not (on and one in shared)]
+
+    def _holds(self, setting: Filled) -> bool:
+        return setting.holds(self.port.link.query(setting.ask))
 
     def _confirm_setting(self, setting: Filled) -> None:
         seen = self.port.link.query(setting.ask)
