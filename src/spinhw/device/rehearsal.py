@@ -1,6 +1,7 @@
 """A dry run: what would be sent to a bench, found out on virtual instruments of the same models without any wires."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import torch
 from spinhw.device.bank_promises import probe_drive, probe_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
+from spinhw.device.shapes import parameter_shapes
 from spinhw.device.trace import Trace
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
@@ -19,9 +21,10 @@ from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.settings import SynapseControllerSettings, named
 from spinhw.instruments.traffic import SENT, Buffer
 from spinhw.instruments.wires import Wire
+from spinhw.instruments.wiring import ResonatorWiring
 from spinhw.network import NetworkSettings
 
-_OUTPUTS = 1 << 16  # Of a synapse controller in a rehearsal: enough for any network.
+_OUTPUTS = 64  # Of a synapse controller in a rehearsal without a network.
 _NEWLINE = b"\n"
 
 
@@ -31,7 +34,7 @@ def rehearse_device(settings: StationSettings, network: NetworkSettings, sample_
     Raises:
         ConfigError: There is no virtual instrument of one of the models, or the bench does not fit the network.
     """
-    stage = _Stage(settings)
+    stage = _Stage(settings, _parameters(network))
     device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
     with _quiet(), device:
         about = device.describe()
@@ -51,11 +54,16 @@ def rehearse_bank(settings: StationSettings, network: NetworkSettings, sample_in
 
 def rehearse_synapses(settings: StationSettings) -> list[str]:
     """List what a bench with resonators would be sent to measure three points, and to be switched off."""
-    stage = _Stage(settings)
+    stage = _Stage(settings, settings.wiring.resonators if isinstance(settings.wiring, ResonatorWiring) else _OUTPUTS)
     bank = open_visa_synapses(stage.settings, connect=stage.connect)
     with _quiet(), bank:
         bank.measure(*probe_synapses(bank))
     return _sent(bank.station)
+
+
+def _parameters(network: NetworkSettings) -> int:
+    """Count the outputs of a synapse controller that a network needs."""
+    return sum(math.prod(shape) for shape in parameter_shapes(network).values())
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,7 @@ def rehearse_batch(
     Raises:
         ConfigError: There is no virtual instrument of one of the models, or the bench does not fit the network.
     """
-    stage = _Stage(settings)
+    stage = _Stage(settings, _parameters(network))
     device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
     about = device.describe()
     inputs = torch.zeros(*inputs_shape, about.inputs)
@@ -219,9 +227,10 @@ class _Stage:
 
     Args:
         settings: The bench.
+        outputs: Of a synapse controller.
     """
 
-    def __init__(self, settings: StationSettings) -> None:
+    def __init__(self, settings: StationSettings, outputs: int = _OUTPUTS) -> None:
         from spinhw.virtual.instruments import MODELS, SynapseController
         from spinhw.virtual.lab import EmptyLab
 
@@ -236,9 +245,7 @@ class _Stage:
             panel = kind(name, None, lab)
             if isinstance(one, SynapseControllerSettings):
                 limits = one.channels["all"]
-                panel = SynapseController(
-                    name, None, lab, outputs=_OUTPUTS, range_v=(limits.lowest_v, limits.highest_v)
-                )
+                panel = SynapseController(name, None, lab, outputs=outputs, range_v=(limits.lowest_v, limits.highest_v))
             lab.panels.append(panel)
             self._panels[one.address] = panel
 

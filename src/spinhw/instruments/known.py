@@ -131,7 +131,8 @@ class Reviewed(Settings):
 def agrees(seen: str, wanted: str, within: float = _WITHIN) -> bool:
     """Tell whether a reply means what was wanted: numbers by value, words without quotes and case, lists by parts."""
     parts = [[part.strip().strip("\"'").upper() for part in text.split(",")] for text in (seen, wanted)]
-    return len(parts[0]) == len(parts[1]) and all(_same(*pair, within) for pair in zip(*parts, strict=True))
+    pairs = zip(parts[0], parts[1], strict=False)
+    return len(parts[0]) == len(parts[1]) and all(_same(left, right, within) for left, right in pairs)
 
 
 def _same(seen: str, wanted: str, within: float) -> bool:

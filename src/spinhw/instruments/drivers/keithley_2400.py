@@ -8,7 +8,6 @@ from spinhw.instruments.drivers.scpi_current import ScpiCurrentSource
 from spinhw.instruments.ramp import Lever
 from spinhw.instruments.roles import Measured
 
-
 # Share of its setpoint that a current reaches where nothing limits the voltage; its errors are a hundredth of the rest.
 _REACHED = 0.95
 
