@@ -22,6 +22,7 @@ from spinhw.instruments.settings import (
     WaveformSourceSettings,
 )
 from spinhw.instruments.words import Words
+from spinhw.virtual.instruments import MODELS
 
 IDENTITY = "ACME,FAKE 1,0,1.0"
 
@@ -215,38 +216,52 @@ Connect = Callable[[str, str, float], ReplayWire]
 
 
 class TinySource(ReplayWire):
-    """A current source with state, as the profile `keithley-6221` sees it.
+    """A virtual Keithley 6221 at the end of a wire.
 
     Args:
         log: Every message is appended to it, with the name in front.
-        name: For the log.
+        name: For the log, and its serial number: each is a box of its own.
         stuck: Whether its output stays on whatever it is told.
     """
 
     def __init__(self, log: list[str], name: str = "source", stuck: bool = False) -> None:
         super().__init__([])
         self.log, self.name, self.stuck = log, name, stuck
-        self.current_a, self.on = 0.0, False
-        self.identity = IDENTITIES["keithley-6221"].replace("1234567", name)  # Each is a box of its own.
+        self.panel = MODELS["keithley-6221"](name, name)
+        self.identity = self.panel.identity
         self.broken = False
+
+    @property
+    def on(self) -> bool:
+        return bool(self.panel.get("on"))
+
+    @on.setter
+    def on(self, on: bool) -> None:
+        self.panel.store("on", 1, on)
+
+    @property
+    def current_a(self) -> float:
+        return float(self.panel.get("current_a"))
+
+    @current_a.setter
+    def current_a(self, current_a: float) -> None:
+        self.panel.store("current_a", 1, current_a)
 
     def send(self, *parts: bytes) -> None:
         if self.broken:
             raise OSError("broken on demand")
         message = b"".join(parts).decode().rstrip("\n")
         self.log.append(f"{self.name} {message}")
-        replies = [reply for part in message.split(";") if (reply := self._obey(part))]
-        self._waiting = (";".join(replies) + "\n").encode() if replies else b""
+        self._waiting = b""
+        if message == "*IDN?":
+            self._waiting = self.identity.encode() + b"\n"
+            return
+        self.panel.execute(message.encode(), self._answer)
+        if self.stuck:
+            self.panel.store("on", 1, True)
 
-    def _obey(self, command: str) -> str:
-        head, _, value = command.partition(" ")
-        if head == ":SOURce:CURRent":
-            self.current_a = float(value)
-        elif head == ":OUTPut":
-            self.on = value == "1" or self.stuck
-        answers = {"*IDN?": self.identity, ":SYST:ERR?": OK, ":OUTPut?": str(int(self.on))}
-        answers[":SOURce:CURRent?"] = f"{self.current_a:.8e}"
-        return answers.get(head, "")
+    def _answer(self, reply: bytes) -> None:
+        self._waiting += reply
 
 
 class TinyServer(FaultyServer):

@@ -55,7 +55,7 @@ class Bench(Lab):
     def __init__(self, settings: BenchSettings) -> None:
         self.settings, self.lock, self.faults = settings, RLock(), Faults(settings.faults)
         self.instruments: dict[str, Panel] = {
-            name: _make(name, asked, self) for name, asked in settings.instruments.items()
+            name: _make(settings.id, name, asked, self) for name, asked in settings.instruments.items()
         }
         self.ports = {name: Port(one, self.lock, self.faults) for name, one in self.instruments.items()}
         self.addresses = {
@@ -263,9 +263,10 @@ class _BenchShot(Shot):
         return volts + probe.noise_v * stream.standard_normal(window.points, np.float32)
 
 
-def _make(name: str, asked: InstrumentSettings, lab: Lab) -> Panel:
+def _make(bench: str, name: str, asked: InstrumentSettings, lab: Lab) -> Panel:
     kind = MODELS[asked.model]
+    serial = asked.serial or f"{bench}-{name}"  # Two boxes of one model are told apart by nothing else.
     if kind is SynapseController:
         range_v = (asked.lowest_v, asked.highest_v)
-        return SynapseController(name, asked.serial, lab, outputs=asked.outputs, range_v=range_v)
-    return kind(name, asked.serial, lab)
+        return SynapseController(name, serial, lab, outputs=asked.outputs, range_v=range_v)
+    return kind(name, serial, lab)
