@@ -53,6 +53,7 @@ class Custody:
         self._instruments: dict[str, Held] = {}
         self._looked: dict[str, int] = {}
         self._ours: dict[tuple[str, str], None] = {}  # In the order in which they were switched on.
+        self._lost: set[tuple[str, str]] = set()  # What was ours on a connection that is gone, and nobody was told.
 
     def join(self, instrument: Held) -> None:
         """Take an instrument of the bench in."""
@@ -68,6 +69,7 @@ class Custody:
 
     def take(self, instrument: str, output: str) -> None:
         """Note that an output is ours; called before it is switched on."""
+        self._lost.discard((instrument, output))
         if not self.is_ours(instrument, output):
             self._ours[instrument, output] = None
             if self._memory is not None:
@@ -78,6 +80,16 @@ class Custody:
         self._ours.pop((instrument, output), None)
         if self._memory is not None:
             self._memory.gave(f"{instrument}.{output}")
+
+    def tell_lost(self, instrument: str, output: str) -> bool:
+        """Tell, once, whether an output was ours on a connection that is gone."""
+        lost = (instrument, output) in self._lost
+        self._lost.discard((instrument, output))
+        return lost
+
+    def forgive_lost(self) -> None:
+        """Let nobody be told of what was lost: it is about to be made again."""
+        self._lost.clear()
 
     def look_over(self) -> None:
         """Read every output of every instrument, before the first is switched on and after each new connection.
@@ -95,6 +107,7 @@ class Custody:
         if not fresh:
             return
         self._refuse_others(fresh)
+        self._lost |= {one for one in self._ours if one[0] in fresh}
         unconfirmed = self.bring_down(self._ours, among=fresh)
         if unconfirmed:
             raise DeviceError(

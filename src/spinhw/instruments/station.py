@@ -176,10 +176,13 @@ class Station:
     def look_over(self) -> dict[str, Any]:
         """Read every output and every setting of the known state before anything is set, and give what was found.
 
+        What was ours on a connection that is gone is brought down, to be switched on again by whoever needs it.
+
         Raises:
             OccupiedError: Something is on that is not ours, or wired otherwise than stated; nothing was changed.
         """
         self.custody.look_over()
+        self.custody.forgive_lost()
         return self.snapshot()
 
     def survey(self) -> dict[str, Any]:

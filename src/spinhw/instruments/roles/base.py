@@ -310,10 +310,14 @@ class Instrument(ABC, Generic[ChannelT]):
         """List what may be set now: nothing while an output is on; one set by hand forbids only what all share.
 
         Raises:
+            OccupiedError: An output is on, and not by us.
             DeviceError: Something that is wrong must not be set now.
         """
         on = [output for output in self.all_outputs() if self.reads_on(output)]
         shared = [one for one in settings if one.channel is None and one.send is not None]
+        others = [one for one in on if one not in self.by_hand and not self.custody.is_ours(self.name, one)]
+        if others:
+            raise self.custody.refuse([(self.name, output) for output in others])
         if any(output not in self.by_hand for output in on) or (on and any(one in shared for one in wrong)):
             raise DeviceError(
                 f"{self.name}: settings are not as they must be and cannot be set while an output is on",
@@ -464,6 +468,7 @@ class SwitchedOutputs(Instrument[ChannelT]):
         if not on:
             return self._switch_off_ours(channel)
         self.ready()
+        self.custody.tell_lost(self.name, channel)  # It is made again right now.
         if self.is_on(channel):
             return False
         self._make_known()  # Somebody may have been at the front panel since.
@@ -482,7 +487,7 @@ class SwitchedOutputs(Instrument[ChannelT]):
         on, ours = self.output_enabled(channel), self.custody.is_ours(self.name, channel)
         if on and not ours:
             raise self.custody.refuse([(self.name, channel)])
-        if ours and not on:
+        if self.custody.tell_lost(self.name, channel) or (ours and not on):
             self.forget()
             self.custody.give(self.name, channel)
             raise DeviceError(

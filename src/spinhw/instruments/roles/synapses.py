@@ -148,6 +148,9 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
                 lever.lower(f"{self.name}: output {channel}", self._wait)
             self._held = held
 
+    def _describe(self, output: str) -> str:
+        return ""  # Its voltages cannot be read without setting how numbers are written.
+
     def _levers(self, output: str) -> Sequence[Lever]:
         limits = self.channels.get(output)
         step_v, delay_s = (None, 0.0) if limits is None else (limits.ramp_step_v, limits.ramp_delay_s)
