@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import signal
 import sys
 from pathlib import Path
 
+CACHE = Path(__file__).parent.parent / ".pytest_cache"
 # Before anything imports torch or matplotlib, and in the environment so that the commands that tests start obey too:
 # no window opens, and one thread, because the tests' tensors are small and the bits of a sum depend on the threads.
 os.environ["MPLBACKEND"] = "Agg"
@@ -12,7 +14,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NO_COLOR"] = "1"
 # Of two processes that save different code under one name, Numba may keep one's code as the other's: each has its own.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / f"numba-{worker}")
+    os.environ["NUMBA_CACHE_DIR"] = str(CACHE / f"numba-{worker}")
+# Where no byte code may lie beside the sources, each process that a test starts would compile torch again: ten seconds.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(CACHE / "bytecode")
+    sys.dont_write_bytecode = False
 # Triton interprets its kernels: no GPU is needed.
 os.environ["TRITON_INTERPRET"] = "1"
 
@@ -20,7 +26,11 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+import seed_shift  # noqa: E402, F401
+
 torch.set_num_threads(1)
+# What a shell starts in the background ignores it, with all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples every time, so that a red test is red for everybody; no deadline, because machines are shared.
 settings.register_profile("spinhw", derandomize=True, deadline=None)

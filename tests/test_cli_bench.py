@@ -138,7 +138,7 @@ def test_off_brings_a_bench_down_and_names_what_it_could_not_reach(spinhw, tmp_p
         file = tmp_path / "mine.yaml"
 
         def write(addresses):
-            data = bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, "@py", timeout="500 ms")
+            data = bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, "@py", timeout="20 s")
             file.write_text(json.dumps(data), encoding="utf-8")
 
         write(addresses)

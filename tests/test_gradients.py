@@ -211,7 +211,7 @@ def test_bad_samples_count_as_unobserved(mode):
 
 
 def test_bad_outputs_have_the_model_s_value():
-    network, device = make({"output_readout": {"adc": {"lowest": -1e-6, "highest": 1e-6, "bits": 4}}})
+    network, device = make({"output_readout": {"adc": {"lowest": -1e-9, "highest": 1e-9, "bits": 4}}})
     inputs = batch()
     with device:
         logits = HardwareInLoop(network, device, "output")(inputs)

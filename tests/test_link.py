@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,8 +15,9 @@ from spinhw.errors import DeviceError
 from spinhw.instruments import IdentityError, Link, LinkError, RefusedError, ReplayWire, blocks, wires
 from spinhw.instruments.traffic import Traffic
 
-# Where a reply is to fail the exchange gets the short one; all others must not fail on a busy machine.
-SOON_S, TIMEOUT_S = 0.05, 20.0
+# Where a reply is to fail the exchange gets the short one; all others must not fail on a busy machine. What waits for
+# the long one is ended by the time limit of a test.
+SOON_S, TIMEOUT_S = 0.05, 1000.0
 
 
 @pytest.fixture
@@ -77,10 +77,8 @@ def test_another_instrument_is_refused_at_open(server):
 
 def test_silence_is_an_error_after_the_timeout(link, server):
     server.faults = ["silent"]
-    begun = time.monotonic()
     with pytest.raises(LinkError, match=r"it: the instrument did not answer in time \(:A\?\)"):
         link.ask_once(":A?", timeout_s=SOON_S)
-    assert time.monotonic() - begun < TIMEOUT_S / 2
 
 
 def test_late_reply_never_answers_another_question(link, server):
@@ -229,14 +227,10 @@ def test_threads_get_their_own_replies(link, server):
 
 
 def test_write_then_query_does_not_wait_for_acknowledgements(server):
-    link = Link("it", lambda: wires.open_wire(server.address, "@py", 1.0), timeout_s=1.0)
-    link.open()
-    begun = time.monotonic()
-    for _ in range(50):
-        link.write(":SOUR 1")
-        link.query(":A?")
-    assert time.monotonic() - begun < 1.0  # Nagle's algorithm would make it 2.2 s
-    link.close()
+    """Nagle's algorithm would hold the second message back for 40 ms, and it's off."""
+    wire = wires.open_wire(server.address, "@py", TIMEOUT_S)
+    assert wire._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    wire.close()
 
 
 def test_peer_that_takes_nothing_is_an_error_not_a_hang(server):
@@ -266,7 +260,7 @@ def test_traffic_is_kept_and_can_be_replayed(server, tmp_path):
     file = tmp_path / "traffic.jsonl"
     server.replies[b":DATA?"] = blocks.encode(np.arange(300), "<i2") + b"\n"
     traffic = Traffic(file)
-    link = Link("it", lambda: wires.open_wire(server.address, "@py", TIMEOUT_S), timeout_s=1.0, traffic=traffic)
+    link = Link("it", lambda: wires.open_wire(server.address, "@py", TIMEOUT_S), timeout_s=TIMEOUT_S, traffic=traffic)
 
     def talk(one):
         one.open()

@@ -74,22 +74,22 @@ def test_networks_that_run_one_after_another_share_a_refit():
 
 
 def test_refit_finds_the_oscillators_of_a_chip():
-    network, device = make(SPREAD, members=1, ensemble=False, weight_scale=6.0)
-    refit = NetworkRefit(online(network), images=24)
+    chips = 24
+    network, device = make(SPREAD, members=chips, seeds=range(chips), weight_scale=6.0)
     with device:
         true = true_neurons(device)
-        loop = HardwareInLoop(network, device, "output", refit=refit)
+        loop = HardwareInLoop(
+            network, device, "output", refit=[NetworkRefit(online(network), images=24) for _ in range(chips)]
+        )
         before = loop.neurons
         for _ in range(2):
-            loop(batch(None, 24, 24))
+            loop(batch(chips, 24, 24))
         after = loop.neurons
-    # Twice the same images of a small network: they hardly tell apart all that is asked.
-    for name, left in (("gamma", 0.3), ("sigma", 0.15), ("q", 0.4)):
-        size = getattr(true, name).abs().mean() if name == "gamma" else 1.0
-        apart = [
-            float(((getattr(one, name) - getattr(true, name)) / size).square().mean().sqrt()) for one in (before, after)
-        ]
-        assert apart[1] < left * apart[0]
+    # Twice the same images of a small network: they hardly tell apart all that is asked, on some chips not at all. The
+    # median over the chips is 0.30 +- 0.06, 0.17 +- 0.03 and 0.35 +- 0.04 over seeds: 3.6 times that away and more.
+    for name, most in (("gamma", 0.5), ("sigma", 0.3), ("q", 0.5)):
+        off = [(getattr(one, name) - getattr(true, name)).square().mean(1).sqrt() for one in (before, after)]  # (chip,)
+        assert (off[1] / off[0]).median() < most, name
 
 
 def test_channels_take_turns_for_a_refit_and_cost_no_more_shots():

@@ -31,7 +31,7 @@ def source_at(address, **more):
         "role": "current-source",
         "driver": "keithley-6221",
         "address": address,
-        "timeout": "200 ms",
+        "timeout": "20 s",
         "channels": {1: dict(CHANNEL)},
         **more,
     }

@@ -109,11 +109,10 @@ def test_numbers_and_blocks_pass_through_pyvisa():
 def test_read_without_anything_to_come_times_out_at_once():
     made = bench()
     manager = pyvisa.ResourceManager(VirtualLibrary.of(made))
-    board = manager.open_resource(made.addresses["synapses"], **(LINES | {"timeout": 60_000}))
-    started = time.monotonic()
+    longer_than_a_test_ms = 1_000_000
+    board = manager.open_resource(made.addresses["synapses"], **(LINES | {"timeout": longer_than_a_test_ms}))
     with pytest.raises(pyvisa.errors.VisaIOError, match="VI_ERROR_TMO"):
         board.read()
-    assert time.monotonic() - started < 10
     manager.close()
 
 

@@ -1,7 +1,6 @@
 """A fault campaign: a thousand things go wrong, and no answer is wrong, no batch is lost, no output stays on unsaid."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +23,6 @@ from spinhw.virtual.faults import KINDS, PHYSICAL, Faults, FaultSettings
 # A thousand in all, and of every kind so many at least.
 FAULTS = {"device": 250, "bank": 750}
 OF_EACH = {"device": 5, "bank": 15}
-LONGEST_S = 60.0  # Batches with all their repeats take a second; beyond this one hangs, however busy the machine is.
 MOST_SESSIONS = 12  # By then a batch that was refused must have been played.
 BATCHES_OF_A_SESSION = 20
 # Played in turns, each with weights of its own: what an earlier batch left behind would be a wrong answer.
@@ -86,24 +84,21 @@ class Campaign:
 
     def run_session(self) -> None:
         """Play batches until one is refused; it is the first of the next session."""
-        began, device = time.monotonic(), self.session(self.bench)
+        device = self.session(self.bench)
         try:
             with device:
                 for _ in range(BATCHES_OF_A_SESSION):
                     self.play(device)
-                    began = time.monotonic()
         except DeviceError as error:
             assert "next:" in str(error)
             self.refused.append(self.played)
-        assert time.monotonic() - began < LONGEST_S
         self.check_off(device)
 
     def play(self, device: Any) -> None:
         """Play the next batch; it is right or raises."""
-        began, before = time.monotonic(), len(self.faults.log)
+        before = len(self.faults.log)
         variant = self.played % VARIANTS
         signals = self.batch(device, variant)
-        assert time.monotonic() - began < LONGEST_S
         # A disturbance stays until the next acquisition, which may be this one: it shows, but in the flags. Those from
         # before the last batch that was played are over.
         disturbed = any(fault.kind in PHYSICAL for fault in self.faults.log[self.noticed :])
@@ -125,7 +120,7 @@ class Campaign:
         assert on <= said, f"left on without a word: {on - said}"
 
 
-@pytest.mark.timeout(400)  # It takes half a minute; the rest is for loaded machines.
+@pytest.mark.timeout(400)  # It takes half a minute; the rest is for loaded machines. A batch that hangs ends here too.
 @pytest.mark.parametrize(
     ("kind", "truth", "settings", "session", "batch", "outputs"),
     [
