@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 CACHE = Path(__file__).parent.parent / ".pytest_cache"
@@ -43,6 +44,24 @@ _numbers = itertools.count()
 def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the locks and the memory of a test's benches away from those of this computer."""
     monkeypatch.setenv("SPINHW_SHARED", str(tmp_path_factory.getbasetemp() / f"shared-{next(_numbers)}"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="Run campaigns at full length, and those left out of it.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "campaign: takes minutes; runs with --campaign only.")
+    # Started in the background, a shell lets Ctrl-C be ignored; tests send it and expect it to interrupt.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("campaign"):
+        for item in items:
+            if item.get_closest_marker("campaign"):
+                item.add_marker(pytest.mark.skip(reason="a campaign: minutes; pytest --campaign runs it"))
 
 
 class Outcome:

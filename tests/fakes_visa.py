@@ -12,6 +12,7 @@ from spinhw.config import build
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.virtual import Bench, BenchSettings, serving
+from spinhw.virtual.instruments import Keithley3706A, KeysightInfiniiVision
 
 NETWORK = NetworkSettings(layers=(4, 3), outputs=2, readout_samples=2)
 NEURONS, ADDRESSES = 7, 54
@@ -153,6 +154,18 @@ def standing(truth: Mapping[str, Any], door: str, folder: Path) -> Iterator[tupl
     made = manager.visalib.bench
     yield made, made.addresses, backend
     manager.close()
+
+
+def by_hand_off(made: Bench) -> None:
+    """Do what a person does at a bench that was left on: switch everything off, and reset what protected itself."""
+    for panel in made.instruments.values():
+        if isinstance(panel, KeysightInfiniiVision):
+            panel.clear_protection()
+        elif isinstance(panel, Keithley3706A):
+            panel.closed.clear()
+        else:
+            for channel in range(1, panel.channels + 1) if panel.at_connectors() else ():
+                panel.store("on", channel, False)
 
 
 def chip_settings(addresses: Mapping[str, str], backend: str, **of_each: Any) -> StationSettings:

@@ -157,7 +157,7 @@ def test_pyvisa_py_reaches_the_tcp_door():
     with serving(bench()) as addresses:
         manager = pyvisa.ResourceManager("@py")
         board = manager.open_resource(addresses["synapses"], **(LINES | {"timeout": 5000}))
-        assert board.query("*IDN?") == "SPINHW,SYNAPSE-CONTROLLER,0001,1.0"
+        assert board.query("*IDN?") == "SPINHW,SYNAPSE-CONTROLLER,small-synapses,1.0"
         board.close()
 
 

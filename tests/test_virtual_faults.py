@@ -131,7 +131,7 @@ def test_slow_and_late_keep_their_order_over_a_socket():
         heard = b""
         while heard.count(b"\n") < 2:
             heard += connection.recv(100)
-        assert heard == b"54\nSPINHW,SYNAPSE-CONTROLLER,0001,1.0\n"
+        assert heard == b"54\nSPINHW,SYNAPSE-CONTROLLER,small-synapses,1.0\n"
         connection.shutdown(socket.SHUT_RDWR)
         connection.close()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakes_visa import BANK_TRUTH, CHIP_TRUTH, INTERVAL_S, NETWORK, bank_settings, chip_settings, standing
+from fakes_visa import BANK_TRUTH, CHIP_TRUTH, INTERVAL_S, NETWORK, bank_settings, by_hand_off, chip_settings, standing
 from spinhw.device import Signal, open_bank, open_device
 from spinhw.errors import DeviceError
 from spinhw.instruments import StationSettings
@@ -20,9 +20,9 @@ from spinhw.streams import torch_stream
 from spinhw.virtual import Bench
 from spinhw.virtual.faults import KINDS, PHYSICAL, Faults, FaultSettings
 
-# A thousand in all, and of every kind so many at least.
-FAULTS = {"device": 250, "bank": 750}
-OF_EACH = {"device": 5, "bank": 15}
+# A thousand in all by --campaign, and of every kind so many at least.
+FAULTS = {"device": (50, 250), "bank": (100, 750)}
+OF_EACH = {"device": (1, 5), "bank": (2, 15)}
 MOST_SESSIONS = 12  # By then a batch that was refused must have been played.
 BATCHES_OF_A_SESSION = 20
 # Played in turns, each with weights of its own: what an earlier batch left behind would be a wrong answer.
@@ -32,8 +32,8 @@ DRIVES = torch.rand(VARIANTS, 2, 4, 2, generator=torch_stream("campaign drives")
 NOISE = 0.04
 # By message; a batch of the device takes more of them. Digitizers alone have gaps, clip or stick, and few questions ask
 # for an identity.
-RATE = {"device": 0.0011, "bank": 0.0023}
-OFTEN = {"nan": 2.0, "clipped": 3.0, "stuck": 3.0, "identity": 6.0}
+RATE = {"device": 0.0003, "bank": 0.0006}
+OFTEN = {"nan": 2.0, "clipped": 3.0, "stuck": 3.0, "identity": 60.0}
 DELAYS = {"slow_delay": "1 ms", "late_delay": "30 ms"}
 TIMEOUT = {"timeout": "20 ms"}
 
@@ -93,6 +93,7 @@ class Campaign:
             assert "next:" in str(error)
             self.refused.append(self.played)
         self.check_off(device)
+        by_hand_off(self.made)
 
     def play(self, device: Any) -> None:
         """Play the next batch; it is right or raises."""
@@ -128,7 +129,10 @@ class Campaign:
         ("bank", BANK_TRUTH, bank_settings, bank_session, bank_batch, ("awg", "bias")),
     ],
 )
-def test_faults_cost_time_and_nothing_else(kind, truth, settings, session, batch, outputs, tmp_path, caplog):
+def test_faults_cost_time_and_nothing_else(
+    kind, truth, settings, session, batch, outputs, tmp_path, caplog, pytestconfig
+):
+    size = int(pytestconfig.getoption("campaign"))
     caplog.set_level(logging.CRITICAL)
     truth = truth | {"probes": [probe | {"noise": "0.3 mV"} for probe in truth["probes"]]}
     with standing(truth, "in process", tmp_path) as (made, addresses, backend):
@@ -141,7 +145,7 @@ def test_faults_cost_time_and_nothing_else(kind, truth, settings, session, batch
         faults = Faults(FaultSettings(seed=1, **rates, **DELAYS))
         campaign = Campaign(made, bench, session, batch, outputs, wanted, faults)
         fail(made, faults)
-        while len(faults.log) < FAULTS[kind]:
+        while len(faults.log) < FAULTS[kind][size]:
             campaign.run_session()
         fail(made, Faults(FaultSettings()))
         sessions, played = len(campaign.refused), campaign.played
@@ -153,7 +157,7 @@ def test_faults_cost_time_and_nothing_else(kind, truth, settings, session, batch
     # Most faults are got over without giving up.
     assert sessions < len(faults.log) / 4
     counts = Counter(fault.kind for fault in faults.log)
-    assert {one: counts[one] for one in KINDS if counts[one] < OF_EACH[kind]} == {}
+    assert {one: counts[one] for one in KINDS if counts[one] < OF_EACH[kind][size]} == {}
 
 
 def far_apart(first: Signal, second: Signal) -> bool:

@@ -288,11 +288,12 @@ class Instrument(ABC, Generic[ChannelT]):
 
         Nothing is set while an output of this instrument is on; channels that the bench file does not list are left.
         """
-        self.port.pin()
         settings = [] if self._state is None else self._state.settings(self._fields())
         wrong = [one for one in settings if not self._holds(one)]
         if self._known == self.generation and not wrong:
             return
+        self.custody.look_over()  # The line may have been opened again while it was asked.
+        self.port.pin()
         sent = self._may_be_set(settings, wrong)
         self._settings.clear()
         for one in sent:
