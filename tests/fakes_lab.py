@@ -1,5 +1,7 @@
 """Instruments for tests: a TCP server that misbehaves on demand, and written conversations that must come true."""
 
+import math
+import re
 import socket
 import threading
 import time
@@ -10,6 +12,7 @@ from typing import Any
 from spinhw.config import build
 from spinhw.instruments import Link, ReplayWire
 from spinhw.instruments.discovery import SHIPPED, choose
+from spinhw.instruments.profile import Profile
 from spinhw.instruments.roles import Build, Instrument
 from spinhw.instruments.settings import (
     CurrentSourceSettings,
@@ -132,9 +135,100 @@ def _take(data: bytes) -> bytes | None:
     return None if end < 0 else data[:end]
 
 
+class KnownWire(ReplayWire):
+    """A conversation with an instrument that is found off, and in its known state.
+
+    Until `begin` it answers what the look-over and the known state ask, and takes every setting. From then on the
+    conversation is all that may be said, but for the questions of the known state, which it answers at any time.
+
+    Args:
+        profile: Of the instrument.
+        channels: Its channels, with their limits.
+        identity: What it answers to its identity question.
+        answers: What it answers to other questions until `begin`.
+    """
+
+    def __init__(
+        self, profile: Profile, channels: Mapping[str, Any], identity: str, answers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__([])
+        self.state = dict(known_replies(profile, channels, identity))
+        self.asked: list[str] = []  # Questions of the known state since `begin`.
+        self._begun = False
+        self._error = profile.errors.ask
+        empty = EMPTY_QUEUES.get(profile.errors.ask, OK)
+        self._answers = {**self.state, **_looked_at(profile, identity), **(answers or {})}
+        self._answers |= {profile.ask_identity: identity, profile.errors.ask: empty}
+
+    def begin(self, exchanges: list[tuple[bytes, bytes]]) -> None:
+        """Go on with a conversation."""
+        self._left, self._begun = exchanges, True
+
+    def send(self, *parts: bytes) -> None:
+        data = b"".join(parts)
+        text = data.decode("latin-1").removesuffix("\n")
+        if self._begun and (self._left[:1] and self._left[0][0] == data or text not in self.state):
+            super().send(data)
+            return
+        if self._begun:
+            self.asked.append(text)
+        question = self._error if text.endswith(f";{self._error}") else text
+        self._waiting = _line(self.state.get(text, self._answers.get(question, ""))) if question in self._answers else b""
+
+
+def known_replies(profile: Profile, channels: Mapping[str, Any], identity: str) -> Iterator[tuple[str, str]]:
+    """Give what the known state asks of a model, and the first of the replies that are right, for limits of a bench."""
+    for setting in profile.state.values():
+        if setting.only is None or re.search(setting.only, identity):
+            for channel, limits in channels.items():
+                fields = _fields(channel, limits)
+                yield setting.ask.format(**fields), setting.replies[0].format(**fields)
+
+
+def outputs_of(profile: Profile, identity: str) -> list[str]:
+    """List the questions for the outputs that a model has."""
+    fewer = [those for pattern, those in profile.fewer_outputs.items() if re.search(pattern, identity)]
+    ask = next((profile.commands[one].send for one in ("read_output", "read_closed") if one in profile.commands), "")
+    questions = [ask.format(channel=output) for output in (fewer[0] if fewer else profile.outputs)]
+    others = [one.ask for one in profile.other_outputs.values() if one.only is None or re.search(one.only, identity)]
+    return [*questions, *others]
+
+
+def _looked_at(profile: Profile, identity: str) -> dict[str, str]:
+    off = "nil" if "read_closed" in profile.commands else "0"
+    wired = {
+        one.ask.format(channel=channel): next(iter(one.replies.values()))
+        for one in profile.wired.values()
+        for channel in (profile.outputs or ("1", "2", "3", "4"))
+    }
+    return wired | dict.fromkeys(outputs_of(profile, identity), off)
+
+
+def _fields(channel: str, limits: Any) -> dict[str, Any]:
+    """Work out what a template of the known state may name."""
+    values = {"channel": channel, **limits.model_dump()}
+    if "lowest_v" in values:
+        values["amplitude_v"] = limits.highest_v - limits.lowest_v
+        values["middle_v"] = (limits.highest_v + limits.lowest_v) / 2
+    if "lowest_a" in values:
+        values["largest_a"] = max(abs(limits.lowest_a), abs(limits.highest_a))
+    if "load_ohm" in values:
+        values["load"] = "INF" if limits.load_ohm is None else f"{limits.load_ohm:g}"
+    if "highest_power_w" in values:
+        values["highest_dbm"] = 10 * math.log10(limits.highest_power_w / 1e-3)
+    return values
+
+
 @contextmanager
 def conversation(
-    profile: str, channels: Mapping[str, Any], exchanges: list[tuple[bytes | str, bytes | str]], identity: str = ""
+    profile: str,
+    channels: Mapping[str, Any],
+    exchanges: list[tuple[bytes | str, bytes | str]],
+    identity: str = "",
+    *,
+    known: bool = True,
+    answers: Mapping[str, str] | None = None,
+    wired: Mapping[str, Any] | None = None,
 ) -> Iterator[Any]:
     """Make the instrument of a profile on a written conversation, and fail on what was not said.
 
@@ -143,17 +237,24 @@ def conversation(
         channels: As in a bench file.
         exchanges: What is sent and what comes back, without line feeds; "" for nothing.
         identity: The reply to its identity question; one that fits is made up if it is left out.
+        known: Whether the bench was looked over and the instrument's state made known before, as by `KnownWire`, whose
+            questions then need not be written down; else the conversation starts behind the identity.
+        answers: What else it is asked until its state is known.
+        wired: What the bench file says of its wiring.
     """
     driver, data, source = choose(profile, "test")
     assert data is not None
-    lines = [(_line(data.ask_identity), _line(identity or IDENTITIES[profile]))]
-    lines += [(_line(sent), _line(reply) if reply else b"") for sent, reply in exchanges]
-    wire = ReplayWire(lines)
+    identity = identity or IDENTITIES[profile]
     settings = build(
         _SETTINGS[driver.role],
         {"role": driver.role, "driver": profile, "address": "none", "channels": dict(channels)},
         source,
     )
+    lines = [(_line(sent), _line(reply) if reply else b"") for sent, reply in exchanges]
+    wire = KnownWire(data, settings.channels, identity, answers)
+    if not known:
+        wire.state.clear()
+        wire.begin([(_line(data.ask_identity), _line(identity)), *lines])
     link = Link(
         "it",
         lambda: wire,
@@ -163,8 +264,12 @@ def conversation(
         joined=data.errors.joined,
         retries=0,
     )
-    instrument = driver(Build("it", Words(link, data), settings.channels, data.outputs))
+    by_hand = frozenset(name for name, one in settings.channels.items() if getattr(one, "by_hand", None) is True)
+    instrument = driver(Build("it", Words(link, data), settings.channels, data.outputs, by_hand, wired or {}))
     instrument.open()
+    if known:
+        instrument.ready()
+        wire.begin(lines)
     yield instrument
     wire.finish()
 
@@ -194,6 +299,11 @@ IDENTITIES = {
 }
 
 OK = '0,"No error"'
+# How the error queues of other dialects say that nothing is in them, by their question.
+EMPTY_QUEUES = {
+    ":HEADer 0;*ESR?;:EVMsg?": '0;0,"No events to report - queue empty"',
+    "print(errorqueue.next())": "0.00000e+00\tQueue Is Empty\t0.00000e+00\t0",
+}
 
 
 def checked(message: str, ask: str = ":SYST:ERR?", reply: str = OK) -> tuple[str, str]:
