@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from spinhw.config import build
-from spinhw.instruments import Link, ReplayWire
+from spinhw.instruments import Link, ReplayWire, StationSettings
+from spinhw.instruments.build import build_instruments
 from spinhw.instruments.discovery import SHIPPED, choose
 from spinhw.instruments.profile import Profile
 from spinhw.instruments.roles import Build, Instrument
@@ -24,6 +25,7 @@ from spinhw.instruments.settings import (
     VoltmeterSettings,
     WaveformSourceSettings,
 )
+from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.words import Words
 
 IDENTITY = "ACME,FAKE 1,0,1.0"
@@ -139,26 +141,35 @@ class KnownWire(ReplayWire):
     """A conversation with an instrument that is found off, and in its known state.
 
     Until `begin` it answers what the look-over and the known state ask, and takes every setting. From then on the
-    conversation is all that may be said, but for the questions of the known state, which it answers at any time.
+    conversation is all that may be said, but for the questions of the known state, which it answers at any time, and
+    where `settings` says so for those settings that are not the next words of the conversation.
 
     Args:
         profile: Of the instrument.
         channels: Its channels, with their limits.
         identity: What it answers to its identity question.
         answers: What it answers to other questions until `begin`.
+        settings: Whether settings beside the conversation are taken, and kept in `taken`.
     """
 
     def __init__(
-        self, profile: Profile, channels: Mapping[str, Any], identity: str, answers: Mapping[str, str] | None = None
+        self,
+        profile: Profile,
+        channels: Mapping[str, Any],
+        identity: str,
+        answers: Mapping[str, str] | None = None,
+        settings: bool = False,
     ) -> None:
         super().__init__([])
         self.state = dict(known_replies(profile, channels, identity))
+        self.passing: dict[str, str] = {}  # Replies that are given once, and then those of `state`.
         self.asked: list[str] = []  # Questions of the known state since `begin`.
-        self._begun = False
+        self.taken: list[str] = []  # Settings beside the conversation since `begin`.
+        self._begun, self._settings = False, settings
         self._error = profile.errors.ask
-        empty = EMPTY_QUEUES.get(profile.errors.ask, OK)
+        self._empty = EMPTY_QUEUES.get(self._error, OK)
         self._answers = {**self.state, **_looked_at(profile, identity), **(answers or {})}
-        self._answers |= {profile.ask_identity: identity, profile.errors.ask: empty}
+        self._answers |= {profile.ask_identity: identity, self._error: self._empty}
 
     def begin(self, exchanges: list[tuple[bytes, bytes]]) -> None:
         """Go on with a conversation."""
@@ -167,13 +178,25 @@ class KnownWire(ReplayWire):
     def send(self, *parts: bytes) -> None:
         data = b"".join(parts)
         text = data.decode("latin-1").removesuffix("\n")
-        if self._begun and (self._left[:1] and self._left[0][0] == data or text not in self.state):
+        setting = text.removesuffix(f";{self._error}")
+        if self._begun and self._left and self._left[0][0] == data:
             super().send(data)
-            return
-        if self._begun:
-            self.asked.append(text)
-        question = self._error if text.endswith(f";{self._error}") else text
-        self._waiting = _line(self.state.get(text, self._answers.get(question, ""))) if question in self._answers else b""
+        elif text in self.state:
+            self.asked += [text] if self._begun else []
+            self._waiting = _line(self.passing.pop(text, self.state[text]))
+        elif not self._begun:
+            reply = self._answers.get(text, self._empty if setting != text else "")
+            self._waiting = _line(reply) if reply else b""
+        elif self._settings and setting != text:
+            self.taken.append(setting)
+            self._waiting = _line(self._empty)
+        else:
+            super().send(data)
+
+
+def wire_of(instrument: Any) -> KnownWire:
+    """Give the wire of an instrument that a conversation made."""
+    return instrument.port.link._wire
 
 
 def known_replies(profile: Profile, channels: Mapping[str, Any], identity: str) -> Iterator[tuple[str, str]]:
@@ -206,7 +229,7 @@ def _looked_at(profile: Profile, identity: str) -> dict[str, str]:
 
 def _fields(channel: str, limits: Any) -> dict[str, Any]:
     """Work out what a template of the known state may name."""
-    values = {"channel": channel, **limits.model_dump()}
+    values = {"channel": channel} | {name: getattr(limits, name) for name in type(limits).model_fields}
     if "lowest_v" in values:
         values["amplitude_v"] = limits.highest_v - limits.lowest_v
         values["middle_v"] = (limits.highest_v + limits.lowest_v) / 2
@@ -229,6 +252,7 @@ def conversation(
     known: bool = True,
     answers: Mapping[str, str] | None = None,
     wired: Mapping[str, Any] | None = None,
+    settings: bool = False,
 ) -> Iterator[Any]:
     """Make the instrument of a profile on a written conversation, and fail on what was not said.
 
@@ -241,17 +265,18 @@ def conversation(
             questions then need not be written down; else the conversation starts behind the identity.
         answers: What else it is asked until its state is known.
         wired: What the bench file says of its wiring.
+        settings: Whether settings may be sent that the conversation does not have; see `KnownWire`.
     """
     driver, data, source = choose(profile, "test")
     assert data is not None
     identity = identity or IDENTITIES[profile]
-    settings = build(
+    bench = build(
         _SETTINGS[driver.role],
         {"role": driver.role, "driver": profile, "address": "none", "channels": dict(channels)},
         source,
     )
     lines = [(_line(sent), _line(reply) if reply else b"") for sent, reply in exchanges]
-    wire = KnownWire(data, settings.channels, identity, answers)
+    wire = KnownWire(data, bench.channels, identity, answers, settings)
     if not known:
         wire.state.clear()
         wire.begin([(_line(data.ask_identity), _line(identity)), *lines])
@@ -264,14 +289,22 @@ def conversation(
         joined=data.errors.joined,
         retries=0,
     )
-    by_hand = frozenset(name for name, one in settings.channels.items() if getattr(one, "by_hand", None) is True)
-    instrument = driver(Build("it", Words(link, data), settings.channels, data.outputs, by_hand, wired or {}))
+    by_hand = frozenset(name for name, one in bench.channels.items() if getattr(one, "by_hand", None) is True)
+    instrument = driver(Build("it", Words(link, data), bench.channels, data.outputs, by_hand, wired or {}))
     instrument.open()
     if known:
         instrument.ready()
         wire.begin(lines)
     yield instrument
     wire.finish()
+
+
+def loaded(name: str, profile: str, channels: Mapping[str, Any]) -> Instrument[Any]:
+    """Make the one instrument of a bench file; connects to nothing."""
+    driver, _, _ = choose(profile, "test")
+    one = {"role": driver.role, "driver": profile, "address": "GPIB::1::INSTR", "channels": dict(channels)}
+    settings = build(StationSettings, {"kind": "bench", "instruments": {name: one}}, "bench.yaml")
+    return build_instruments(settings, "bench.yaml", Traffic())[name]
 
 
 def _line(text: bytes | str) -> bytes:
