@@ -217,6 +217,14 @@ def outputs_of(profile: Profile, identity: str) -> list[str]:
     return [*questions, *others]
 
 
+def all_off(name: str) -> list[tuple[str, str]]:
+    """Give the exchanges in which every output of a shipped profile is read, and is off."""
+    _, profile, _ = choose(name, "test")
+    assert profile is not None
+    off = "nil" if "read_closed" in profile.commands else "0"
+    return [(ask, off) for ask in outputs_of(profile, IDENTITIES[name])]
+
+
 def _looked_at(profile: Profile, identity: str) -> dict[str, str]:
     off = "nil" if "read_closed" in profile.commands else "0"
     wired = {

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from fakes_lab import OK, checked, conversation, wire_of
-from spinhw.errors import DeviceError, LimitError, OccupiedError
+from fakes_lab import OK, checked, conversation, loaded, wire_of
+from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import LinkError
 from spinhw.instruments.ramp import steps
 
@@ -278,6 +278,20 @@ def test_keithley_6221_knows_its_compliance(register, tripped):
     assert seen.in_compliance is tripped
     assert seen.current_a == 5e-3
     assert math.isnan(seen.voltage_v)
+
+
+@pytest.mark.parametrize(
+    ("profile", "change", "message"),
+    [
+        ("keithley-2400", {"highest": "10 A"}, r"highest: .*seen: 10 A; allowed: -3\.15 to 3\.15 A"),
+        ("keithley-6221", {"lowest": "-200 mA"}, r"lowest: .*seen: -0\.2 A; allowed: -0\.105 to 0\.105 A"),
+        ("keithley-6221", {"compliance": "110 V"}, r"compliance: .*seen: 110 V; allowed: 0\.1 to 105 V"),
+    ],
+)
+def test_limits_that_no_model_can_be_set_to_are_refused_when_the_bench_file_is_loaded(profile, change, message):
+    with pytest.raises(ConfigError, match=r"bench\.yaml: instruments\.dc\.channels\.1: " + message):
+        loaded("dc", profile, {1: CHANNELS[1] | change})
+    loaded("dc", profile, {1: CHANNELS[1] | change | {"by_hand": True}})
 
 
 @pytest.mark.parametrize(("start", "target"), [(0.0, 1.0), (1.0, -0.35), (0.3, 0.3), (0.0, 1e-12)])

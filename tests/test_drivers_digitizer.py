@@ -94,7 +94,10 @@ def test_record_that_the_scope_does_not_take_is_refused(rate, points):
     ],
 )
 def test_plan_beyond_the_scope_is_refused_and_nothing_is_sent(plan, message):
-    with conversation("keysight-infiniivision", CHANNELS, []) as scope, pytest.raises(LimitError, match=message):
+    with (
+        conversation("keysight-infiniivision", CHANNELS, [], known=False) as scope,
+        pytest.raises(LimitError, match=message),
+    ):
         scope.configure(plan)
 
 

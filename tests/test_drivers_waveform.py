@@ -197,7 +197,6 @@ def test_keysight_codes_stand_around_the_rest_and_the_amplitude_is_what_they_spa
 
 def test_keysight_goes_off_for_another_rest():
     other = np.concatenate([np.full(8, 0.1), [0.3]])
-    source = ":SOURce1:VOLTage"
     exchanges = [
         *UPLOADED,
         *keysight_on(),
