@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from spinhw.config import build
@@ -161,7 +162,7 @@ class KnownWire(ReplayWire):
         settings: bool = False,
     ) -> None:
         super().__init__([])
-        self.state = dict(known_replies(profile, channels, identity))
+        self.state = {one.ask: one.reply for one in wanted_of(profile, channels, identity)}
         self.passing: dict[str, str] = {}  # Replies that are given once, and then those of `state`.
         self.asked: list[str] = []  # Questions of the known state since `begin`.
         self.taken: list[str] = []  # Settings beside the conversation since `begin`.
@@ -199,13 +200,32 @@ def wire_of(instrument: Any) -> KnownWire:
     return instrument.port.link._wire
 
 
-def known_replies(profile: Profile, channels: Mapping[str, Any], identity: str) -> Iterator[tuple[str, str]]:
-    """Give what the known state asks of a model, and the first of the replies that are right, for limits of a bench."""
-    for setting in profile.state.values():
-        if setting.only is None or re.search(setting.only, identity):
-            for channel, limits in channels.items():
-                fields = _fields(channel, limits)
-                yield setting.ask.format(**fields), setting.replies[0].format(**fields)
+@dataclass(frozen=True)
+class Wanted:
+    """A setting of the known state, filled in for limits of a bench, with the first of the replies that are right."""
+
+    send: str | None
+    ask: str
+    reply: str
+
+
+def known_state(name: str, channels: Mapping[str, Any]) -> list[Wanted]:
+    """Fill in the known state of a shipped profile for the channels of a bench file, in the order of the profile."""
+    driver, profile, source = choose(name, "test")
+    assert profile is not None
+    data = {"role": driver.role, "driver": name, "address": "none", "channels": dict(channels)}
+    return wanted_of(profile, build(_SETTINGS[driver.role], data, source).channels, IDENTITIES[name])
+
+
+def wanted_of(profile: Profile, channels: Mapping[str, Any], identity: str) -> list[Wanted]:
+    """Fill in what a model knows of the known state, for all channels that are not set by hand."""
+    ours = [_fields(name, one) for name, one in channels.items() if getattr(one, "by_hand", None) is not True]
+    return [
+        Wanted(one.send and one.send.format(**fields), one.ask.format(**fields), one.replies[0].format(**fields))
+        for one in profile.state.values()
+        if one.only is None or re.search(one.only, identity)
+        for fields in (ours if one.of_channel else ours[:1])
+    ]
 
 
 def outputs_of(profile: Profile, identity: str) -> list[str]:
