@@ -52,8 +52,8 @@ def keysight_shot(raw, preamble="1,0,{count},1,1.0E-09,1.0E-07,0,6.25E-06,0.1,32
     ("profile", "question"),
     [
         ("keysight-infiniivision", ":CHANnel1:IMPedance?"),
-        ("tektronix-mso", ":CH1:TERmination?"),
-        ("tektronix-dpo", ":CH1:TERmination?"),
+        ("tektronix-mso", ":HEADer 0;:CH1:TERmination?"),
+        ("tektronix-dpo", ":HEADer 0;:CH1:TERmination?"),
     ],
 )
 def test_termination_of_an_input_is_compared_and_never_set(profile, question):
