@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 # Messages kept in memory, and bytes kept there of each: blocks of megabytes would fill it.
-_MESSAGES = 2000
+_MESSAGES = 20_000
 _BYTES = 240
 
 SENT, RECEIVED, EVENT = ">", "<", "!"
