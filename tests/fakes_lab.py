@@ -1,15 +1,20 @@
 """Instruments for tests: a TCP server that misbehaves on demand, and written conversations that must come true."""
 
+import math
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from spinhw.config import build
-from spinhw.instruments import Link, ReplayWire
+from spinhw.instruments import Link, ReplayWire, StationSettings
+from spinhw.instruments.build import build_instruments
 from spinhw.instruments.discovery import SHIPPED, choose
+from spinhw.instruments.profile import Profile
 from spinhw.instruments.roles import Build, Instrument
 from spinhw.instruments.settings import (
     CurrentSourceSettings,
@@ -21,6 +26,7 @@ from spinhw.instruments.settings import (
     VoltmeterSettings,
     WaveformSourceSettings,
 )
+from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.words import Words
 from spinhw.virtual.instruments import MODELS
 
@@ -133,9 +139,149 @@ def _take(data: bytes) -> bytes | None:
     return None if end < 0 else data[:end]
 
 
+class KnownWire(ReplayWire):
+    """A conversation with an instrument that is found off, and in its known state.
+
+    Until `begin` it answers what the look-over and the known state ask, and takes every setting. From then on the
+    conversation is all that may be said, but for the questions of the known state, which it answers at any time, and
+    where `settings` says so for those settings that are not the next words of the conversation.
+
+    Args:
+        profile: Of the instrument.
+        channels: Its channels, with their limits.
+        identity: What it answers to its identity question.
+        answers: What it answers to other questions until `begin`.
+        settings: Whether settings beside the conversation are taken, and kept in `taken`.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        channels: Mapping[str, Any],
+        identity: str,
+        answers: Mapping[str, str] | None = None,
+        settings: bool = False,
+    ) -> None:
+        super().__init__([])
+        self.state = {one.ask: one.reply for one in wanted_of(profile, channels, identity)}
+        self.passing: dict[str, str] = {}  # Replies that are given once, and then those of `state`.
+        self.asked: list[str] = []  # Questions of the known state since `begin`.
+        self.taken: list[str] = []  # Settings beside the conversation since `begin`.
+        self._begun, self._settings = False, settings
+        self._error = profile.errors.ask
+        self._empty = EMPTY_QUEUES.get(self._error, OK)
+        self._answers = {**self.state, **_looked_at(profile, identity), **(answers or {})}
+        self._answers |= {profile.ask_identity: identity, self._error: self._empty}
+
+    def begin(self, exchanges: list[tuple[bytes, bytes]]) -> None:
+        """Go on with a conversation."""
+        self._left, self._begun = exchanges, True
+
+    def send(self, *parts: bytes) -> None:
+        data = b"".join(parts)
+        text = data.decode("latin-1").removesuffix("\n")
+        setting = text.removesuffix(f";{self._error}")
+        if self._begun and self._left and self._left[0][0] == data:
+            super().send(data)
+        elif text in self.state:
+            self.asked += [text] if self._begun else []
+            self._waiting = _line(self.passing.pop(text, self.state[text]))
+        elif not self._begun:
+            reply = self._answers.get(text, self._empty if setting != text else "")
+            self._waiting = _line(reply) if reply else b""
+        elif self._settings and setting != text:
+            self.taken.append(setting)
+            self._waiting = _line(self._empty)
+        else:
+            super().send(data)
+
+
+def wire_of(instrument: Any) -> KnownWire:
+    """Give the wire of an instrument that a conversation made."""
+    return instrument.port.link._wire
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A setting of the known state, filled in for limits of a bench, with the first of the replies that are right."""
+
+    send: str | None
+    ask: str
+    reply: str
+
+
+def known_state(name: str, channels: Mapping[str, Any]) -> list[Wanted]:
+    """Fill in the known state of a shipped profile for the channels of a bench file, in the order of the profile."""
+    driver, profile, source = choose(name, "test")
+    assert profile is not None
+    data = {"role": driver.role, "driver": name, "address": "none", "channels": dict(channels)}
+    return wanted_of(profile, build(_SETTINGS[driver.role], data, source).channels, IDENTITIES[name])
+
+
+def wanted_of(profile: Profile, channels: Mapping[str, Any], identity: str) -> list[Wanted]:
+    """Fill in what a model knows of the known state, for all channels that are not set by hand."""
+    ours = [_fields(name, one) for name, one in channels.items() if getattr(one, "by_hand", None) is not True]
+    return [
+        Wanted(one.send and one.send.format(**fields), one.ask.format(**fields), one.replies[0].format(**fields))
+        for one in profile.state.values()
+        if one.only is None or re.search(one.only, identity)
+        for fields in (ours if one.of_channel else ours[:1])
+    ]
+
+
+def outputs_of(profile: Profile, identity: str) -> list[str]:
+    """List the questions for the outputs that a model has."""
+    fewer = [those for pattern, those in profile.fewer_outputs.items() if re.search(pattern, identity)]
+    ask = next((profile.commands[one].send for one in ("read_output", "read_closed") if one in profile.commands), "")
+    questions = [ask.format(channel=output) for output in (fewer[0] if fewer else profile.outputs)]
+    others = [one.ask for one in profile.other_outputs.values() if one.only is None or re.search(one.only, identity)]
+    return [*questions, *others]
+
+
+def all_off(name: str) -> list[tuple[str, str]]:
+    """Give the exchanges in which every output of a shipped profile is read, and is off."""
+    _, profile, _ = choose(name, "test")
+    assert profile is not None
+    off = "nil" if "read_closed" in profile.commands else "0"
+    return [(ask, off) for ask in outputs_of(profile, IDENTITIES[name])]
+
+
+def _looked_at(profile: Profile, identity: str) -> dict[str, str]:
+    off = "nil" if "read_closed" in profile.commands else "0"
+    wired = {
+        one.ask.format(channel=channel): next(iter(one.replies.values()))
+        for one in profile.wired.values()
+        for channel in (profile.outputs or ("1", "2", "3", "4"))
+    }
+    return wired | dict.fromkeys(outputs_of(profile, identity), off)
+
+
+def _fields(channel: str, limits: Any) -> dict[str, Any]:
+    """Work out what a template of the known state may name."""
+    values = {"channel": channel} | {name: getattr(limits, name) for name in type(limits).model_fields}
+    if "lowest_v" in values:
+        values["amplitude_v"] = limits.highest_v - limits.lowest_v
+        values["middle_v"] = (limits.highest_v + limits.lowest_v) / 2
+    if "lowest_a" in values:
+        values["largest_a"] = max(abs(limits.lowest_a), abs(limits.highest_a))
+    if "load_ohm" in values:
+        values["load"] = "INF" if limits.load_ohm is None else f"{limits.load_ohm:g}"
+    if "highest_power_w" in values:
+        values["highest_dbm"] = 10 * math.log10(limits.highest_power_w / 1e-3)
+    return values
+
+
 @contextmanager
 def conversation(
-    profile: str, channels: Mapping[str, Any], exchanges: list[tuple[bytes | str, bytes | str]], identity: str = ""
+    profile: str,
+    channels: Mapping[str, Any],
+    exchanges: list[tuple[bytes | str, bytes | str]],
+    identity: str = "",
+    *,
+    known: bool = True,
+    answers: Mapping[str, str] | None = None,
+    wired: Mapping[str, Any] | None = None,
+    settings: bool = False,
 ) -> Iterator[Any]:
     """Make the instrument of a profile on a written conversation, and fail on what was not said.
 
@@ -144,17 +290,25 @@ def conversation(
         channels: As in a bench file.
         exchanges: What is sent and what comes back, without line feeds; "" for nothing.
         identity: The reply to its identity question; one that fits is made up if it is left out.
+        known: Whether the bench was looked over and the instrument's state made known before, as by `KnownWire`, whose
+            questions then need not be written down; else the conversation starts behind the identity.
+        answers: What else it is asked until its state is known.
+        wired: What the bench file says of its wiring.
+        settings: Whether settings may be sent that the conversation does not have; see `KnownWire`.
     """
     driver, data, source = choose(profile, "test")
     assert data is not None
-    lines = [(_line(data.ask_identity), _line(identity or IDENTITIES[profile]))]
-    lines += [(_line(sent), _line(reply) if reply else b"") for sent, reply in exchanges]
-    wire = ReplayWire(lines)
-    settings = build(
+    identity = identity or IDENTITIES[profile]
+    bench = build(
         _SETTINGS[driver.role],
         {"role": driver.role, "driver": profile, "address": "none", "channels": dict(channels)},
         source,
     )
+    lines = [(_line(sent), _line(reply) if reply else b"") for sent, reply in exchanges]
+    wire = KnownWire(data, bench.channels, identity, answers, settings)
+    if not known:
+        wire.state.clear()
+        wire.begin([(_line(data.ask_identity), _line(identity)), *lines])
     link = Link(
         "it",
         lambda: wire,
@@ -164,10 +318,22 @@ def conversation(
         joined=data.errors.joined,
         retries=0,
     )
-    instrument = driver(Build("it", Words(link, data), settings.channels, data.outputs))
+    by_hand = frozenset(name for name, one in bench.channels.items() if getattr(one, "by_hand", None) is True)
+    instrument = driver(Build("it", Words(link, data), bench.channels, data.outputs, by_hand, wired or {}))
     instrument.open()
+    if known:
+        instrument.ready()
+        wire.begin(lines)
     yield instrument
     wire.finish()
+
+
+def loaded(name: str, profile: str, channels: Mapping[str, Any]) -> Instrument[Any]:
+    """Make the one instrument of a bench file; connects to nothing."""
+    driver, _, _ = choose(profile, "test")
+    one = {"role": driver.role, "driver": profile, "address": "GPIB::1::INSTR", "channels": dict(channels)}
+    settings = build(StationSettings, {"kind": "bench", "instruments": {name: one}}, "bench.yaml")
+    return build_instruments(settings, "bench.yaml", Traffic())[name]
 
 
 def _line(text: bytes | str) -> bytes:
@@ -195,6 +361,11 @@ IDENTITIES = {
 }
 
 OK = '0,"No error"'
+# How the error queues of other dialects say that nothing is in them, by their question.
+EMPTY_QUEUES = {
+    ":HEADer 0;*ESR?;:EVMsg?": '0;0,"No events to report - queue empty"',
+    "print(errorqueue.next())": "0.00000e+00\tQueue Is Empty\t0.00000e+00\t0",
+}
 
 
 def checked(message: str, ask: str = ":SYST:ERR?", reply: str = OK) -> tuple[str, str]:

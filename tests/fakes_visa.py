@@ -10,6 +10,7 @@ import yaml
 
 from spinhw.config import build
 from spinhw.instruments import StationSettings
+from spinhw.instruments.traffic import Message, Traffic
 from spinhw.network import NetworkSettings
 from spinhw.virtual import Bench, BenchSettings, serving
 from spinhw.virtual.instruments import Keithley3706A, KeysightInfiniiVision
@@ -186,3 +187,9 @@ def behind_settings(addresses: Mapping[str, str], backend: str) -> StationSettin
     scope = (role, driver, inputs | {"3": {"lowest": "-60 mV", "highest": "60 mV"}})
     instruments, wiring = BANK_INSTRUMENTS | {"scope": scope}, BANK_WIRING | {"filtered": {1: "scope.3"}}
     return build(StationSettings, bench_file(instruments, wiring, addresses, backend), "bench.yaml")
+
+
+def said_since(traffic: Traffic, mark: Message) -> list[Message]:
+    """Give the messages behind one; their count is no mark, since the log keeps only so many."""
+    messages = traffic.recent()
+    return messages[messages.index(mark) + 1 :]

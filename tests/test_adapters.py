@@ -120,9 +120,9 @@ def test_output_goes_on_after_mode_and_compliance_are_set(packages, tmp_path):
         made[0].log.clear()
         bench.get("dc", CurrentSource).set_output("1", True)
         assert made[0].log == [
-            ("source_level", 0.0),
             ("source_mode", "current"),
             ("voltage_limit", 2.0),
+            ("source_level", 0.0),
             ("source_enabled", True),
         ]
 

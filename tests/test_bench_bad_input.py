@@ -14,6 +14,7 @@ from fakes_visa import (
     NETWORK,
     bench_file,
     chip_settings,
+    said_since,
     standing,
 )
 from spinhw.config import shipped
@@ -103,10 +104,10 @@ def test_a_drive_beyond_its_limit_is_refused_before_anything_is_sent(tmp_path):
         open_device(chip_settings(addresses, backend), NETWORK, INTERVAL_S) as device,
     ):
         device.program(SpintronicNetwork(NETWORK, seed=0).values())
-        before = len(device.station.traffic.recent())
+        before = device.station.traffic.recent()[-1]
         with pytest.raises(LimitError, match=r"input channel 0.*0\.55 V.*-0\.45 to 0\.45 V") as error:
             device.run(torch.full((1, 4, 1), 11.0))
-        assert len(device.station.traffic.recent()) == before
+        assert said_since(device.station.traffic, before) == []
     assert error.value.exit_code == 3
     assert FOUR_PARTS.fullmatch(f"{error.value}\n"), error.value
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from fakes_visa import BANK_TRUTH, CHIP_TRUTH, INTERVAL_S, NETWORK, bank_settings, chip_settings, standing
+from fakes_visa import BANK_TRUTH, CHIP_TRUTH, INTERVAL_S, NETWORK, bank_settings, chip_settings, said_since, standing
 from spinhw.cli import main
 from spinhw.config import build
 from spinhw.device import ObservationPlan, Recording, open_device
@@ -81,9 +81,9 @@ def test_a_bench_sends_what_was_rehearsed(tmp_path, plan, averages):
             traffic, inputs = device.station.traffic, torch.zeros(5, 12, 1)
             for _ in range(2):  # The first time also sets the instruments up.
                 device.program(SpintronicNetwork(NETWORK, seed=0).values())
-                before = len(traffic.recent())
+                before = traffic.recent()[-1]
                 device.run(inputs, plan, averages)
-                said = traffic.recent()[before:]
+                said = said_since(traffic, before)
             trace = device.run(inputs, plan, averages)
     assert told.shots == trace.shots[1] - trace.shots[0]
     # Numbers differ in their digits.

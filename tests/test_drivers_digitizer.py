@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fakes_lab import block, checked, conversation
-from spinhw.errors import DeviceError, LimitError
+from spinhw.errors import DeviceError, LimitError, OccupiedError
 from spinhw.instruments import Acquisition, LinkError
+from spinhw.instruments.discovery import choose
 from spinhw.instruments.roles import digitizer
 
 CHANNELS = {1: {"lowest": "-100 mV", "highest": "300 mV"}, 2: {"lowest": "0 V", "highest": "1 V"}}
@@ -17,7 +18,7 @@ PLAN = Acquisition(("1",), 1e9, 1000, delay_s=1e-7, trigger_v=0.5)
 def keysight_setup(rate="+1.0E+09", points="+1000"):
     return [
         checked(
-            ":CHANnel1:DISPlay 1;:CHANnel1:IMPedance FIFTy;:CHANnel1:RANGe 0.4;:CHANnel1:OFFSet 0.1",
+            ":CHANnel1:DISPlay 1;:CHANnel1:RANGe 0.4;:CHANnel1:OFFSet 0.1",
         ),
         checked(
             ":TIMebase:MODE MAIN;:TIMebase:REFerence CENTer;:TIMebase:RANGe 1e-06;:TIMebase:POSition 6e-07;"
@@ -45,6 +46,26 @@ def keysight_shot(raw, preamble="1,0,{count},1,1.0E-09,1.0E-07,0,6.25E-06,0.1,32
         (":WAVeform:PREamble?", preamble.format(count=len(raw))),
         (":WAVeform:DATA?", block(raw.tobytes())),
     ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "question"),
+    [
+        ("keysight-infiniivision", ":CHANnel1:IMPedance?"),
+        ("tektronix-mso", ":HEADer 0;:CH1:TERmination?"),
+        ("tektronix-dpo", ":HEADer 0;:CH1:TERmination?"),
+    ],
+)
+def test_termination_of_an_input_is_compared_and_never_set(profile, question):
+    _, data, _ = choose(profile, "test")
+    assert data is not None
+    [(name, wired)] = [(name, one) for name, one in data.wired.items() if one.ask.format(channel="1") == question]
+    right, wrong = list(wired.replies)[:2]
+    with (
+        pytest.raises(OccupiedError, match=f"nothing was changed; seen: it: {name}.1 is {right}, not {wrong};"),
+        conversation(profile, {1: CHANNELS[1]}, [], wired={name: wrong}),
+    ):
+        pass  # It is refused before its state is made known.
 
 
 def test_keysight_records_volts():
@@ -94,7 +115,10 @@ def test_record_that_the_scope_does_not_take_is_refused(rate, points):
     ],
 )
 def test_plan_beyond_the_scope_is_refused_and_nothing_is_sent(plan, message):
-    with conversation("keysight-infiniivision", CHANNELS, []) as scope, pytest.raises(LimitError, match=message):
+    with (
+        conversation("keysight-infiniivision", CHANNELS, [], known=False) as scope,
+        pytest.raises(LimitError, match=message),
+    ):
         scope.configure(plan)
 
 
@@ -130,7 +154,7 @@ def tektronix_record(profile, raw, scaling="6.25E-6;-32;0.1;1.0E-9;1.0E-7"):
     level = ":TRIGger:AUXLevel 0.5" if mso else ":TRIGger:A:LEVel 0.5"
     return [
         tektronix(":HEADer 0"),
-        tektronix(f"{show};:CH1:TERmination 50;:CH1:POSition 0;:CH1:SCAle 0.05;:CH1:OFFSet 0.1"),
+        tektronix(f"{show};:CH1:POSition 0;:CH1:SCAle 0.05;:CH1:OFFSet 0.1"),
         tektronix(
             f"{manual};:HORizontal:MODE:SAMPLERate 1000000000;:HORizontal:MODE:RECOrdlength 1000;"
             ":HORizontal:POSition 50;:HORizontal:DELay:MODe 1;:HORizontal:DELay:TIMe 6e-07"

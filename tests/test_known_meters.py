@@ -675,7 +675,7 @@ def test_the_supply_for_noise_sources_is_seen_at_its_connector():
     say(analyser, "DIAG:SERV:NSO 1")
     assert analyser.at_connectors()["noise_source"].highest_v == 28
     assert say(analyser, profile_of("rohde-schwarz-fsv").other_outputs["noise_source"].ask) == "1"
-    say(analyser, profile_of("rohde-schwarz-fsv").other_outputs["noise_source"].off)
+    say(analyser, profile_of("rohde-schwarz-fsv").other_outputs["noise_source"].send)
     assert analyser.at_connectors()["noise_source"].highest_v == 0
 
 

@@ -158,7 +158,7 @@ def test_outputs_that_no_role_uses_are_seen_at_their_connector_and_go_off(case, 
     say(panel, f"{other.ask.removesuffix('?')} 1")
     assert say(panel, other.ask) == "1"
     assert panel.at_connectors()[output] != before
-    say(panel, other.off)
+    say(panel, other.send)
     assert (say(panel, other.ask), panel.at_connectors()[output], errors(panel)) == ("0", before, [])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from fakes_visa import BANK_TRUTH, INTERVAL_S, bank_settings, standing
+from fakes_visa import BANK_TRUTH, INTERVAL_S, bank_settings, said_since, standing
 from fakes_visa import NETWORK as ON_BENCH
 from loops import Stop
 from spinhw.cli import main
@@ -131,9 +131,9 @@ def test_a_bench_of_oscillators_sends_what_was_rehearsed(tmp_path, segments):
             device.program(SpintronicNetwork(ON_BENCH, seed=0).values())
             traffic = device.bank.station.traffic
             for _ in range(2):  # The first time also sets the instruments up, and plays some segments twice.
-                before = len(traffic.recent())
+                before = traffic.recent()[-1]
                 device.run(torch.zeros(5, 12, 1))
-                said = traffic.recent()[before:]
+                said = said_since(traffic, before)
     assert (told.shots, told.uploads) == (device.last.shots, device.last.uploads)
     assert told.sent_bytes == pytest.approx(
         sum(one.size for one in said if one.direction == ">"), rel=0.3

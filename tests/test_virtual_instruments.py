@@ -168,7 +168,7 @@ def test_33500_sequence_repeats_its_parts():
         say(awg, f"DATA:ARB {name}, " + ",".join([str(level)] * 8))
     steps = b'"seq","a",2,repeat,maintain,10,"b",1,repeat,maintain,10'
     raw(awg, b"DATA:SEQ " + block(steps))
-    say(awg, "FUNC:ARB seq;:FUNC:ARB:FILT OFF;:FUNC ARB;:VOLT 2;:OUTP 1")
+    say(awg, "FUNC:ARB seq;:FUNC:ARB:FILT OFF;:FUNC ARB;:VOLT 1;:OUTP 1")  # What its points span.
     np.testing.assert_allclose(awg.played(False)[1].samples, [0.5] * 16 + [-0.5] * 8, atol=1e-4)
 
 
