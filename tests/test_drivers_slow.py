@@ -206,10 +206,9 @@ def test_board_goes_down_by_its_ramp_and_comes_back_by_one():
 
 
 def test_board_that_is_on_and_not_ours_is_refused_and_left_as_it_is():
-    seen = [ON, ABILITIES, *reading([0.5, -0.25, 0, 0])]
-    with board(TUNING, [*seen, *seen, ABILITIES, *seen]) as it:
+    with board(TUNING, [ON, ON, ABILITIES, ON]) as it:
         for work in (lambda: it.set_output(True), lambda: it.set_output(False), lambda: it.program(np.zeros(4))):
-            with pytest.raises(OccupiedError, match=r"seen: it\.all \(largest voltage 0\.5 V\)"):
+            with pytest.raises(OccupiedError, match=r"seen: it\.all;"):
                 work()
         assert it.make_safe() == []
 

@@ -288,6 +288,7 @@ class Instrument(ABC, Generic[ChannelT]):
 
         Nothing is set while an output of this instrument is on; channels that the bench file does not list are left.
         """
+        self.port.pin()
         settings = [] if self._state is None else self._state.settings(self._fields())
         wrong = [one for one in settings if not self._holds(one)]
         if self._known == self.generation and not wrong:
