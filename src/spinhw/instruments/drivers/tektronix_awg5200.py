@@ -52,6 +52,8 @@ class TektronixAWG5200(ScpiWaveformSource):
 
     def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
         text, link = self.port.text, self.port.link
+        for channel in self._restless:
+            self._switch(channel, False)  # While it is stopped it gives 0 V and nothing else.
         with link.exclusive():
             self.port.send("stop")
             present = self.port.ask("list")
@@ -65,6 +67,8 @@ class TektronixAWG5200(ScpiWaveformSource):
             for channel in waves:
                 self.port.send("assign", channel=channel, name=f"spinhw{channel}")
             self.port.finish()
+        for channel in self._restless:
+            self._switch(channel, True)
         points = min(self.port.whole("read_points", name=f"spinhw{channel}") for channel in waves)
         return self.port.number("read_rate"), points
 

@@ -53,6 +53,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         self._uploaded: Uploaded | None = None
         self._idle_v: dict[str, float] = {}  # What an output gives while it waits, by channel.
         self._playing: frozenset[str] = frozenset()  # Channels that are on during an upload.
+        self._restless: frozenset[str] = frozenset()  # Those of them whose rest is not 0 V, before it or after it.
 
     @abstractmethod
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
@@ -142,6 +143,8 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         self._playing = frozenset(channel for channel in volts if self.is_on(channel))
         points = self._padded(len(next(iter(volts.values()))))
         waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
+        # A rest that is not known counts as one that is not zero.
+        self._restless = frozenset(one for one in self._playing if self._idle_v.get(one, 1.0) or float(volts[one][0]))
         self._idle_v |= {channel: float(wave[0]) for channel, wave in volts.items()}
         applied_hz, held = self._upload(waves, rate_hz)
         if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
