@@ -13,15 +13,20 @@ CACHE = Path(__file__).parent.parent / ".pytest_cache"
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NO_COLOR"] = "1"
-# Of two processes that save different code under one name, Numba may keep one's code as the other's: each has its own.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["NUMBA_CACHE_DIR"] = str(CACHE / f"numba-{worker}")
 # Where no byte code may lie beside the sources, each process that a test starts would compile torch again: ten seconds.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(CACHE / "bytecode")
     sys.dont_write_bytecode = False
 # Triton interprets its kernels: no GPU is needed.
 os.environ["TRITON_INTERPRET"] = "1"
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    if sys.platform == "win32":
+        os.environ["NUMBA_CACHE_DIR"] = str(CACHE / f"numba-{worker}")
+    else:
+        from kernel_cache import share
+
+        share(CACHE / "numba", CACHE / f"numba-{worker}")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
