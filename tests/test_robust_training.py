@@ -62,7 +62,7 @@ def test_every_step_has_chips_of_its_own_and_only_its_own():
 def test_chips_that_are_kept_differ_by_the_noise_of_their_readout_alone():
     first, other = (answers(settings_of(redraw_every=2), number)[1] for number in (0, 1))
     gain = settings_of().network.out_gain
-    assert float((first - other).detach().std()) == pytest.approx(2**0.5 * 0.01 * gain, rel=0.2)
+    assert float((first - other).detach().std()) == pytest.approx(2**0.5 * 0.01 * gain, rel=0.25)  # 0.09 +- 0.04.
 
 
 def test_gradient_is_that_of_the_drawn_chip():
