@@ -15,8 +15,9 @@ from spinhw.config import build, load
 from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off
 from spinhw.instruments.channels import CurrentOutput
+from spinhw.instruments.outputs import BroughtDown, everything, nothing_else
 from spinhw.instruments.roles import Measured
-from spinhw.instruments.station import BroughtDown, Station, everything, nothing_else
+from spinhw.instruments.station import Station
 from spinhw.instruments.words import Port
 
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}

@@ -14,9 +14,9 @@ from spinhw.device.rehearsal import rehearse_bank, rehearse_device, rehearse_syn
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.discovery import ADAPTED, driver_names
+from spinhw.instruments.outputs import OutputState
 from spinhw.instruments.profile import instrument_profile_names, load_profile
 from spinhw.instruments.settings import named
-from spinhw.instruments.station import OutputState
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
 from spinhw.safety import ended_by_signals
