@@ -58,27 +58,28 @@ def show_bench(out: Console, settings: StationSettings) -> None:
         table.add_column(column)
     failed = []
     station = Station(settings, settings.id)
-    for name, one, _ in named(settings, settings.id):
+    with station.held():
+        for name, one, _ in named(settings, settings.id):
+            try:
+                seen, verdict = station[name].open(), "[green]as configured[/]"
+            except DeviceError as error:
+                seen, verdict = str(error), "[bold red]FAILED[/]"
+                failed.append(name)
+            table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
+        out.print(table)
+        out.print(_limits(settings))
         try:
-            seen, verdict = station[name].open(), "[green]as configured[/]"
-        except DeviceError as error:
-            seen, verdict = str(error), "[bold red]FAILED[/]"
-            failed.append(name)
-        table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
-    out.print(table)
-    out.print(_limits(settings))
-    try:
-        if failed:
-            raise DeviceError(
-                f"{settings.id}: instruments do not answer as configured",
-                seen=", ".join(failed),
-                allowed="every instrument of the bench file, at its address",
-                todo="see the table above; check power, cables and addresses",
-            )
-        out.print(outputs_table(settings.id, station.outputs()))
-        station.look_over()
-    finally:
-        station.disconnect()
+            if failed:
+                raise DeviceError(
+                    f"{settings.id}: instruments do not answer as configured",
+                    seen=", ".join(failed),
+                    allowed="every instrument of the bench file, at its address",
+                    todo="see the table above; check power, cables and addresses",
+                )
+            out.print(outputs_table(settings.id, station.outputs()))
+            station.look_over()
+        finally:
+            station.disconnect()
 
 
 def outputs_table(title: str, states: Sequence[OutputState]) -> Table:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -215,13 +216,28 @@ class Station:
         Raises:
             DeviceError: Another process has the bench.
         """
+        with self.held(or_without=True):
+            return self._bring_down(choose, show)
+
+    @contextmanager
+    def held(self, or_without: bool = False) -> Iterator[None]:
+        """Keep other processes off the bench for a block that does not open it.
+
+        Args:
+            or_without: Whether to go on, with a warning, where no lock can be kept.
+
+        Raises:
+            DeviceError: Another process has the bench.
+        """
         try:
             if self._lock is not None:
                 self._lock.acquire(self.name)
         except NoLockError as error:
+            if not or_without:
+                raise
             _log.warning("%s; going on without a lock: nobody else may use the bench now", error)
         try:
-            return self._bring_down(choose, show)
+            yield
         finally:
             self._let_go()
 
