@@ -162,3 +162,84 @@ def test_off_brings_a_bench_down_and_names_what_it_could_not_reach(spinhw, tmp_p
         assert failed.code == 3
         assert "could not be confirmed off; seen: awg.1, awg.2; allowed: every output off; next: " in failed.err
         assert say(addresses["bias"], ":OUTP?") == "0"
+
+
+HOLDER = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+from spinhw.instruments import CurrentSource, open_station
+with open_station(sys.argv[1]) as station:
+    source = station.get("bias", CurrentSource)
+    source.set_output("1", True)
+    source.set_current("1", 5e-3)
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Give a bench file on a served bench, and its addresses."""
+    with served(tmp_path) as (_, addresses):
+        file = tmp_path / "mine.yaml"
+        data = bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, "@py", timeout="2 s")
+        file.write_text(json.dumps(data), encoding="utf-8")
+        yield file, addresses
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_off_names_the_process_that_has_a_bench_and_ends_it_when_told_to(spinhw, mine):
+    file, addresses = mine
+    command = [sys.executable, "-c", HOLDER, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"ready\n"
+        for words in (("off",), ("check",)):
+            refused = spinhw(*words, "--device", file)
+            assert refused.code == 3
+            assert f"in use by another process; seen: process {child.pid} on" in refused.err
+        assert say(addresses["bias"], ":OUTP?") == "1"
+        done = spinhw("off", "--device", file, "--stop")
+        assert (done.code, done.err) == (0, "")
+        assert f"asked process {child.pid} to end" in done.out
+        child.communicate(timeout=30)
+    assert [say(addresses["bias"], ask) for ask in (":OUTP?", ":SOUR:CURR?")] == ["0", "+0.000000E+00"]
+
+
+def test_what_a_killed_process_left_on_comes_down_without_being_asked(spinhw, mine):
+    file, addresses = mine
+    command = [sys.executable, "-c", HOLDER, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"ready\n"
+        child.kill()
+    refused = spinhw("check", "--device", file)
+    assert refused.code == 3
+    assert "an earlier session of spinhw left bias.1 on" in refused.err
+    done = spinhw("off", "--device", file)
+    assert (done.code, "spinhw's" in done.out) == (0, True)
+    assert say(addresses["bias"], ":OUTP?") == "0"
+
+
+def test_off_works_where_no_lock_can_be_kept(spinhw, mine, tmp_path, monkeypatch):
+    file, addresses = mine
+    say(addresses["bias"], ":SOUR:FUNC CURR;:SOUR:CURR 5e-3;:OUTP 1;:OUTP?")
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("SPINHW_SHARED", str(tmp_path / "a file" / "folder"))
+    monkeypatch.delenv("HOME", raising=False)
+    done = spinhw("off", "--device", file, "--all")
+    assert done.code == 0
+    assert "going on without a lock" in done.out + done.err
+    assert say(addresses["bias"], ":OUTP?") == "0"
+    refused = spinhw("check", "--device", file)
+    assert refused.code == 3 and "next:" in refused.err
+
+
+def test_check_reads_a_bench_and_switches_nothing_without_being_told_to(spinhw, mine):
+    file, addresses = mine
+    done = spinhw("check", "--device", file)
+    assert done.code == 0, done.err
+    assert "nothing was switched on; the contract is checked by: spinhw check --play" in done.out
+    say(addresses["awg"], ":OUTP2 1;:OUTP2?")
+    refused = spinhw("check", "--device", file, "--play")
+    assert refused.code == 3
+    assert "seen: awg.2 (amplitude 0.1 V, offset 0 V)" in refused.err
+    assert say(addresses["awg"], ":OUTP2?") == "1"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from spinhw.config import build, load
 from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off
 from spinhw.instruments.channels import CurrentOutput
+from spinhw.instruments.outputs import BroughtDown, everything, nothing_else
 from spinhw.instruments.roles import Measured
-from spinhw.instruments.station import BroughtDown, Station, everything, nothing_else
+from spinhw.instruments.station import Station
 from spinhw.instruments.words import Port
 
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}
@@ -574,3 +576,23 @@ def test_roles_have_few_hooks():
 def test_channel_settings_are_frozen_and_described():
     assert CurrentOutput.model_config["frozen"]
     assert all(field.description for field in CurrentOutput.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("left_out", "missing"),
+    [((), ""), (("wave", "registers"), "registers, wave"), (None, "compliance, .*wave")],
+    ids=["nothing", "two settings", "everything"],
+)
+def test_what_a_profile_of_ones_own_cannot_make_known_is_warned_of_by_name(tmp_path, caplog, left_out, missing):
+    shipped = yaml.safe_load(Path(discovery.find_instrument_profile("keithley-6221")).read_text(encoding="utf-8"))
+    state = shipped.pop("state")
+    kept = {} if left_out is None else {name: one for name, one in state.items() if name not in left_out}
+    mine = shipped | {"state": kept, "reviewed": []}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(mine, sort_keys=False), encoding="utf-8")
+    data, path = bench("a"), str(tmp_path / "bench.yaml")
+    data["instruments"]["a"]["driver"] = "mine.yaml"
+    source = TinySource([], "a")
+    with Station(build(StationSettings, data, path), path, state_folder=tmp_path, connect=lambda *_: source):
+        said = [line for line in caplog.messages if "taken as found" in line]
+    assert len(said) == bool(missing)
+    assert all(re.search(f"a: mine.yaml does not say .* taken as found: {missing} ", line) for line in said)

@@ -9,7 +9,8 @@ from fakes_visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, st
 from spinhw.config import build
 from spinhw.errors import DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, RFSource, StationSettings, Switch, WaveformSource
-from spinhw.instruments.station import BroughtDown, Station, everything, nothing_else
+from spinhw.instruments.outputs import BroughtDown, everything, nothing_else
+from spinhw.instruments.station import Station
 
 # A chip with everything that has outputs: one of each kind.
 TRUTH = CHIP_TRUTH | {

@@ -14,9 +14,9 @@ from spinhw.device.rehearsal import rehearse_bank, rehearse_device, rehearse_syn
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.discovery import ADAPTED, driver_names
+from spinhw.instruments.outputs import OutputState
 from spinhw.instruments.profile import instrument_profile_names, load_profile
 from spinhw.instruments.settings import named
-from spinhw.instruments.station import OutputState
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
 from spinhw.safety import ended_by_signals
@@ -58,27 +58,28 @@ def show_bench(out: Console, settings: StationSettings) -> None:
         table.add_column(column)
     failed = []
     station = Station(settings, settings.id)
-    for name, one, _ in named(settings, settings.id):
+    with station.held():
+        for name, one, _ in named(settings, settings.id):
+            try:
+                seen, verdict = station[name].open(), "[green]as configured[/]"
+            except DeviceError as error:
+                seen, verdict = str(error), "[bold red]FAILED[/]"
+                failed.append(name)
+            table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
+        out.print(table)
+        out.print(_limits(settings))
         try:
-            seen, verdict = station[name].open(), "[green]as configured[/]"
-        except DeviceError as error:
-            seen, verdict = str(error), "[bold red]FAILED[/]"
-            failed.append(name)
-        table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
-    out.print(table)
-    out.print(_limits(settings))
-    try:
-        if failed:
-            raise DeviceError(
-                f"{settings.id}: instruments do not answer as configured",
-                seen=", ".join(failed),
-                allowed="every instrument of the bench file, at its address",
-                todo="see the table above; check power, cables and addresses",
-            )
-        out.print(outputs_table(settings.id, station.outputs()))
-        station.look_over()
-    finally:
-        station.disconnect()
+            if failed:
+                raise DeviceError(
+                    f"{settings.id}: instruments do not answer as configured",
+                    seen=", ".join(failed),
+                    allowed="every instrument of the bench file, at its address",
+                    todo="see the table above; check power, cables and addresses",
+                )
+            out.print(outputs_table(settings.id, station.outputs()))
+            station.look_over()
+        finally:
+            station.disconnect()
 
 
 def outputs_table(title: str, states: Sequence[OutputState]) -> Table:

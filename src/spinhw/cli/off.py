@@ -16,7 +16,8 @@ from spinhw.config import find_profile
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.instruments import StationSettings, load_station
 from spinhw.instruments.lock import Owner, owner_of
-from spinhw.instruments.station import OutputState, everything, nothing_else, switch_off
+from spinhw.instruments.outputs import OutputState, everything, nothing_else
+from spinhw.instruments.station import switch_off
 
 # What a process that has a bench may take to ramp everything down.
 _PATIENCE_S = 120.0

@@ -16,10 +16,10 @@ from spinhw.instruments.profile import (
     load_profile,
 )
 from spinhw.instruments.roles import Build, Instrument
-from spinhw.instruments.roles.base import wait
 from spinhw.instruments.roles.known_state import check_wired
 from spinhw.instruments.settings import StationSettings, named, wrong_role
 from spinhw.instruments.traffic import Traffic
+from spinhw.instruments.waiting import wait
 from spinhw.instruments.wires import Wire, open_wire, over_serial
 from spinhw.instruments.words import Port, Words
 

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,6 +13,7 @@ from spinhw.instruments.build import Connect, build_instruments, unknown_setting
 from spinhw.instruments.custody import Custody
 from spinhw.instruments.lock import BenchLock, NoLockError
 from spinhw.instruments.memory import BenchMemory, Left, memory_file
+from spinhw.instruments.outputs import BroughtDown, Choose, OutputState, nothing_else
 from spinhw.instruments.raw import Raw
 from spinhw.instruments.roles import Instrument
 from spinhw.instruments.settings import StationSettings, load_station
@@ -23,42 +24,6 @@ from spinhw.safety import close_after, release, unconfirmed_error, uninterrupted
 _log = logging.getLogger(__name__)
 
 InstrumentT = TypeVar("InstrumentT", bound=Instrument[Any])
-
-
-@dataclass(frozen=True)
-class OutputState:
-    """What one output of a bench was found to do.
-
-    Args:
-        name: Instrument and output, such as "supply.1".
-        on: Whether it is on; None where it cannot be read.
-        gives: What it gives, in words, or why it cannot be read.
-        ours: Whether a session of spinhw is known to have switched it on.
-        by_hand: Whether the bench file says that it is set by hand.
-    """
-
-    name: str
-    on: bool | None
-    gives: str
-    ours: bool
-    by_hand: bool
-
-
-@dataclass(frozen=True)
-class BroughtDown:
-    """What a bench was left in after it was brought down.
-
-    Args:
-        unconfirmed: Outputs that were to come down and could not be confirmed off, and those that cannot be read.
-        left: What is on still, since it is not ours and was not chosen.
-    """
-
-    unconfirmed: tuple[str, ...]
-    left: tuple[OutputState, ...]
-
-
-# Is shown what is on and not ours, and gives the names of what shall come down too.
-Choose = Callable[[list[OutputState]], Iterable[str]]
 
 
 class Station:
@@ -251,13 +216,28 @@ class Station:
         Raises:
             DeviceError: Another process has the bench.
         """
+        with self.held(or_without=True):
+            return self._bring_down(choose, show)
+
+    @contextmanager
+    def held(self, or_without: bool = False) -> Iterator[None]:
+        """Keep other processes off the bench for a block that does not open it.
+
+        Args:
+            or_without: Whether to go on, with a warning, where no lock can be kept.
+
+        Raises:
+            DeviceError: Another process has the bench.
+        """
         try:
             if self._lock is not None:
                 self._lock.acquire(self.name)
         except NoLockError as error:
+            if not or_without:
+                raise
             _log.warning("%s; going on without a lock: nobody else may use the bench now", error)
         try:
-            return self._bring_down(choose, show)
+            yield
         finally:
             self._let_go()
 
@@ -341,16 +321,6 @@ def open_station(
     """
     settings = load_station(Path(path), overrides)
     return Station(settings, str(path), traffic_file=traffic_file, state_folder=state_folder)
-
-
-def nothing_else(others: list[OutputState]) -> list[str]:
-    """Choose nothing of what is not ours."""
-    return []
-
-
-def everything(others: list[OutputState]) -> list[str]:
-    """Choose all that is on or cannot be read, whoever switched it on."""
-    return [one.name for one in others]
 
 
 def switch_off(

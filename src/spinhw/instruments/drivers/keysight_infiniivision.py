@@ -4,7 +4,7 @@ import numpy as np
 
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.roles import Acquisition, Digitizer, Waveform
-from spinhw.instruments.roles.base import wait_for
+from spinhw.instruments.waiting import wait_for
 from spinhw.instruments.words import Words
 
 # Bit of the operation condition register that says: running.

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from spinhw.errors import LimitError
 from spinhw.instruments.drivers.scpi_waveform import ScpiWaveformSource
-from spinhw.instruments.roles.base import wait_for
 from spinhw.instruments.roles.waveform import Trigger
+from spinhw.instruments.waiting import wait_for
 
 # What AWGControl:RSTate? says of a generator that waits for its trigger; 0 is stopped, 2 is running.
 _WAITS = 1

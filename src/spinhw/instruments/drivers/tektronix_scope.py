@@ -3,7 +3,7 @@
 import numpy as np
 
 from spinhw.instruments.roles import Acquisition, Digitizer, Waveform
-from spinhw.instruments.roles.base import wait_for
+from spinhw.instruments.waiting import wait_for
 from spinhw.instruments.words import Words
 
 _ARMING_S = 5.0

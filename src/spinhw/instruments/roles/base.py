@@ -1,8 +1,7 @@
 """What every instrument is, whatever its role."""
 
 import logging
-import time
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
@@ -10,10 +9,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 from spinhw.config import Settings
 from spinhw.errors import ConfigError, DeviceError, LimitError
 from spinhw.instruments.custody import Custody
-from spinhw.instruments.failures import LinkError
 from spinhw.instruments.profile import Profile
 from spinhw.instruments.ramp import Lever
+from spinhw.instruments.roles.checks import Checks
 from spinhw.instruments.roles.known_state import Fields, Filled, KnownState, Wired
+from spinhw.instruments.waiting import wait
 from spinhw.instruments.words import Port, Words
 
 _log = logging.getLogger(__name__)
@@ -25,12 +25,6 @@ ChannelT = TypeVar("ChannelT", bound=Settings)
 PortT = TypeVar("PortT", bound=Port)
 
 Setting = float | bool | int | str
-
-
-def wait(seconds: float) -> None:
-    """Let something settle."""
-    if seconds > 0:
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Build(Generic[ChannelT]):
     wait: Callable[[float], None] = wait
 
 
-class Instrument(ABC, Generic[ChannelT]):
+class Instrument(Checks, ABC, Generic[ChannelT]):
     """Base of all roles. Public methods check limits and read back; drivers fill the hooks of their role.
 
     Before anything is set, the whole bench is looked over, and this instrument is brought into a known state, once for
@@ -374,160 +368,3 @@ class Instrument(ABC, Generic[ChannelT]):
                 todo="take 'by_hand: true' out of the bench file, or give the supply a current there",
             )
         return found
-
-    def _check(self, what: str, channel: str, value: float, limits: tuple[float, float], unit: str) -> None:
-        """Refuse a value beyond its limits, NaN included.
-
-        Raises:
-            LimitError: Nothing was sent.
-        """
-        low, high = limits
-        slack = 1e-9 * max(abs(low), abs(high))  # Rounding is no violation.
-        if low - slack <= value <= high + slack:
-            return
-        raise LimitError(
-            f"{self.name}: {what} of channel {channel} is beyond its limit and nothing was sent",
-            seen=f"{value:.6g} {unit}".rstrip(),
-            allowed=f"{low:.6g} to {high:.6g} {unit}".rstrip(),
-            todo="lower the value, or change the limit in the bench file if the bench allows it",
-        )
-
-    def _finite(self, what: str, channel: str, value: float) -> float:
-        """Return a setting that was read back, or refuse what is no number.
-
-        Raises:
-            LinkError: The instrument answered NaN or infinity.
-        """
-        if abs(value) < float("inf"):
-            return value
-        raise LinkError(
-            f"{self.name}: {what} of channel {channel} reads back as no number",
-            seen=value,
-            allowed="a number",
-            todo="look at the front panel; it may be overloaded or in another mode",
-        )
-
-    def _agree(self, what: str, channel: str, wanted: float, seen: float, tolerance: float, unit: str) -> float:
-        """Return what was read back, or refuse it.
-
-        Raises:
-            DeviceError: It is not what was set.
-        """
-        if abs(seen - wanted) <= tolerance:
-            return seen
-        raise DeviceError(
-            f"{self.name}: {what} of channel {channel} does not read back as set",
-            seen=f"{seen:.6g} {unit}",
-            allowed=f"{wanted:.6g} {unit} within {tolerance:.3g}",
-            todo="look at the front panel; another limit or range of the instrument may be in force",
-        )
-
-    def _agree_flag(self, what: str, channel: str, wanted: bool, seen: bool) -> None:
-        if wanted != seen:
-            raise DeviceError(
-                f"{self.name}: {what} of channel {channel} does not read back as set",
-                seen="on" if seen else "off",
-                allowed="on" if wanted else "off",
-                todo="look at the front panel",
-            )
-
-
-class SwitchedOutputs(Instrument[ChannelT]):
-    """Base of the roles whose channels are outputs, each switched on and off by itself."""
-
-    @abstractmethod
-    def _set_output(self, channel: str, on: bool) -> None:
-        """Switch an output on or off."""
-
-    @abstractmethod
-    def _read_output(self, output: str) -> bool:
-        """Read back whether an output is on."""
-
-    def outputs(self) -> list[str]:
-        return list(self.channels)
-
-    def output_enabled(self, channel: str) -> bool:
-        """Read back whether an output is on."""
-        self._channel(channel)
-        seen = self._read_output(channel)
-        self._keep(f"{channel}.output", seen)
-        return seen
-
-    def _before_switching_on(self, channel: str) -> None:
-        """Bring an output that is off, in the known state, to what it shall give at first, or refuse to."""
-
-    def _before_switching_off(self, channel: str) -> None:
-        """Bring an output that is on to where it may be switched off; ramped where the bench file states a step."""
-
-    def _switch(self, channel: str, on: bool) -> bool:
-        """Switch an output on from the known state, or off; tell whether anything was to be done.
-
-        Raises:
-            OccupiedError: It is on, and not by us.
-            DeviceError: It does not read back as set, or is off where we had switched it on.
-        """
-        self._ours_to_set(channel)
-        if not on:
-            return self._switch_off_ours(channel)
-        self.ready()
-        self.custody.tell_lost(self.name, channel)  # It is made again right now.
-        if self.is_on(channel):
-            return False
-        self._make_known()  # Somebody may have been at the front panel since.
-        self._before_switching_on(channel)
-        self.custody.take(self.name, channel)
-        self._set_output(channel, True)
-        return True
-
-    def is_on(self, channel: str) -> bool:
-        """Read whether an output is on, by us.
-
-        Raises:
-            OccupiedError: It is on, and not by us.
-            DeviceError: It is off, though we had switched it on.
-        """
-        on, ours = self.output_enabled(channel), self.custody.is_ours(self.name, channel)
-        if on and not ours:
-            raise self.custody.refuse([(self.name, channel)])
-        if self.custody.tell_lost(self.name, channel) or (ours and not on):
-            self.forget()
-            self.custody.give(self.name, channel)
-            raise DeviceError(
-                f"{self.name}: output {channel} is off though it was switched on here; nothing was sent",
-                seen="off",
-                allowed="on",
-                todo="it was restarted, or switched itself off: look for a short circuit, then switch it on again",
-            )
-        return on
-
-    def _switch_off_ours(self, channel: str) -> bool:
-        if not self.output_enabled(channel):
-            self.custody.give(self.name, channel)
-            return False
-        if not self.custody.is_ours(self.name, channel):
-            raise self.custody.refuse([(self.name, channel)])
-        self._before_switching_off(channel)
-        self._set_output(channel, False)
-        self._agree_flag("output", channel, False, self.output_enabled(channel))
-        self.custody.give(self.name, channel)
-        return True
-
-    def _cut_off(self, output: str) -> None:
-        self._set_output(output, False)
-
-
-def wait_for(done: Callable[[], bool], timeout_s: float, who: str, what: str, pause_s: float = 1e-3) -> None:
-    """Ask again and again until something is done.
-
-    Raises:
-        DeviceError: It is not, in time.
-    """
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        if time.monotonic() > deadline:
-            raise DeviceError(
-                f"{who}: {what} was not done in time",
-                seen=f"{timeout_s:g} s",
-                todo="check the trigger cable and the trigger settings",
-            )
-        wait(min(pause_s, timeout_s / 10))

@@ -8,8 +8,9 @@ from functools import partial
 from spinhw.errors import DeviceError
 from spinhw.instruments.channels import CurrentOutput
 from spinhw.instruments.ramp import Lever, steps
-from spinhw.instruments.roles.base import Build, SwitchedOutputs
+from spinhw.instruments.roles.base import Build
 from spinhw.instruments.roles.known_state import Fields
+from spinhw.instruments.roles.switched import SwitchedOutputs
 
 # Read-back within this share of the value, or of the resolution that sources of this kind have.
 _RELATIVE, _ABSOLUTE_A = 1e-4, 1e-9

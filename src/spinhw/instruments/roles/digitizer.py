@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import DigitizerInput
-from spinhw.instruments.roles.base import Instrument, wait_for
+from spinhw.instruments.roles.base import Instrument
 from spinhw.instruments.roles.known_state import Fields
+from spinhw.instruments.waiting import wait_for
 
 # Beyond the record itself: arming, re-arming, transfer of the trigger.
 _PATIENCE_S = 5.0

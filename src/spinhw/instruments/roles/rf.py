@@ -7,8 +7,9 @@ from functools import partial
 
 from spinhw.instruments.channels import RFOutput
 from spinhw.instruments.ramp import Lever
-from spinhw.instruments.roles.base import Build, SwitchedOutputs
+from spinhw.instruments.roles.base import Build
 from spinhw.instruments.roles.known_state import Fields
+from spinhw.instruments.roles.switched import SwitchedOutputs
 
 # Generators take power in steps of 0.01 dB and frequency in steps of 0.01 Hz or less.
 _STEP_DB, _STEP_HZ = 0.011, 0.011

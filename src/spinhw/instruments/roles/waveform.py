@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import VoltageOutput
 from spinhw.instruments.ramp import Lever
-from spinhw.instruments.roles.base import Build, SwitchedOutputs
+from spinhw.instruments.roles.base import Build
 from spinhw.instruments.roles.known_state import Fields
+from spinhw.instruments.roles.switched import SwitchedOutputs
 
 Trigger = Literal["software", "external"]
 
