@@ -4,61 +4,105 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import pyvisa
+from pyvisa.constants import ResourceAttribute
 
 from spinhw.config import build
 from spinhw.virtual import Bench, BenchSettings, serving
 from spinhw.virtual.backend import VirtualLibrary
-from spinhw.virtual.instruments import MODELS
+from spinhw.virtual.instruments import MODELS, Panel
+from spinhw.virtual.lab import Shot, Window
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+# Processor time that a message may take; what it records and answers has its price on top.
+LONGEST_S, SAMPLE_S, REPLIED_S = 50e-3, 250e-9, 100e-9
 
 
 
-def every_instrument() -> Bench:
-    """Make a bench of two oscillators, with one of every model."""
+OSCILLATORS = {
+    "wiring": {
+        "kind": "oscillators",
+        "drives": ["keysight-33600:1", "tektronix-awg5200:2"],
+        "bias": "keithley-2400",
+    },
+    "probes": [
+        {"signal": "power", "to": f"{scope}:1"}
+        for scope in ("keysight-infiniivision", "tektronix-mso", "tektronix-dpo", "rohde-schwarz-fsv")
+    ],
+}
+RESONATORS = {
+    "wiring": {
+        "kind": "resonators",
+        "controller": "synapse-controller",
+        "tone": "rohde-schwarz-smw200a",
+        "meter": "keithley-2182a:1",
+    },
+}
+
+
+def every_instrument(wired: dict[str, Any]) -> Bench:
+    """Make a bench with one instrument of every model around a chip."""
     data = {
         "id": "all",
         "network": {"layers": [2]},
         "conversion": {"threshold": "5 mA", "power": "100 mV"},
         "instruments": {model: {"model": model} for model in MODELS},
-        "wiring": {
-            "kind": "oscillators",
-            "drives": ["keysight-33600:1", "tektronix-awg5200:2"],
-            "bias": "keithley-2400",
-        },
-        "probes": [
-            {"signal": "power", "to": f"{scope}:1"}
-            for scope in ("keysight-infiniivision", "tektronix-mso", "tektronix-dpo", "rohde-schwarz-fsv")
-        ],
     }
-    return Bench(build(BenchSettings, data, "test"))
+    return Bench(build(BenchSettings, data | wired, "test"))
+
+
+class _CountedShot(Shot):
+    """What the wires carry, with a count of the samples that are taken."""
+
+    def __init__(self, shot: Shot, count: list[int]) -> None:
+        self._shot, self._count = shot, count
+
+    def sample(self, panel: Panel, channel: int, window: Window) -> np.ndarray:
+        self._count[0] += window.points
+        return self._shot.sample(panel, channel, window)
+
+
+def allowed_s(samples: int, replied: int) -> float:
+    """Give the processor time that a message may take: what it records and answers has its price."""
+    return LONGEST_S + SAMPLE_S * samples + REPLIED_S * replied
 
 
 class InProcess:
     """The door without sockets: each message over a connection of its own, others watch."""
 
     def __init__(self, bench: Bench) -> None:
-        self.bench, self._manager = bench, pyvisa.ResourceManager(VirtualLibrary.of(bench))
-        lines = {"read_termination": "\n", "write_termination": "\n", "timeout": 1000}
-        self._watchers = {
-            name: self._manager.open_resource(address, **lines) for name, address in bench.addresses.items()
-        }
+        self.bench, self._samples = bench, [0]
+        shot = bench.shot
+        bench.shot = lambda: _CountedShot(shot(), self._samples)
+        self._manager = pyvisa.ResourceManager(VirtualLibrary.of(bench))
+        self._library, self._session = self._manager.visalib, self._manager.session
+        self._watchers = {name: self._open(name) for name in bench.addresses}
 
-    def send(self, name: str, message: bytes) -> float:
-        """Send a message and go away; give the processor time that it took in seconds."""
-        resource = self._manager.open_resource(self.bench.addresses[name])
+    def _open(self, name: str) -> int:
+        return self._library.open(self._session, self.bench.addresses[name])[0]
+
+    def send(self, name: str, message: bytes) -> tuple[float, float]:
+        """Send a message and go away; give the processor time that it took, and that it may take, in seconds."""
+        session, self._samples[0] = self._open(name), 0
         begun = time.process_time()
         try:
-            resource.write_raw(message + b"\n")
-            return time.process_time() - begun
+            self._library.write(session, message + b"\n")
+            taken_s = time.process_time() - begun
+            return taken_s, allowed_s(self._samples[0], len(self._library.sessions[session]._data))
         finally:
-            resource.close()
+            self._library.close(session)
 
     def identities(self) -> dict[str, str]:
         """Ask every instrument who it is, over connections that were there before."""
-        return {name: watcher.query("*IDN?") for name, watcher in self._watchers.items()}
+        return {name: self._identity(session) for name, session in self._watchers.items()}
+
+    def _identity(self, session: int) -> str:
+        self._library.write(session, b"*IDN?\n")
+        self._library.set_attribute(session, ResourceAttribute.termchar_enabled, True)
+        return self._library.read(session, 1000)[0].decode().strip()
 
     def close(self) -> None:
         """Close all connections."""
@@ -72,15 +116,14 @@ class OverTcp:
         self.bench, self._addresses = bench, addresses
         self._watchers = {name: connect(address) for name, address in addresses.items()}
 
-    def send(self, name: str, message: bytes) -> float:
-        """Send a message and go away; give the processor time of everything in seconds."""
-        begun = time.process_time()
+    def send(self, name: str, message: bytes) -> tuple[float, float]:
+        """Send a message, half close, and read what comes; the time is not looked at: both ends take it."""
         with connect(self._addresses[name]) as connection:
             connection.sendall(message + b"\n")
             connection.shutdown(socket.SHUT_WR)
-            while _heard(connection):
+            while _heard(connection):  # The server closes when it has carried out all and seen the end.
                 pass
-        return time.process_time() - begun
+        return 0.0, 1.0
 
     def identities(self) -> dict[str, str]:
         """Ask every instrument who it is, over connections that were there before."""
@@ -121,10 +164,11 @@ def read_line(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def door(kind: str) -> Iterator[InProcess | OverTcp]:
+def door(kind: str, wired: dict[str, Any] = RESONATORS) -> Iterator[InProcess | OverTcp]:
     """Open a door to a new bench."""
-    bench = every_instrument()
+    bench = every_instrument(wired)
     if kind == "in process":
+        bench.warm_up()
         inside = InProcess(bench)
         yield inside
         inside.close()

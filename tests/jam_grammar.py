@@ -51,6 +51,8 @@ def templates(kind: type[Panel]) -> tuple[tuple[str, Command], ...]:
     """List headers of a kind, "{}" for each suffix: the shortest and the longest way to write each."""
     found = []
     for command in (*kind.commands, *COMMON):
+        if command.write is None and command.ask is None:  # A name and a reset value alone.
+            continue
         ways = sorted(expand(command.header), key=len)
         for way, choose in ((ways[0], min), (ways[-1], max)):
             nodes = [choose(sorted(one.spellings), key=len) + ("{}" if one.suffix is not None else "") for one in way]
@@ -74,7 +76,7 @@ def known(command: Command) -> tuple[str, ...]:
 def message(random: Random, kind: type[Panel]) -> bytes:
     """Make a message for a kind of instrument: one to four units, and what may stand between them."""
     make = statement if kind is MODELS["keithley-3706a"] and random.random() < 0.8 else unit
-    between = random.choice((b";", b";", b";:", b" ; ", b";;", b" "))
+    between = random.choice((b";", b";", b" ; ", b";;"))
     units = between.join(make(random, kind) for _ in range(random.choice((1, 1, 1, 2, 3, 4))))
     return units if random.random() < 0.97 else _damaged(random, units)
 
@@ -82,11 +84,15 @@ def message(random: Random, kind: type[Panel]) -> bytes:
 def unit(random: Random, kind: type[Panel]) -> bytes:
     """Make one command or query."""
     header, command = random.choice(templates(kind))
-    suffixes = ("", "", "1", "1", "2", "0", "3", "9", "00", "4294967296", DIGITS, "\xb2")
+    odd = ("0", "3", "9", "00", "4294967296", DIGITS, "\xb2")
+    suffixes = ("", "1", "2", random.choice(odd)) if random.random() < 0.2 else ("", "1")
     header = header.format(*(random.choice(suffixes) for _ in range(header.count("{}"))))
     header = random.choice((str, str.lower, str.title))(header)
-    header = random.choice(("", "", ":", "::")) + header + ("?" if random.random() < 0.5 else "")
-    return header.encode("latin-1") + b" " + arguments(random, command)
+    asks = command.write is None or (command.ask is not None and random.random() < 0.4)
+    asks = not asks if random.random() < 0.03 else asks
+    header = (":" if random.random() < 0.97 else random.choice(("", "::"))) + header + ("?" if asks else "")
+    given = b"" if asks and random.random() < 0.7 else arguments(random, command)
+    return header.encode("latin-1") + b" " + given
 
 
 def arguments(random: Random, command: Command) -> bytes:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinhw.virtual.held import at_rate
+from spinhw.virtual.scpi import ScpiError
 
 if TYPE_CHECKING:
     from spinhw.virtual.instruments.panel import Panel
 
+# Samples of what is played, and nodes of all that is integrated, at a trigger: more is refused, not waited for.
+_MOST_POINTS, _MOST_NODES = 1 << 26, 1 << 27
 # What starts later than so many samples is not in a record any more.
 _LONGEST_DELAY = 1 << 18
 
@@ -54,12 +57,25 @@ class Played:
         return at_rate(self.samples, self.rate_hz, rate_hz, points, self.delay_s)
 
 
+def refuse_long(points: float, nodes: float = 0.0) -> None:
+    """Refuse what is too long to be followed: samples at the fastest rate of all that plays, and nodes of the chip.
+
+    Raises:
+        ScpiError: It is (-225); the message that made it play is refused.
+    """
+    if points > _MOST_POINTS or nodes > _MOST_NODES:
+        raise ScpiError(-225, "Out of memory; what is played is too long for the virtual bench")
+
+
 class Shot(ABC):
     """One trigger, and what the wires carry after it."""
 
     @abstractmethod
     def sample(self, panel: "Panel", channel: int, window: Window) -> np.ndarray:
-        """Give the voltage at the input of an instrument in volts, (point,), noise of the wires included."""
+        """Give the voltage at the input of an instrument in volts, (point,), noise of the wires included.
+
+        Where nothing moves all points may be one number in memory; do not write to it.
+        """
 
 
 class Lab(ABC):
@@ -88,7 +104,7 @@ class Lab(ABC):
 
 class _Quiet(Shot):
     def sample(self, panel: "Panel", channel: int, window: Window) -> np.ndarray:
-        return np.zeros(window.points)
+        return np.broadcast_to(0.0, window.points)
 
 
 class EmptyLab(Lab):

@@ -14,6 +14,8 @@ from spinhw.virtual.scpi import Framer, ScpiError
 WRONG_IDENTITY = b"SOMEBODY,ELSE,0,0"
 # Connections to one instrument; real ones have far fewer.
 MOST_LINES = 64
+# Of messages that wait on one line; up to there the far side is read, so that it is noticed when it goes away.
+_MOST_INBOX_BYTES = 1 << 20
 
 
 class Client(ABC):
@@ -44,10 +46,11 @@ class Port:
         instrument: Who answers.
         lock: Held while anything on the bench moves.
         faults: What goes wrong.
+        carry_on: Does a piece of what the bench left for later; True if there is more.
     """
 
-    def __init__(self, instrument: Panel, lock: RLock, faults: Faults) -> None:
-        self.instrument, self.lock, self._faults = instrument, lock, faults
+    def __init__(self, instrument: Panel, lock: RLock, faults: Faults, carry_on: Callable[[], bool]) -> None:
+        self.instrument, self.lock, self._faults, self.carry_on = instrument, lock, faults, carry_on
         self._lines: list[Line] = []
         self._count = 0
         instrument.freed = self._resume
@@ -58,7 +61,7 @@ class Port:
         with self.lock:
             self._lines.append(line)
             if len(self._lines) > MOST_LINES:
-                line.hang_up()
+                next((one for one in self._lines if one.is_held), line).hang_up()
         return line
 
     def _resume(self, owner: Hashable) -> None:
@@ -81,6 +84,7 @@ class Port:
     def handle(self, message: bytes, line: "Line") -> None:
         """Carry out a message that came over a line."""
         with self.lock:
+            self.carry_on()
             number = self._count
             self._count += 1
             kind = self._faults.draw(self.instrument.name, number, message, self.instrument.suffers)
@@ -126,6 +130,7 @@ class Line:
         self.port, self._client = port, client
         self._framer = Framer()
         self._inbox: deque[bytes] = deque()  # Messages that wait: for an operation to end, or for replies to be read.
+        self._inbox_bytes = 0
         self._is_at_work = self._is_held = False
         self._not_before = 0.0  # An answer never overtakes one that is late.
         self.is_open = True
@@ -151,6 +156,7 @@ class Line:
             for _ in range(self._framer.take_overruns()):
                 self.port.instrument.status.report(ScpiError(-363))
             self._inbox.extend(filter(None, messages))
+            self._inbox_bytes += sum(map(len, messages))
             self.resume()
 
     def resume(self) -> None:
@@ -161,12 +167,15 @@ class Line:
             self._is_at_work = True
             try:
                 while self._inbox and self.is_open and not self._is_busy():
-                    self.port.handle(self._inbox.popleft(), self)
+                    message = self._inbox.popleft()
+                    self._inbox_bytes -= len(message)
+                    self.port.handle(message, self)
             finally:
                 self._is_at_work = False
-            if self.is_open and self._is_held != bool(self._inbox):
-                self._is_held = bool(self._inbox)
-                self._client.hold(self._is_held)
+            is_held = self._inbox_bytes > _MOST_INBOX_BYTES
+            if self.is_open and self._is_held != is_held:
+                self._is_held = is_held
+                self._client.hold(is_held)
 
     def _is_busy(self) -> bool:
         return self._client.is_full or self.port.instrument.waits_for(self)
@@ -186,6 +195,7 @@ class Line:
         with self.port.lock:
             self._framer.clear()
             self._inbox.clear()
+            self._inbox_bytes = 0
             self.port.instrument.clear_input(self)
             self.resume()
 

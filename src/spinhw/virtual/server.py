@@ -63,6 +63,12 @@ class _Connection(asyncio.BufferedProtocol, Client):
     def buffer_updated(self, nbytes: int) -> None:
         if self._line is not None:
             self._line.receive(bytes(memoryview(self._buffer)[:nbytes]))
+            self._carry_on()
+
+    def _carry_on(self) -> None:
+        """Let the bench do a piece of what it left for later, and others speak in between."""
+        if self._port.carry_on() and self._loop is not None:
+            self._loop.call_soon(self._carry_on)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._line is not None:

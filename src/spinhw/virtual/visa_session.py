@@ -12,9 +12,8 @@ from spinhw.virtual.port import Client, Line, Port
 from spinhw.virtual.scpi import ScpiError
 
 _DEFAULT_TIMEOUT_MS = 2000
-# Bytes of replies that may wait to be read, one reply aside; and bytes of messages that wait behind them.
+# Bytes of replies that may wait to be read, one reply aside, before its questions wait too.
 _MOST_WAITING_BYTES = 1 << 20
-_MOST_HELD_BYTES = 1 << 20
 
 
 class VisaSession(Client):
@@ -43,7 +42,6 @@ class VisaSession(Client):
         self._data = bytearray()
         self._ends: deque[int] = deque()  # Lengths of the replies in the data, for END.
         self._under_way: deque[tuple[float, bytes]] = deque()
-        self._held_bytes = 0  # Written while the line took nothing in.
 
     # The instrument's side
 
@@ -64,8 +62,7 @@ class VisaSession(Client):
         return len(self._data) + sum(len(data) for _, data in self._under_way) > _MOST_WAITING_BYTES
 
     def hold(self, on: bool) -> None:
-        if not on:
-            self._held_bytes = 0
+        pass  # The next write sees it.
 
     def _put(self, data: bytes) -> None:
         self._data += data
@@ -86,16 +83,16 @@ class VisaSession(Client):
                 self.discard()
                 self.line.port.instrument.status.report(ScpiError(-410))
             data = data if data.endswith(b"\n") else data + b"\n"  # END ends a message without a line feed.
-        if self.line.is_held:
-            if self._held_bytes > _MOST_HELD_BYTES:  # As a socket does whose other end takes nothing.
-                raise errors.VisaIOError(StatusCode.error_timeout)
-            self._held_bytes += len(data)
+        if self.line.is_held:  # As a socket does whose other end takes nothing.
+            raise errors.VisaIOError(StatusCode.error_timeout)
         self.line.receive(data)
         return len(data)
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
+        while self.line.waiting and self.line.port.carry_on():
+            pass
         taken = self._read(count)
-        if self.line.is_held and not self.is_full:
+        if self.line.waiting and not self.is_full:
             self.line.resume()
         return taken
 

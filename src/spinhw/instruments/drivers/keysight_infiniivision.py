@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spinhw.instruments import blocks
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.roles import Acquisition, Digitizer, Waveform
 from spinhw.instruments.roles.base import wait_for

@@ -42,7 +42,7 @@ class Arguments:
         return len(self.parts)
 
     def _part(self, index: int) -> Buffer:
-        if index >= len(self.parts) or not self.parts[index]:
+        if not 0 <= index < len(self.parts) or not self.parts[index]:
             raise ScpiError(-109)
         return self.parts[index]
 

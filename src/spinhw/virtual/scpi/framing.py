@@ -6,7 +6,7 @@ feed, for a stream has no END line: its data must have no such byte.
 
 import re
 
-_MARKS = re.compile(rb"[\"'#\n]")
+_MARKS = re.compile(rb"[\"'\n]|#(?:(?=[1-9])|\Z)")
 _HEADER_START = re.compile(rb"[A-Za-z:*]")
 _UNIT_MARKS = re.compile(rb"[\"'#;]")
 _PARAMETER_MARKS = re.compile(rb"[\"'#,()]")
@@ -119,8 +119,9 @@ def _find_end(data: bytes | bytearray, position: int) -> tuple[int | None, int, 
             block = block_at(data, mark.start())
             if block is not None and block[1] > len(data):
                 return None, mark.start(), in_blocks
-            position = position if block is None else block[1]
-            in_blocks += position - mark.start()
+            if block is not None:
+                position = block[1]
+                in_blocks += position - mark.start()
             # Some clients end a block by END alone, which a stream does not carry: the next header follows at once.
             if block is not None and _HEADER_START.match(data, position):
                 return position, position, in_blocks
