@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +15,11 @@ from spinhw.virtual import Bench, BenchSettings, serving
 from spinhw.virtual.backend import VirtualLibrary
 from spinhw.virtual.instruments import MODELS, Panel
 from spinhw.virtual.lab import Shot, Window
+from spinhw.virtual.response import Response
 
 PATIENCE_S = 60.0
 # Processor time that a message may take; what it records and answers has its price on top.
 LONGEST_S, SAMPLE_S, REPLIED_S = 50e-3, 250e-9, 100e-9
-
 
 
 OSCILLATORS = {
@@ -77,20 +77,31 @@ class InProcess:
         self.bench, self._samples = bench, [0]
         shot = bench.shot
         bench.shot = lambda: _CountedShot(shot(), self._samples)
+        fire = bench._fire
+        bench._fire = lambda played: self._timed(lambda: fire(played))
+        self._chip_s = 0.0
         self._manager = pyvisa.ResourceManager(VirtualLibrary.of(bench))
         self._library, self._session = self._manager.visalib, self._manager.session
         self._watchers = {name: self._open(name) for name in bench.addresses}
+
+    def _timed(self, integrate: Callable[[], Response]) -> Response:
+        """Take what the chip does out of the time: a long record takes as long as it takes."""
+        begun = time.process_time()
+        try:
+            return integrate()
+        finally:
+            self._chip_s += time.process_time() - begun
 
     def _open(self, name: str) -> int:
         return self._library.open(self._session, self.bench.addresses[name])[0]
 
     def send(self, name: str, message: bytes) -> tuple[float, float]:
         """Send a message and go away; give the processor time that it took, and that it may take, in seconds."""
-        session, self._samples[0] = self._open(name), 0
+        session, self._samples[0], self._chip_s = self._open(name), 0, 0.0
         begun = time.process_time()
         try:
             self._library.write(session, message + b"\n")
-            taken_s = time.process_time() - begun
+            taken_s = time.process_time() - begun - self._chip_s
             return taken_s, allowed_s(self._samples[0], len(self._library.sessions[session]._data))
         finally:
             self._library.close(session)
@@ -156,10 +167,10 @@ def read_line(connection: socket.socket) -> bytes:
     """Read one line."""
     line = b""
     while not line.endswith(b"\n"):
-        part = connection.recv(1 << 16)
-        if not part:
+        there = connection.recv(1 << 16, socket.MSG_PEEK)
+        if not there:
             raise ConnectionError("the server has hung up")
-        line += part
+        line += connection.recv(there.find(b"\n") + 1 or len(there))
     return line[:-1]
 
 

@@ -68,7 +68,14 @@ def known(command: Command) -> tuple[str, ...]:
     found = [str(option) for option in inside.get("options", ())]
     lowest, highest, unit = inside.get("lowest"), inside.get("highest"), inside.get("unit", "")
     if lowest is not None and math.isfinite(lowest + highest):
-        values = (lowest, highest, (lowest + highest) / 2, lowest - 1, highest * 1.01, lowest + (highest - lowest) / 1e3)
+        values = (
+            lowest,
+            highest,
+            (lowest + highest) / 2,
+            lowest - 1,
+            highest * 1.01,
+            lowest + (highest - lowest) / 1e3,
+        )
         found += [f"{value:.9g} {unit}" for value in values]
     return tuple(found) or ("1", "0")
 
@@ -115,10 +122,19 @@ def _argument(random: Random, command: Command) -> bytes:
 def statement(random: Random, kind: type[Panel]) -> bytes:
     """Make a statement of the script language."""
     name, value = random.choice(STATEMENTS), random.choice(TSP_VALUES)
-    forms = ("{name}({value})", "print({name}({value}))", "{name}={value}", "{name} {value}", "print({name})", "{value}")
+    forms = (
+        "{name}({value})",
+        "print({name}({value}))",
+        "{name}={value}",
+        "{name} {value}",
+        "print({name})",
+        "{value}",
+    )
     return random.choice(forms).format(name=name, value=value).encode("latin-1")
 
 
 def _damaged(random: Random, whole: bytes) -> bytes:
     place = random.randrange(len(whole) + 1)
-    return whole[:place] + random.choice((b"", b"\x00", b'"', b"#", b"(", b"\n", b"\xff" * 8, b";" * 5000)) + whole[place:]
+    return (
+        whole[:place] + random.choice((b"", b"\x00", b'"', b"#", b"(", b"\n", b"\xff" * 8, b";" * 5000)) + whole[place:]
+    )

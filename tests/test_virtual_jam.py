@@ -8,7 +8,7 @@ import logging
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jam_doors import OSCILLATORS, RESONATORS, door, every_instrument
@@ -66,7 +66,7 @@ def test_every_instrument_answers_after_any_message(opened, random, name):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (KeyError("x"), -224), (IndexError(), -224), (ValueError(), -224), (UnicodeDecodeError("ascii", b"", 0, 1, ""), -224),
+        (KeyError("x"), -224), (IndexError(), -224), (ValueError(), -224), (UnicodeError(), -224),
         (OverflowError(), -222), (ZeroDivisionError(), -222), (MemoryError(), -225), (TypeError(), -300),
         (RecursionError(), -300), (AttributeError(), -300),
     ],
@@ -90,7 +90,8 @@ def test_whatever_leaves_a_handler_is_an_entry_and_is_logged(error, code, caplog
 @pytest.mark.parametrize(("kind", "number"), CHUNKS)
 def test_campaign(kind, number, caplog):
     slow = []
-    with caplog.at_level(logging.DEBUG, "spinhw.virtual.scpi"), door(kind, [RESONATORS, OSCILLATORS][number % 2]) as made:
+    wired = OSCILLATORS if number % 5 == 4 else RESONATORS  # What oscillators do takes its time.
+    with caplog.at_level(logging.DEBUG, "spinhw.virtual.scpi"), door(kind, wired) as made:
         expected = made.identities()
         for seed in range(number * CHUNK, (number + 1) * CHUNK):
             random = Random(seed)
@@ -100,6 +101,6 @@ def test_campaign(kind, number, caplog):
             if taken_s > allowed_s:
                 slow.append((taken_s, allowed_s, seed, name, sent[:100]))
             assert made.identities() == expected, (seed, name, sent[:200])
-    assert not slow, sorted(slow, reverse=True)[:20]
     # The net caught nothing: every refusal was meant.
-    assert not [record.getMessage() for record in caplog.records if record.exc_info][:20]
+    assert not [record.getMessage()[:200] for record in caplog.records if record.exc_info][:20]
+    assert not slow, sorted(slow, reverse=True)[:20]

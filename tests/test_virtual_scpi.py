@@ -1,6 +1,5 @@
 """The SCPI engine of the virtual bench: framing, headers, parameters, error queue, status."""
 
-import math
 from typing import ClassVar
 
 import pytest

@@ -13,8 +13,9 @@ from spinhw.virtual.scpi import ScpiError
 if TYPE_CHECKING:
     from spinhw.virtual.instruments.panel import Panel
 
-# Samples of what is played, and nodes of all that is integrated, at a trigger: more is refused, not waited for.
-_MOST_POINTS, _MOST_NODES = 1 << 26, 1 << 27
+# Samples of what is played, nodes of all that is integrated, and nodes that can only be integrated one after another,
+# at a trigger: more is refused, not waited for.
+_MOST_POINTS, _MOST_NODES, _LONGEST_PIECE = 1 << 26, 1 << 27, 1 << 19
 # What starts later than so many samples is not in a record any more.
 _LONGEST_DELAY = 1 << 18
 
@@ -57,13 +58,18 @@ class Played:
         return at_rate(self.samples, self.rate_hz, rate_hz, points, self.delay_s)
 
 
-def refuse_long(points: float, nodes: float = 0.0) -> None:
-    """Refuse what is too long to be followed: samples at the fastest rate of all that plays, and nodes of the chip.
+def refuse_long(points: float, nodes: float = 0.0, piece: float = 0.0) -> None:
+    """Refuse what is too long to be followed.
+
+    Args:
+        points: Samples at the fastest rate of all that plays.
+        nodes: Of the chip, all oscillators together.
+        piece: Nodes of one oscillator from one rest to the next.
 
     Raises:
         ScpiError: It is (-225); the message that made it play is refused.
     """
-    if points > _MOST_POINTS or nodes > _MOST_NODES:
+    if points > _MOST_POINTS or nodes > _MOST_NODES or piece > _LONGEST_PIECE:
         raise ScpiError(-225, "Out of memory; what is played is too long for the virtual bench")
 
 

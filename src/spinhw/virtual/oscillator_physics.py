@@ -68,7 +68,7 @@ class OscillatorPhysics:
         starts, length = pieces(drives)
         reach = np.minimum(starts[:, None] + np.arange(length), len(drives) - 1)
         cell = max(2, math.ceil(interval_s / _LONGEST_NODE_S - 1e-9))
-        refuse_long(len(drives), reach.size * cell * drives.shape[1])
+        refuse_long(len(drives), reach.size * cell * drives.shape[1], length * cell)
         steps = fine_steps(interval_s / cell, self._settings.chip.steps_per_ns)
         held = torch.from_numpy(np.repeat(drives[reach], cell, axis=1)).float()[None]  # (1, piece, node, oscillator)
         before = self._before(drives[0], neurons)

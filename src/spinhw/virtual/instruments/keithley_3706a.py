@@ -17,7 +17,8 @@ from spinhw.virtual.scpi.instrument import Reply
 
 _STATEMENT = re.compile(
     # No part of it can match in two ways: a long statement takes no longer than it must.
-    r"(?P<name>[\w.]+)\s*(?:\((?P<argument>.*)\)|=\s*(?P<value>\S+))?$", re.DOTALL
+    r"(?P<name>[\w.]+)\s*(?:\((?P<argument>.*)\)|=\s*(?P<value>\S+))?$",
+    re.DOTALL,
 )
 _SEPARATE = re.compile(r"(?<=\))\s+(?=[\w.]+\s*\()")
 _CHANNEL = re.compile(r"[1-6][0-9]{3}")

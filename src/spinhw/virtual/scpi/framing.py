@@ -49,7 +49,8 @@ class Framer:
     """Cuts the bytes that arrive into messages; what is too long is left out up to the next line feed."""
 
     def __init__(self) -> None:
-        self.clear()
+        self._data, self._seen, self._in_blocks = bytearray(), 0, 0
+        self._is_skipping, self._lost = False, 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in bytes; give the messages that are complete by now, without their ends."""

@@ -77,7 +77,7 @@ class Instrument:
         self._values: dict[tuple[str, int], Any] = {}
         self._jobs: dict[Hashable, deque[_Job]] = {}  # Messages under way, by who sent them.
         self._is_at_work = self._is_due = False
-        self.freed: Callable[[Hashable], None] = lambda owner: None  # Is told when nothing of somebody's waits any more.
+        self.freed: Callable[[Hashable], None] = lambda owner: None  # Is told when nothing of somebody's waits.
         self.reset()
 
     # Settings
