@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fakes_lab import IDENTITY, OK, FaultyServer
 from spinhw.errors import DeviceError
 from spinhw.instruments import IdentityError, Link, LinkError, RefusedError, ReplayWire, blocks, wires
+from spinhw.instruments.failures import error_number
 from spinhw.instruments.traffic import Traffic
 
 # Where a reply is to fail the exchange gets the short one; all others must not fail on a busy machine. What waits for
@@ -202,8 +203,52 @@ def test_half_a_block_is_an_error_and_leaves_nothing_behind(link, server, fault)
 
 def test_block_of_another_length_than_wanted_is_an_error(link, server):
     server.replies[b":DATA?"] = blocks.encode(np.arange(3), "<i2") + b"\n"
-    with pytest.raises(LinkError, match="sent 6 bytes instead of 8"):
+    with pytest.raises(LinkError, match="announces 6 bytes instead of 8"):
         link.query_block(":DATA?", "<i2", count=4)
+
+
+@pytest.mark.parametrize("limits", [{"count": 4}, {"most": 4}, {}])
+def test_a_block_that_announces_too_much_is_refused_at_its_header(limits):
+    asked = []
+
+    def receive(count):
+        asked.append(count)
+        return b"#9999999999"[sum(asked[:-1]) : sum(asked)]
+
+    expected = limits["count"] * 2 if "count" in limits else None
+    most = limits["most"] * 2 if "most" in limits else blocks.MOST_BYTES
+    with pytest.raises(ValueError, match="announces 999999999 bytes"):
+        blocks.read(receive, expected, most)
+    assert asked == [2, 9]  # Nothing behind the header was read, and no room was made for it.
+
+
+def test_a_block_that_announces_too_much_leaves_nothing_behind(link, server):
+    server.replies[b":DATA?"] = b"#9999999999" + bytes(64)
+    for limits in ({"count": 4}, {"most": 4}, {}):
+        with pytest.raises(LinkError, match="announces 999999999 bytes"):
+            link.query_block(":DATA?", "<i2", **limits)
+        assert link.query(":A?") == "1"
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])
+def test_a_float_of_a_block_that_is_no_number_is_an_error(link, server, odd, dtype):
+    server.replies[b":DATA?"] = blocks.encode(np.array([0.0, 1.0, odd]), dtype) + b"\n"
+    with pytest.raises(LinkError, match="no numbers, the first at 2"):
+        link.query_block(":DATA?", dtype)
+    assert link.query(":A?") == "1"
+
+
+@pytest.mark.parametrize("entry", ['0.3,"Half"', '-0.5,"Half"', '-113.5,"X"', '1e999,"Huge"', '9e18,"Huge"', "1e-3,x"])
+def test_an_error_number_that_is_none_is_an_error_and_never_all_well(link, server, entry):
+    server.replies[b":OUTP 1;:SYST:ERR?"] = entry.encode() + b"\n"
+    with pytest.raises(LinkError, match="gave no answer of an error queue"):
+        link.set_and_check(":OUTP 1")
+    assert error_number(entry) is None
+
+
+def test_error_numbers_may_be_written_as_floats():
+    assert [error_number(one) for one in ("0.00000e+00\tQueue Is Empty", "-2.85e2\tTSP", '+0,"x"')] == [0, -285, 0]
 
 
 def test_bytes_that_are_no_text_are_an_error(link, server):

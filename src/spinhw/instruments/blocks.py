@@ -10,6 +10,8 @@ from spinhw.instruments.traffic import Buffer
 
 # Most digits that the length of a block can have.
 _MOST_DIGITS = 9
+# More than any instrument has; a reply that announces more is broken, and no memory is set aside for it.
+MOST_BYTES = 1 << 28
 
 
 def header(count: int) -> bytes:
@@ -35,15 +37,18 @@ def encode(values: NDArray[Any], dtype: str) -> bytes:
     return header(data.nbytes) + data.tobytes()
 
 
-def read(receive: Callable[[int], Buffer], expected: int | None = None) -> Buffer:
+def read(receive: Callable[[int], Buffer], expected: int | None = None, most: int = MOST_BYTES) -> Buffer:
     """Read one block, header first, so that no byte of it is ever taken for the end of a message.
 
     Args:
         receive: Gives exactly so many bytes.
-        expected: Bytes of an indefinite block (``#0``), which does not say how many it has.
+        expected: How many bytes there must be; needed for an indefinite block (``#0``), which does not say it. None
+            where any number will do.
+        most: How many bytes there may be.
 
     Raises:
-        ValueError: This is no block, or an indefinite one and nobody said how long it is.
+        ValueError: This is no block, one of another length, or an indefinite one and nobody said how long it is. None
+            of its bytes was read then.
     """
     mark = bytes(receive(2))
     if mark[:1] != b"#" or not mark[1:].isdigit():
@@ -52,8 +57,16 @@ def read(receive: Callable[[int], Buffer], expected: int | None = None) -> Buffe
     if digits == 0:
         if expected is None:
             raise ValueError("the block has no length (#0), and the length was not asked for beforehand")
-        return receive(expected)
+        return receive(_believed(expected, most))
     length = bytes(receive(digits))
     if not length.isdigit():
         raise ValueError(f"the length of the block is no number but {length!r}")
-    return receive(int(length))
+    if expected is not None and int(length) != expected:
+        raise ValueError(f"the block announces {int(length)} bytes instead of {expected}")
+    return receive(_believed(int(length), most))
+
+
+def _believed(count: int, most: int) -> int:
+    if count > most:
+        raise ValueError(f"the block announces {count} bytes; at most {most} can be right")
+    return count

@@ -9,6 +9,8 @@ from spinhw.errors import DeviceError
 _ENTRY = re.compile(r"\s*(?:\d+;)?([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(?:[,\t].*)?", re.DOTALL)
 
 
+# SCPI-99 numbers errors with 16 bits; makers go somewhat further.
+_LARGEST = 10**6
 LATE = "did not answer in time"
 
 
@@ -36,9 +38,10 @@ _LASTING = {-221, -222, -223, -224}
 
 
 def error_number(reply: str) -> int | None:
-    """Read the number out of an entry of an error queue; None where it is no such entry."""
+    """Read the number out of an entry of an error queue; None where it is no such entry: a fraction, or beyond all."""
     found = _ENTRY.fullmatch(reply)
-    return None if found is None else int(float(found[1]))
+    number = float("nan") if found is None else float(found[1])
+    return int(number) if abs(number) <= _LARGEST and number == int(number) else None
 
 
 def refused(name: str, about: str, errors: Sequence[str]) -> RefusedError:

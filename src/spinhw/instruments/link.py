@@ -204,36 +204,55 @@ class Link:
             self._exchange(prefix, lambda wire: self._send(wire, head, data, b"\n"), timeout_s)
 
     def query_block(
-        self, message: str, dtype: str, *, count: int | None = None, timeout_s: float | None = None
+        self,
+        message: str,
+        dtype: str,
+        *,
+        count: int | None = None,
+        most: int | None = None,
+        timeout_s: float | None = None,
     ) -> NDArray[Any]:
         """Ask for a block and return its numbers. Never repeated: the data may be gone after the first reply.
 
-        `count` is how many there must be; it is needed where the block does not say its length (``#0``).
+        `count` is how many there must be; it is needed where the block does not say its length (``#0``). `most` is how
+        many there may be. A block that announces something else is refused before any of it is read.
 
         Raises:
-            LinkError: It is no block, or not that long.
+            LinkError: It is no block, or not that long, or there is a float in it that is no finite number.
         """
         size = np.dtype(dtype).itemsize
-        data = self.query_bytes(message, expected=None if count is None else count * size, timeout_s=timeout_s)
+        data = self.query_bytes(
+            message,
+            expected=None if count is None else count * size,
+            most=blocks.MOST_BYTES if most is None else min(most * size, blocks.MOST_BYTES),
+            timeout_s=timeout_s,
+        )
         if len(data) % size:
             raise self._error(f"sent {len(data)} bytes, no whole number of values", message)
-        return np.frombuffer(data, dtype)
+        values = np.frombuffer(data, dtype)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise self._error(f"sent values that are no numbers, the first at {_first_odd(values)}", message)
+        return values
 
-    def query_bytes(self, message: str, *, expected: int | None = None, timeout_s: float | None = None) -> Buffer:
-        """Ask for a block and return its bytes; `expected` is how many there must be."""
+    def query_bytes(
+        self,
+        message: str,
+        *,
+        expected: int | None = None,
+        most: int = blocks.MOST_BYTES,
+        timeout_s: float | None = None,
+    ) -> Buffer:
+        """Ask for a block and return its bytes; `expected` is how many there must be, `most` how many there may be."""
 
         def talk(wire: Wire) -> Buffer:
             self._send(wire, _line(message))
-            data = blocks.read(wire.receive, expected)
+            data = blocks.read(wire.receive, expected, most)
             wire.end_block()
             self.traffic.note(self.name, RECEIVED, blocks.header(len(data)), data, b"\n")
             return data
 
         with self._lock:
-            data = self._exchange(message, talk, timeout_s)
-        if expected is not None and len(data) != expected:
-            raise self._error(f"sent {len(data)} bytes instead of {expected}", message)
-        return data
+            return self._exchange(message, talk, timeout_s)
 
     def _exchange(self, about: str, talk: Callable[[Wire], Result], timeout_s: float | None = None) -> Result:
         wire = self._ready()
@@ -374,6 +393,10 @@ class Link:
             allowed=f"an answer within {self.timeout_s:g} s",
             todo="check power, cable and address, then try again",
         )
+
+
+def _first_odd(values: NDArray[Any]) -> int:
+    return int(np.argmin(np.isfinite(values)))
 
 
 def _line(message: str) -> bytes:

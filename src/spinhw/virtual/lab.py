@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinhw.virtual.held import at_rate
+from spinhw.virtual.scpi import ScpiError
 
 if TYPE_CHECKING:
     from spinhw.virtual.instruments.panel import Panel
 
+# Samples of what is played, nodes of all that is integrated, and nodes that can only be integrated one after another,
+# at a trigger: more is refused, not waited for.
+_MOST_POINTS, _MOST_NODES, _LONGEST_PIECE = 1 << 26, 1 << 27, 1 << 19
 # What starts later than so many samples is not in a record any more.
 _LONGEST_DELAY = 1 << 18
 
@@ -54,12 +58,30 @@ class Played:
         return at_rate(self.samples, self.rate_hz, rate_hz, points, self.delay_s)
 
 
+def refuse_long(points: float, nodes: float = 0.0, piece: float = 0.0) -> None:
+    """Refuse what is too long to be followed.
+
+    Args:
+        points: Samples at the fastest rate of all that plays.
+        nodes: Of the chip, all oscillators together.
+        piece: Nodes of one oscillator from one rest to the next.
+
+    Raises:
+        ScpiError: It is (-225); the message that made it play is refused.
+    """
+    if points > _MOST_POINTS or nodes > _MOST_NODES or piece > _LONGEST_PIECE:
+        raise ScpiError(-225, "Out of memory; what is played is too long for the virtual bench")
+
+
 class Shot(ABC):
     """One trigger, and what the wires carry after it."""
 
     @abstractmethod
     def sample(self, panel: "Panel", channel: int, window: Window) -> np.ndarray:
-        """Give the voltage at the input of an instrument in volts, (point,), noise of the wires included."""
+        """Give the voltage at the input of an instrument in volts, (point,), noise of the wires included.
+
+        Where nothing moves all points may be one number in memory; do not write to it.
+        """
 
 
 class Lab(ABC):
@@ -88,7 +110,7 @@ class Lab(ABC):
 
 class _Quiet(Shot):
     def sample(self, panel: "Panel", channel: int, window: Window) -> np.ndarray:
-        return np.zeros(window.points)
+        return np.broadcast_to(0.0, window.points)
 
 
 class EmptyLab(Lab):

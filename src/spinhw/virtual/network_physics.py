@@ -12,7 +12,7 @@ from spinhw.chip.readout import Readout
 from spinhw.chip.synapses import Synapses
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
-from spinhw.virtual.lab import Played
+from spinhw.virtual.lab import Played, refuse_long
 from spinhw.virtual.records import holding, lowpass, runs
 from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
 from spinhw.virtual.settings import BenchSettings, ChannelGate, ChipWiring, RestGate, TimerGate, terminal
@@ -198,6 +198,7 @@ class NetworkPhysics:
             return None
         rate = max(one.rate_hz for one in present)
         points = max(one.points_at(rate) for one in present)
+        refuse_long(points)
         silent = Played(np.zeros(1), rate)
         volts = np.stack(
             [played.get(key, silent).at(rate, points) for key in sources],
@@ -227,6 +228,8 @@ class NetworkPhysics:
     def _arriving(self, volts: np.ndarray, starts: np.ndarray, length: int, rate: float) -> _Batch:
         path, interval_s = self._wiring.input_path, 1 / rate
         per_unit = self._settings.conversion.input_v
+        nodes = len(starts) * length * max(1.0, interval_s / _LONGEST_NODE_S)
+        refuse_long(len(volts), nodes * self.network.topology().neurons)
         reach = starts[:, None] + np.arange(length)
         reach = np.minimum(reach, len(volts) - 1)
         starts_s = starts * interval_s + path.latency_s
@@ -237,6 +240,7 @@ class NetworkPhysics:
             repeated = np.repeat(inputs[:, ::held], cell, axis=1)
             return _Batch(repeated, starts_s, held * interval_s / cell, cell)
         finer = max(1, math.ceil(interval_s / _SMOOTH_NODE_S))
+        refuse_long(len(volts) * finer)
         smooth = lowpass(np.repeat(volts, finer, axis=0), interval_s / finer, path.bandwidth_hz)
         fine = (starts[:, None] * finer) + np.arange(length * finer)
         inputs = (smooth[np.minimum(fine, len(smooth) - 1)] * path.gain + path.offset_v) / per_unit

@@ -18,7 +18,7 @@ from spinhw.chip.readout import Readout
 from spinhw.chip.recorder import Recorder
 from spinhw.rollout import Neurons, Rollout, Steps, rollout_driven
 from spinhw.virtual.highpass import HighPassed
-from spinhw.virtual.lab import Played
+from spinhw.virtual.lab import Played, refuse_long
 from spinhw.virtual.records import lowpass, pieces
 from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
 from spinhw.virtual.settings import BenchSettings, OscillatorWiring, terminal
@@ -68,6 +68,7 @@ class OscillatorPhysics:
         starts, length = pieces(drives)
         reach = np.minimum(starts[:, None] + np.arange(length), len(drives) - 1)
         cell = max(2, math.ceil(interval_s / _LONGEST_NODE_S - 1e-9))
+        refuse_long(len(drives), reach.size * cell * drives.shape[1], length * cell)
         steps = fine_steps(interval_s / cell, self._settings.chip.steps_per_ns)
         held = torch.from_numpy(np.repeat(drives[reach], cell, axis=1)).float()[None]  # (1, piece, node, oscillator)
         before = self._before(drives[0], neurons)
@@ -104,12 +105,14 @@ class OscillatorPhysics:
             return None
         rate = max(one.rate_hz for one in present)
         points = max(one.points_at(rate) for one in present)
+        refuse_long(points)
         silent = Played(np.zeros(1), rate)
         arriving = [played.get(source, silent) for source in sources]
         volts = np.stack([one.at(rate, points) for one in arriving], axis=1)
         interval_s = 1 / rate
         if path.bandwidth_hz is not None:
             finer = max(1, math.ceil(interval_s / _SMOOTH_NODE_S))
+            refuse_long(points * finer)
             interval_s /= finer
             volts = lowpass(np.repeat(volts, finer, axis=0), interval_s, path.bandwidth_hz)
             volts = np.round(volts, 9)  # A settled value is a constant one.

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 # A reply of many megabytes must not wait for a reader in small pieces.
 _READ_BYTES = 1 << 20
+# Bytes of replies that may wait for a reader, one reply aside, before its questions wait too.
+_MOST_WAITING_BYTES = 1 << 20
 
 
 class _Connection(asyncio.BufferedProtocol, Client):
@@ -37,6 +39,8 @@ class _Connection(asyncio.BufferedProtocol, Client):
         self._buffer = bytearray(_READ_BYTES)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._is_paused = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
@@ -50,6 +54,7 @@ class _Connection(asyncio.BufferedProtocol, Client):
         connection = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(_MOST_WAITING_BYTES)
         self._line = self._port.connect(self)
 
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -58,10 +63,44 @@ class _Connection(asyncio.BufferedProtocol, Client):
     def buffer_updated(self, nbytes: int) -> None:
         if self._line is not None:
             self._line.receive(bytes(memoryview(self._buffer)[:nbytes]))
+            self._carry_on()
+
+    def _carry_on(self) -> None:
+        """Let the bench do a piece of what it left for later, and others speak in between."""
+        if self._port.carry_on() and self._loop is not None:
+            self._loop.call_soon(self._carry_on)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._line is not None:
             self._line.close()
+
+    # A reader that is slow stops its own questions, not the server.
+
+    @property
+    def is_full(self) -> bool:
+        return self._is_paused or self._waiting_bytes > _MOST_WAITING_BYTES
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        if self._line is not None:
+            self._line.resume()
+
+    def hold(self, on: bool) -> None:
+        if threading.get_ident() != self._thread and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._follow)
+        else:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Read from the client, or not, as the line has it by now."""
+        if self._transport is not None and self._line is not None and not self._transport.is_closing():
+            if self._line.is_held:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     def deliver(self, data: bytes, delay_s: float) -> None:
         # What another instrument does may answer here, and that may come from another thread by the other door.
@@ -76,14 +115,18 @@ class _Connection(asyncio.BufferedProtocol, Client):
         if delay_s > 0 or self._waiting:
             # Each timer sends the oldest, so that timers that come out of order change nothing.
             self._waiting.append(data)
+            self._waiting_bytes += len(data)
             asyncio.get_running_loop().call_later(delay_s, self._send_next)
         else:
             self._transport.write(data)
 
     def _send_next(self) -> None:
         data = self._waiting.popleft()
+        self._waiting_bytes -= len(data)
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+            if self._line is not None:
+                self._line.resume()
 
     def hang_up(self) -> None:
         if self._transport is None or self._loop is None:

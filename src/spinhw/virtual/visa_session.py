@@ -12,6 +12,8 @@ from spinhw.virtual.port import Client, Line, Port
 from spinhw.virtual.scpi import ScpiError
 
 _DEFAULT_TIMEOUT_MS = 2000
+# Bytes of replies that may wait to be read, one reply aside, before its questions wait too.
+_MOST_WAITING_BYTES = 1 << 20
 
 
 class VisaSession(Client):
@@ -55,6 +57,13 @@ class VisaSession(Client):
         with self._arrived:
             self._arrived.notify_all()
 
+    @property
+    def is_full(self) -> bool:
+        return len(self._data) + sum(len(data) for _, data in self._under_way) > _MOST_WAITING_BYTES
+
+    def hold(self, on: bool) -> None:
+        pass  # The next write sees it.
+
     def _put(self, data: bytes) -> None:
         self._data += data
         self._ends.append(len(data))
@@ -74,10 +83,20 @@ class VisaSession(Client):
                 self.discard()
                 self.line.port.instrument.status.report(ScpiError(-410))
             data = data if data.endswith(b"\n") else data + b"\n"  # END ends a message without a line feed.
+        if self.line.is_held:  # As a socket does whose other end takes nothing.
+            raise errors.VisaIOError(StatusCode.error_timeout)
         self.line.receive(data)
         return len(data)
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
+        while self.line.waiting and self.line.port.carry_on():
+            pass
+        taken = self._read(count)
+        if self.line.waiting and not self.is_full:
+            self.line.resume()
+        return taken
+
+    def _read(self, count: int) -> tuple[bytes, StatusCode]:
         with self._arrived:
             self._catch_up()
             found = self._take(count)
@@ -97,6 +116,7 @@ class VisaSession(Client):
             self._data.clear()
             self._ends.clear()
             self._under_way.clear()
+        self.line.resume()
 
     def _deadline(self) -> float | None:
         timeout_ms = self.attributes[ResourceAttribute.timeout_value]
@@ -110,7 +130,7 @@ class VisaSession(Client):
         if not self.line.is_open:
             raise errors.VisaIOError(StatusCode.error_connection_lost)
         next_one = self._under_way[0][0] if self._under_way else None
-        if next_one is None and not self.line.port.instrument.waiting:
+        if next_one is None and not self.line.waiting:
             self._time_out()
         ends = [end for end in (deadline, next_one) if end is not None]
         remaining = min(ends) - time.monotonic() if ends else None
@@ -122,7 +142,7 @@ class VisaSession(Client):
         if self.is_stream:
             self._data.clear()  # As pyvisa-py does: what had arrived of a reply is lost with the error.
             self._ends.clear()
-        elif not self.line.port.instrument.waiting and not self._under_way:
+        elif not self.line.waiting and not self._under_way:
             self.line.port.instrument.status.report(ScpiError(-420))
         raise errors.VisaIOError(StatusCode.error_timeout)
 

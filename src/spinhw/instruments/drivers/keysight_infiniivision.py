@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spinhw.instruments import blocks
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.roles import Acquisition, Digitizer, Waveform
 from spinhw.instruments.waiting import wait_for
@@ -86,6 +87,8 @@ class KeysightInfiniiVision(Digitizer):
             if len(fields) != _PREAMBLE:
                 raise LinkError(f"{self.name}: odd preamble", seen=fields, allowed=f"{_PREAMBLE} numbers")
             numbers = [self.port.as_number(field, "preamble") for field in fields]
+            if not 0 <= numbers[2] <= blocks.MOST_BYTES:
+                raise LinkError(f"{self.name}: odd preamble", seen=fields, allowed="a number of points")
             raw = link.query_block(text("data"), self.port.profile.block, count=int(numbers[2]))
         _, _, _, _, x_step, x_origin, x_reference, y_step, y_origin, y_reference = numbers
         volts = np.multiply(raw, y_step, dtype=np.float64)

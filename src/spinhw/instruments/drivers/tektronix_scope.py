@@ -90,7 +90,7 @@ class TektronixScope(Digitizer):
             )
             fields = self.port.ask("scaling").split(";")
             y_step, y_offset, y_zero, x_step, x_zero = (self.port.as_number(field, "scaling") for field in fields)
-            raw = link.query_block(text("data"), self.port.profile.block)
+            raw = link.query_block(text("data"), self.port.profile.block, most=points)
         volts = (raw.astype(np.float64) - y_offset) * y_step + y_zero
         return Waveform(volts, x_step, x_zero, (raw >= _HIGHEST) | (raw <= _LOWEST))
 

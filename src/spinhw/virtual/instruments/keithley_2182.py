@@ -4,7 +4,7 @@ After "Models 2182 and 2182A Nanovoltmeter User's Manual" (2182A-900-01), checke
 Not here: time, so that a trigger delay or the analogue filter only shows in what is kept; temperatures read 23 degrees.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from spinhw.virtual.instruments.keithley_sources import NOT_A_NUMBER
 from spinhw.virtual.instruments.panel import Panel
@@ -20,6 +20,9 @@ _FILTERED = 10  # Readings that the digital filter averages, unless one leaves i
 _WINDOW = 1e-4  # this share of the range.
 _SETTLED = 0.9  # What the analogue filter has followed of a step when the reading is taken.
 _FULL_DIGITS = 8
+_MAINS_HZ = 50.0
+# Readings that would take longer are never answered: nobody would wait for them.
+_PATIENCE_S = 60.0
 
 
 class Keithley2182(Panel):
@@ -55,13 +58,18 @@ class Keithley2182(Panel):
         self._readings.append(reading)
         return reading
 
-    def take(self, call: Call) -> str:
+    def format(self, value: Any) -> bytes:
+        return None if value is None else super().format(value)  # type: ignore[return-value]
+
+    def take(self, call: Call) -> str | None:
         """Answer READ?: as many readings as the trigger model takes, each with what it was asked to tell."""
         if self.get("continuous"):
             raise ScpiError(-213, "Init ignored")
         if self.get("trigger_source") not in {"IMM", "TIM"}:
             raise ScpiError(-214, "Trigger deadlock")  # Nobody triggers: the real one does not answer.
         count = self.get("trigger_count") * self.get("sample_count")
+        if count * self.get("nplc") / _MAINS_HZ > _PATIENCE_S:
+            return None  # Whoever asked waits until the time is up.
         return ",".join(self._told(self.read()) for _ in range(count))
 
     def _told(self, reading: float) -> str:

@@ -22,6 +22,7 @@ _OUTPUT_ON = 1 << 0
 _BUFFER_FULL = 1 << 9  # Of the measurement event register.
 _SUMMARY = 1  # Measurement summary bit of the status byte.
 _PATIENCE_S = 10.0
+_MOST_READINGS = 2500  # Of one run through the trigger model.
 _CYCLES = {"nplc_v", "nplc_a", "nplc_ohm"}
 
 
@@ -78,6 +79,8 @@ class Keithley2400(Keithley2400Output):
         arms, triggers = self.get("arm_count"), self.get("trigger_count")
         if math.isinf(arms):
             raise ScpiError(830, "Invalid with INF ARM:COUNT")
+        if arms * triggers > _MOST_READINGS:
+            raise ScpiError(-221, "Settings conflict; more than 2500 readings")
         delay_s = self.get("trigger_delay_s") + (0.0 if self.get("auto_delay") else self.get("delay_s"))
         sources = {self.get("arm_source"), self.get("trigger_source")}
         if sources != {"IMM"} or arms * triggers * delay_s > _PATIENCE_S:

@@ -6,19 +6,23 @@ row, column. Of a scan there is only whether one goes on; backplane relays close
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 from spinhw.virtual.instruments.panel import Panel
 from spinhw.virtual.lab import Lab
 from spinhw.virtual.scpi import ScpiError
+from spinhw.virtual.scpi.framing import MOST_UNITS
 from spinhw.virtual.scpi.instrument import Reply
 
 _STATEMENT = re.compile(
-    r"\s*(?P<name>[\w.]+)\s*(?:\(\s*(?P<argument>.*?)\s*\)|=\s*(?P<value>\S+))?\s*;?\s*$", re.DOTALL
+    # No part of it can match in two ways: a long statement takes no longer than it must.
+    r"(?P<name>[\w.]+)\s*(?:\((?P<argument>.*)\)|=\s*(?P<value>\S+))?$",
+    re.DOTALL,
 )
 _SEPARATE = re.compile(r"(?<=\))\s+(?=[\w.]+\s*\()")
-_CHANNEL = re.compile(r"[1-6]\d\d\d")
+_CHANNEL = re.compile(r"[1-6][0-9]{3}")
+_LONGEST = 1 << 16  # Of a message: six slots of 99 columns, listed twice.
 _SYNTAX = ScpiError(-285, "TSP Syntax error")
 _UNKNOWN = ScpiError(1114, "Settings conflict; no such channel")
 _PRINTED = "{:.5e}"
@@ -26,7 +30,7 @@ _RULES = {"channel.OFF": 0, "channel.BREAK_BEFORE_MAKE": 1, "channel.MAKE_BEFORE
 _RULES |= {str(value): value for value in (0, 1, 2)}
 _BREAK, _MAKE = 1, 2
 _EMPTY, _RUNNING, _ABORTED = 0, 2, 3  # States of a scan.
-_FOUND = re.compile(r"string\.find\(\s*(?P<text>.*?)\s*,\s*\"%d\"\s*\)$", re.DOTALL)
+_FIND = "string.find("
 
 
 class Keithley3706A(Panel):
@@ -53,22 +57,26 @@ class Keithley3706A(Panel):
         self._rules = {"channel.connectrule": _BREAK, "channel.connectsequential": 0}
         self._backplane, self._scan = {}, _EMPTY
 
-    def execute(self, message: bytes, reply: Reply) -> None:
+    def execute(self, message: bytes, reply: Reply, owner: Hashable = None) -> None:
         text = message.decode("latin-1").strip()
         if text.startswith("*") or not text:
-            super().execute(message, reply)
+            super().execute(message, reply, owner)
             return
-        for statement in _SEPARATE.split(text):
+        statements = _SEPARATE.split(text, MOST_UNITS) if len(text) <= _LONGEST else []
+        if not 0 < len(statements) <= MOST_UNITS:
+            self.status.report(ScpiError(-223))
+            return
+        for statement in statements:
             try:
                 self._statement(statement, reply)
-            except ScpiError as error:
-                self.status.report(error)
+            except Exception as error:
+                self.refuse(error, message)
 
     def _statement(self, statement: str, reply: Reply) -> None:
-        match = _STATEMENT.match(statement)
+        match = _STATEMENT.match(statement.strip().removesuffix(";").rstrip())
         if match is None:
             raise ScpiError(_SYNTAX.code, _SYNTAX.text)
-        argument = match["argument"] or ""
+        argument = (match["argument"] or "").strip()
         if match["name"] == "print":
             reply(self._value(argument).encode("latin-1") + b"\n")
             return
@@ -122,12 +130,15 @@ class Keithley3706A(Panel):
         self.closed.update(channels)
 
     def _value(self, expression: str) -> str:
-        if expression.replace(".", "", 1).isdigit():
+        if expression.replace(".", "", 1).isdecimal():
             return _PRINTED.format(float(expression))
         match = _STATEMENT.match(expression)
-        name, argument = (match["name"], match["argument"] or "") if match else ("", "")
-        if found := _FOUND.match(expression):
-            place = re.search(r"\d", self._value(found["text"]))
+        name, argument = (match["name"], (match["argument"] or "").strip()) if match else ("", "")
+        if name == "string.find":
+            text, _, pattern = (one.strip() for one in argument.rpartition(","))
+            if pattern != '"%d"' or text.startswith(_FIND):
+                raise ScpiError(_SYNTAX.code, _SYNTAX.text)
+            place = re.search("[0-9]", self._value(text))
             return "nil" if place is None else "\t".join([_PRINTED.format(place.start() + 1)] * 2)
         if name == "channel.getbackplane":
             return ";".join(",".join(relays) for relays in self._backplane.values())

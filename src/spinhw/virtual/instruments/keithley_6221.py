@@ -18,6 +18,8 @@ _COMPLIANCE = 1 << 3  # Of the measurement condition register.
 _MOST_POINTS = 65536
 # Samples of one period of a plain shape.
 _PERIOD = 1000
+# Samples of a wave: what comes later is in nobody's record any more.
+_LONGEST_WAVE = 1 << 22
 
 
 class Keithley6221(Keithley6221Output):
@@ -127,7 +129,7 @@ class Keithley6221(Keithley6221Output):
         """Give the whole wave in amperes, one cycle of one without end."""
         shape = self._shape()
         cycles = min(self.get("wave_cycles"), self.get("wave_time_s") * self.get("wave_hz"))
-        count = max(1, round((1.0 if math.isinf(cycles) else cycles) * len(shape)))
+        count = max(1, round(min((1.0 if math.isinf(cycles) else cycles) * len(shape), _LONGEST_WAVE)))
         samples = np.resize(shape, count) * self.get("wave_amplitude_a") + self.get("wave_offset_a")
         return lowpass(samples, 1 / self._rate_hz, self.bandwidth_hz)
 

@@ -33,6 +33,8 @@ from spinhw.virtual.scpi import Call, Command, ScpiError, accept, choice, consta
 
 # Samples of one period of a plain function, where the clock would give fewer or far more.
 _LEAST_POINTS, _MOST_POINTS = 16, 1 << 16
+# Of a burst: what comes later is in nobody's record any more.
+_LONGEST_BURST = 1 << 22
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
 # What may set an output free that waited, and so let an armed digitizer go.
 _FREEING = frozenset({"on", "burst", "trigger_source", "function", "sweep", "frequency_mode", *MODULATIONS})
@@ -219,7 +221,8 @@ class Keysight33500(ArbMemory):
             return Played(np.array([offset]), self.highest_rate_hz)
         shape, rate = self._shape(channel)
         burst, free = self.get("burst", channel), self._is_free(channel)
-        cycles = 1 if free or self.get("burst_mode", channel) == "GAT" else min(self.get("cycles", channel), 1e6)
+        cycles = 1 if free or self.get("burst_mode", channel) == "GAT" else self.get("cycles", channel)
+        cycles = min(cycles, max(1, _LONGEST_BURST // len(shape)))
         samples = np.tile(shape, int(cycles)) if cycles > 1 else shape
         if self.get("function", channel) == "ARB" and self.get("arb_advance", channel) == "TRIG":
             samples = samples[self._position.get(channel, 0) % len(samples) :][:1]

@@ -8,6 +8,7 @@ from spinhw.virtual.instruments.keysight_levels import Levelled
 from spinhw.virtual.instruments.keysight_shapes import EXP_RISE
 from spinhw.virtual.lab import Lab
 from spinhw.virtual.scpi import Call, Command, ScpiError, ask, choice, do, text
+from spinhw.virtual.scpi.arguments import parse_number
 
 _FULL_SCALE = 32767
 _EXISTS = ScpiError(785, "Specified arb waveform already exists")
@@ -73,9 +74,13 @@ class ArbMemory(Levelled):
     def load_sequence(self, call: Call) -> None:
         """Carry out DATA:SEQuence: a block of text, name then arb, count, mode, marker, level for each step."""
         fields = [field.strip().strip('"') for field in bytes(call.args.block(0)).decode("latin-1").split(",")]
-        steps = [(fields[place], int(fields[place + 1])) for place in range(1, len(fields) - 4, 5)]
+        places = range(1, len(fields) - 4, 5)
+        steps = [(fields[place], round(parse_number(fields[place + 1], ""))) for place in places]
         if not steps or any((call.channel, arb) not in self.arbs for arb, _ in steps):
             raise ScpiError(_MISSING.code, _MISSING.text)
+        # Sequences are kept as what they play.
+        if sum(len(self.arbs[call.channel, arb]) * max(1, count) for arb, count in steps) > self.memory_points:
+            raise ScpiError(781, "Not enough memory to store new arb waveform; use DATA:VOLATILE:CLEAR")
         self._sequences[call.channel, fields[0]] = steps
 
     def points(self, call: Call) -> int:

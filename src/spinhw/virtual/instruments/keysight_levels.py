@@ -56,7 +56,7 @@ class Levelled(Panel):
         """Answer VOLTage? in the unit of VOLTage:UNIT."""
         factor, channel = self.load_factor(call.channel), call.channel
         if len(call.args):
-            return {"MIN": _LEAST_V, "MAX": _MOST_V, "DEF": 0.1}[call.args.word()[:3]] * factor
+            return call.args.bound({"MIN": _LEAST_V, "MAX": _MOST_V, "DEF": 0.1}) * factor
         unit, amplitude_v = self.get("unit", channel), float(self.get("amplitude_v", channel))
         if unit == "VPP":
             return amplitude_v

@@ -8,9 +8,12 @@ import numpy as np
 from spinhw.virtual.instruments.panel import Panel
 from spinhw.virtual.instruments.scope_input import ScopeInput, processed
 from spinhw.virtual.lab import Lab, Shot, Window
+from spinhw.virtual.scpi import ScpiError
 
 # Codes of the converter, signed; both ends are kept for what is out of range.
 LOWEST, HIGHEST = -128, 127
+# Samples of all channels and segments together that this computer keeps of one acquisition.
+_MOST_SAMPLES = 1 << 26
 # A pulse on the trigger line: its height, its length, and how late a trigger is that sees it without its fast parts.
 PULSE_V, PULSE_S, SLOWED_S = 3.3, 1e-6, 3e-6
 
@@ -101,7 +104,13 @@ class Oscilloscope(Panel):
         return self._state == "single"
 
     def arm(self, single: bool = True) -> None:
-        """Start an acquisition: one, or again and again."""
+        """Start an acquisition: one, or again and again.
+
+        Raises:
+            ScpiError: It would be longer than what can be kept (-225).
+        """
+        if self.window().points * len(self.shown()) * self.segments() > _MOST_SAMPLES:
+            raise ScpiError(-225)
         self._state, self._count, self.traces = ("single" if single else "running"), 0, {}
         if self.waits_for_trigger():
             self.lab.look()
@@ -124,7 +133,10 @@ class Oscilloscope(Panel):
         trouble = self.take_disturbance("nan", "clipped", "stuck", "overload")
         for channel in self.shown():
             true = self.input(channel).window(Window(window.start_s + late_s, window.interval_s, window.points))
-            volts = self.input(channel).seen(shot.sample(self, channel, true), window.interval_s)
+            volts = shot.sample(self, channel, true)
+            if not volts.strides[0] and not trouble:  # Nothing moves: one sample stands for all.
+                volts = volts[:1]
+            volts = self.input(channel).seen(volts, window.interval_s)
             self._take(channel, processed(volts, self.acquisition()), window, trouble)
         self._count += 1
         if self._state == "single" and self._count >= max(self.averages(), self.segments(), self.triggers()):
@@ -137,6 +149,7 @@ class Oscilloscope(Panel):
         if trouble and (trouble in {"clipped", "nan"} or channel == self.shown()[0]):
             volts = self._spoil(channel, volts, trouble, centre, full)
         codes = np.clip(np.rint((volts - centre) / step), LOWEST, HIGHEST).astype(np.float32)
+        codes = codes if len(codes) == window.points else np.broadcast_to(codes[:1], window.points)
         before = self.traces.get(channel)
         trace = Trace(codes, step, centre, window)
         if trouble == "nan":

@@ -20,6 +20,7 @@ _OUTPUT_OHM = 50.0
 _TRIGGER_LINE_V = 3.3
 # Amplitude into 50 ohms by path: lowest and highest, with option DC.
 _AMPLITUDES_V = {"DCHB": (0.025, 1.5), "DCHV": (0.01, 5.0), "ACD": (0.025, 1.5), "ACAM": (0.025, 5.0)}
+_LONGEST_PERIOD = 1 << 20  # Samples of one period of a function.
 _INPUTS = ("ATRigger", "BTRigger")
 # What may set an output free that waited, and so let an armed digitizer go.
 _FREEING = frozenset({"on", "run_mode", "waveform", "trigger_input", "mode", "all_off"})
@@ -202,7 +203,9 @@ class TektronixAWG5200(WaveformList):
         kind, rate = self.get("function_type", channel), self.get("rate_hz")
         if kind in {"DC", "NONE"}:
             return Played(np.array([self.get("function_dc_v", channel) if kind == "DC" else 0.0]), rate)
-        points = max(16, round(rate / self.get("function_hz", channel)))
+        # Slower ones are given in coarser steps: their periods have as many points as anybody looks at.
+        points = max(16, round(min(rate / self.get("function_hz", channel), _LONGEST_PERIOD)))
+        rate = points * self.get("function_hz", channel)
         wave = np.sin(2 * np.pi * (np.arange(points) / points + self.get("function_phase_deg", channel) / 360))
         shape = wave if kind == "SINE" else np.sign(wave)
         return Played(self.get("function_v", channel) / 2 * shape + self.get("function_offset_v", channel), rate)

@@ -12,6 +12,9 @@ from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, block, bo
 from spinhw.virtual.scpi.framing import Buffer
 
 _NO_FILE = -256
+_MOST_WAVEFORMS = 2000
+_MOST_FILE_BYTES = 1 << 28
+_MOST_DIGITS = 12
 _WFMX_OFFSET = re.compile(rb'offset="(\d+)"')
 _WFMX_SAMPLES = re.compile(rb"<NumberSamples>(\d+)</NumberSamples>")
 
@@ -19,7 +22,7 @@ _WFMX_SAMPLES = re.compile(rb"<NumberSamples>(\d+)</NumberSamples>")
 class WaveformList(Panel):
     """A generator with a list of waveforms by name, from -1 to 1, each with the levels that it was made for."""
 
-    memory_points: ClassVar[int] = 1_000_000_000
+    memory_points: ClassVar[int] = 1 << 26  # Of all waveforms together; the real one has more than this computer.
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self.waveforms: dict[str, np.ndarray] = {}
@@ -38,8 +41,14 @@ class WaveformList(Panel):
         name, size = call.args.text(0), call.args.integer(1, 1, self.memory_points)
         if name in self.waveforms:
             raise ScpiError(-221, 'Settings conflict; Waveform "' + name + '" already exists')
+        self._check_memory(size)
         self.waveforms[name] = np.zeros(size, dtype=np.float32)
         self._markers[name] = np.zeros(size, dtype=np.uint8)
+
+    def _check_memory(self, size: int, kept: str = "") -> None:
+        used = sum(len(data) for name, data in self.waveforms.items() if name != kept)
+        if used + size > self.memory_points or len(self.waveforms) >= _MOST_WAVEFORMS:
+            raise ScpiError(-225)
 
     def write_data(self, call: Call) -> None:
         """Carry out WLISt:WAVeform:DATA name[, start[, size]], block of float32 in -1 to 1."""
@@ -111,7 +120,10 @@ class WaveformList(Panel):
 
     def store_file(self, call: Call) -> None:
         """Carry out MMEMory:DATA name, block."""
-        self._files[self._path(call.args.text(0))] = bytes(call.args.block(len(call.args) - 1))
+        path, data = self._path(call.args.text(0)), bytes(call.args.block(len(call.args) - 1))
+        if sum(map(len, self._files.values())) + len(data) > _MOST_FILE_BYTES or len(self._files) >= _MOST_WAVEFORMS:
+            raise ScpiError(-225)
+        self._files[path] = data
 
     def delete_file(self, call: Call) -> None:
         """Carry out MMEMory:DELete."""
@@ -127,8 +139,11 @@ class WaveformList(Panel):
         offset, samples = _WFMX_OFFSET.search(data), _WFMX_SAMPLES.search(data)
         if offset is None or samples is None:
             raise ScpiError(-230)
-        size = int(samples[1])
-        values = np.frombuffer(data, "<f4", size, int(offset[1])).copy()
+        size, first = int(samples[1][:_MOST_DIGITS]), int(offset[1][:_MOST_DIGITS])
+        if first + 4 * size > len(data):
+            raise ScpiError(-230)
+        self._check_memory(size, PureWindowsPath(call.args.text(0)).stem)
+        values = np.frombuffer(data, "<f4", size, first).copy()
         name = PureWindowsPath(call.args.text(0)).stem
         self.waveforms[name], self._markers[name] = values, np.zeros(size, np.uint8)
 

@@ -73,7 +73,7 @@ class ToneSource(Panel):
     def ask_frequency(self, call: Call) -> float:
         """Answer FREQuency?."""
         bounds = {"MIN": self.lowest_hz, "MAX": self.highest_hz}
-        value = bounds[call.args.word()[:3]] if len(call.args) else self.get("frequency_hz", call.channel)
+        value = call.args.bound(bounds) if len(call.args) else self.get("frequency_hz", call.channel)
         return self._shown_hz(value, call.channel)
 
     def _shown_hz(self, value: float, channel: int) -> float:
@@ -86,7 +86,7 @@ class ToneSource(Panel):
     def ask_level(self, call: Call) -> float:
         """Answer POWer?."""
         bounds = {"MIN": self.lowest_dbm, "MAX": self.highest_dbm}
-        value = bounds[call.args.word()[:3]] if len(call.args) else self.get("level_dbm", call.channel)
+        value = call.args.bound(bounds) if len(call.args) else self.get("level_dbm", call.channel)
         return self._in_unit(value + self.level_shift_db(call.channel), call.channel)
 
     def _level(self, call: Call) -> float:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,10 @@ _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Z
 _BASES = {"#H": 16, "#Q": 8, "#B": 2}
 # SCPI-99, volume 1, 7.3: MA is mega in front of most units, but MHZ and MOHM are mega too.
 _PREFIXES = {"EX": 18, "PE": 15, "T": 12, "G": 9, "MA": 6, "K": 3, "M": -3, "U": -6, "N": -9, "P": -12, "F": -15}
+# IEEE 488.2, 7.7.2.4 has at most 255 digits; more than this of anything but a string or a block nobody sends.
+_LONGEST = 255
+_LONGEST_STRING = 1 << 16
+_MOST_CHANNELS = 10_000
 _CHANNELS = re.compile(r"\(\s*@([\d,:!\s]*)\)")
 
 
@@ -38,12 +42,15 @@ class Arguments:
         return len(self.parts)
 
     def _part(self, index: int) -> Buffer:
-        if index >= len(self.parts) or not self.parts[index]:
+        if not 0 <= index < len(self.parts) or not self.parts[index]:
             raise ScpiError(-109)
         return self.parts[index]
 
-    def _text(self, index: int) -> str:
-        return bytes(self._part(index)).decode("latin-1")
+    def _text(self, index: int, longest: int = _LONGEST, code: int = -144) -> str:
+        part = self._part(index)
+        if len(part) > longest:
+            raise ScpiError(code)
+        return bytes(part).decode("latin-1")
 
     def word(self, index: int = 0) -> str:
         """Read a word, in capitals, or the contents of a string as they are."""
@@ -52,7 +59,7 @@ class Arguments:
 
     def text(self, index: int = 0) -> str:
         """Read a string, in quotes (doubled ones stand for one) or without."""
-        text = self._text(index)
+        text = self._text(index, _LONGEST_STRING, -223)
         if text[0] not in "\"'":
             return text
         if len(text) < 2 or text[-1] != text[0]:
@@ -69,15 +76,22 @@ class Arguments:
             highest: Largest allowed.
 
         Raises:
-            ScpiError: It is no number (-104), has another unit (-131) or is out of range (-222).
+            ScpiError: It is no number (-104), has another unit (-131), is out of range (-222), or has no bound (-224).
         """
-        text = self._text(index)
-        value = {"MIN": lowest, "MINIMUM": lowest, "MAX": highest, "MAXIMUM": highest}.get(text.upper())
-        if value is None:
-            value = parse_number(text, unit)
+        text = self._text(index, code=-124)
+        bound = {"MIN": lowest, "MINIMUM": lowest, "MAX": highest, "MAXIMUM": highest}.get(text.upper())
+        value = parse_number(text, unit) if bound is None else finite(bound, -224)
         if not lowest <= value <= highest:
             raise ScpiError(-222)
         return value
+
+    def bound(self, values: Mapping[str, float], index: int = 0) -> float:
+        """Read MINimum, MAXimum or DEFault, as some queries have it, and give the value that belongs to it.
+
+        Raises:
+            ScpiError: It is another word, or there is no such bound (-224).
+        """
+        return finite(values.get(self.word(index)[:3], math.inf), -224)
 
     def integer(self, index: int = 0, lowest: float = -math.inf, highest: float = math.inf) -> int:
         """Read a whole number; others are rounded, as IEEE 488.2 asks."""
@@ -102,11 +116,19 @@ class Arguments:
         raise ScpiError(-224)
 
     def numbers(self, start: int = 0) -> np.ndarray:
-        """Read all parameters from one on as plain numbers, float64."""
+        """Read all parameters from one on, at least one, as plain numbers, float64."""
+        parts = self.parts[start:]
+        if not parts:
+            raise ScpiError(-109)
+        if max(map(len, parts)) > _LONGEST:
+            raise ScpiError(-124)
         try:
-            return np.array([float(bytes(part)) for part in self.parts[start:]])
+            values = np.array([float(bytes(part)) for part in parts])
         except ValueError as error:
             raise ScpiError(-104) from error
+        if not np.isfinite(values).all():
+            raise ScpiError(-222)
+        return values
 
     def is_block(self, index: int) -> bool:
         """Say whether a parameter is a block."""
@@ -130,22 +152,43 @@ class Arguments:
 
     def channels(self, index: int = 0) -> list[int]:
         """Read a channel list such as (@101,103:105)."""
-        match = _CHANNELS.fullmatch(self._text(index))
+        match = _CHANNELS.fullmatch(self._text(index, _LONGEST_STRING, -223))
         if match is None:
             raise ScpiError(-104)
         found: list[int] = []
         for piece in match[1].split(","):
             first, _, last = piece.partition(":")
-            if not first.strip().isdigit() or (last.strip() and not last.strip().isdigit()):
+            ends = [first.strip(), last.strip() or first.strip()]
+            if not all(end.isdecimal() and len(end) < 10 for end in ends):
                 raise ScpiError(-224)
-            found.extend(range(int(first), int(last or first) + 1))
+            asked = range(int(ends[0]), int(ends[1]) + 1)
+            if len(found) + len(asked) > _MOST_CHANNELS:
+                raise ScpiError(-223)
+            found.extend(asked)
         return found
 
 
+def finite(value: float, code: int = -222) -> float:
+    """Give a number back.
+
+    Raises:
+        ScpiError: It is infinite, or none: of this code.
+    """
+    if not math.isfinite(value):
+        raise ScpiError(code)
+    return value
+
+
 def parse_number(text: str, unit: str) -> float:
-    """Read a number, decimal or `#H`, `#Q`, `#B`, with a unit that may have a prefix."""
+    """Read a finite number, decimal or `#H`, `#Q`, `#B`, with a unit that may have a prefix.
+
+    Raises:
+        ScpiError: It is none: neither NAN nor INFinity is a number here; what may be infinite has a word for it.
+    """
+    if len(text) > _LONGEST:
+        raise ScpiError(-124)
     try:
-        return float(text)  # Nearly all numbers.
+        return finite(float(text))  # Nearly all numbers.
     except ValueError:
         pass
     if text[:2].upper() in _BASES:
@@ -153,10 +196,12 @@ def parse_number(text: str, unit: str) -> float:
             return float(int(text[2:], _BASES[text[:2].upper()]))
         except ValueError as error:
             raise ScpiError(-121) from error
+        except OverflowError as error:
+            raise ScpiError(-222) from error
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         raise ScpiError(-104)
-    return float(match[1].replace(" ", "")) * _scale(match[2].upper(), unit.upper())
+    return finite(float("".join(match[1].split())) * _scale(match[2].upper(), unit.upper()))
 
 
 def _scale(written: str, unit: str) -> float:

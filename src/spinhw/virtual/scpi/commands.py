@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spinhw.virtual.scpi.arguments import Arguments, short_form
+from spinhw.virtual.scpi.errors import ScpiError
 
 
 @dataclass(frozen=True)
@@ -15,15 +16,24 @@ class Call:
     Args:
         suffixes: Numeric suffixes of its header, in order; 1 where none is written.
         args: Its parameters.
+        channels: Of the instrument: no handler ever sees a number beyond.
     """
 
     suffixes: tuple[int, ...]
     args: Arguments
+    channels: int = 9999
 
     @property
     def channel(self) -> int:
-        """Get the first suffix; 1 for a header without."""
-        return self.suffixes[0] if self.suffixes else 1
+        """Get the first suffix; 1 for a header without.
+
+        Raises:
+            ScpiError: There is no such channel (-114).
+        """
+        channel = self.suffixes[0] if self.suffixes else 1
+        if not 1 <= channel <= self.channels:
+            raise ScpiError(-114)
+        return channel
 
 
 # The first argument is the instrument. A table is written inside its class, where its methods are plain functions.
@@ -102,7 +112,7 @@ def number(
 
     def answer(instrument: Any, call: Call) -> float:
         bounds = {"MIN": lowest, "MAX": highest, "DEF": reset}
-        value = bounds[call.args.word()[:3]] if len(call.args) else instrument.get(name, call.channel)
+        value = call.args.bound(bounds) if len(call.args) else instrument.get(name, call.channel)
         return round(value) if whole else float(value)
 
     return Command(header, write, answer, name, round(reset) if whole else float(reset))

@@ -8,11 +8,14 @@ TEXTS = {
     -104: "Data type error",
     -108: "Parameter not allowed",
     -109: "Missing parameter",
+    -112: "Program mnemonic too long",
     -113: "Undefined header",
     -114: "Header suffix out of range",
     -121: "Invalid character in number",
+    -124: "Too many digits",
     -131: "Invalid suffix",
     -141: "Invalid character data",
+    -144: "Character data too long",
     -151: "Invalid string data",
     -161: "Invalid block data",
     -200: "Execution error",
@@ -20,12 +23,16 @@ TEXTS = {
     -222: "Data out of range",
     -223: "Too much data",
     -224: "Illegal parameter value",
+    -225: "Out of memory",
     -230: "Data corrupt or stale",
     -256: "File name not found",
+    -300: "Device-specific error",
     -310: "System error",
     -350: "Queue overflow",
+    -363: "Input buffer overrun",
     -410: "Query INTERRUPTED",
     -420: "Query UNTERMINATED",
+    -430: "Query DEADLOCKED",
 }
 
 COMMAND_ERROR, EXECUTION_ERROR, DEVICE_ERROR, QUERY_ERROR = 32, 16, 8, 4
@@ -42,6 +49,17 @@ class ScpiError(Exception):
     def __init__(self, code: int, text: str = "") -> None:
         self.code, self.text = code, text or TEXTS.get(code, "Device-specific error")
         super().__init__(f"{code},{self.text}")
+
+
+def as_error(error: Exception) -> ScpiError:
+    """Give the entry of the error queue for whatever left the handler of a command."""
+    if isinstance(error, ScpiError):
+        return error
+    if isinstance(error, ArithmeticError):
+        return ScpiError(-222)
+    if isinstance(error, MemoryError):
+        return ScpiError(-225)
+    return ScpiError(-224 if isinstance(error, LookupError | ValueError) else -300)
 
 
 def event_bit(code: int) -> int:

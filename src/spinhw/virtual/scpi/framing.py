@@ -6,14 +6,19 @@ feed, for a stream has no END line: its data must have no such byte.
 
 import re
 
-_MARKS = re.compile(rb"[\"'#\n]")
+_MARKS = re.compile(rb"[\"'\n]|#(?:(?=[1-9])|\Z)")
 _HEADER_START = re.compile(rb"[A-Za-z:*]")
 _UNIT_MARKS = re.compile(rb"[\"'#;]")
 _PARAMETER_MARKS = re.compile(rb"[\"'#,()]")
+_CLOSING = {mark: re.compile(mark) for mark in (b'"', b"'")}
 
 # More than any instrument here can hold: what claims to be larger is no block, and must not be waited for.
-MOST_BLOCK_BYTES = 2**31
-
+MOST_BLOCK_BYTES = 1 << 28
+# Of a message, its blocks left out. One client must not fill the memory with a message that never ends.
+MOST_TEXT_BYTES = 1 << 20
+_LONGEST_HEAD = 11
+# Commands and queries of one message.
+MOST_UNITS = 4096
 
 Buffer = bytes | bytearray | memoryview
 
@@ -41,51 +46,93 @@ def block_at(data: Buffer, start: int) -> tuple[int, int] | None:
 
 
 class Framer:
-    """Cuts the bytes that arrive into messages."""
+    """Cuts the bytes that arrive into messages; what is too long is left out up to the next line feed."""
 
     def __init__(self) -> None:
-        self._data, self._seen = bytearray(), 0
+        self._data, self._seen, self._in_blocks = bytearray(), 0, 0
+        self._is_skipping, self._lost = False, 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in bytes; give the messages that are complete by now, without their ends."""
-        if not self._data and _find_end(data, 0) == (len(data) - 1, len(data)):
+        if not self._data and not self._is_skipping and _find_end(data, 0)[:2] == (len(data) - 1, len(data)):
             return [data[:-1].removesuffix(b"\r")]  # The usual case, with one copy less.
         self._data += data
-        messages = []
-        end, following = _find_end(self._data, self._seen)
-        while end is not None:
-            messages.append(bytes(memoryview(self._data)[:end]).removesuffix(b"\r"))
-            del self._data[:following]
-            end, following = _find_end(self._data, 0)
-        self._seen = following
+        messages: list[bytes] = []
+        while self._skip() and self._cut(messages):
+            pass
         return messages
+
+    def take_overruns(self) -> int:
+        """Give how many messages were too long since the last time."""
+        lost, self._lost = self._lost, 0
+        return lost
 
     def clear(self) -> None:
         """Forget what has arrived of an unfinished message."""
-        self._data, self._seen = bytearray(), 0
+        self._data, self._seen, self._in_blocks = bytearray(), 0, 0
+        self._is_skipping, self._lost = False, 0
+
+    def _skip(self) -> bool:
+        """Leave out the rest of a message that is too long; False if it has not ended yet."""
+        if not self._is_skipping:
+            return True
+        end = self._data.find(b"\n")
+        self._is_skipping = end < 0
+        del self._data[: len(self._data) if end < 0 else end + 1]
+        return end >= 0
+
+    def _cut(self, messages: list[bytes]) -> bool:
+        """Take the first message off; False if it is not there yet."""
+        end, following, in_blocks = _find_end(self._data, self._seen)
+        self._in_blocks += in_blocks
+        if end is None and not self._is_too_long(following):
+            self._seen = following
+            return False
+        self._seen, blocks, self._in_blocks = 0, self._in_blocks, 0
+        if end is None or end - blocks > MOST_TEXT_BYTES:
+            self._is_skipping, self._lost = end is None, self._lost + 1
+            del self._data[: following if end is not None else 0]
+            return True
+        messages.append(bytes(memoryview(self._data)[:end]).removesuffix(b"\r"))
+        del self._data[:following]
+        return True
+
+    def _is_too_long(self, following: int) -> bool:
+        """Say whether a message without an end is longer than any may be, a block that is under way included."""
+        block = block_at(self._data, following) if self._data[following : following + 1] == b"#" else None
+        text = (len(self._data) if block is None else following) - self._in_blocks
+        promised = self._in_blocks + (0 if block is None else block[1] - following)
+        return text > MOST_TEXT_BYTES or promised > MOST_BLOCK_BYTES + _LONGEST_HEAD
 
 
-def _find_end(data: bytes | bytearray, position: int) -> tuple[int | None, int]:
-    """Find the end of the first message and the start of the next; or None, and where to look on for the end."""
+def _find_end(data: bytes | bytearray, position: int) -> tuple[int | None, int, int]:
+    """Find the end of the first message.
+
+    Returns:
+        Its end and the start of the next one; or None, and where to look on for the end. Bytes in blocks on the way.
+    """
+    in_blocks = 0
     while mark := _MARKS.search(data, position):
         position, kind = mark.end(), mark.group()
         if kind == b"\n":
-            return mark.start(), position
+            return mark.start(), position, in_blocks
         if kind == b"#":
             block = block_at(data, mark.start())
             if block is not None and block[1] > len(data):
-                return None, mark.start()
-            position = position if block is None else block[1]
+                return None, mark.start(), in_blocks
+            if block is not None:
+                position = block[1]
+                in_blocks += position - mark.start()
             # Some clients end a block by END alone, which a stream does not carry: the next header follows at once.
             if block is not None and _HEADER_START.match(data, position):
-                return position, position
+                return position, position, in_blocks
         else:
             closing, newline = data.find(kind, position), data.find(b"\n", position)
             if closing < 0 and newline < 0:
-                return None, mark.start()
+                return None, mark.start(), in_blocks
             # A string never runs over the end of a line, or one missing quote would stop everything.
             position = newline if closing < 0 or 0 <= newline < closing else closing + 1
-    return None, len(data)
+    return None, len(data), in_blocks
 
 
 def split_units(message: bytes) -> list[bytes]:
@@ -127,9 +174,7 @@ def _split(data: Buffer, marks: re.Pattern[bytes], separator: bytes) -> list[Buf
         elif kind in b"()":
             depth += 1 if kind == b"(" else -1
         elif kind != separator:
-            closing = mark.end()
-            while closing < len(data) and data[closing] != kind[0]:
-                closing += 1
-            position = closing + 1
+            closing = _CLOSING[kind].search(data, position)
+            position = len(data) if closing is None else closing.end()
     parts.append(data[start:])
     return parts

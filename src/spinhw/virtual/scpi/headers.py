@@ -12,7 +12,7 @@ from spinhw.virtual.scpi.errors import ScpiError
 
 Target = TypeVar("Target")
 
-_SUFFIX = re.compile(r"(.*?)(\d*)")
+_DIGITS = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -125,5 +125,5 @@ class Headers(Generic[Target]):
 
 
 def _split_suffix(mnemonic: str) -> tuple[str, str]:
-    match = _SUFFIX.fullmatch(mnemonic)
-    return (match[1], match[2]) if match else (mnemonic, "")
+    name = mnemonic.rstrip(_DIGITS)
+    return name, mnemonic[len(name) :]

@@ -1,22 +1,27 @@
 """An instrument that understands program messages: it keeps settings, an error queue and status registers."""
 
+import logging
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
 from spinhw.virtual.scpi.arguments import Arguments
 from spinhw.virtual.scpi.commands import Call, Command, Handler, ask, both, do
-from spinhw.virtual.scpi.errors import ScpiError
-from spinhw.virtual.scpi.framing import split_units
+from spinhw.virtual.scpi.errors import ScpiError, as_error
+from spinhw.virtual.scpi.framing import MOST_UNITS, split_units
 from spinhw.virtual.scpi.headers import Headers
 from spinhw.virtual.scpi.status import OPERATION_COMPLETE, POWER_ON, Status
+
+_log = logging.getLogger(__name__)
 
 Reply = Callable[[bytes], None]
 
 _HEADER = re.compile(rb"[^\s]+")
+_LONGEST_HEADER = 255
+_MOST_ANSWER_BYTES = 1 << 28  # Of one message.
 _MOST_KNOWN = 4096  # Spellings of headers that are remembered; a client that makes them up must not fill the memory.
 
 
@@ -28,6 +33,12 @@ class _Job:
     answers: list[bytes]
     reply: Reply
     path: str = ""
+    size: int = 0  # Of the answers, in bytes.
+
+    def add(self, answer: bytes) -> None:
+        """Add an answer."""
+        self.answers.append(answer)
+        self.size += len(answer)
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,9 @@ class Instrument:
         self._headers, self._resets = dialect(type(self))  # type: ignore[arg-type]  # mypy takes a class for unhashable.
         self._known: dict[tuple[bytes, str], _Known] = {}
         self._values: dict[tuple[str, int], Any] = {}
-        self._jobs: deque[_Job] = deque()
+        self._jobs: dict[Hashable, deque[_Job]] = {}  # Messages under way, by who sent them.
+        self._is_at_work = self._is_due = False
+        self.freed: Callable[[Hashable], None] = lambda owner: None  # Is told when nothing of somebody's waits.
         self.reset()
 
     # Settings
@@ -125,32 +138,64 @@ class Instrument:
         """Whether a message waits for the end of an operation."""
         return bool(self._jobs)
 
-    def execute(self, message: bytes, reply: Reply) -> None:
-        """Carry out a program message without its end.
+    def waits_for(self, owner: Hashable) -> bool:
+        """Say whether a message of somebody waits for the end of an operation."""
+        return owner in self._jobs
+
+    def execute(self, message: bytes, reply: Reply, owner: Hashable = None) -> None:
+        """Carry out a program message without its end. Nothing that a handler raises gets out.
 
         Args:
             message: One or more commands and queries, separated by semicolons.
             reply: Is called with the response message, its line feed included; at once, or when an operation ends.
+            owner: Who sent it: messages of one owner wait for each other, and for nobody else's.
         """
-        self._jobs.append(_Job(deque(split_units(message)), [], reply))
-        if len(self._jobs) == 1:
-            self.proceed()
+        units = split_units(message)
+        if len(units) > MOST_UNITS:
+            self.status.report(ScpiError(-223))
+            return
+        self._jobs.setdefault(owner, deque()).append(_Job(deque(units), [], reply))
+        self.proceed()
 
-    def clear_input(self) -> None:
-        """Forget messages that wait and answers that are half done (device clear)."""
-        self._jobs.clear()
+    def clear_input(self, owner: Hashable = None) -> None:
+        """Forget messages of somebody that wait and answers that are half done (device clear)."""
+        self._jobs.pop(owner, None)
 
     def proceed(self) -> None:
         """Carry on with the messages that waited; call it when an operation ends."""
-        while self._jobs:
-            job = self._jobs[0]
+        self._is_due = True
+        if self._is_at_work:  # A handler has called, or whoever was answered: first its own message is carried out.
+            return
+        self._is_at_work = True
+        try:
+            while self._is_due:
+                self._is_due = False
+                for owner in list(self._jobs):
+                    self._carry_on(owner)
+        finally:
+            self._is_at_work = False
+
+    def _carry_on(self, owner: Hashable) -> None:
+        """Carry out messages of one owner as far as possible."""
+        jobs = self._jobs.get(owner)
+        while jobs and self._jobs.get(owner) is jobs:  # A reboot in the middle forgets them all.
+            job = jobs[0]
             if not self._run(job):
                 return
             if job.answers:
                 job.reply(b";".join(job.answers) + b"\n")
             # Only now: whoever waits for the answer must not see that there is nothing to wait for before it is there.
-            if self._jobs and self._jobs[0] is job:  # A reboot in the middle empties the list.
-                self._jobs.popleft()
+            if jobs and jobs[0] is job:
+                jobs.popleft()
+            if not jobs and self._jobs.get(owner) is jobs:
+                del self._jobs[owner]
+                self.freed(owner)
+
+    def refuse(self, error: Exception, message: bytes) -> None:
+        """Put into the error queue what left a handler; what it did not mean to raise is logged."""
+        if not isinstance(error, ScpiError):
+            _log.debug("%s: %r broke its handler", self.name, message[:80], exc_info=error)
+        self.status.report(as_error(error))
 
     def _run(self, job: _Job) -> bool:
         """Carry out a message as far as possible; False if it has to wait."""
@@ -163,12 +208,16 @@ class Instrument:
                 continue
             try:
                 answer = self._unit(unit, job)
-            except ScpiError as error:
+            except Exception as error:
                 # What follows is carried out: `...;:SYST:ERR?` must answer. Makers differ in this.
-                self.status.report(error)
+                self.refuse(error, unit)
                 continue
             if answer is not None:
-                job.answers.append(answer)
+                job.add(answer)
+                if job.size > _MOST_ANSWER_BYTES and len(job.answers) > 1:
+                    job.answers.clear()
+                    self.status.report(ScpiError(-430))
+                    return True
         return True
 
     def _unit(self, unit: bytes, job: _Job) -> bytes | None:
@@ -177,6 +226,8 @@ class Instrument:
         written = unit if match is None else match[0]
         known = self._known.get((written, job.path))
         if known is None:
+            if len(written) > _LONGEST_HEADER:
+                raise ScpiError(-112)
             known = self._resolve(written, job.path)
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
@@ -184,7 +235,7 @@ class Instrument:
         job.path = known.path
         self._job = job
         raw = memoryview(unit)[len(written) :] if b"#" in unit else unit[len(written) :].strip()
-        result = known.handler(self, Call(known.suffixes, Arguments(raw)))
+        result = known.handler(self, Call(known.suffixes, Arguments(raw), self.channels))
         return self.format(result) if known.is_query else None
 
     def _resolve(self, written: bytes, path: str) -> "_Known":
