@@ -45,18 +45,6 @@ settings.load_profile("spinhw")
 _numbers = itertools.count()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--campaign", action="store_true", help="run the long campaigns too")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--campaign"):
-        skip = pytest.mark.skip(reason="a campaign of many minutes; --campaign runs it")
-        for item in items:
-            if item.get_closest_marker("campaign"):
-                item.add_marker(skip)
-
-
 @pytest.fixture(autouse=True)
 def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the locks and the memory of a test's benches away from those of this computer."""
@@ -68,7 +56,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "campaign: takes minutes; runs with --campaign only.")
     # Started in the background, a shell lets Ctrl-C be ignored; tests send it and expect it to interrupt.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
