@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 CACHE = Path(__file__).parent.parent / ".pytest_cache"
@@ -53,12 +52,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="Run campaigns at full length, and those left out of it.")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Started in the background, a shell lets Ctrl-C be ignored; tests send it and expect it to interrupt.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

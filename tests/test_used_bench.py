@@ -368,8 +368,8 @@ def test_every_quantity_is_ramped_down_from_where_it_was_found(used, name, left,
     seen, panel = [], used.made.instruments[name]
     execute = panel.execute
 
-    def watched(message, reply):
-        execute(message, reply)
+    def watched(message, *more):
+        execute(message, *more)
         if panel.get("on"):
             seen.append(float(used_say(execute, ask)))
 

@@ -152,7 +152,7 @@ class Link:
             try:
                 return self._exchange(message, talk, timeout_s)
             except LinkError as error:
-                self._explain(message, error)
+                self._explain(message, error, timeout_s)
                 raise
 
     def set_and_check(self, message: str, *, timeout_s: float | None = None) -> None:
@@ -332,7 +332,7 @@ class Link:
                 todo="open it again: its state is then made anew",
             )
 
-    def _explain(self, message: str, error: LinkError) -> None:
+    def _explain(self, message: str, error: LinkError, timeout_s: float | None) -> None:
         """Look after a question that was not answered whether the instrument refused it, and say so.
 
         Raises:
@@ -343,17 +343,17 @@ class Link:
         if complaint(error.__cause__) != LATE:
             return
         try:
-            errors = self._take_errors()
+            errors = self._take_errors(timeout_s)
         except LinkError:
             return  # It does not answer at all: the first complaint stands.
         if errors:
             raise refused(self.name, short(message), errors) from error
 
-    def _take_errors(self) -> list[str]:
+    def _take_errors(self, timeout_s: float | None = None) -> list[str]:
         """Take everything out of the error queue."""
         errors: list[str] = []
         for _ in range(_MOST_ERRORS):
-            reply = self._exchange(self._ask_error, self._ask_for_error)
+            reply = self._exchange(self._ask_error, self._ask_for_error, timeout_s)
             number = error_number(reply)
             if number is None:
                 self._dirty = True

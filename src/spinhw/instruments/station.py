@@ -237,6 +237,7 @@ class Station:
                 raise
             _log.warning("%s; going on without a lock: nobody else may use the bench now", error)
         try:
+            self._read_memory()
             yield
         finally:
             self._let_go()
@@ -251,7 +252,6 @@ class Station:
         close_after(error, self.close)
 
     def _bring_down(self, choose: Choose, show: Callable[[list[OutputState]], None] | None) -> BroughtDown:
-        self._read_memory()
         for instrument in self._instruments.values():
             try:
                 instrument.open()
