@@ -367,8 +367,8 @@ def test_every_quantity_is_ramped_down_from_where_it_was_found(used, name, left,
     seen, panel = [], used.made.instruments[name]
     execute = panel.execute
 
-    def watched(message, reply):
-        execute(message, reply)
+    def watched(message, reply, owner=None):
+        execute(message, reply, owner)
         if panel.get("on"):
             seen.append(float(used_say(execute, ask)))
 
