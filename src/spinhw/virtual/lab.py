@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Samples of what is played, nodes of all that is integrated, and nodes that can only be integrated one after another,
 # at a trigger: more is refused, not waited for.
-_MOST_POINTS, _MOST_NODES, _LONGEST_PIECE = 1 << 26, 1 << 27, 1 << 19
+_MOST_POINTS, _MOST_NODES, _LONGEST_PIECE = 1 << 26, 1 << 27, 1 << 17
 # What starts later than so many samples is not in a record any more.
 _LONGEST_DELAY = 1 << 18
 

@@ -20,9 +20,10 @@ _FILTERED = 10  # Readings that the digital filter averages, unless one leaves i
 _WINDOW = 1e-4  # this share of the range.
 _SETTLED = 0.9  # What the analogue filter has followed of a step when the reading is taken.
 _FULL_DIGITS = 8
-_MAINS_HZ = 50.0
+_MAINS_HZ, _LEAST_S = 50.0, 0.02  # A reading takes its power line cycles, and some time more.
 # Readings that would take longer are never answered: nobody would wait for them.
-_PATIENCE_S = 60.0
+_PATIENCE_S = 10.0
+_KEPT = 1024  # Readings, as many as the buffer has.
 
 
 class Keithley2182(Panel):
@@ -56,6 +57,8 @@ class Keithley2182(Panel):
             return _ROOM_C
         reading = self._calculated(self._combined(channel))
         self._readings.append(reading)
+        if len(self._readings) > _KEPT:
+            del self._readings[:2]  # A scan tells by their number which channel is next.
         return reading
 
     def format(self, value: Any) -> bytes:
@@ -68,7 +71,7 @@ class Keithley2182(Panel):
         if self.get("trigger_source") not in {"IMM", "TIM"}:
             raise ScpiError(-214, "Trigger deadlock")  # Nobody triggers: the real one does not answer.
         count = self.get("trigger_count") * self.get("sample_count")
-        if count * self.get("nplc") / _MAINS_HZ > _PATIENCE_S:
+        if count * (self.get("nplc") / _MAINS_HZ + _LEAST_S) > _PATIENCE_S:
             return None  # Whoever asked waits until the time is up.
         return ",".join(self._told(self.read()) for _ in range(count))
 

@@ -304,6 +304,6 @@ class KeysightInfiniiVision(Oscilloscope):
 
 def _channel_number(word: str, channels: int) -> int:
     number = word.removeprefix("CHANNEL").removeprefix("CHAN")
-    if not number.isdigit() or not 1 <= int(number) <= channels:
+    if not number.isdecimal() or not 1 <= int(number) <= channels:
         raise ScpiError(-224)
     return int(number)

@@ -10,6 +10,7 @@ from spinhw.virtual.scpi import Call, Command, ScpiError, both, number, switch
 OUTPUT_OHM = 50.0
 # Into 50 ohms (data sheets of the 33500B and the 33600A, "Output characteristics").
 _LEAST_V, _MOST_V, _PEAK_V = 1e-3, 10.0, 5.0
+_BEYOND = 1e3  # Of volts and dBm: no output is near it, and powers of it still are numbers.
 _UNITS = ("VPP", "VRMS", "DBM")
 
 
@@ -66,6 +67,8 @@ class Levelled(Panel):
     def _peak_to_peak(self, channel: int, value: float, unit: str) -> float:
         if unit == "VPP":
             return value
+        if abs(value) > _BEYOND:
+            raise ScpiError(-222)
         effective_v = value if unit == "VRMS" else math.sqrt(1e-3 * 10 ** (value / 10) * self._watts_ohm(channel))
         return effective_v / self.rms_share(channel)
 

@@ -109,13 +109,19 @@ class Oscilloscope(Panel):
         Raises:
             ScpiError: It would be longer than what can be kept (-225).
         """
-        if self.window().points * len(self.shown()) * self.segments() > _MOST_SAMPLES:
-            raise ScpiError(-225)
+        self._check_size()
         self._state, self._count, self.traces = ("single" if single else "running"), 0, {}
         if self.waits_for_trigger():
             self.lab.look()
         else:
             self.record(self.lab.shot())
+
+    def _check_size(self) -> None:
+        if self.window().points * len(self.shown()) * self.segments() > _MOST_SAMPLES:
+            raise ScpiError(-225)
+
+    def give_up(self) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """Stop waiting."""
@@ -128,7 +134,12 @@ class Oscilloscope(Panel):
             self.capture(shot, late_s)
 
     def capture(self, shot: Shot, late_s: float = 0.0) -> None:
-        """Record once, so long after the edge of the trigger line."""
+        """Record once, so long after the edge of the trigger line.
+
+        Raises:
+            ScpiError: The record has been made longer than what can be kept since it was armed (-225).
+        """
+        self._check_size()
         window = self.window()
         trouble = self.take_disturbance("nan", "clipped", "stuck", "overload")
         for channel in self.shown():
@@ -151,6 +162,8 @@ class Oscilloscope(Panel):
         codes = np.clip(np.rint((volts - centre) / step), LOWEST, HIGHEST).astype(np.float32)
         codes = codes if len(codes) == window.points else np.broadcast_to(codes[:1], window.points)
         before = self.traces.get(channel)
+        if before is not None and len(before.codes) != len(codes):
+            before = None  # It was set otherwise since.
         trace = Trace(codes, step, centre, window)
         if trouble == "nan":
             trace.holes = np.zeros(len(codes), bool)

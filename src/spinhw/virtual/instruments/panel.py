@@ -66,6 +66,9 @@ class Panel(Instrument):
     def record(self, shot: Shot) -> None:
         """Record after a trigger, if armed."""
 
+    def give_up(self) -> None:
+        """Wait for no trigger any more: recording after it failed."""
+
     def disturb(self, kind: str) -> None:
         """Let the next reading or output go wrong: "nan", "clipped", "stuck", "overload"."""
         self.disturbance = kind

@@ -74,6 +74,10 @@ class RohdeFSV(Panel):
         """Carry out ABORt."""
         self._is_armed = False
 
+    def give_up(self) -> None:
+        self._is_armed = False
+        self.proceed()
+
     def record(self, shot: Shot) -> None:
         self._measure(shot)
         self._is_armed = self._left > 0

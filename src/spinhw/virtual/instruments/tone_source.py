@@ -18,6 +18,7 @@ _LEAKAGE_DB = -60.0
 # How far off the clock is with an external reference selected and nothing connected.
 UNLOCKED = 1e-6
 _OHM = 50.0
+_BEYOND = 1e4  # Of any unit of level: no source is near it, and powers of it still are numbers.
 
 
 class ToneSource(Panel):
@@ -105,6 +106,8 @@ class ToneSource(Panel):
     def _from_unit(self, value: float, channel: int) -> float:
         if self.unit in {"DBM", "DB"}:
             return value
+        if abs(value) > _BEYOND:
+            raise ScpiError(-222)
         volts = 1e-6 * 10 ** (value / 20) if self.unit.startswith("DBUV") else value
         if not volts > 0:
             raise ScpiError(-222)
