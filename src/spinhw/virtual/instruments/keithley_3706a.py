@@ -63,6 +63,7 @@ class Keithley3706A(Panel):
                 self._statement(statement, reply)
             except ScpiError as error:
                 self.status.report(error)
+            self.observer()
 
     def _statement(self, statement: str, reply: Reply) -> None:
         match = _STATEMENT.match(statement)
