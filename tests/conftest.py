@@ -44,6 +44,21 @@ settings.load_profile("spinhw")
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="run the long campaigns too: minutes, not seconds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "campaign: a long campaign, run only with --campaign")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--campaign"):
+        for item in items:
+            if "campaign" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="a long campaign: run it with --campaign"))
+
+
 @pytest.fixture(autouse=True)
 def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the locks and the memory of a test's benches away from those of this computer."""

@@ -399,3 +399,26 @@ def test_what_is_not_ours_stays_on_until_it_is_chosen(used):
 def test_limits_that_an_instrument_cannot_be_set_to_are_refused_on_loading(used):
     with pytest.raises(Exception, match=r"instruments.awg.channels.1: highest: the instrument cannot be set to this"):
         used.station(awg={"channels": {"1": {"lowest": "0 V", "highest": "450 V"}}}, wiring=None)
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_connection_that_fails_on_the_way_down_is_made_again_and_the_way_goes_on(used, arrives):
+    panel, given = used.made.instruments["dc"], []
+    with used.station() as station:
+        dc = station.get("dc", CurrentSource)
+        dc.set_output("1", True)
+        dc.set_current("1", 4e-3)
+        link, failures = dc.port.link, [LinkError("it is gone")]
+
+        def fails_once(message, **more):
+            if failures and message.startswith(":SOURce:CURRent 0.0025"):
+                if arrives:
+                    sends(message, **more)
+                link._dirty = True
+                raise failures.pop()
+            sends(message, **more)
+
+        sends, link.set_and_check = link.set_and_check, fails_once
+        panel.observer = lambda: given.append(panel.at_connectors()["1"].current_a)
+    assert not failures and given[-1] == 0.0
+    assert np.diff(given).max() <= 0.0 and np.diff(given).min() >= -0.5e-3 * (1 + 1e-9)

@@ -416,3 +416,10 @@ def test_switch_speaks_tsp():
     assert say(switch, "print(errorqueue.next())").split("\t")[0] == "1.11400e+03"
     assert say(switch, "errorqueue.clear() print(errorqueue.next())").startswith("0.00000e+00\tQueue Is Empty")
     assert say(switch, "*IDN?").startswith("KEITHLEY INSTRUMENTS INC.,MODEL 3706A")
+
+
+def test_a_current_wave_that_is_armed_keeps_a_shape_that_has_points():
+    panel, replies = MODELS["keithley-6221"]("dc"), []
+    panel.execute(b"SOUR:WAVE:ARM;:SOUR:WAVE:FUNC ARB1;:SOUR:WAVE:FUNC ARB0;:SOUR:WAVE:INIT", replies.append)
+    assert panel.get("wave_function") == "SIN"
+    assert panel.at_connectors()["1"].current_a > 0

@@ -58,7 +58,7 @@ class Lever:
     delay_s: float = 0.0
     last: float | None = None
 
-    def lower(self, who: str, wait: Callable[[float], None]) -> None:
+    def lower(self, who: str, wait: Callable[[float], None], recover: Callable[[], None] = lambda: None) -> None:
         """Walk from what is read to the end; an error on the way is logged, and the next step is tried.
 
         Where nothing can be read and nothing was set there is no way: the output is cut, and that is said.
@@ -66,6 +66,7 @@ class Lever:
         Args:
             who: Instrument and output, for the log.
             wait: Waits so many seconds.
+            recover: Connects again after a failed step, which is then tried once more.
         """
         start = self._start(who)
         if start is None or start == self.end or (self.end != 0 and start < self.end):
@@ -74,7 +75,7 @@ class Lever:
         lost = 0
         for value in steps(start, self.end, largest):
             try:
-                self.set(value)
+                self._set_surely(value, recover)
                 lost = 0
             except Exception as error:  # whatever it was, it must come down
                 _log.error("%s: %s %.6g %s on the way down: %s", who, self.quantity, value, self.unit, error)
@@ -82,6 +83,13 @@ class Lever:
                 if lost >= _MOST_LOST:
                     return
             wait(self.delay_s)
+
+    def _set_surely(self, value: float, recover: Callable[[], None]) -> None:
+        try:
+            self.set(value)
+        except LinkError:  # It may not have arrived; on a way down twice is as good as once.
+            recover()
+            self.set(value)
 
     def _start(self, who: str) -> float | None:
         try:

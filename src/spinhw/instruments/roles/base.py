@@ -272,7 +272,7 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
             if self._read_output(output):
                 self._halt(output)
                 for lever in self._levers(output):
-                    lever.lower(f"{self.name}: output {output}", self._wait)
+                    lever.lower(f"{self.name}: output {output}", self._wait, self.port.pin)
         except Exception as error:  # what cannot be ramped must go off all the same
             _log.error("%s: output %s is cut at once: %s", self.name, output, error)
         self._cut_off(output)

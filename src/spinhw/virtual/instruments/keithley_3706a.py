@@ -71,6 +71,7 @@ class Keithley3706A(Panel):
                 self._statement(statement, reply)
             except Exception as error:
                 self.refuse(error, message)
+            self.observer()
 
     def _statement(self, statement: str, reply: Reply) -> None:
         match = _STATEMENT.match(statement.strip().removesuffix(";").rstrip())

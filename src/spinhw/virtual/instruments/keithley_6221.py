@@ -5,7 +5,7 @@ steps of sweeps, the serial relay to a nanovoltmeter; delta readings take the vo
 """
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -80,10 +80,19 @@ class Keithley6221(Keithley6221Output):
         Raises:
             ScpiError: A mode is armed already (403), or the points of the shape were never stored.
         """
-        function = self.get("wave_function")
-        if function.startswith("ARB") and function != "ARB0" and int(function[3:]) not in self._arbs:
+        if not self._has_points(self.get("wave_function")):
             raise ScpiError(-221)
         self.arm("WAVE")
+
+    def before(self, name: str, channel: int, value: Any) -> None:
+        super().before(name, channel, value)
+        if name == "wave_function" and self._mode == "WAVE" and not self._has_points(value):
+            raise ScpiError(-221)
+
+    def _has_points(self, function: str) -> bool:
+        if not function.startswith("ARB"):
+            return True
+        return len(self._points) > 1 if function == "ARB0" else int(function[3:]) in self._arbs
 
     def start_wave(self, call: Call) -> None:
         """Carry out SOURce:WAVE:INITiate: the output goes on and the phase marker triggers the bench."""

@@ -26,7 +26,10 @@ def ranged(header: str, name: str, reset: float, ranges: Sequence[float], unit: 
             value = fit(call.args.number(0, unit, -ranges[-1], ranges[-1]), ranges)
         instrument.store(name, call.channel, value)
 
-    return Command(header, write, lambda instrument, call: float(instrument.get(name, call.channel)), name, reset)
+    def answer(instrument: Any, call: Call) -> float:
+        return float(instrument.get(name, call.channel))
+
+    return Command(header, write, answer, name, reset, span=(ranges[0], ranges[-1]))
 
 
 class CurrentSource(Panel):

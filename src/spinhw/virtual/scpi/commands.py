@@ -50,6 +50,8 @@ class Command:
         ask: Answers the query, with text, a number or bytes; None where there is no query.
         name: Name of the setting that it controls, if it does.
         reset: Value of that setting after power-on and *RST.
+        words: Words that may be written, in their short form; none where it takes a number.
+        span: Lowest and highest number that may be written; None where it takes a word, or anything.
     """
 
     header: str
@@ -57,6 +59,8 @@ class Command:
     ask: Handler | None = None
     name: str = ""
     reset: Any = field(default=None, compare=False)
+    words: tuple[str, ...] = ()
+    span: tuple[float, float] | None = None
 
 
 def do(header: str, write: Handler) -> Command:
@@ -115,7 +119,8 @@ def number(
         value = call.args.bound(bounds) if len(call.args) else instrument.get(name, call.channel)
         return round(value) if whole else float(value)
 
-    return Command(header, write, answer, name, round(reset) if whole else float(reset))
+    value = round(reset) if whole else float(reset)
+    return Command(header, write, answer, name, value, span=(lowest, highest))
 
 
 def switch(header: str, name: str, reset: bool = False) -> Command:
@@ -124,7 +129,10 @@ def switch(header: str, name: str, reset: bool = False) -> Command:
     def write(instrument: Any, call: Call) -> None:
         instrument.store(name, call.channel, call.args.boolean())
 
-    return Command(header, write, lambda instrument, call: int(instrument.get(name, call.channel)), name, reset)
+    def answer(instrument: Any, call: Call) -> int:
+        return int(instrument.get(name, call.channel))
+
+    return Command(header, write, answer, name, reset, words=("0", "1"))
 
 
 def choice(header: str, name: str, options: Sequence[str], reset: str = "") -> Command:
@@ -142,7 +150,7 @@ def choice(header: str, name: str, options: Sequence[str], reset: str = "") -> C
         short = instrument.get(name, call.channel)
         return spelled.get(short, short) if instrument.answers_in_full else short
 
-    return Command(header, write, answer, name, short_form(reset or options[0]))
+    return Command(header, write, answer, name, short_form(reset or options[0]), words=tuple(spelled))
 
 
 def text(header: str, name: str, reset: str = "", quoted: bool = True) -> Command:

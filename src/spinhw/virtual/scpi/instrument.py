@@ -71,6 +71,7 @@ class Instrument:
 
     def __init__(self, name: str, serial: str | None = None) -> None:
         self.name, self.serial = name, serial or self.serial_number
+        self.observer: Callable[[], None] = lambda: None  # Is called after every command and query, refused or not.
         self.status = Status()
         self._headers, self._resets = dialect(type(self))  # type: ignore[arg-type]  # mypy takes a class for unhashable.
         self._known: dict[tuple[bytes, str], _Known] = {}
@@ -212,6 +213,8 @@ class Instrument:
                 # What follows is carried out: `...;:SYST:ERR?` must answer. Makers differ in this.
                 self.refuse(error, unit)
                 continue
+            finally:
+                self.observer()
             if answer is not None:
                 job.add(answer)
                 if job.size > _MOST_ANSWER_BYTES and len(job.answers) > 1:
