@@ -48,10 +48,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run the long campaigns too: minutes, not seconds")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "campaign: a long campaign, run only with --campaign")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--campaign"):
         for item in items:
@@ -63,17 +59,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the locks and the memory of a test's benches away from those of this computer."""
     monkeypatch.setenv("SPINHW_SHARED", str(tmp_path_factory.getbasetemp() / f"shared-{next(_numbers)}"))
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--campaign", action="store_true", help="Run campaigns at full length, and those left out of it.")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("campaign"):
-        for item in items:
-            if item.get_closest_marker("campaign"):
-                item.add_marker(pytest.mark.skip(reason="a campaign: minutes; pytest --campaign runs it"))
 
 
 class Outcome:
