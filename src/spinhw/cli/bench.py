@@ -35,7 +35,7 @@ def console() -> Console:
 
 
 def probe_network(settings: StationSettings, network: NetworkSettings) -> NetworkSettings:
-    """Give a network that fits a bench: the one at hand if it does, else one layer of all that is wired."""
+    """Return a network that fits a bench: the one at hand if it does, else one layer of all that is wired."""
     wiring = settings.wiring
     if wiring is None or wiring.kind != "chip":
         return network
@@ -199,7 +199,7 @@ def serve_bench(name: str, host: str, write: Path | None) -> None:
 
 
 def _shipped_bench(name: str, write: Path) -> str:
-    """Give the text of the shipped bench file that talks to a virtual bench of this name in process.
+    """Return the text of the shipped bench file that talks to a virtual bench of this name in process.
 
     Raises:
         ConfigError: There is none, or the file to write exists.

@@ -167,7 +167,7 @@ class Device(Session):
             raise ValueError(f"{self.name}: parameters are missing: {missing}, or unknown: {unknown}")
 
     def _held_parameters(self, parameters: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
-        """Give the device's own parameters with the member axis, and whether it was left out everywhere."""
+        """Return the device's own parameters with the member axis, and whether it was left out everywhere."""
         about, held = self._description, {}
         bare = about.members == 1
         for name, shape in about.parameter_shapes.items():

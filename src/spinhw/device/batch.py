@@ -52,7 +52,7 @@ class Keeper(Protocol):
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """Give a fingerprint of named tensors: names, types, shapes and bits; the sign of a zero does not count."""
+    """Return a fingerprint of named tensors: names, types, shapes and bits; the sign of a zero does not count."""
     found = hashlib.sha256()
     for name in sorted(tensors):
         plain = tensors[name].detach().cpu().contiguous() + 0

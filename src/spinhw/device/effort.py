@@ -133,5 +133,5 @@ def _of_bench(
 
 
 def spoken_s(counted: Counted) -> float:
-    """Give the time that messages take, in seconds."""
+    """Return the time that messages take, in seconds."""
     return counted.answers * ANSWER_S + (counted.sent_bytes + counted.received_bytes) / LINK_BYTES_PER_S

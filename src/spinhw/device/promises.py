@@ -62,7 +62,7 @@ def check_trace(trace: Trace, about: Description) -> None:
 
 
 def beyond_limit(about: Description, kind: str, line: Line) -> float | None:
-    """Give a model value beyond the limit of a kind of channel; None where there is no limit."""
+    """Return a model value beyond the limit of a kind of channel; None where there is no limit."""
     limit = about.limits.get(kind)
     return None if limit is None else float(line.to_model(limit.highest + 0.5 * (limit.highest - limit.lowest)))
 

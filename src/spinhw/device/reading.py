@@ -26,7 +26,7 @@ class Samples:
     noise: float | None = None
 
     def judged(self) -> Tensor:
-        """Give the quality of each sample, with NaN and infinity as missing unless nobody looked."""
+        """Return the quality of each sample, with NaN and infinity as missing unless nobody looked."""
         good = torch.full(self.values.shape, Quality.GOOD, dtype=torch.uint8)
         quality = good if self.quality is None else self.quality
         told = torch.isfinite(self.values) | (quality == Quality.UNOBSERVED)

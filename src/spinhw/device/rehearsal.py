@@ -200,7 +200,7 @@ def _extended(found: Mapping[tuple[int, int], Counted], repeats: int, averages: 
 
 
 def _weight(place: int, places: tuple[int, ...], wanted: int) -> int:
-    """Give the weight of the value at a place in the value of the line through one or two neighbouring places."""
+    """Return the weight of the value at a place in the value of the line through one or two neighbouring places."""
     if len(places) == 1:
         return 1
     return places[1] - wanted if place == places[0] else wanted - places[0]

@@ -28,7 +28,7 @@ class Sampled:
 
 
 def at_instants(record: Record, channel: str, instants_s: NDArray[np.float64]) -> Sampled:
-    """Give an input at instants, and what each sample is worth.
+    """Return an input at instants, and what each sample is worth.
 
     Between samples of the digitizer it is interpolated linearly. The signal has kinks where inputs change, so the
     interpolation is off by up to a quarter of a digitizer's sample times the jump of the slope; choose a digitizer rate

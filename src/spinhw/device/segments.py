@@ -11,7 +11,7 @@ _WHOLE = 1e-6
 
 
 def samples_per_input(sample_interval_s: float, rate_hz: float) -> int | None:
-    """Give for how many samples of the source each input is held; None where that is no whole number."""
+    """Return for how many samples of the source each input is held; None where that is no whole number."""
     count = round(sample_interval_s * rate_hz)
     return count if count >= 1 and abs(count - sample_interval_s * rate_hz) <= _WHOLE * count else None
 
@@ -75,7 +75,7 @@ class Segments:
         return record
 
     def instants_s(self) -> NDArray[np.float64]:
-        """Give the start of each segment and the ends of its inputs after the trigger, (batch, time + 1)."""
+        """Return the start of each segment and the ends of its inputs after the trigger, (batch, time + 1)."""
         starts = np.arange(self.batch) * self.period + self.rest
         ends = np.arange(self.times + 1) * self.held
         instants: NDArray[np.float64] = (starts[:, None] + ends) / self.rate_hz

@@ -53,14 +53,14 @@ class Session(ABC):
 
     @abstractmethod
     def _state(self) -> dict[str, Any]:
-        """Give what a replay of the same shots needs, as plain data for JSON; empty for a physical device."""
+        """Return what a replay of the same shots needs, as plain data for JSON; empty for a physical device."""
 
     @abstractmethod
     def _restore(self, state: dict[str, Any]) -> None:
         """Go back to a state that `_state` gave."""
 
     def _snapshot(self) -> dict[str, Any]:
-        """Give identities and settings as last read back, as plain data for JSON; empty for a simulated device."""
+        """Return identities and settings as last read back, as plain data for JSON; empty for a simulated device."""
         return {}
 
     def _found(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Session(ABC):
         close_after(error, self.close)
 
     def state(self) -> dict[str, Any]:
-        """Give shots, drift and the place in a recording as plain data for JSON.
+        """Return shots, drift and the place in a recording as plain data for JSON.
 
         Empty for a device that can neither replay its noise nor is recorded.
         """
@@ -136,7 +136,7 @@ class Session(ABC):
         self._restore({name: value for name, value in state.items() if name != _RECORDED})
 
     def snapshot(self) -> dict[str, Any]:
-        """Give identities and settings of all instruments as last read back, without asking any; plain data."""
+        """Return identities and settings of all instruments as last read back, without asking any; plain data."""
         return self._snapshot()
 
     def _attempt(self, work: Callable[[], Result], prepare: Callable[[], None] | None = None) -> tuple[Result, int]:

@@ -172,5 +172,5 @@ def settings_for(data: dict[str, Any], source: str) -> type[AnySettings]:
 
 
 def device_schema() -> dict[str, Any]:
-    """Give the JSON schema of a device profile, for editors."""
+    """Return the JSON schema of a device profile, for editors."""
     return TypeAdapter[DeviceSettings](DeviceSettings).json_schema(by_alias=True)

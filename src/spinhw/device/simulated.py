@@ -39,7 +39,7 @@ class SimulatedDevice(Device):
         shot: int | None = None,
         engine: Engine = "auto",
     ) -> Truth:
-        """Give what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
+        """Return what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
 
         Takes no shot, needs no `program`.
 

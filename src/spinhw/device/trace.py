@@ -48,11 +48,11 @@ class Signal:
         return self.quality == Quality.GOOD
 
     def share(self, quality: Quality) -> float:
-        """Give the share of samples of a quality, 0 to 1."""
+        """Return the share of samples of a quality, 0 to 1."""
         return float((self.quality == quality).double().mean())
 
     def or_else(self, model: Tensor) -> Tensor:
-        """Give the good samples, and elsewhere the model's values; gradients flow only to those."""
+        """Return the good samples, and elsewhere the model's values; gradients flow only to those."""
         return torch.where(self.good, self.values, model)
 
     def without_member(self) -> "Signal":
@@ -60,7 +60,7 @@ class Signal:
         return Signal(self.values[0], self.quality[0], self.time_s, self.noise)
 
     def of_member(self, member: int) -> "Signal":
-        """Give one member, its axis kept with length one."""
+        """Return one member, its axis kept with length one."""
         chosen = slice(member, member + 1)
         return Signal(self.values[chosen], self.quality[chosen], self.time_s, self.noise)
 
@@ -103,7 +103,7 @@ class Trace:
     seed: int | None = None
 
     def signals(self) -> dict[str, Signal]:
-        """Give the signals that there are, by name."""
+        """Return the signals that there are, by name."""
         present = {name: getattr(self, name) for name in SIGNALS}
         return {name: signal for name, signal in present.items() if signal is not None}
 
@@ -113,7 +113,7 @@ class Trace:
         return replace(self, applied={name: value[0] for name, value in self.applied.items()}, **bare)
 
     def of_member(self, member: int) -> "Trace":
-        """Give what one member of an ensemble measured, its axis kept with length one."""
+        """Return what one member of an ensemble measured, its axis kept with length one."""
         alone: dict[str, Any] = {name: signal.of_member(member) for name, signal in self.signals().items()}
         applied = {name: value[member : member + 1] for name, value in self.applied.items()}
         return replace(self, device_ids=self.device_ids[member : member + 1], applied=applied, **alone)

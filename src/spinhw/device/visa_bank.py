@@ -99,7 +99,7 @@ class VisaOscillatorBank(OscillatorBank):
         return [("neuron", one) for one in repeat] + [("filtered", one) for one in repeat if one in self._behind]
 
     def _filtered(self, shots: Shots, repeat: Sequence[int], ends_s: Tensor) -> Samples | None:
-        """Give y of some oscillators; unobserved where nothing is wired. None where that is all of them."""
+        """Return y of some oscillators; unobserved where nothing is wired. None where that is all of them."""
         if not self._behind or not repeat:
             return None
         like = shots.samples["neuron", repeat[0]]

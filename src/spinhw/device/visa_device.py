@@ -138,14 +138,14 @@ def _times(shots: Shots) -> int:
 
 
 def trace_samples(signals: Sequence[Sampled], ends_s: Tensor) -> Samples:
-    """Give signals at the ends of the input intervals, in their order, (1, batch, time, signal)."""
+    """Return signals at the ends of the input intervals, in their order, (1, batch, time, signal)."""
     values = np.stack([one.volts[:, 1:] for one in signals], axis=2)
     quality = np.stack([one.quality[:, 1:] for one in signals], axis=2)
     return Samples(torch.from_numpy(values).float()[None], ends_s, torch.from_numpy(quality)[None])
 
 
 def start_samples(signals: Sequence[Sampled]) -> Samples:
-    """Give signals before the first input, (1, batch, signal)."""
+    """Return signals before the first input, (1, batch, signal)."""
     values = np.stack([one.volts[:, 0] for one in signals], axis=1)
     quality = np.stack([one.quality[:, 0] for one in signals], axis=1)
     return Samples(

@@ -247,7 +247,7 @@ def _conversion(settings: StationSettings, network: NetworkSettings) -> Conversi
 
 
 def _voltages(settings: StationSettings, references: Sequence[str]) -> Limit:
-    """Give the range that all these outputs of sources allow."""
+    """Return the range that all these outputs of sources allow."""
     found = []
     for reference in references:
         name, channel = split_reference(reference)
@@ -258,7 +258,7 @@ def _voltages(settings: StationSettings, references: Sequence[str]) -> Limit:
 
 
 def _ranges(settings: StationSettings, paths: Sequence[str]) -> tuple[Limit, ...]:
-    """Give the range of the digitizer input of each path, in volts."""
+    """Return the range of the digitizer input of each path, in volts."""
     found = []
     for path in paths:
         name, channel = split_reference(split_path(path)[0])

@@ -115,7 +115,7 @@ def is_visa_address(address: str) -> bool:
 
 
 def interface(address: str) -> str:
-    """Give the interface of an address, such as "GPIB", "ASRL", "USB", "TCPIP"; "" for what is no VISA address."""
+    """Return the interface of an address, such as "GPIB", "ASRL", "USB", "TCPIP"; "" for what is no VISA address."""
     parsed = _parse(canonical(address))
     return "" if parsed is None else parsed.interface
 

@@ -271,7 +271,7 @@ class Link:
             raise
 
     def _ready(self) -> Wire:
-        """Give a wire that is clean, opening it again if it is not."""
+        """Return a wire that is clean, opening it again if it is not."""
         if self._wire is not None and not self._dirty:
             return self._wire
         if not self._wanted:

@@ -108,7 +108,7 @@ class BenchLock:
             )
 
     def release(self) -> None:
-        """Give all locks back."""
+        """Return all locks back."""
         for held in self._held.values():
             if held.writable:
                 with suppress(OSError):
@@ -154,7 +154,7 @@ def owner_of(addresses: Iterable[str], folder: Path | None = None) -> Owner | No
 
 
 def identity_key(identity: str) -> str:
-    """Give what tells one box from all others: maker, model and serial number of a reply to ``*IDN?``.
+    """Return what tells one box from all others: maker, model and serial number of a reply to ``*IDN?``.
 
     Letter case, white space and firmware make no difference.
 

@@ -55,7 +55,7 @@ class Left:
 
 
 def memory_file(folder: Path | None, name: str, addresses: Iterable[str]) -> Path:
-    """Give the file of a bench: the same for all users, and for all spellings of its addresses.
+    """Return the file of a bench: the same for all users, and for all spellings of its addresses.
 
     Args:
         folder: Where the files are; None for the folder that all users share.

@@ -45,7 +45,7 @@ class Span(Settings):
     highest: float | str = Field(description="Largest value.")
 
     def of_unit(self, unit: str) -> tuple[float, float]:
-        """Give both ends in an SI unit; "" for plain numbers."""
+        """Return both ends in an SI unit; "" for plain numbers."""
         low, high = (float(end) if not unit else parse_quantity(end, unit) for end in (self.lowest, self.highest))
         if low > high:
             raise ValueError("lowest is above highest")

@@ -18,7 +18,7 @@ _PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os
 
 
 def shared_folder() -> Path:
-    """Give the folder for locks and memories that all users of this computer share; it need not be there yet."""
+    """Return the folder for locks and memories that all users of this computer share; it need not be there yet."""
     named = os.environ.get(VARIABLE, "")
     if named:
         return Path(named)
@@ -28,7 +28,7 @@ def shared_folder() -> Path:
 
 
 def shared_place(folder: Path | None) -> Path:
-    """Give the folder that is meant by one that may be None."""
+    """Return the folder that is meant by one that may be None."""
     return shared_folder() if folder is None else folder.absolute()
 
 

@@ -66,7 +66,7 @@ class Station:
         self._connect = connect
 
     def __getitem__(self, name: str) -> Instrument[Any]:
-        """Give an instrument by its name in the bench file."""
+        """Return an instrument by its name in the bench file."""
         found = self._instruments.get(name)
         if found is None:
             raise ConfigError(
@@ -80,14 +80,14 @@ class Station:
         return iter(self._instruments)
 
     def get(self, name: str, role: type[InstrumentT]) -> InstrumentT:
-        """Give an instrument by name, as the role that it must have, such as `WaveformSource`."""
+        """Return an instrument by name, as the role that it must have, such as `WaveformSource`."""
         found = self[name]
         if not isinstance(found, role):
             raise ConfigError(f"{self.source}: instruments.{name}: a {role.role} is needed", seen=found.role)
         return found
 
     def raw(self, name: str) -> Raw:
-        """Give a way to send messages of one's own to an instrument; see `Raw` for what that costs."""
+        """Return a way to send messages of one's own to an instrument; see `Raw` for what that costs."""
         return Raw(self[name])
 
     def open(self) -> dict[str, str]:
@@ -135,7 +135,7 @@ class Station:
                 _log.error("%s: could not be closed: %s", instrument.name, error)
 
     def identities(self) -> dict[str, str]:
-        """Give who answered, by name."""
+        """Return who answered, by name."""
         return {name: instrument.identity for name, instrument in self._instruments.items()}
 
     def look_over(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Station:
         return self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
-        """Give identities, what was found, and settings as last read back, without asking. Plain data for JSON."""
+        """Return identities, what was found, and settings as last read back, without asking. Plain data for JSON."""
         return {
             name: {
                 "identity": instrument.identity,

@@ -68,7 +68,7 @@ class Traffic:
             self._write(instrument, direction, b"".join(parts))
 
     def recent(self, instrument: str | None = None) -> list[Message]:
-        """Give the last messages, oldest first, of one instrument or of all."""
+        """Return the last messages, oldest first, of one instrument or of all."""
         return [Message(*one) for one in list(self._recent) if instrument in (None, one[1])]
 
     def close(self) -> None:

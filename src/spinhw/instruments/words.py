@@ -134,13 +134,13 @@ class Words(Port):
         return value if abs(value) < _BEYOND else float("nan")
 
     def range(self, name: str, unit: str) -> tuple[float, float]:
-        """Give a range of the profile in SI; "" for plain numbers."""
+        """Return a range of the profile in SI; "" for plain numbers."""
         if name not in self._ranges:  # Every batch asks, and units take their time.
             self._ranges[name] = self.profile.ranges[name].of_unit(unit)
         return self._ranges[name]
 
     def record_ranges(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        """Give the profile's range of sample rates in hertz and of record lengths in points."""
+        """Return the profile's range of sample rates in hertz and of record lengths in points."""
         least, most = self.range("points", "")
         return self.range("rate", "Hz"), (int(least), int(most))
 

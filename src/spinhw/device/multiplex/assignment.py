@@ -79,13 +79,13 @@ class Assignment:
         return packed.permute(0, 2, 3, 1).flatten(0, 1)
 
     def unpack(self, segments: Tensor) -> Tensor:
-        """Give every neuron its own part of segments, (row * batch, time, oscillator) -> (batch, time, neuron)."""
+        """Return every neuron its own part of segments, (row * batch, time, oscillator) -> (batch, time, neuron)."""
         by_row = segments.unflatten(0, (self.rows, -1))  # (row, batch, time, oscillator)
         picked = by_row.permute(0, 3, 1, 2)[torch.tensor(self._slots()), self.index]  # (neuron, batch, time)
         return picked.movedim(0, 2)
 
     def _slots(self) -> list[int]:
-        """Give the row of each neuron."""
+        """Return the row of each neuron."""
         counts = [0] * self.oscillators
         slots = []
         for number in self.oscillator:

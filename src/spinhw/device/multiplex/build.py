@@ -31,7 +31,7 @@ _SAME = 1e-6  # Relative difference that is rounding.
 
 
 def played_samples(settings: MultiplexedSettings, network: NetworkSettings, interval_s: float) -> int:
-    """Give the samples of the played drive for each input.
+    """Return the samples of the played drive for each input.
 
     By default so many that holding them moves no power by more than the tolerance, rms. The surrogate is played the
     held drives too, so what is left of that in the result is smaller still.
@@ -113,7 +113,7 @@ def _assignment(settings: MultiplexedSettings, wired: int, network: NetworkSetti
 
 
 def _surrogate(settings: MultiplexedSettings, bank: OscillatorBank, nominal: Neurons) -> tuple[Oscillators, Tensor]:
-    """Give the oscillators at first and their covariance: from the record, or as designed."""
+    """Return the oscillators at first and their covariance: from the record, or as designed."""
     about = bank.describe()
     scales = torch.tensor([_SPREADS[name] for name in PARAMETERS], dtype=torch.float64)
     for name in ("delay", "lag"):

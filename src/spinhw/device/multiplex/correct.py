@@ -72,7 +72,7 @@ class Corrector:
         return self._assignment.rows
 
     def usual_rest_s(self) -> float:
-        """Give the rest before each segment where the powers end at a hundredth of full power, in seconds."""
+        """Return the rest before each segment where the powers end at a hundredth of full power, in seconds."""
         low = torch.full((1, self.oscillators.count), _LOW, dtype=torch.float64)
         return self._rest(low).duration_s
 
@@ -128,7 +128,7 @@ class Corrector:
             yield Corrected(now, quality, float(residual.variance.mean().sqrt()), defect, report)
 
     def state(self) -> dict[str, Any]:
-        """Give what was learned of oscillators and noise as plain data for JSON; corrections are not part of it."""
+        """Return what was learned of oscillators and noise as plain data for JSON; corrections are not part of it."""
         learned = {} if self.refit is None else {name: one.tolist() for name, one in self.refit.state().items()}
         noise = None if self.noise is None else [self.noise.variance.tolist(), self.noise.colour.tolist()]
         return {"refit": learned, "noise": noise}
@@ -170,7 +170,7 @@ class Corrector:
         return rest_needed(ends, self.oscillators, self._player.bias_drive, tolerance)
 
     def _tolerance(self, averages: int) -> float:
-        """Give the tolerance.
+        """Return the tolerance.
 
         Raises:
             ConfigError: It is below the noise floor.
@@ -192,7 +192,7 @@ class Corrector:
         return 0.0 if self.noise is None else self.noise.rms(averages)
 
     def _misfit(self, passage: Passage, beyond: Tensor, averages: int) -> float:
-        """Give the rms of what was measured beyond surrogate and defect, the noise taken off."""
+        """Return the rms of what was measured beyond surrogate and defect, the noise taken off."""
         good = self._unpacked(passage.played.good)
         square = float((torch.where(good, beyond, torch.zeros_like(beyond)) ** 2).sum() / good.sum().clamp_min(1))
         return math.sqrt(max(0.0, square - self._floor(averages) ** 2))
@@ -227,12 +227,12 @@ class Corrector:
         return found if colour is None else told_apart(found, colour)
 
     def _in_time(self, played: Played) -> Tensor:
-        """Give what the surrogate misses of each neuron's power, in its own time, (batch, time + 1, neuron)."""
+        """Return what the surrogate misses of each neuron's power, in its own time, (batch, time + 1, neuron)."""
         model = self._of_neurons()
         return earlier(self._unpacked(self._apart(played)) / model.gain, model.delay / played.interval_s)
 
     def _apart(self, played: Played) -> Tensor:
-        """Give measured less modelled, zero where nothing good was measured."""
+        """Return measured less modelled, zero where nothing good was measured."""
         size = max(1, _NUMBERS_PER_CHUNK // (played.drive.shape[1] * played.oscillators))
         parts = []
         for first in range(0, len(played.drive), size):
@@ -287,6 +287,6 @@ def _rms(values: Tensor) -> float:
 
 
 def _best_quality(passes: Sequence[Tensor]) -> Tensor:
-    """Give what samples are worth: good where one pass was, else what the last pass says."""
+    """Return what samples are worth: good where one pass was, else what the last pass says."""
     good = torch.stack([one == Quality.GOOD for one in passes]).any(0)
     return torch.where(good, torch.zeros_like(passes[-1]), passes[-1])

@@ -23,7 +23,7 @@ class Corrections:
         return len(self._kept)
 
     def recall(self, inputs: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Give what was missed last, (batch, *shape); zero for a sequence that is not remembered.
+        """Return what was missed last, (batch, *shape); zero for a sequence that is not remembered.
 
         Args:
             inputs: u, (batch, time, input).

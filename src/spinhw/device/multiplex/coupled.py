@@ -53,7 +53,7 @@ class CoupledNetwork:
         return self.interval_s / self.samples
 
     def nominal(self) -> Neurons:
-        """Give the electronics and nominal dynamics, (1, neuron), float64."""
+        """Return the electronics and nominal dynamics, (1, neuron), float64."""
         return self.settings.neurons(torch.float64)
 
     def neurons(self, oscillators: Oscillators) -> Neurons:

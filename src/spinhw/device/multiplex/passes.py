@@ -35,7 +35,7 @@ class Passage:
     energy_j: float | None
 
     def segments(self, chosen: slice) -> "Passage":
-        """Give the part of some segments; what was spent stays that of all."""
+        """Return the part of some segments; what was spent stays that of all."""
         return replace(self, played=self.played.batches(chosen), quality=self.quality[chosen])
 
 
@@ -88,7 +88,7 @@ class Player:
 
 
 def _signals(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
-    """Give drive, power from before the first sample on, and its quality."""
+    """Return drive, power from before the first sample on, and its quality."""
     if trace.power is None or trace.power0 is None or trace.drive_applied is None:
         raise DeviceError(
             f"{trace.device_ids[0]}: the bank did not give what a network needs",

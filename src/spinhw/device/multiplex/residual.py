@@ -45,7 +45,7 @@ class Noise:
         return cls(variance, by_band.mean(1) / variance.mean().clamp_min(1e-300))
 
     def rms(self, averages: int = 1) -> float:
-        """Give the noise of a sample after averaging, over all oscillators, in units of full power."""
+        """Return the noise of a sample after averaging, over all oscillators, in units of full power."""
         return float((self.variance.mean() / averages).sqrt())
 
 
@@ -83,7 +83,7 @@ def combined(passes: Sequence[Tensor], good: Sequence[Tensor], variance: Tensor)
 
 
 def _trust(values: Tensor, last: Tensor, both: Tensor, variance: Tensor) -> Tensor:
-    """Give the weight of a pass, one for the last, (neuron,)."""
+    """Return the weight of a pass, one for the last, (neuron,)."""
     apart = torch.where(both, values - last, torch.zeros_like(values))
     drifted = (apart**2).sum((0, 1)) / both.sum((0, 1)).clamp_min(1) - 2 * variance
     drifted = drifted.clamp_min(0.0)
@@ -108,7 +108,7 @@ def told_apart(residual: Residual, colour: Tensor) -> Residual:
 
 
 def bands(length: int) -> Tensor:
-    """Give the band of each frequency, octave by octave, (frequency,): 0, 1, 2 2, 3 3 3 3 and so on."""
+    """Return the band of each frequency, octave by octave, (frequency,): 0, 1, 2 2, 3 3 3 3 and so on."""
     numbers = torch.arange(length, dtype=torch.float64)
     return torch.where(numbers > 0, numbers.clamp_min(1).log2().floor() + 1, torch.zeros_like(numbers)).long()
 

@@ -29,7 +29,7 @@ class Rest:
 
 
 def rest_needed(ends: Tensor, oscillators: Oscillators, bias_drive: float, tolerance: float) -> Rest:
-    """Give the shortest rest after which every oscillator is back within a tolerance, or the longest that is tried.
+    """Return the shortest rest after which every oscillator is back within a tolerance, or the longest that is tried.
 
     Five relaxation times are not enough after a segment that ends with hardly any power: it first grows back, by e in
     gamma / (sigma I - gamma) relaxation times.
@@ -51,7 +51,7 @@ def rest_needed(ends: Tensor, oscillators: Oscillators, bias_drive: float, toler
 
 
 def deviation_after(duration_s: float, ends: Tensor, oscillators: Oscillators, bias_drive: float) -> float:
-    """Give the largest deviation from rest after a time under the bias drive, in units of full power."""
+    """Return the largest deviation from rest after a time under the bias drive, in units of full power."""
     gamma, q = oscillators.gamma, oscillators.q
     growth, damping = coefficients(torch.full_like(gamma, bias_drive), gamma, oscillators.sigma, q)
     z, d = growth * duration_s, gamma * (1 + q) * duration_s

@@ -105,7 +105,7 @@ class Keysight33500(ScpiWaveformSource):
         self._confirm_levels(channel)
 
     def _codes(self, channel: str, volts: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """Give a waveform as integers, 0 for its rest, and the amplitude that makes volts of them.
+        """Return a waveform as integers, 0 for its rest, and the amplitude that makes volts of them.
 
         What spans less than the smallest amplitude gets one point before its end that makes up for it.
         """
@@ -154,7 +154,7 @@ class Keysight33500(ScpiWaveformSource):
             self._agree(lever.quantity, channel, wanted, lever.read(), max(_WITHIN * amplitude_v, 1e-6), "V")
 
     def _least_v(self, channel: str) -> float:
-        """Give the smallest amplitude into what hangs on a channel, in volts."""
+        """Return the smallest amplitude into what hangs on a channel, in volts."""
         ranges = self.port.profile.ranges
         least_v = self.port.range("amplitude", "V")[0] if "amplitude" in ranges else 0.0
         return max(least_v, 1e-3) * self.load_factor(self.channels[channel].load_ohm)

@@ -21,7 +21,7 @@ class ScpiCurrentSource(CurrentSource):
     }
 
     def _range_a(self, channel: str) -> float:
-        """Give the largest current that the limits of a channel allow, in amperes."""
+        """Return the largest current that the limits of a channel allow, in amperes."""
         limits = self.channels[channel]
         return max(abs(limits.lowest_a), abs(limits.highest_a))
 

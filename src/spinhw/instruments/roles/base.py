@@ -108,7 +108,7 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
 
     @classmethod
     def _as_set(cls, key: str, limits: Any) -> float:
-        """Give a limit of a channel as the range of a profile states it."""
+        """Return a limit of a channel as the range of a profile states it."""
         value: float = getattr(limits, key)
         return value
 
@@ -206,7 +206,7 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
         return otherwise
 
     def cached(self) -> dict[str, Setting]:
-        """Give the settings as last read back, without asking; empty where nothing is known for sure."""
+        """Return the settings as last read back, without asking; empty where nothing is known for sure."""
         if self._generation != self.port.generation:
             self.forget()
         return dict(self._settings)
@@ -232,14 +232,14 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
         """Set what follows from the limits of a channel in use; every output is off."""
 
     def _limits_of(self, channel: str) -> Fields:
-        """Give what templates of the known state may name for a channel in use."""
+        """Return what templates of the known state may name for a channel in use."""
         return {"channel": channel}
 
     def _halt(self, output: str) -> None:
         """Let an output come to rest before its way down."""
 
     def _levers(self, output: str) -> Sequence[Lever]:
-        """Give the quantities of an output that a way down brings to their end, in this order."""
+        """Return the quantities of an output that a way down brings to their end, in this order."""
         return []
 
     def _describe(self, output: str) -> str:
@@ -340,7 +340,7 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
         self._settings[key] = value
 
     def _channel(self, channel: str) -> ChannelT:
-        """Give the settings of a channel.
+        """Return the settings of a channel.
 
         Raises:
             LimitError: The bench file does not list it, so that it has no limits.
@@ -355,7 +355,7 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
         return found
 
     def _ours_to_set(self, channel: str) -> ChannelT:
-        """Give the settings of a channel that may be set.
+        """Return the settings of a channel that may be set.
 
         Raises:
             LimitError: The bench file does not list it, or says that it is set by hand.

@@ -83,7 +83,7 @@ class Digitizer(Instrument[DigitizerInput]):
 
     @abstractmethod
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        """Give the range of sample rates in hertz and of record lengths in points."""
+        """Return the range of sample rates in hertz and of record lengths in points."""
 
     @abstractmethod
     def _configure(self, plan: Acquisition) -> tuple[float, int]:
@@ -103,7 +103,7 @@ class Digitizer(Instrument[DigitizerInput]):
 
     @abstractmethod
     def _stop(self) -> None:
-        """Give up an acquisition."""
+        """Return up an acquisition."""
 
     def _limits_of(self, channel: str) -> Fields:
         limits = self.channels[channel]

@@ -58,7 +58,7 @@ class KnownState:
         return list(outputs)
 
     def other_outputs(self) -> dict[str, OtherOutput]:
-        """Give the outputs of the connected model that no role uses."""
+        """Return the outputs of the connected model that no role uses."""
         return {name: one for name, one in self._profile.other_outputs.items() if self._applies(one.only)}
 
     def settings(self, channels: Sequence[Fields]) -> list[Filled]:

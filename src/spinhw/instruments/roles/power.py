@@ -26,7 +26,7 @@ class PowerReadout(Instrument[PowerInput]):
 
     @abstractmethod
     def _limits(self) -> tuple[float, float]:
-        """Give the range of frequencies in hertz."""
+        """Return the range of frequencies in hertz."""
 
     @abstractmethod
     def _tune(self, channel: str, centre_hz: float, span_hz: float, bandwidth_hz: float, reference_dbm: float) -> None:

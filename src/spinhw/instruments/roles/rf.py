@@ -125,7 +125,7 @@ class RFSource(SwitchedOutputs[RFOutput]):
         return [Lever("power", "dBm", read, send, end=end, step=step_db, delay_s=delay_s, last=last)]
 
     def _lowest_dbm(self) -> float:
-        """Give the lowest power that the instrument takes, in dBm: where a way down ends."""
+        """Return the lowest power that the instrument takes, in dBm: where a way down ends."""
         return _FAINT_DBM
 
     def _send_power(self, channel: str, power_dbm: float) -> None:

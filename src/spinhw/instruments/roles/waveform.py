@@ -58,7 +58,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
 
     @abstractmethod
     def _limits(self) -> tuple[tuple[float, float], tuple[int, int]]:
-        """Give the range of sample rates in hertz and of numbers of points."""
+        """Return the range of sample rates in hertz and of numbers of points."""
 
     @abstractmethod
     def _set_range(self, channel: str, lowest_v: float, highest_v: float, load_ohm: float | None) -> None:
@@ -91,15 +91,15 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
 
     @staticmethod
     def load_factor(load_ohm: float | None) -> float:
-        """Give the voltage into a load over that into 50 ohms, for a source of 50 ohms; None is an open end."""
+        """Return the voltage into a load over that into 50 ohms, for a source of 50 ohms; None is an open end."""
         return 2.0 if load_ohm is None else 2 * load_ohm / (load_ohm + _SOURCE_OHM)
 
     def rates_hz(self) -> tuple[float, float]:
-        """Give the range of sample rates in hertz."""
+        """Return the range of sample rates in hertz."""
         return self._limits()[0]
 
     def most_points(self) -> int:
-        """Give how many points a waveform can have."""
+        """Return how many points a waveform can have."""
         return self._limits()[1][1]
 
     def check_waves(self, volts: Mapping[str, NDArray[Any]], rate_hz: float) -> None:
@@ -238,7 +238,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         return self._level_levers(output, step_v, delay_s)
 
     def _level_levers(self, output: str, step_v: float | None, delay_s: float) -> Sequence[Lever]:
-        """Give amplitude and offset of an output as a way down walks them; none where the model cannot tell them."""
+        """Return amplitude and offset of an output as a way down walks them; none where the model cannot tell them."""
         return []
 
     def _padded(self, points: int) -> int:
