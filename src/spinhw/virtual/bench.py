@@ -48,7 +48,7 @@ from spinhw.virtual.settings import (
 _log = logging.getLogger(__name__)
 
 # An average of thousands of triggers is given in pieces, so that other messages get through in between.
-_LEAST_AT_ONCE, _AT_ONCE_S, _MOST_AT_ONCE_S = 32, 0.02, 0.5
+_LEAST_AT_ONCE, _AT_ONCE_S, _MOST_AT_ONCE_S = 32, 0.02, 0.25
 
 
 class Bench(Lab):

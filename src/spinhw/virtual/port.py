@@ -84,7 +84,8 @@ class Port:
     def handle(self, message: bytes, line: "Line") -> None:
         """Carry out a message that came over a line."""
         with self.lock:
-            self.carry_on()
+            if self.instrument.busy:  # Whoever looks again and again whether it has finished must see it finish.
+                self.carry_on()
             number = self._count
             self._count += 1
             kind = self._faults.draw(self.instrument.name, number, message, self.instrument.suffers)
