@@ -8,7 +8,7 @@ import logging
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jam_doors import OSCILLATORS, RESONATORS, door, every_instrument
@@ -62,7 +62,7 @@ def test_what_jammed_an_instrument_is_an_entry_in_its_queue(opened, name, jam, c
     assert panel.status.errors.pop()[0] == code
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(random=st.randoms(use_true_random=False), name=st.sampled_from(NAMES))
 def test_every_instrument_answers_after_any_message(opened, random, name):
     opened.send(name, message(random, MODELS[name]))
