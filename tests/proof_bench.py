@@ -57,7 +57,7 @@ CHANNELS: dict[str, tuple[dict[str, dict[str, Any]], ...]] = {
 FAST_CHANNELS = (
     {"1": _FAST, "3": {"lowest": "0 V", "highest": "0.3 V"}},
     {"2": _FAST | {"lowest": "0.05 V", "ramp_step": "10 mV"}},
-    {"1": _FAST, "2": _FAST | _HAND},
+    {"1": _FAST | _HAND, "2": _FAST | _HAND},  # Its channels start and stop together.
 )
 # How each is wired: as it is after a reset. Somebody may have changed that too.
 WIRED: dict[str, dict[str, Any]] = {

@@ -11,7 +11,8 @@ import numpy as np
 
 from spinhw.errors import DeviceError, LimitError, SpinhwError
 from spinhw.instruments import CurrentSource, RFSource, WaveformSource, open_station, switch_off
-from spinhw.instruments.station import Station, everything, nothing_else
+from spinhw.instruments.outputs import everything, nothing_else
+from spinhw.instruments.station import Station
 
 # Rounds of settings of a session that nobody ends, and those that follow the word to end.
 _MOST_ROUNDS, _LAST_ROUNDS = 100_000, 5

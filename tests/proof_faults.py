@@ -17,8 +17,8 @@ from spinhw.instruments.link import Link
 from spinhw.instruments.memory import BenchMemory, Left
 from spinhw.instruments.ramp import Lever
 from spinhw.instruments.roles import CurrentSource, Instrument
-from spinhw.instruments.roles.base import SwitchedOutputs
 from spinhw.instruments.roles.known_state import KnownState
+from spinhw.instruments.roles.switched import SwitchedOutputs
 from spinhw.instruments.settings import StationSettings
 
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -19,8 +19,6 @@ UNSEEN = {"rohde-schwarz-smw200a": {"2"}, "rohde-schwarz-sgs100a": {"ref_lo"}, "
 _LAMPS = {("rohde-schwarz-sgs100a", "trigger")}
 # Steps of converters and displays: volts, amperes, and the share of a power.
 _SLACK_V, _SLACK_A, _SLACK_W = 1.2e-3, 1e-9, 1.004
-# Stopped before its way down, it falls from where it rests to 0 V at once: a ramp of its own is still to be written.
-_STOPPED = {"tektronix-awg5200", "fast"}
 # Below this a power may be cut.
 _FAINT_W = 1.1e-9
 # Compliance is set in steps.
@@ -203,7 +201,7 @@ class Recorder:
             self.wrong.append(f"{'.'.join(one)} is not ours and went from {before} to {level}")
         elif not self._bound(one).hold(level):
             self.wrong.append(f"{'.'.join(one)} went beyond its limits, from {before} to {level}")
-        elif one[0] not in _STOPPED and self._bound(one).cut(before, level, self.coming_down):
+        elif self._bound(one).cut(before, level, self.coming_down):
             self.wrong.append(f"{'.'.join(one)} was cut, from {before} to {level}")
         elif self.coming_down and _size(level) > _size(before) * (1 + 1e-6) + _SLACK_V:
             self.wrong.append(f"{'.'.join(one)} was raised at the end, from {before} to {level}")

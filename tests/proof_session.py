@@ -13,7 +13,7 @@ from proof_recorder import Limits, Output, Recorder, is_on, outputs_of
 from proof_states import ON, SOURCES, messages
 from spinhw.errors import DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, RFSource, Station, Switch, SynapseController, WaveformSource
-from spinhw.instruments.station import everything, nothing_else
+from spinhw.instruments.outputs import everything, nothing_else
 from spinhw.virtual.instruments import Keithley3706A
 
 VERBS = ("on", "set", "play", "off", "on", "set", "play", "again", "reboot", "keys", "raw", "tell")

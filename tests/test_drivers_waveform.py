@@ -386,10 +386,17 @@ def tektronix_upload(present):
     ]
 
 
-def tektronix_down(quantity, start, end):
-    command = f":SOURce1:VOLTage:{quantity}"
-    values = [start + (end - start) * (k / 100) for k in range(1, 100)] + [end]
-    return [(f"{command}?", str(start)), *[checked(f"{command} {value:.6g}") for value in values]]
+def tektronix_down(amplitude_v, offset_v, least_v):
+    """Amplitude and offset come down together, so that what waits anywhere between the levels does too."""
+    largest = abs(offset_v) + amplitude_v / 2
+    end = largest * (least_v / amplitude_v)
+    levels = [largest + (end - largest) * (k / 100) for k in range(1, 100)] + [end]
+    exchanges = [(":SOURce1:VOLTage:AMPLitude?", str(amplitude_v)), (":SOURce1:VOLTage:OFFSet?", str(offset_v))]
+    for level in levels:
+        share = level / largest
+        exchanges.append(checked(f":SOURce1:VOLTage:AMPLitude {amplitude_v * share:.6g}"))
+        exchanges.append(checked(f":SOURce1:VOLTage:OFFSet {offset_v * share:.6g}"))
+    return exchanges
 
 
 @pytest.mark.parametrize("present", [False, True])
@@ -405,9 +412,7 @@ def test_tektronix_plays_a_batch_once_for_each_trigger(present):
         (":AWGControl:RSTate?", "1"),
         checked(":TRIGger:IMMediate ATRigger"),
         TEK_ON,
-        checked(":AWGControl:STOP"),
-        *tektronix_down("AMPLitude", 0.2, 0.025),
-        *tektronix_down("OFFSet", 0.01, 0.0),
+        *tektronix_down(0.2, 0.01, 0.025),
         checked(":OUTPut1:STATe 0"),
         TEK_OFF,
     ]
@@ -468,3 +473,9 @@ def test_limits_that_no_model_can_be_set_to_are_refused_when_the_bench_file_is_l
 
 def test_limits_of_a_channel_set_by_hand_may_be_any():
     loaded("awg", "keysight-33600", {1: {"lowest": "0 V", "highest": "450 V", "by_hand": True}})
+
+
+def test_tektronix_channels_are_all_set_by_hand_or_none():
+    channels = {1: TEKTRONIX[1], 2: TEKTRONIX[1] | {"by_hand": True}}
+    with pytest.raises(ConfigError, match=r"channels\.2: by_hand: the channels .* start and stop together"):
+        loaded("fast", "tektronix-awg5200", channels)

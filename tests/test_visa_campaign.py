@@ -32,10 +32,11 @@ DRIVES = torch.rand(VARIANTS, 2, 4, 2, generator=torch_stream("campaign drives")
 NOISE = 0.04
 # By message; a batch of the device takes more of them. Digitizers alone have gaps, clip or stick, and few questions ask
 # for an identity.
-RATE = {"device": 0.0003, "bank": 0.0006}
+RATE = {"device": 0.0003, "bank": 0.0005}
 OFTEN = {"nan": 2.0, "clipped": 3.0, "stuck": 3.0, "identity": 60.0}
-DELAYS = {"slow_delay": "1 ms", "late_delay": "30 ms"}
-TIMEOUT = {"timeout": "20 ms"}
+# No busy machine takes as long for a message.
+DELAYS = {"slow_delay": "1 ms", "late_delay": "350 ms"}
+TIMEOUT = {"timeout": "250 ms"}
 
 Signals = tuple[Signal, ...]
 

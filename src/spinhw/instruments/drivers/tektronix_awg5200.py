@@ -1,12 +1,15 @@
 """Tektronix AWG5200 arbitrary waveform generators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinhw.errors import LimitError
+from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments.drivers.scpi_waveform import ScpiWaveformSource
+from spinhw.instruments.profile import Profile
+from spinhw.instruments.ramp import Lever
 from spinhw.instruments.roles.waveform import Trigger
 from spinhw.instruments.waiting import wait_for
 
@@ -79,6 +82,43 @@ class TektronixAWG5200(ScpiWaveformSource):
             self.port.send_all(text("run_mode", channel=channel), text("trigger_input", channel=channel))
         self.port.send("run")
         wait_for(lambda: self.port.whole("state") == _WAITS, _ARMING_S, self.name, "arming")
+
+    def _halt(self, output: str) -> None:
+        """Let it wait: stopped, all its outputs would fall to 0 V at once."""
+
+    def _level_levers(self, output: str, step_v: float | None, delay_s: float) -> Sequence[Lever]:
+        if not (self.port.has("read_amplitude") and self.port.has("read_offset")):
+            return []
+        amplitude_v = self.port.number("read_amplitude", channel=output)
+        offset_v = self.port.number("read_offset", channel=output)
+        largest_v, least_v = abs(offset_v) + amplitude_v / 2, self.port.range("amplitude", "V")[0]
+
+        def lower(to_v: float) -> None:
+            # Both together: it waits anywhere between its levels, and comes down in proportion.
+            share = to_v / largest_v
+            self.port.send("amplitude", channel=output, value=amplitude_v * share)
+            self.port.send("offset", channel=output, value=offset_v * share)
+
+        # The amplitude goes no lower; what is left then is as small a part of what was there, and is cut.
+        end_v = largest_v * min(1.0, least_v / amplitude_v)
+        return [Lever("level", "V", lambda: largest_v, lower, end=end_v, step=step_v, delay_s=delay_s)]
+
+    def _describe(self, output: str) -> str:
+        return ", ".join(
+            f"{one.quantity} {one.read():.6g} {one.unit}" for one in super()._level_levers(output, None, 0.0)
+        )
+
+    @classmethod
+    def check_limits(cls, place: str, channels: Mapping[str, Any], profile: Profile | None) -> None:
+        super().check_limits(place, channels, profile)
+        by_hand = [channel for channel, limits in channels.items() if limits.by_hand]
+        if by_hand and len(by_hand) < len(channels):
+            raise ConfigError(
+                f"{place}.channels.{by_hand[0]}: by_hand: the channels of this generator start and stop together",
+                seen=f"set by hand beside {', '.join(one for one in channels if one not in by_hand)}",
+                allowed="all of them set by hand, or none",
+                todo="take what is set by hand from another instrument",
+            )
 
     def _trigger(self) -> None:
         self.port.send("trigger")
