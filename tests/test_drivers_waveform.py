@@ -386,17 +386,11 @@ def tektronix_upload(present):
     ]
 
 
-def tektronix_down(amplitude_v, offset_v, least_v):
-    """Amplitude and offset come down together, so that what waits anywhere between the levels does too."""
-    largest = abs(offset_v) + amplitude_v / 2
-    end = largest * (least_v / amplitude_v)
-    levels = [largest + (end - largest) * (k / 100) for k in range(1, 100)] + [end]
+def tektronix_down(amplitude_v, offset_v, rest_v):
+    """Where it waits comes down to 0 V by its offset alone."""
+    levels = [rest_v + (0.0 - rest_v) * (k / 100) for k in range(1, 100)] + [0.0]
     exchanges = [(":SOURce1:VOLTage:AMPLitude?", str(amplitude_v)), (":SOURce1:VOLTage:OFFSet?", str(offset_v))]
-    for level in levels:
-        share = level / largest
-        exchanges.append(checked(f":SOURce1:VOLTage:AMPLitude {amplitude_v * share:.6g}"))
-        exchanges.append(checked(f":SOURce1:VOLTage:OFFSet {offset_v * share:.6g}"))
-    return exchanges
+    return [*exchanges, *[checked(f":SOURce1:VOLTage:OFFSet {offset_v - rest_v + level:.6g}") for level in levels]]
 
 
 @pytest.mark.parametrize("present", [False, True])
@@ -412,7 +406,7 @@ def test_tektronix_plays_a_batch_once_for_each_trigger(present):
         (":AWGControl:RSTate?", "1"),
         checked(":TRIGger:IMMediate ATRigger"),
         TEK_ON,
-        *tektronix_down(0.2, 0.01, 0.025),
+        *tektronix_down(0.2, 0.01, -0.1),
         checked(":OUTPut1:STATe 0"),
         TEK_OFF,
     ]

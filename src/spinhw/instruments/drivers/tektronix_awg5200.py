@@ -16,6 +16,8 @@ from spinhw.instruments.waiting import wait_for
 # What AWGControl:RSTate? says of a generator that waits for its trigger; 0 is stopped, 2 is running.
 _WAITS = 1
 _ARMING_S = 10.0
+# How far a level may be off between two messages of a way down.
+_BETWEEN_V = 0.5e-3
 
 
 class TektronixAWG5200(ScpiWaveformSource):
@@ -91,6 +93,13 @@ class TektronixAWG5200(ScpiWaveformSource):
             return []
         amplitude_v = self.port.number("read_amplitude", channel=output)
         offset_v = self.port.number("read_offset", channel=output)
+        rest_v = self._idle_v.get(output)
+        if rest_v is not None and self.custody.is_ours(self.name, output):
+            # Where it waits is known: the offset alone takes it to 0 V.
+            def shift(to_v: float) -> None:
+                self.port.send("offset", channel=output, value=offset_v - rest_v + to_v)
+
+            return [Lever("level", "V", lambda: rest_v, shift, step=step_v, delay_s=delay_s)]
         largest_v, least_v = abs(offset_v) + amplitude_v / 2, self.port.range("amplitude", "V")[0]
 
         def lower(to_v: float) -> None:
@@ -101,6 +110,9 @@ class TektronixAWG5200(ScpiWaveformSource):
 
         # The amplitude goes no lower; what is left then is as small a part of what was there, and is cut.
         end_v = largest_v * min(1.0, least_v / amplitude_v)
+        # One is set before the other: in between the level is off by half a step of the amplitude.
+        fine_v = largest_v * 2 * _BETWEEN_V / amplitude_v
+        step_v = fine_v if step_v is None else min(step_v, fine_v)
         return [Lever("level", "V", lambda: largest_v, lower, end=end_v, step=step_v, delay_s=delay_s)]
 
     def _describe(self, output: str) -> str:

@@ -146,8 +146,13 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         waves = {channel: self._fractions(channel, wave, points) for channel, wave in volts.items()}
         # A rest that is not known counts as one that is not zero.
         self._restless = frozenset(one for one in self._playing if self._idle_v.get(one, 1.0) or float(volts[one][0]))
+        try:
+            applied_hz, held = self._upload(waves, rate_hz)
+        except BaseException:
+            for channel in volts:
+                self._idle_v.pop(channel, None)  # Half of it may be there.
+            raise
         self._idle_v |= {channel: float(wave[0]) for channel, wave in volts.items()}
-        applied_hz, held = self._upload(waves, rate_hz)
         if held != points or abs(applied_hz - rate_hz) > _RATE_TOLERANCE * rate_hz:
             raise DeviceError(
                 f"{self.name}: the waveform does not read back as uploaded",
