@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import time
 from functools import partial
@@ -18,6 +17,7 @@ from spinhw.instruments import StationSettings, load_station
 from spinhw.instruments.lock import Owner, owner_of
 from spinhw.instruments.outputs import OutputState, everything, nothing_else
 from spinhw.instruments.station import switch_off
+from spinhw.safety import unconfirmed_error
 
 # What a process that has a bench may take to ramp everything down.
 _PATIENCE_S = 120.0
@@ -43,12 +43,7 @@ def bring_down(name: str, take_all: bool, stop: bool) -> None:
     choose = everything if take_all else partial(_ask, out) if sys.stdin.isatty() else nothing_else
     done = switch_off(path, choose=choose, show=lambda states: out.print(outputs_table(name, states)))
     if done.unconfirmed:
-        raise DeviceError(
-            f"{name}: outputs that could not be confirmed off",
-            seen=", ".join(done.unconfirmed),
-            allowed="every output off",
-            todo="switch them off at the bench before touching anything",
-        )
+        raise unconfirmed_error(name, done.unconfirmed)
     if done.left:
         raise DeviceError(
             f"{name}: outputs are on that spinhw did not switch on; they were left alone",
@@ -72,7 +67,7 @@ def _ask(out: Console, others: list[OutputState]) -> list[str]:
 
 def _end(out: Console, settings: StationSettings, owner: Owner) -> None:
     """End the process that has a bench by SIGTERM, and wait until it has brought its outputs down."""
-    if owner.pid is None or owner.host != socket.gethostname():
+    if owner.pid is None or not owner.is_here():
         raise DeviceError(
             f"{settings.id}: who has the bench cannot be ended from here",
             seen=str(owner),

@@ -73,8 +73,7 @@ def unknown_settings(settings: StationSettings, source: str) -> list[str]:
         if profile is not None:
             if Path(path).parent == shipped("devices") / "instruments":
                 continue
-            alike = map(load_profile, _shipped_for(profile.driver))
-            common = [set(other.state) for other in alike if other.state]
+            common = [set(other.state) for other in _shipped_for(profile.driver) if other.state]
             missing = sorted(set.intersection(*common) - set(profile.state)) if common else []
             if not missing and (profile.state or not profile.outputs):
                 continue  # It says so; or it measures, and no shipped profile knows better.
@@ -86,10 +85,10 @@ def unknown_settings(settings: StationSettings, source: str) -> list[str]:
     return sentences
 
 
-def _shipped_for(driver: str) -> list[Path]:
+def _shipped_for(driver: str) -> list[Profile]:
     """List the shipped profiles of a driver, for the state that other profiles of it lack."""
     paths = [find_instrument_profile(name) for name in instrument_profile_names()]
-    return [path for path in paths if path is not None and load_profile(path).driver == driver]
+    return [one for one in (load_profile(path) for path in paths if path is not None) if one.driver == driver]
 
 
 def _check(settings: Any, choice: Choice, place: str) -> None:
