@@ -1,5 +1,6 @@
 """Instruments for tests: a TCP server that misbehaves on demand, and written conversations that must come true."""
 
+import contextlib
 import math
 import re
 import socket
@@ -30,6 +31,7 @@ from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.words import Words
 from spinhw.virtual.instruments import MODELS
 
+LOOK_S = 0.02
 IDENTITY = "ACME,FAKE 1,0,1.0"
 
 _SETTINGS: Mapping[str, Any] = {
@@ -62,33 +64,48 @@ class FaultyServer:
         self.reads = True  # Whether it takes bytes at all.
         self._late_s = late_s
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(LOOK_S)  # Not on every system does closing it wake who waits for a connection.
+        self._is_closed = False
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
 
     @property
     def address(self) -> str:
         return f"TCPIP0::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
 
     def close(self) -> None:
-        for one in (self._listener, *self._open):
+        """Close every connection, those that are just being made included, and wait until nobody serves any more."""
+        self._is_closed = True
+        self._threads[0].join()
+        self._listener.close()
+        for one in self._open:
+            with contextlib.suppress(OSError):  # the other side may have closed it
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self) -> None:
-        while True:
+        while not self._is_closed:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             self.connections += 1
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         waiting = b""
         try:
             while True:
-                while not self.reads:
+                while not self.reads and not self._is_closed:
                     time.sleep(0.005)
                 data = connection.recv(1 << 20)
                 if not data:

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from spinhw.errors import DeviceError
 from spinhw.virtual.bench import Bench
@@ -32,9 +33,10 @@ class _Connection(asyncio.BufferedProtocol, Client):
 
     Args:
         port: The instrument.
+        open_: All connections of the bench; it is among them from its making until it is lost.
     """
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, open_: "set[_Connection]") -> None:
         self._port, self._line = port, None
         self._buffer = bytearray(_READ_BYTES)
         self._transport: asyncio.Transport | None = None
@@ -43,6 +45,8 @@ class _Connection(asyncio.BufferedProtocol, Client):
         self._is_paused = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
+        self._open = open_
+        open_.add(self)
 
     _line: Line | None
 
@@ -73,6 +77,12 @@ class _Connection(asyncio.BufferedProtocol, Client):
     def connection_lost(self, error: Exception | None) -> None:
         if self._line is not None:
             self._line.close()
+        self._open.discard(self)
+
+    def abort(self) -> None:
+        """Close at once; replies that nobody reads are dropped."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # A reader that is slow stops its own questions, not the server.
 
@@ -137,15 +147,14 @@ class _Connection(asyncio.BufferedProtocol, Client):
             self._loop.call_soon_threadsafe(self._transport.close)
 
 
-async def _listen(bench: Bench, host: str) -> tuple[list[asyncio.Server], dict[str, str]]:
-    """Open a listening socket for each instrument; give the servers, and VISA addresses by name."""
-    loop = asyncio.get_running_loop()
+async def _listen(bench: Bench, host: str, open_: set[_Connection]) -> tuple[list[asyncio.Server], dict[str, str]]:
+    """Open a listening socket for each instrument; return the servers, and VISA addresses by name."""
     servers: list[asyncio.Server] = []
     addresses = {}
     try:
         for name, port in bench.ports.items():
             wanted = bench.settings.instruments[name].port
-            servers.append(await _bind(loop, port, host, wanted, name))
+            servers.append(await _bind(partial(_Connection, port, open_), host, wanted, name))
             number = servers[-1].sockets[0].getsockname()[1]
             addresses[name] = f"TCPIP0::{_reached_as(host)}::{number}::SOCKET"
     except BaseException:
@@ -160,9 +169,9 @@ def _reached_as(host: str) -> str:
     return socket.gethostname() if host in ("", "0.0.0.0") else host
 
 
-async def _bind(loop: asyncio.AbstractEventLoop, port: Port, host: str, number: int, name: str) -> asyncio.Server:
+async def _bind(factory: Callable[[], _Connection], host: str, number: int, name: str) -> asyncio.Server:
     try:
-        return await loop.create_server(lambda: _Connection(port), host, number, family=socket.AF_INET)
+        return await asyncio.get_running_loop().create_server(factory, host, number, family=socket.AF_INET)
     except OSError as error:
         raise DeviceError(
             f"virtual bench: {name} cannot listen on {host}, port {number}",
@@ -173,17 +182,29 @@ async def _bind(loop: asyncio.AbstractEventLoop, port: Port, host: str, number: 
 
 
 async def _run(bench: Bench, host: str, announce: Callable[[Mapping[str, str]], None], stop: asyncio.Event) -> None:
-    servers, addresses = await _listen(bench, host)
+    open_: set[_Connection] = set()
+    servers, addresses = await _listen(bench, host, open_)
     try:
         bench.warm_up()  # A client's first trigger must be answered within its timeout.
         announce(addresses)
         await stop.wait()
     finally:
-        for server in servers:
-            server.close()
-        await asyncio.sleep(0)  # Connections that are being made must be there to be closed.
-        for port in bench.ports.values():
-            port.hang_up()
+        await _close(bench, servers, open_)
+
+
+async def _close(bench: Bench, servers: list[asyncio.Server], open_: set[_Connection]) -> None:
+    """Close every socket: those of connections that are just being made, the listening ones, and all others."""
+    # asyncio loses the socket of a connection whose server closes while it is being made.
+    while being_made := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.gather(*being_made, return_exceptions=True)
+    for server in servers:
+        server.close()
+    for port in bench.ports.values():
+        port.hang_up()
+    await asyncio.sleep(0)
+    for connection in list(open_):  # They still have replies that nobody reads.
+        connection.abort()
+    while open_:
         await asyncio.sleep(0)
 
 
