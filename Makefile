@@ -30,7 +30,7 @@ test: $(VENV)/.installed-dev ## Run the test suite
 	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 thirdparty: $(VENV)/.installed-thirdparty ## Drive the virtual bench by the drivers of PyMeasure and QCoDeS; about 800 MB to install
-	$(BIN)/pytest tests/third_party tests/test_adapters.py $(ARGS)
+	$(BIN)/pytest tests/third_party tests/instruments/test_adapters.py $(ARGS)
 
 bench: $(VENV)/.installed-bench ## Compare speed and memory with PyTorch, JAX and ODE libraries; about 20 minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)

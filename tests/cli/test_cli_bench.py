@@ -1,0 +1,245 @@
+"""Commands for benches: what there is, a virtual bench in a process of its own, everything off."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fakes.visa import BANK_INSTRUMENTS, BANK_TRUTH, BANK_WIRING, bench_file
+from spinhw.cli import bench as commands
+from spinhw.device import load_device
+from spinhw.instruments import Station
+from spinhw.instruments.failures import LinkError
+from spinhw.instruments.profile import UNTESTED, find_instrument_profile, instrument_profile_names, load_profile
+
+SERVE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Under nohup and in the background it is ignored.
+{before}
+from spinhw.cli import main
+sys.argv = ["spinhw", "virtual-bench", "serve", *sys.argv[1:]]
+main()
+"""
+# Windows has Ctrl-Break, POSIX has not: another signal plays its part.
+CTRL_BREAK = "signal.SIGBREAK = signal.SIGUSR1"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Locks and what was left on are kept in the user's home."""
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+
+
+@contextmanager
+def served(folder, before: str = "", asked: tuple[str, ...] = ()) -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
+    """Serve the small bank, or what is asked for, in a process of its own; give it and the addresses that it prints."""
+    truth = folder / "truth.yaml"
+    truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
+    child = subprocess.Popen(
+        [sys.executable, "-c", SERVE.format(before=before), *(asked or (str(truth),))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    addresses = {}
+    for line in child.stdout:
+        if line.startswith("Ctrl-C"):
+            break
+        name, _, address = line.partition(": ")
+        addresses[name] = address.strip()
+    try:
+        yield child, addresses
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def say(address: str, message: str) -> str:
+    """Send a message over a bare socket and give the reply, without its line feed."""
+    host, port = address.split("::")[1:3]
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(message.encode() + b"\n")
+        return connection.makefile().readline().rstrip("\n") if "?" in message else ""
+
+
+def test_devices_lists_every_driver_in_full_and_says_which_was_never_tried(spinhw):
+    out = spinhw("devices", columns=80).out
+    rows = dict(re.findall(r"^│ ([\w-]+) +│ [\w-]+ +│ .*│ (\S[^│]*?) +│$", out, re.MULTILINE))
+    statuses = {name: load_profile(find_instrument_profile(name)).status for name in instrument_profile_names()}
+    for name, status in statuses.items():
+        assert status.startswith(rows[name])
+        assert (rows[name] == "tested") == (status != UNTESTED)
+    assert ("untested" in out) == (UNTESTED in statuses.values())
+    assert "Yokogawa" in out
+    assert "VISA resources" not in out
+
+
+def test_devices_scan_lists_what_every_installed_visa_finds(spinhw, monkeypatch):
+    def resources(backend):
+        if backend == "@ivi":
+            raise LinkError("VISA backend '@ivi' cannot be used")
+        return ["GPIB0::24::INSTR", "USB0::1::INSTR"]
+
+    monkeypatch.setattr(commands, "visa_resources", resources)
+    assert "VISA resources: GPIB0::24::INSTR, USB0::1::INSTR" in spinhw("devices", "--scan").out
+
+
+def test_devices_scan_asks_visa_itself(spinhw):
+    done = spinhw("devices", "--scan")
+    assert (done.code, done.err) == (0, "")
+    assert "VISA resources: " in done.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("name", "before"), [("SIGINT", ""), ("SIGTERM", ""), ("SIGUSR1", CTRL_BREAK)])
+def test_a_served_bench_answers_on_loopback_until_it_is_told_to_end(tmp_path, name, before):
+    with served(tmp_path, before) as (child, addresses):
+        assert addresses.keys() == BANK_TRUTH["instruments"].keys()
+        assert all(re.fullmatch(r"TCPIP0::127\.0\.0\.1::\d+::SOCKET", one) for one in addresses.values())
+        assert say(addresses["awg"], "*IDN?").startswith("Keysight Technologies,33622A")
+        child.send_signal(getattr(signal, name))
+        out, err = child.communicate(timeout=30)
+        assert (child.returncode, out, err) == (0, "", "")
+        with pytest.raises(ConnectionRefusedError):
+            say(addresses["awg"], "*IDN?")
+
+
+def test_a_served_bench_writes_the_bench_file_for_it(spinhw, tmp_path):
+    file = tmp_path / "served.yaml"
+    with served(tmp_path, asked=("oscillators", "--write", str(file))) as (_, addresses):
+        assert addresses.pop("bench file") == str(file)
+        bench = load_device(str(file))
+        written = {name: one.address for name, one in bench.instruments.items()}
+        assert written.items() <= addresses.items()
+        with Station(bench, str(file)) as station:
+            assert station["awg"].identity.startswith("Keysight Technologies,33622A")
+    again = spinhw("virtual-bench", "serve", "oscillators", "--write", file)
+    assert again.code == 2
+    assert "this file exists; next: choose another name" in again.err
+
+
+def test_a_bench_file_is_written_for_shipped_benches_only(spinhw, tmp_path):
+    truth, file = tmp_path / "truth.yaml", tmp_path / "served.yaml"
+    truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
+    done = spinhw("virtual-bench", "serve", truth, "--write", file)
+    assert done.code == 2
+    assert "allowed: chip, oscillators, resonators; next: copy one of devices/" in done.err
+    assert not file.exists()
+
+
+def test_off_brings_a_bench_down_and_names_what_it_could_not_reach(spinhw, tmp_path):
+    with served(tmp_path) as (_, addresses):
+        file = tmp_path / "mine.yaml"
+
+        def write(addresses):
+            data = bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, "@py", timeout="20 s")
+            file.write_text(json.dumps(data), encoding="utf-8")
+
+        write(addresses)
+        say(addresses["bias"], ":SOUR:FUNC CURR;:SOUR:CURR 5e-3;:OUTP 1;:OUTP?")
+        say(addresses["awg"], ":OUTP1 1;:OUTP1?")
+        asked = spinhw("off", "--device", file)
+        assert asked.code == 3
+        assert "spinhw did not switch on; they were left alone; seen: bias.1 (current 0.005 A), awg.1 (" in asked.err
+        assert say(addresses["bias"], ":OUTP?") == "1"
+        done = spinhw("off", "--device", file, "--all")
+        assert (done.code, done.err) == (0, "")
+        assert f"{file}: every output is off, and reads back as off" in done.out
+        assert [say(addresses[one], ask) for one, ask in (("bias", ":OUTP?"), ("awg", ":OUTP1?"))] == ["0", "0"]
+        assert float(say(addresses["bias"], ":SOUR:CURR?")) == 0
+
+        say(addresses["bias"], ":OUTP 1;:OUTP?")
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        write(addresses | {"awg": f"TCPIP0::127.0.0.1::{port}::SOCKET"})
+        failed = spinhw("off", "--device", file, "--all")
+        assert failed.code == 3
+        assert "could not be confirmed off; seen: awg.2, awg.1; allowed: every output off; next: " in failed.err
+        assert say(addresses["bias"], ":OUTP?") == "0"
+
+
+HOLDER = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+from spinhw.instruments import CurrentSource, open_station
+with open_station(sys.argv[1]) as station:
+    source = station.get("bias", CurrentSource)
+    source.set_output("1", True)
+    source.set_current("1", 5e-3)
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Give a bench file on a served bench, and its addresses."""
+    with served(tmp_path) as (_, addresses):
+        file = tmp_path / "mine.yaml"
+        data = bench_file(BANK_INSTRUMENTS, BANK_WIRING, addresses, "@py", timeout="2 s")
+        file.write_text(json.dumps(data), encoding="utf-8")
+        yield file, addresses
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_off_names_the_process_that_has_a_bench_and_ends_it_when_told_to(spinhw, mine):
+    file, addresses = mine
+    command = [sys.executable, "-c", HOLDER, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"ready\n"
+        for words in (("off",), ("check",)):
+            refused = spinhw(*words, "--device", file)
+            assert refused.code == 3
+            assert f"in use by another process; seen: process {child.pid} on" in refused.err
+        assert say(addresses["bias"], ":OUTP?") == "1"
+        done = spinhw("off", "--device", file, "--stop")
+        assert (done.code, done.err) == (0, "")
+        assert f"asked process {child.pid} to end" in done.out
+        child.communicate(timeout=30)
+    assert [say(addresses["bias"], ask) for ask in (":OUTP?", ":SOUR:CURR?")] == ["0", "+0.000000E+00"]
+
+
+def test_what_a_killed_process_left_on_comes_down_without_being_asked(spinhw, mine):
+    file, addresses = mine
+    command = [sys.executable, "-c", HOLDER, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"ready\n"
+        child.kill()
+    refused = spinhw("check", "--device", file)
+    assert refused.code == 3
+    assert "an earlier session of spinhw left bias.1 on" in refused.err
+    done = spinhw("off", "--device", file)
+    assert (done.code, "spinhw's" in done.out) == (0, True)
+    assert say(addresses["bias"], ":OUTP?") == "0"
+
+
+def test_off_works_where_no_lock_can_be_kept(spinhw, mine, tmp_path, monkeypatch, caplog):
+    file, addresses = mine
+    say(addresses["bias"], ":SOUR:FUNC CURR;:SOUR:CURR 5e-3;:OUTP 1;:OUTP?")
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("SPINHW_SHARED", str(tmp_path / "a file" / "folder"))
+    monkeypatch.delenv("HOME", raising=False)
+    done = spinhw("off", "--device", file, "--all")
+    assert done.code == 0
+    assert "going on without a lock" in caplog.text
+    assert say(addresses["bias"], ":OUTP?") == "0"
+    refused = spinhw("check", "--device", file)
+    assert refused.code == 3 and "next:" in refused.err
+
+
+def test_check_reads_a_bench_and_switches_nothing_without_being_told_to(spinhw, mine):
+    file, addresses = mine
+    done = spinhw("check", "--device", file)
+    assert done.code == 0, done.err
+    assert "nothing was switched on; the contract is checked by: spinhw check --play" in done.out
+    say(addresses["awg"], ":OUTP2 1;:OUTP2?")
+    refused = spinhw("check", "--device", file, "--play")
+    assert refused.code == 3
+    assert "seen: awg.2 (amplitude 0.1 V, offset 0 V)" in refused.err
+    assert say(addresses["awg"], ":OUTP2?") == "1"

@@ -1,0 +1,275 @@
+"""Recurrent networks: the compiled recurrence against autograd, options, files."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from spinhw.config import build
+from spinhw.errors import ConfigError
+from spinhw.flipflop import (
+    FlipFlopSettings,
+    RecurrentNetwork,
+    RecurrentSettings,
+    draw_trials,
+    load_network,
+    read_keras,
+    save_network,
+)
+from spinhw.flipflop.kernels import activate
+from spinhw.flipflop.learner import measure
+from spinhw.flipflop.recurrence import TanhWeights, recur
+from spinhw.rollout.cpu.workspace import workspace
+from spinhw.streams import torch_stream
+
+PUBLISHED = Path(
+    os.environ.get("SPINHW_FLIPFLOP_KERAS", Path(__file__).parents[3] / "shared" / "data" / "flipflop_keras")
+)
+
+
+def drawn(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    generator = torch_stream("test recurrence")
+    return [torch.randn(shape, generator=generator, dtype=dtype) * 0.4 for shape in shapes]
+
+
+@pytest.mark.parametrize("leak", [1.0, 0.3])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_compiled_recurrence_agrees_with_autograd(leak: float, noisy: bool) -> None:
+    time, batch, units = 23, 5, 37
+    shapes = [(time, batch, 3), (batch, units), (time, batch, units)]
+    shapes += [(units, 3), (units, units), (units,), (2, units), (2,)]
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        values = [value.to(dtype) for value in drawn(*shapes)]
+        values[4] *= 0.3  # No chaos, in which rounding would grow.
+        values = [value.requires_grad_() for value in values]
+        outputs, states = recur(values[0], TanhWeights(*values[3:]), values[1], leak, values[2] if noisy else None)
+        (outputs.square().sum() + outputs.sum()).backward()
+        gradients = [value.grad for place, value in enumerate(values) if noisy or place != 2]
+        found.append([outputs, states, *gradients])
+    for fast, slow in zip(*found, strict=True):
+        assert fast is not None
+        assert (fast.double() - slow).abs().max() < 2e-6 * slow.abs().max()
+
+
+def test_recurrence_is_torchs_own_rnn() -> None:
+    rnn = torch.nn.RNN(3, 16, batch_first=True)
+    network = RecurrentNetwork(RecurrentSettings(units=16, bias=True))
+    with torch.no_grad():
+        network.w_in.copy_(rnn.weight_ih_l0)
+        network.w_rec.copy_(rnn.weight_hh_l0)
+        network.bias.copy_(rnn.bias_ih_l0 + rnn.bias_hh_l0)
+    (inputs,) = drawn((4, 50, 3), dtype=torch.float32)
+    torch.testing.assert_close(network.run(inputs).states, rnn(inputs)[0], atol=2e-6, rtol=1e-5)
+
+
+def test_memory_that_is_used_again_leaves_earlier_results_alone() -> None:
+    network, (first, second) = RecurrentNetwork(RecurrentSettings(units=8)), drawn((3, 9, 3), (3, 9, 3))
+    one = network(first.float())
+    kept = one.detach().clone()
+    two = network(second.float())  # Before the backward pass of the first.
+    one.sum().backward()
+    gradient = network.w_rec.grad.clone()
+    network.zero_grad()
+    two.sum().backward()
+    network.zero_grad()
+    network(first.float()).sum().backward()
+    assert torch.equal(one, kept)
+    assert torch.equal(network.w_rec.grad, gradient)
+
+
+def test_what_memory_held_before_does_not_matter() -> None:
+    network, (inputs,) = RecurrentNetwork(RecurrentSettings(units=8)), drawn((3, 9, 3), dtype=torch.float32)
+    network(inputs).sum().backward()
+    wanted = [value.grad.clone() for value in network.parameters()]
+    taken = []
+    while workspace._free:  # Every buffer that the next call could be given.
+        buffer = workspace._free.pop()
+        buffer[:] = 0xFF  # Not a number, in every element.
+        taken.append(buffer)
+    for buffer in taken:
+        workspace.give(buffer)
+    network.zero_grad()
+    network(inputs).sum().backward()
+    assert taken
+    assert all(torch.equal(value.grad, one) for value, one in zip(network.parameters(), wanted, strict=True))
+
+
+def test_approximate_tanh_is_within_single_precision() -> None:
+    drive = np.linspace(-12, 12, 40_001, dtype=np.float32)[None]
+    rows = drive.copy()
+    activate(rows, rows, rows.shape[1], np.float32(1.0))
+    assert np.abs(rows - np.tanh(drive.astype(np.float64))).max() < 3e-7
+
+
+def test_not_a_number_stays_one() -> None:
+    network = RecurrentNetwork(RecurrentSettings(units=8))
+    with torch.no_grad():
+        network.w_rec[0, 0] = math.nan
+    assert network(torch.zeros(1, 5, 3)).isnan().any()
+
+
+def test_initial_weights_are_orthogonal_or_have_variance_one_over_units() -> None:
+    orthogonal = RecurrentNetwork(RecurrentSettings(units=60)).connectivity
+    torch.testing.assert_close(orthogonal @ orthogonal.T, torch.eye(60), atol=1e-5, rtol=0)
+    normal = RecurrentNetwork(RecurrentSettings(units=300, initial="normal")).connectivity
+    assert normal.var().item() == pytest.approx(1 / 300, rel=0.02)
+
+
+def test_seeds_decide_the_weights() -> None:
+    one, same, other = (RecurrentNetwork(RecurrentSettings(units=8), seed).w_rec for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_dales_law_gives_every_source_one_sign_also_after_training() -> None:
+    network = RecurrentNetwork(RecurrentSettings(units=20, excitatory=0.8))
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.1)
+    for _ in range(5):
+        optimiser.zero_grad()
+        network(torch.ones(2, 10, 3)).square().sum().backward()
+        optimiser.step()
+    signs = network.connectivity.sign()
+    assert (signs[:, :16] >= 0).all()
+    assert (signs[:, 16:] <= 0).all()
+
+
+def test_balanced_weights_have_no_outlier() -> None:
+    sizes = torch.linalg.eigvals(RecurrentNetwork(RecurrentSettings(units=200, excitatory=0.8)).connectivity).abs()
+    largest = sizes.sort(descending=True).values
+    assert largest[0].item() == pytest.approx(1.0, abs=1e-4)
+    assert largest[5] > 0.6
+
+
+def test_density_is_exact_and_absent_weights_stay_absent() -> None:
+    network = RecurrentNetwork(RecurrentSettings(units=20, density=0.3))
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.1)
+    network(torch.ones(2, 10, 3)).square().sum().backward()
+    optimiser.step()
+    assert int((network.connectivity != 0).sum()) == 120
+
+
+@pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
+def test_every_kind_of_network_learns(kind: str) -> None:
+    task = FlipFlopSettings(bits=1, steps=70, pulse_steps=4, delay_steps=0, onsets=((1, 20), (10, 40)), absent=(0, 0))
+    network = RecurrentNetwork(RecurrentSettings(kind=kind, units=24, bias=True, inputs=1, outputs=1), seed=3)
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
+    losses = []
+    for step in range(120):
+        trials = draw_trials(task, 32, torch_stream("test", step))
+        loss = trials.loss(network(trials.inputs))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": 0}, r"net.yaml: units: must be greater than or equal to 1"),
+        ({"leak": 0.0}, r"leak: must be greater than 0"),
+        ({"kind": "gru", "density": 0.5}, r"density: only units of kind 'tanh' have this, not 'gru'"),
+        ({"kind": "rnn"}, r"kind: must be 'tanh', 'gru' or 'lstm'"),
+    ],
+)
+def test_impossible_networks_are_refused_in_one_line(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        build(RecurrentSettings, changes, "net.yaml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{}, {"kind": "gru", "bias": True}, {"excitatory": 0.7, "density": 0.5}])
+def test_a_saved_network_is_the_same(changes: dict[str, object], tmp_path: Path) -> None:
+    network = RecurrentNetwork(RecurrentSettings(units=12, **changes), seed=5)
+    save_network(tmp_path / "network.safetensors", network)
+    again = load_network(tmp_path / "network.safetensors")
+    (inputs,) = drawn((2, 20, 3), dtype=torch.float32)
+    assert again.settings == network.settings
+    assert torch.equal(again(inputs), network(inputs))
+
+
+def keras_file(
+    path: Path,
+    *,
+    units: int = 6,
+    recurrent: str = "SimpleRNN",
+    kernel: tuple[int, int] = (3, 6),
+    activation: str = "tanh",
+) -> Path:
+    """Write what Keras writes, with random weights."""
+    generator = np.random.default_rng(0)
+    config = {
+        "config": {
+            "layers": [
+                {"class_name": recurrent, "config": {"name": "rnn", "activation": activation}},
+                {"class_name": "Dense", "config": {"name": "dense", "activation": "linear"}},
+            ]
+        }
+    }
+    arrays = {
+        "rnn/rnn/kernel:0": kernel,
+        "rnn/rnn/recurrent_kernel:0": (units, units),
+        "dense/dense/kernel:0": (units, 3),
+        "dense/dense/bias:0": (3,),
+    }
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        for name, shape in arrays.items():
+            file["model_weights/" + name] = generator.normal(size=shape).astype(np.float32)
+    return path
+
+
+def test_keras_weights_act_as_in_keras(tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "net.hdf5")
+    network = read_keras(path)
+    with h5py.File(path) as file:
+        kernel, recurrent, dense, bias = (
+            file["model_weights/" + name][()]
+            for name in ("rnn/rnn/kernel:0", "rnn/rnn/recurrent_kernel:0", "dense/dense/kernel:0", "dense/dense/bias:0")
+        )
+    inputs = np.random.default_rng(1).normal(size=(1, 9, 3)).astype(np.float32)
+    state, wanted = np.zeros(6), []
+    for one in inputs[0]:
+        state = np.tanh(one @ kernel + state @ recurrent)
+        wanted.append(state @ dense + bias)
+    np.testing.assert_allclose(network(torch.from_numpy(inputs))[0].detach().numpy(), wanted, atol=1e-5)
+
+
+def test_what_is_no_such_network_is_refused_in_one_line(tmp_path: Path) -> None:
+    text = tmp_path / "text.hdf5"
+    text.write_text("nothing of the kind")
+    empty = tmp_path / "empty.h5"
+    h5py.File(empty, "w").close()
+    cases = {
+        text: r"text.hdf5: this is no HDF5 file, or it is cut short",
+        tmp_path / "absent.hdf5": r"absent.hdf5: there is no such file",
+        keras_file(tmp_path / "gru.hdf5", recurrent="GRU"): r"other layers; seen: GRU, Dense; allowed: one SimpleRNN",
+        keras_file(tmp_path / "shape.hdf5", kernel=(3, 18)): r"kernel \(3, 18\) instead of \(3, 6\)",
+        keras_file(tmp_path / "relu.hdf5", activation="relu"): r"layer rnn has another activation; seen: relu",
+        empty: r"empty.h5: this file holds no such network; seen: no weights",
+        tmp_path / "absent.safetensors": r"there is no checkpoint here",
+    }
+    for path, message in cases.items():
+        with pytest.raises(ConfigError, match=message) as caught:
+            load_network(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("epoch", "mse", "beyond"), [(1, 0.058, 4), (10, 0.019, None)])
+def test_published_networks_err_as_published(epoch: int, mse: float, beyond: int | None) -> None:
+    path = PUBLISHED / f"epoch_{epoch:02}.hdf5"
+    if not path.is_file():
+        pytest.skip(f"the published networks are not in {PUBLISHED}; set SPINHW_FLIPFLOP_KERAS to their folder")
+    network = read_keras(path)
+    trials = draw_trials(FlipFlopSettings.published(), 512, torch_stream("test"))
+    assert measure(network, trials).mse == pytest.approx(mse, abs=0.002)
+    if beyond is not None:
+        sizes = torch.linalg.eigvals(network.connectivity.double()).abs()
+        assert int((sizes > 1.02).sum()) == beyond

@@ -1,0 +1,102 @@
+"""Every shipped example runs, and every shipped YAML file loads and points an editor at its schema."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spinhw.config import profile_names, shipped
+from spinhw.device import load_device
+from spinhw.flipflop import load_flipflop
+from spinhw.network import SpintronicNetwork
+from spinhw.train import load_run
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "examples").glob("*.yaml"))
+RECIPES = [path for path in SHIPPED if path.stem != "flipflop"]
+FLIPFLOP = [ROOT / "examples" / "flipflop.yaml", *sorted((ROOT / "examples" / "flipflop").glob("*.yaml"))]
+FILES = [*SHIPPED, *sorted((ROOT / "examples").glob("*/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_yaml_points_an_editor_at_a_schema_that_is_there(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    found = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert found
+    assert (path.parent / found[1]).is_file()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_every_recipe_is_the_papers_network(path: Path) -> None:
+    settings = load_run(path)
+    topology = settings.network.topology()
+    assert (topology.neurons, topology.synapses()) == (96, 2896)
+    single = path.name == "one_oscillator.yaml"  # One oscillator plays one network at a time.
+    assert settings.training.seeds == ((0,) if single else tuple(range(10)))
+    assert SpintronicNetwork(settings.network, settings.steps, seed=0).synapse_count == 2896
+
+
+@pytest.mark.parametrize("path", FLIPFLOP, ids=lambda path: path.name)
+def test_every_flipflop_recipe_loads(path: Path) -> None:
+    settings = load_flipflop(path)
+    assert settings.network.inputs == settings.task.inputs
+
+
+def test_the_paper_recipe_follows_the_paper_where_it_speaks() -> None:
+    settings = load_run(ROOT / "examples" / "digits_paper.yaml")
+    network, training = settings.network, settings.training
+    assert network.tau_s == pytest.approx(14.12e-9)
+    assert (network.gain, network.saturation.kind, network.initial_state, network.weight_limit) == (
+        0.5,
+        "none",
+        "half",
+        None,
+    )
+    assert (training.batch_size, training.gradient_clip, training.schedule) == (120, 1.0, "paper")
+    assert (training.input_noise, training.label_smoothing, training.augmentation.active) == (0.0, 0.0, False)
+
+
+def test_the_imperfect_chip_recipe_is_the_playable_one_on_a_device() -> None:
+    plain, deployed = (load_run(ROOT / "examples" / name) for name in ("digits.yaml", "digits_imperfect_chip.yaml"))
+    assert plain.device is None
+    assert deployed.device == load_device("imperfect-chip")
+    assert deployed.model_copy(update={"device": None}) == plain
+
+
+def test_the_robust_recipe_is_the_demo_on_drawn_chips() -> None:
+    plain, robust = (load_run(ROOT / "examples" / name) for name in ("demo.yaml", "robust.yaml"))
+    assert robust.training.chips.profile == load_device("imperfect-chip")
+    drawn = plain.training.model_copy(update={"chips": robust.training.chips})
+    assert plain.model_copy(update={"training": drawn}) == robust
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_loads(name: str) -> None:
+    kind = "visa" if name.endswith("-virtual") else "simulated"
+    assert load_device(name).kind == ("multiplexed" if name.startswith("one-oscillator") else kind)
+
+
+def test_profiles_and_recipes_are_found() -> None:
+    assert {"ideal", "imperfect-chip"} <= set(profile_names())
+    assert (shipped("examples") / "digits.yaml").is_file()
+
+
+def test_own_loop_learns() -> None:
+    script = ROOT / "examples" / "own_loop.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, cwd=ROOT)
+    losses = [float(text) for text in re.findall(r"loss (\d+\.\d+)", done.stdout)]
+    assert len(losses) == 5
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_own_loop_is_short() -> None:
+    lines = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8").splitlines()
+    code = [line for line in lines if line.strip() and not line.startswith(('"', "import", "from"))]
+    assert len(code) <= 16
+
+
+def test_readme_shows_the_own_loop_as_it_is() -> None:
+    code = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8").split("\n", 2)[2].strip()
+    assert code in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,337 @@
+import csv
+import io
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinhw.config import build, load
+from spinhw.errors import ConfigError
+from spinhw.studies import GridSettings, Outcome, Point, PointStore, look_ahead, run_studies, studies_named
+from spinhw.studies.catalogue import STUDIES
+from spinhw.studies.claims import judge
+from spinhw.studies.execute import run_points
+from spinhw.studies.forecast import forecast_s
+from spinhw.studies.measured import Measured, measure
+from spinhw.studies.merit import centre, window
+from spinhw.studies.orphan import stop_without
+from spinhw.studies.outcome import cumulative_drive, mean_weights
+from spinhw.studies.study import Curve
+from spinhw.studies.tables import as_csv, as_markdown
+from spinhw.studies.work import train_point, work
+from spinhw.train import Diverged, train_run
+from spinhw.train.statistics import difference_interval
+
+GRID = Path(__file__).parents[2] / "examples" / "studies" / "paper.yaml"
+TINY = {
+    "seeds": [0, 1],
+    "protocols": {
+        "paper": {
+            "spintronic": "examples/digits_paper.yaml",
+            "ctrnn": "examples/ctrnn_paper.yaml",
+            "taus": ["5 ns", "14.12 ns"],
+            "learning_rates": [0.03, 0.14],
+        }
+    },
+    "overrides": ["network.layers=[3,2]", "training.batch_size=300", "training.epochs=1", "training.substeps=1"],
+    "sample_intervals": ["0.4 ns", "1 ns"],
+    "substeps": [1, 1],
+    "traced_intervals": ["1 ns"],
+    "densities_intra": [0.0, 1.0],
+    "densities_inter": [0.5],
+    "densities_all": [1.0],
+}
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.points: list[str] = []
+
+    def on_point(self, point: Point, predicted_s: float, outcome: Outcome) -> None:
+        self.points.append(point.key)
+
+
+def tiny_grid(**changes: object) -> GridSettings:
+    return build(GridSettings, TINY | changes, "tiny grid")
+
+
+def tiny_point(*overrides: str, traced: bool = False) -> Point:
+    return Point.vary(
+        "examples/digits_paper.yaml", (*tiny_grid().overrides, "training.seeds=[0, 1]", *overrides), traced
+    )
+
+
+def outcome(accuracy: list[float | None], weight: float = 0.1) -> Outcome:
+    return Outcome(list(range(len(accuracy))), accuracy, accuracy, [weight] * len(accuracy), 1.0, "0")
+
+
+def curve_of(name: str, label: str, x: list[float], medians: list[float], **how: object) -> Measured:
+    kind = str(how.pop("kind", "spintronic"))
+    points = tuple(Point.vary(f"examples/{name}.yaml", (f"task.sample_interval={1e9 * at!r} ns",)) for at in x)
+    outcomes = tuple(outcome([value - 0.01, value, value + 0.01]) for value in medians)
+    return Measured(Curve("paper", label, kind, tuple(x), points), outcomes)
+
+
+def test_the_shipped_grid_trains_more_than_a_thousand_networks() -> None:
+    grid = load(GridSettings, GRID)
+    store = {point.key: point for study in studies_named("all", grid) for point in study.points}
+    assert sum(len(point.settings.training.seeds) for point in store.values()) > 1000
+    assert set(grid.protocols) == {"paper", "playable"}
+
+
+def test_figures_share_their_points() -> None:
+    grid = tiny_grid()
+    fig3a, fig3c = (STUDIES[name](grid) for name in ("fig3a", "fig3c"))
+    assert {point.key for point in fig3a.points} <= {point.key for point in fig3c.points}
+    assert len(fig3c.points) < sum(len(curve.points) for curve in fig3c.curves)
+
+
+def test_an_unknown_study_is_named_with_what_there_is() -> None:
+    with pytest.raises(ConfigError, match="no study 'fig2'.*fig2b.*did you mean 'fig2b'"):
+        studies_named("fig2", tiny_grid())
+
+
+def test_every_interval_needs_its_substeps() -> None:
+    with pytest.raises(ConfigError, match="substeps lists 1 numbers for 2 sample_intervals"):
+        tiny_grid(substeps=[1])
+
+
+def test_a_point_says_how_to_train_it_alone() -> None:
+    point = tiny_point("network.tau=7 ns")
+    assert point.command.startswith("spinhw train examples/digits_paper.yaml --set ")
+    assert '--set "network.tau=7 ns"' in point.command
+    assert point.key == tiny_point("network.tau=7.0 ns").key != tiny_point("network.tau=8 ns").key
+
+
+def test_a_study_leaves_table_picture_claims_and_is_not_done_twice(tmp_path: Path) -> None:
+    grid = tiny_grid()
+    studies = studies_named("fig2b", grid)
+    heard = Listener()
+    outlook = look_ahead(studies, PointStore(tmp_path))
+    assert len(outlook.missing) == len(outlook.points) == 4
+    assert outlook.networks == 8
+    assert outlook.total_s > 0
+    claims = run_studies(studies, grid, outlook, tmp_path, heard, jobs=1)
+    assert sorted(heard.points) == sorted(point.key for point in outlook.points)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "fig2b.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == 8
+    assert {row["network"] for row in rows} == {"spintronic", "ctrnn"}
+    assert {float(row["sample_interval_s"]) for row in rows} == {0.4e-9, 1e-9}
+    assert (tmp_path / "fig2b.png").stat().st_size > 10_000
+    assert len(claims) == 4
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "8 networks at 4 points" in page
+    assert "![Accuracy over the time between two input points](fig2b.png)" in page
+    assert all(each.measured in page for each in claims)
+    again = look_ahead(studies, PointStore(tmp_path))
+    assert again.missing == []
+    assert again.total_s == 0
+    assert [each.measured for each in run_studies(studies, grid, again, tmp_path, Listener(), jobs=1)] == [
+        each.measured for each in claims
+    ]
+
+
+def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = tiny_point("training.epochs=2")
+    whole = train_point(point, tmp_path / "whole")
+
+    def killed(settings: object, folder: Path) -> None:
+        # As if the process had died after the first epoch: its checkpoint is there, nothing else.
+        short = point.settings.model_copy(update={"training": point.settings.training.model_copy()})
+        monkeypatch.setattr("spinhw.train.run.measure_simulated", _die)
+        train_run(short, folder)
+
+    monkeypatch.setattr("spinhw.studies.work.train_run", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        train_point(point, tmp_path / "cut")
+    monkeypatch.undo()
+    resumed = train_point(point, tmp_path / "cut")
+    assert replace(resumed, wall_s=0.0, cpu_s=0.0) == replace(whole, wall_s=0.0, cpu_s=0.0)
+
+
+def _die(*arguments: object) -> None:
+    raise RuntimeError("killed")
+
+
+def test_networks_that_diverge_are_left_out_and_the_others_come_out_as_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = tiny_point()
+    whole = train_point(point, tmp_path / "whole")
+
+    def diverges(settings: object, folder: Path) -> object:
+        seeds = settings.training.seeds  # type: ignore[attr-defined]
+        if 0 in seeds:
+            fine = np.array([seed != 0 for seed in seeds])
+            raise Diverged("training diverged", fine, seeds, seen="NaN", todo="nothing")  # type: ignore[arg-type]
+        return train_run(settings, folder)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("spinhw.studies.work.train_run", diverges)
+    found = train_point(point, tmp_path / "cut")
+    assert found.accuracy == [None, whole.accuracy[1]]
+    assert found.mean_weight[1] == whole.mean_weight[1]
+    assert found.converged()[0] == 0.0
+    assert json.loads((tmp_path / "cut" / "diverged.json").read_text(encoding="utf-8")) == [0]
+
+
+def test_a_point_that_fails_spares_the_others_and_is_named(tmp_path: Path) -> None:
+    good, bad = tiny_point(), tiny_point("training.epochs=2")
+    store = PointStore(tmp_path)
+    store.place(bad).mkdir(parents=True)
+    (store.place(bad) / "run").write_text("in the way", encoding="utf-8")
+    with pytest.raises(ConfigError, match="1 of 2 points failed.*training.epochs=2.*this exists already"):
+        run_points([good, bad], store, {good.key: 1.0, bad.key: 2.0}, Listener(), jobs=1)
+    assert store.outcome(good) is not None
+    assert store.outcome(bad) is None
+
+
+def test_a_traced_point_keeps_a_waveform_of_every_class(tmp_path: Path) -> None:
+    plain, traced = tiny_point(), tiny_point(traced=True)
+    store = PointStore(tmp_path)
+    store.save(plain, work(plain, store.place(plain), 0).outcome or outcome([0.0]))
+    assert store.outcome(plain) is not None
+    assert store.outcome(traced) is None  # The same point, but the waveforms are missing.
+    found = work(traced, store.place(traced), 0).outcome
+    assert found is not None
+    assert found.trace is not None
+    assert np.shape(found.trace.power) == (10, 65)
+    assert found.trace.labels == list(range(10))
+
+
+def test_two_processes_give_the_same_bits_as_one(tmp_path: Path) -> None:
+    points = [tiny_point(), tiny_point("network.tau=5 ns")]
+    expected = dict.fromkeys((point.key for point in points), 1.0)
+    found = []
+    for jobs in (1, 2):
+        store = PointStore(tmp_path / str(jobs))
+        run_points(points, store, expected, Listener(), jobs=jobs)
+        found.append([replace(store.outcome(point), wall_s=0.0, cpu_s=0.0) for point in points])  # type: ignore[type-var]
+    assert found[0] == found[1]
+
+
+def test_points_are_spread_over_a_dask_cluster(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    points = [tiny_point(), tiny_point("network.tau=5 ns")]
+    store = PointStore(tmp_path)
+    local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None)
+    with local as cluster:
+        run_points(
+            points,
+            store,
+            dict.fromkeys((point.key for point in points), 1.0),
+            Listener(),
+            cluster=cluster.scheduler_address,
+        )
+    assert all(store.outcome(point) is not None for point in points)
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    with pytest.raises(ConfigError, match="--cluster: the Dask scheduler does not answer.*tcp://127.0.0.1:9"):
+        run_points(
+            [tiny_point()], PointStore(tmp_path), {tiny_point().key: 1.0}, Listener(), cluster="tcp://127.0.0.1:9"
+        )
+
+
+def test_the_forecast_grows_with_epochs_and_substeps() -> None:
+    points = [tiny_point(), tiny_point("training.epochs=11"), tiny_point("training.epochs=11", "training.substeps=5")]
+    predicted = forecast_s(points)
+    short, long, fine = (predicted[point.key] for point in points)
+    assert 0 < short < long < fine
+
+
+def test_the_cumulative_drive_is_equation_11() -> None:
+    settings = Point.vary("examples/digits_paper.yaml", ()).settings
+    # S <|W|> sqrt(d_inter 32 + d_intra 32) dt at 1/ns: 0.5 x 0.25 x sqrt(32).
+    assert cumulative_drive(settings, [0.25, None]) == [pytest.approx(0.125 * 32**0.5), None]
+
+
+def test_mean_weights_count_only_synapses_that_exist() -> None:
+    import torch
+
+    weights = {"w_ext.0": torch.full((1, 2, 1), 9.0), "w_int.0": torch.tensor([[[1.0, -3.0], [0.0, 0.0]]])}
+    masks = {"w_ext.0": torch.ones(1, 2, 1, dtype=torch.bool), "w_int.0": torch.tensor([[[1, 1], [0, 0]]]).bool()}
+    assert mean_weights(weights, masks) == [2.0]
+
+
+def test_the_window_is_the_widest_run_around_the_best() -> None:
+    x = [0.1e-9, 0.4e-9, 1e-9, 2.5e-9, 10e-9]
+    curve = curve_of("digits_paper", "one", x, [0.89, 0.5, 0.9, 0.88, 0.6])
+    assert window(curve) == (1e-9, 2.5e-9)
+    assert centre(curve) == pytest.approx(2.5**0.5 * 1e-9)
+
+
+def test_claims_hold_where_the_paper_is_reproduced_and_not_where_it_is_not() -> None:
+    x = [0.1e-9, 0.4e-9, 1e-9, 2.5e-9, 10e-9]
+    software = curve_of("ctrnn_paper", "ctrnn", x, [0.5, 0.88, 0.9, 0.89, 0.5], kind="ctrnn")
+    as_published = curve_of("digits_paper", "spintronic", x, [0.5, 0.89, 0.91, 0.9, 0.6])
+    narrow = curve_of("digits_paper", "spintronic", x, [0.85, 0.5, 0.91, 0.6, 0.6])
+    assert [each.verdict for each in judge("fig2b", [as_published, software])] == ["yes"] * 4
+    assert [each.verdict for each in judge("fig2b", [narrow, software])] == ["yes", "no", "no", "no"]
+
+
+def test_a_shift_of_the_optimum_is_seen_in_the_middle_of_the_windows() -> None:
+    x = [0.4e-9, 1e-9, 2.5e-9]
+    fast = curve_of("digits", "tau 5 ns", x, [0.9, 0.5, 0.4])
+    slow = curve_of("digits_paper", "tau 14.12 ns", x, [0.4, 0.5, 0.9])
+    assert judge("fig3a", [slow, fast])[0].holds
+    swapped = [replace(fast, outcomes=slow.outcomes), replace(slow, outcomes=fast.outcomes)]
+    assert not judge("fig3a", swapped)[0].holds
+
+
+def test_a_claim_without_points_is_not_tested() -> None:
+    x = [1e-9, 2.5e-9]
+    verdicts = [each.verdict for each in judge("fig3c", [curve_of("digits_paper", "one", x, [0.9, 0.8])])]
+    assert verdicts[1] == "not tested"
+
+
+def test_parity_is_an_interval_of_the_difference() -> None:
+    stream = np.random.default_rng(1)
+    one, other = stream.normal(0.9, 0.02, 10), stream.normal(0.9, 0.02, 10)
+    low, high = difference_interval(one, other)
+    assert low < one.mean() - other.mean() < high
+    low, high = difference_interval(one, other + 0.1)
+    assert high < 0
+
+
+def test_tables_write_every_network_and_leave_divergence_empty() -> None:
+    curve = curve_of("digits_paper", "one", [1e-9], [0.9])
+    lost = replace(curve, outcomes=(outcome([None, 0.5]),))
+    rows = list(csv.DictReader(io.StringIO(as_csv("fig2b", [lost]))))
+    assert [row["accuracy_converged"] for row in rows] == ["", "0.5"]
+    assert as_markdown(judge("headline", [curve])).splitlines()[2].startswith("| paper | 89.83")
+
+
+def test_outcomes_survive_the_disk(tmp_path: Path) -> None:
+    found = outcome([0.5, None])
+    found.save(tmp_path / "outcome.json")
+    assert Outcome.load(tmp_path / "outcome.json") == found
+
+
+def test_measured_curves_follow_the_study() -> None:
+    study = STUDIES["fig4"](tiny_grid())
+    outcomes = {point.key: outcome([0.5, 0.6]) for point in study.points}
+    assert [each.curve for each in measure(study, outcomes)] == list(study.curves)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not tell a child that its parent has gone")
+def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("spinhw.studies.orphan._LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("spinhw.studies.orphan._SAVED_AFTER_S", 0.01)
+    monkeypatch.setattr("spinhw.studies.orphan.os.kill", lambda process, number: sent.append(number))
+    gone = threading.Event()
+    monkeypatch.setattr("spinhw.studies.orphan.os._exit", lambda code: gone.set())
+    parent = os.getppid()
+    before = threading.active_count()
+    with stop_without(parent + 1):  # Not our owner: nobody watches.
+        assert threading.active_count() == before
+    with stop_without(parent):
+        monkeypatch.setattr("spinhw.studies.orphan.os.getppid", lambda: 1)
+        assert gone.wait(5)
+    assert sent == [signal.SIGTERM]
