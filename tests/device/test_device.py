@@ -245,7 +245,7 @@ def test_ctrl_c_does_not_cut_the_switching_off_short(monkeypatch):
 
 def test_a_session_left_open_is_made_safe_at_exit():
     program = """
-        from fakes import FakeDevice
+        from fakes.device import FakeDevice
         class Loud(FakeDevice):
             def _make_safe(self):
                 print("made safe")
