@@ -20,9 +20,9 @@ import torch  # noqa: E402
 import yaml  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from spinhw.calibrate import Analysis, DriftChart, DriftSettings, calibrate_bank, load_plan  # noqa: E402
-from spinhw.calibrate.measure import joined  # noqa: E402
-from spinhw.calibrate.traces import Taken  # noqa: E402
+from spinhw.calibration import CalibrationAnalysis, DriftChart, InspectionSettings, calibrate_bank, load_plan  # noqa: E402
+from spinhw.calibration.measure import joined  # noqa: E402
+from spinhw.calibration.traces import Taken  # noqa: E402
 from spinhw.config import build  # noqa: E402
 from spinhw.device import load_device, open_bank, open_device  # noqa: E402
 from spinhw.instruments import StationSettings  # noqa: E402
@@ -40,8 +40,8 @@ from spinhw.surrogate import (  # noqa: E402
     misfit,
 )
 from spinhw.tasks import as_sequence, split  # noqa: E402
-from spinhw.train import load_run, train_run  # noqa: E402
-from spinhw.train.checkpoint import load_checkpoint  # noqa: E402
+from spinhw.training import load_run, train  # noqa: E402
+from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
 from spinhw.virtual import BenchSettings  # noqa: E402
 from spinhw.virtual.oscillator_physics import OscillatorPhysics  # noqa: E402
 
@@ -279,11 +279,11 @@ def drift(probes: int) -> None:
     plan = load_plan("full")
     with tempfile.TemporaryDirectory() as folder, open_bank(settings, network, INTERVAL_S, members=[0]) as bank:
         record, found, _ = calibrate_bank(bank, plan, network, Path(folder) / "record.yaml")
-        known, watch = Calibrated.of(record), DriftSettings()
+        known, watch = Calibrated.of(record), InspectionSettings()
         chart = DriftChart(known, found.residual_rms, watch)
-        from spinhw.calibrate import DriftWatch
+        from spinhw.calibration import BankWatch
 
-        probe = DriftWatch(bank, chart, GAMMA)
+        probe = BankWatch(bank, chart, GAMMA)
         quiet = sum(chart.look([probe.play()]).alarm for _ in range(probes))
         print(f"\nDrift: {quiet} false alarms in {probes} probes of 16 oscillators (wanted at most 1 in 1000)")
         for row, name in enumerate(PARAMETERS[:5]):
@@ -295,7 +295,9 @@ def drift(probes: int) -> None:
             print(f"  5 % of {name}: {alarms} of 16 oscillators found, probe by probe")
 
 
-def _simulated(plan: str, changes: list[str], dtype: torch.dtype = torch.float32) -> tuple[Analysis, Oscillators]:
+def _simulated(
+    plan: str, changes: list[str], dtype: torch.dtype = torch.float32
+) -> tuple[CalibrationAnalysis, Oscillators]:
     settings = load_device("imperfect-chip", changes)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -316,7 +318,7 @@ def _ordinary() -> tuple[SpintronicNetwork, Tensor]:
     settings = load_run(ROOT / "examples/digits.yaml", [f"training.seeds=[{SEED}]", f"training.epochs={EPOCHS}"])
     network = SpintronicNetwork(NETWORK, Steps(INTERVAL_S, 2), seed=SEED)
     with tempfile.TemporaryDirectory() as folder:
-        train_run(settings, Path(folder) / "run")
+        train(settings, Path(folder) / "run")
         tensors, _ = load_checkpoint(Path(folder) / "run/checkpoint.safetensors")
     with torch.no_grad():
         for name, parameter in network.named_parameters():

@@ -25,16 +25,16 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import machine  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREEN, GREY, VERMILION, page  # noqa: E402
-from spinhw.train import RunFolder, RunSettings, load_run, resume_run, train_run  # noqa: E402
-from spinhw.train.data import EnsembleData, training_batch  # noqa: E402
-from spinhw.train.deploy import answer_on_device  # noqa: E402
-from spinhw.train.device_loop import open_loop  # noqa: E402
-from spinhw.train.evaluate import accuracy  # noqa: E402
-from spinhw.train.learner import Learner  # noqa: E402
-from spinhw.train.loop import train_step  # noqa: E402
-from spinhw.train.schedule import learning_rates  # noqa: E402
-from spinhw.train.start import start_from  # noqa: E402
-from spinhw.train.statistics import bootstrap_interval  # noqa: E402
+from spinhw.training import RunFolder, RunSettings, load_run, resume, train  # noqa: E402
+from spinhw.training.data import EnsembleData, training_batch  # noqa: E402
+from spinhw.training.deploy import answer_on_device  # noqa: E402
+from spinhw.training.device_loop import open_loop  # noqa: E402
+from spinhw.training.held_out import accuracy  # noqa: E402
+from spinhw.training.learner import Learner  # noqa: E402
+from spinhw.training.loop import train_step  # noqa: E402
+from spinhw.training.schedule import learning_rates  # noqa: E402
+from spinhw.training.start import start_from  # noqa: E402
+from spinhw.training.statistics import bootstrap_interval  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/drift.json", ROOT / "benchmarks/pictures/drift.png"
 RECIPE, DRIFT, EPOCHS = ROOT / "examples/chip_in_the_loop.yaml", 0.1, 6
@@ -56,9 +56,9 @@ def settings_of(source: RunSettings, start: Path, *changes: str) -> RunSettings:
 def trained_in_loop(settings: RunSettings, folder: Path) -> list[float]:
     """Train a run, or go on with it, and give its accuracy on the chips at the end."""
     if not folder.exists():
-        train_run(settings, folder)
+        train(settings, folder)
     elif not (folder / "summary.json").exists():
-        resume_run(folder, settings)
+        resume(folder, settings)
     found: list[float] = RunFolder.open(folder).summary()["accuracy_on_device"]["per_seed"]
     return found
 

@@ -25,7 +25,7 @@ from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.streams import torch_stream
 from spinhw.surrogate import DYNAMICS, CoupledRefit, Oscillators
 from spinhw.tasks import DigitsSettings, as_sequence, split
-from spinhw.train.settings import TrainingSettings
+from spinhw.training.settings import TrainingSettings
 
 BATCHES = 8
 BATCH = 120

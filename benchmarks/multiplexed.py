@@ -35,7 +35,7 @@ from spinhw.network import NetworkSettings, SpintronicNetwork  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREEN, ORANGE, VERMILION, page  # noqa: E402
 from spinhw.surrogate import Oscillators  # noqa: E402
 from spinhw.tasks.digits import as_sequence, split  # noqa: E402
-from spinhw.train import load_run, train_run  # noqa: E402
+from spinhw.training import load_run, train  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/multiplexed.json", ROOT / "benchmarks/pictures/multiplexed.png"
 PASSES, INTERVAL_S, EPOCHS = 4, 1e-9, 20
@@ -101,8 +101,8 @@ def trained(run: Path | None, images: int) -> Trained:
         settings = load_run(ROOT / "examples/digits.yaml", ["training.seeds=[0]", f"training.epochs={EPOCHS}"])
         if run is None:
             run = Path(folder) / "run"
-            train_run(settings, run)
-        from spinhw.train.checkpoint import load_checkpoint
+            train(settings, run)
+        from spinhw.training.checkpoint import load_checkpoint
 
         tensors, _ = load_checkpoint(run / "checkpoint.safetensors")
     network = SpintronicNetwork(settings.network, seed=0)

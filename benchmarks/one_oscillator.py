@@ -41,10 +41,10 @@ from spinhw.network import NetworkSettings  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREY, VERMILION, letter, page  # noqa: E402
 from spinhw.rollout import Neurons  # noqa: E402
 from spinhw.tasks.digits import as_sequence  # noqa: E402
-from spinhw.train import RunSettings, evaluate_run, load_run, resume_run, train_run  # noqa: E402
-from spinhw.train.checkpoint import load_checkpoint  # noqa: E402
-from spinhw.train.data import EnsembleData  # noqa: E402
-from spinhw.train.learner import Learner  # noqa: E402
+from spinhw.training import RunSettings, evaluate, load_run, resume, train  # noqa: E402
+from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
+from spinhw.training.data import EnsembleData  # noqa: E402
+from spinhw.training.learner import Learner  # noqa: E402
 from spinhw.virtual.settings import load_bench  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/one_oscillator.json", ROOT / "docs/pictures/one_oscillator.png"
@@ -125,7 +125,7 @@ def measure(settings: RunSettings, folder: Path) -> Iterator[dict[str, Any]]:
     if not isinstance(profile, MultiplexedSettings):
         raise TypeError("the recipe names no multiplexed device")
     try:
-        train_run(settings, folder / "base", UntilTheLoop(settings.training.loop_start))
+        train(settings, folder / "base", UntilTheLoop(settings.training.loop_start))
     except EnoughError:
         pass
     oscillator = hidden_in(profile, settings.network, seed)
@@ -136,7 +136,7 @@ def measure(settings: RunSettings, folder: Path) -> Iterator[dict[str, Any]]:
     found: dict[str, Any] = {"machine": machine(), "seed": seed, "held_out": settings.task.held_out}
     found["gamma_over_nominal"] = float(oscillator.gamma) * settings.network.tau_s
     found |= {"sigma": float(oscillator.sigma), "q": float(oscillator.q)}
-    with patch("spinhw.train.deploy.open_device", full_chip):
+    with patch("spinhw.training.deploy.open_device", full_chip):
         found["chip"] = go_on(folder / "base", folder / "chip")
     yield found
     found["oscillator"] = go_on(folder / "base", folder / "oscillator")
@@ -148,8 +148,8 @@ def measure(settings: RunSettings, folder: Path) -> Iterator[dict[str, Any]]:
 def go_on(base: Path, folder: Path) -> dict[str, Any]:
     """Measure the networks as they are, train them in the loop, and measure again."""
     shutil.copytree(base, folder)
-    before, course, started = evaluate_run(folder), Course(), time.process_time()
-    summary = resume_run(folder, progress=course).summary
+    before, course, started = evaluate(folder), Course(), time.process_time()
+    summary = resume(folder, progress=course).summary
     return {
         "before": before["accuracy_on_device"]["mean"],
         "after": summary["accuracy_on_device"]["mean"],

@@ -25,13 +25,13 @@ sys.path.insert(0, str(ROOT))
 from spinhw.chip import Chip  # noqa: E402
 from spinhw.device import SimulatedDevice  # noqa: E402
 from spinhw.gradients import DriftAlarm  # noqa: E402
-from spinhw.train import RunSettings, load_run  # noqa: E402
-from spinhw.train.data import EnsembleData, training_batch  # noqa: E402
-from spinhw.train.device_loop import DeviceLoop, open_loop  # noqa: E402
-from spinhw.train.learner import Learner  # noqa: E402
-from spinhw.train.loop import train_step  # noqa: E402
-from spinhw.train.schedule import learning_rates  # noqa: E402
-from spinhw.train.start import start_from  # noqa: E402
+from spinhw.training import RunSettings, load_run  # noqa: E402
+from spinhw.training.data import EnsembleData, training_batch  # noqa: E402
+from spinhw.training.device_loop import DeviceLoop, open_loop  # noqa: E402
+from spinhw.training.learner import Learner  # noqa: E402
+from spinhw.training.loop import train_step  # noqa: E402
+from spinhw.training.schedule import learning_rates  # noqa: E402
+from spinhw.training.start import start_from  # noqa: E402
 
 RECIPE = ROOT / "examples/chip_in_the_loop.yaml"
 SHIFTED = ("gamma", "sigma", "gain")  # In the order of a chip's walk.
@@ -81,7 +81,7 @@ def follow(settings: RunSettings, quiet: int, after: int) -> Followed:
     data = EnsembleData.load(settings.task, training.seeds)
     each = data.batches(training.batch_size)
     with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
-        drift, chip = loop.drift, chip_of(loop)
+        drift, chip = loop.watch, chip_of(loop)
         if drift is None or watch is None:
             raise RuntimeError("nothing watches")
         # The look that would be the next one is the first to see it.

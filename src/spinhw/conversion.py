@@ -20,7 +20,7 @@ PositivePowerW = Annotated[float, Quantity("W", positive=True)]
 
 
 @dataclass(frozen=True)
-class Line:
+class Scaling:
     """One kind of channel: SI = per_unit * model + offset.
 
     Args:
@@ -77,24 +77,24 @@ class Conversion:
     """
 
     drive_per_ampere: float = 1e12
-    input: Line = Line(1.0, "V")
-    weight: Line = Line(1.0, "V")
-    bias: Line = Line(1.0, "V")
-    power: Line = Line(1.0, "V")
-    filtered: Line = Line(1.0, "V")
-    output: Line = Line(1.0, "V")
-    rf_power: Line = Line(1e-6, "W")
+    input: Scaling = Scaling(1.0, "V")
+    weight: Scaling = Scaling(1.0, "V")
+    bias: Scaling = Scaling(1.0, "V")
+    power: Scaling = Scaling(1.0, "V")
+    filtered: Scaling = Scaling(1.0, "V")
+    output: Scaling = Scaling(1.0, "V")
+    rf_power: Scaling = Scaling(1e-6, "W")
 
     def __post_init__(self) -> None:
         if not 0 < self.drive_per_ampere < float("inf"):
             raise ValueError(f"drive_per_ampere must be a finite number above zero, not {self.drive_per_ampere!r}")
 
     @property
-    def drive(self) -> Line:
+    def drive(self) -> Scaling:
         """Drives I in 1/s, as currents in amperes."""
-        return Line(1 / self.drive_per_ampere, "A")
+        return Scaling(1 / self.drive_per_ampere, "A")
 
-    def of_parameter(self, name: str) -> Line:
+    def of_parameter(self, name: str) -> Scaling:
         """Give the line of a parameter: weights are called w_..., biases b..."""
         return self.weight if name.startswith("w") else self.bias
 
@@ -128,11 +128,11 @@ class ConversionSettings(Settings):
         """
         return Conversion(
             drive_per_ampere=threshold_per_s / self.threshold_a,
-            input=Line(self.input_v, "V"),
-            weight=Line(self.weight_v, "V"),
-            bias=Line(self.bias_v, "V"),
-            power=Line(self.power_v, "V"),
-            filtered=Line(self.power_v, "V"),
-            output=Line(self.output_v, "V"),
-            rf_power=Line(self.rf_power_w, "W"),
+            input=Scaling(self.input_v, "V"),
+            weight=Scaling(self.weight_v, "V"),
+            bias=Scaling(self.bias_v, "V"),
+            power=Scaling(self.power_v, "V"),
+            filtered=Scaling(self.power_v, "V"),
+            output=Scaling(self.output_v, "V"),
+            rf_power=Scaling(self.rf_power_w, "W"),
         )

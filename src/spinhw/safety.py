@@ -21,7 +21,7 @@ _previous: dict[int, Any] = {}
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
-def watch(key: object, close: Callable[[], None]) -> None:
+def close_at_exit(key: object, close: Callable[[], None]) -> None:
     """Close a session at exit unless `release` comes first; turn termination signals into `SystemExit` meanwhile."""
     if not _open_sessions:
         atexit.register(_close_all)
@@ -30,7 +30,7 @@ def watch(key: object, close: Callable[[], None]) -> None:
 
 
 def release(key: object) -> None:
-    """Stop watching a session; with the last one the signals get their former handlers back."""
+    """Leave a session to itself; with the last one the signals get their former handlers back."""
     if _open_sessions.pop(id(key), None) is not None and not _open_sessions:
         atexit.unregister(_close_all)
         _give_signals_back()

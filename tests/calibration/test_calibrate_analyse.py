@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from spinhw.calibrate.analyse import analyse
-from spinhw.calibrate.settling import usual_rest_s
-from spinhw.calibrate.traces import Taken
+from spinhw.calibration.analysis import analyse
+from spinhw.calibration.settling import usual_rest_s
+from spinhw.calibration.traces import Taken
 from spinhw.physics import POWER_FLOOR, equilibrium, logistic_step
 from spinhw.streams import torch_stream
 from spinhw.surrogate import Oscillators, Played

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from fakes.visa import BANK_TRUTH, BEHIND_TRUTH, INTERVAL_S, bank_settings, behind_settings, standing
-from spinhw.calibrate import PlanSettings, calibrate_bank, load_plan, load_taken, plan_names, traces_folder
+from spinhw.calibration import PlanSettings, calibrate_bank, load_plan, load_taken, plan_names, traces_folder
 from spinhw.config import build
 from spinhw.device import SimulatedSettings, open_bank
 from spinhw.errors import CalibrationError, ConfigError, DeviceError

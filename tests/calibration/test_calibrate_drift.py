@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fakes.measured import BIAS, GAMMA, STEP_S, truth
-from spinhw.calibrate import DriftChart, DriftSettings, DriftWatch
+from spinhw.calibration import BankWatch, DriftChart, InspectionSettings
 from spinhw.device import load_device, open_bank
 from spinhw.errors import CalibrationError
 from spinhw.network import NetworkSettings
@@ -24,7 +24,7 @@ def chart_of(true: Oscillators, number: int = 0, **changes) -> DriftChart:
     working = torch.ones(true.count, dtype=torch.bool)
     known = Calibrated(true, covariance, noise, working, "chip")
     found = replace(known, oscillators=known.drawn(torch_stream("calibration errors", number)))
-    return DriftChart(found, noise, DriftSettings(**changes))
+    return DriftChart(found, noise, InspectionSettings(**changes))
 
 
 def probe(true: Oscillators, number: int, segments=4, time=64) -> Played:
@@ -92,10 +92,10 @@ def test_a_watch_probes_when_it_is_time_and_stops_where_told(tmp_path):
     noise = torch.full((4,), NOISE, dtype=torch.float64)
     blank = Calibrated(nominal, torch.zeros(4, 7, 7, dtype=torch.float64), noise, torch.ones(4, dtype=torch.bool), "x")
     with open_bank(settings, network, 1e-9, members=[0]) as bank:
-        watch = DriftWatch(bank, DriftChart(blank, noise, DriftSettings(every=3, action="stop")), GAMMA)
+        watch = BankWatch(bank, DriftChart(blank, noise, InspectionSettings(every=3, action="stop")), GAMMA)
         assert watch.after_batch(1) is None
         with pytest.raises(CalibrationError, match="oscillators have changed"):
             watch.after_batch(3)
-        watch = DriftWatch(bank, DriftChart(blank, noise, DriftSettings(every=1, action="log")), GAMMA)
+        watch = BankWatch(bank, DriftChart(blank, noise, InspectionSettings(every=1, action="log")), GAMMA)
         assert watch.after_batch(1).alarm
         torch.testing.assert_close(watch.chart.oscillators.table(), nominal.table())

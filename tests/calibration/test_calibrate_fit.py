@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from fakes.measured import ALL, BIAS, DYNAMICS, GAMMA, STEP_S, measured, nominal, truth
-from spinhw.calibrate.fit import approach, fit
-from spinhw.calibrate.start import begin, linear, shift
-from spinhw.calibrate.uncertainty import correlations, untold
+from spinhw.calibration.fitting import approach, fit
+from spinhw.calibration.start import begin, linear, shift
+from spinhw.calibration.uncertainty import correlations, untold
 from spinhw.streams import torch_stream
 from spinhw.surrogate import PARAMETERS, Oscillators, Played, modelled
 

@@ -6,8 +6,15 @@ import pytest
 import torch
 import yaml
 
-from spinhw.calibrate import PlanSettings, SynapsePlanSettings, calibrate_synapses, load_plan, plan_names, traces_folder
-from spinhw.calibrate.synapses import load_read
+from spinhw.calibration import (
+    PlanSettings,
+    SynapsePlanSettings,
+    calibrate_synapses,
+    load_plan,
+    plan_names,
+    traces_folder,
+)
+from spinhw.calibration.synapses import load_read
 from spinhw.chip import Identity, ResonatorChain
 from spinhw.config import build, shipped
 from spinhw.device import SimulatedSettings, load_device, open_synapses

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinhw.device import Conversion, Line, ObservationPlan, Quality, Reading, Samples, Signal, Trace
+from spinhw.device import Conversion, ObservationPlan, Quality, Reading, Samples, Scaling, Signal, Trace
 from spinhw.device.assemble import assemble
 from spinhw.errors import DeviceError
 
@@ -72,7 +72,7 @@ def test_share_counts_qualities():
 
 
 def test_repeats_are_put_together_in_the_order_of_the_neurons():
-    plan, conversion = ObservationPlan(((2, 0), (1,))), Conversion(power=Line(0.5, "V"))
+    plan, conversion = ObservationPlan(((2, 0), (1,))), Conversion(power=Scaling(0.5, "V"))
     first = samples_of(torch.tensor([[[[2.0, 0.0]] * 2]]), noise=0.01)  # (member, batch, time, observed)
     second = samples_of(torch.tensor([[[[1.0]] * 2]]))
     trace = assemble([Reading((0, 1), power=first), Reading((1, 2), power=second)], plan, 4, conversion, ("a",), 1)

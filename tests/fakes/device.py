@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.device import Conversion, Description, Device, Limit, Line, Reading, Samples
+from spinhw.device import Conversion, Description, Device, Limit, Reading, Samples, Scaling
 from spinhw.errors import DeviceError
 
 NEURONS, INPUTS = 3, 2
@@ -35,7 +35,7 @@ class FakeDevice(Device):
             software_parameters=frozenset({"b_out"}),
             limits={"input": Limit(-1.0, 1.0), "weight": Limit(-2.0, 2.0), "bias": Limit(-2.0, 2.0)},
         )
-        super().__init__(description, Conversion(input=Line(0.5, "V"), power=Line(0.5, "V")))
+        super().__init__(description, Conversion(input=Scaling(0.5, "V"), power=Scaling(0.5, "V")))
         self.log: list[str] = []
         self.held: dict[str, Tensor] = {}
         self.identity = "fake 1"

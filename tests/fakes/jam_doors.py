@@ -15,7 +15,7 @@ from spinhw.virtual import Bench, BenchSettings, serving
 from spinhw.virtual.backend import VirtualLibrary
 from spinhw.virtual.instruments import MODELS, Panel
 from spinhw.virtual.lab import Shot, Window
-from spinhw.virtual.response import Response
+from spinhw.virtual.response import ChipResponse
 
 PATIENCE_S = 60.0
 # Processor time that a message may take; what it records and answers has its price on top.
@@ -84,7 +84,7 @@ class InProcess:
         self._library, self._session = self._manager.visalib, self._manager.session
         self._watchers = {name: self._open(name) for name in bench.addresses}
 
-    def _timed(self, integrate: Callable[[], Response]) -> Response:
+    def _timed(self, integrate: Callable[[], ChipResponse]) -> ChipResponse:
         """Take what the chip does out of the time: a long record takes as long as it takes."""
         begun = time.process_time()
         try:

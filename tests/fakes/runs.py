@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from spinhw.config import build
-from spinhw.train import RunSettings
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import RunSettings
+from spinhw.training.checkpoint import load_checkpoint
 
 CHIP = {
     "kind": "simulated",

@@ -23,7 +23,7 @@ from spinhw.flipflop.robustness import long_hold, robustness
 from spinhw.flipflop.score import score
 from spinhw.flipflop.task import draw_trials
 from spinhw.flipflop.trials import Trials
-from spinhw.flipflop.walk import counted_codes
+from spinhw.flipflop.walking import counted_codes
 from spinhw.streams import torch_stream
 
 GAIN = 1.5  # Of a unit onto itself: tanh(1.5 h) = h at 0 and at +-0.8586.

@@ -24,8 +24,8 @@ from spinhw.flipflop.examine import find_subject
 from spinhw.flipflop.oscillators import OscillatorNetwork, answer_on_device
 from spinhw.network import NetworkSettings
 from spinhw.streams import torch_stream
-from spinhw.train import Interrupted
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import Interrupted
+from spinhw.training.checkpoint import load_checkpoint
 
 ONE_BIT: dict[str, Any] = {
     "kind": "flipflop",

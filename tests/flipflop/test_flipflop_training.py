@@ -17,8 +17,8 @@ from spinhw.flipflop.drawing import Feed, held_out_trials
 from spinhw.flipflop.learner import learning_rate, measure
 from spinhw.flipflop.run import PRESETS
 from spinhw.flipflop.smallest import Size, smallest
-from spinhw.train import Diverged, Interrupted
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import Diverged, Interrupted
+from spinhw.training.checkpoint import load_checkpoint
 
 # One bit, soon learned.
 SMALL: dict[str, Any] = {

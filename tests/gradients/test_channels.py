@@ -9,11 +9,11 @@ import torch
 from fakes.loops import NOISE, SPREAD, Stop, batch, make
 from fakes.runs import tiny
 from spinhw.device import Quality, Signal, SimulatedDevice, Trace, load_device, open_device
-from spinhw.gradients import ChannelWatch, Expected, HardwareInLoop, NetworkRefit, end_signal
+from spinhw.gradients import ChannelMask, Expected, HardwareInLoop, NetworkRefit, end_signal
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.surrogate import CoupledRefit, Oscillators
-from spinhw.train import Interrupted, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import Interrupted, resume, train
+from spinhw.training.checkpoint import load_checkpoint
 
 CHIP = SPREAD | NOISE
 NEURON, OUTPUT = 6, 2
@@ -51,7 +51,7 @@ def broken(how="stuck", neuron=NEURON, output=OUTPUT, after=0):
 def judged(spoilt=lambda trace: trace, count=3, members=2, **options):
     """Look at some batches of a network in the loop; its weights are large enough for every neuron to move."""
     network, device = make(CHIP, members, **({"weight_scale": 12.0} | options))
-    loop = HardwareInLoop(network, device, "layerwise", watch=ChannelWatch(device, network))
+    loop = HardwareInLoop(network, device, "layerwise", mask=ChannelMask(device, network))
     run = device.run
     device.run = lambda *args, **kwargs: spoilt(run(*args, **kwargs))
     traces = []
@@ -59,7 +59,7 @@ def judged(spoilt=lambda trace: trace, count=3, members=2, **options):
         for _ in range(count):
             loop(batch())
             traces.append(loop.trace)
-    return loop.watch, traces
+    return loop.mask, traces
 
 
 def test_nothing_is_masked_where_nothing_is_broken():
@@ -128,7 +128,7 @@ def test_channel_that_is_quiet_by_right_is_left_alone():
 def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(monkeypatch):
     network, device = make(CHIP, 2, weight_scale=12.0)
     refits = [NetworkRefit(CoupledRefit(Oscillators.nominal(network.settings.neurons()), 0.0)) for _ in range(2)]
-    loop = HardwareInLoop(network, device, refit=refits, watch=ChannelWatch(device, network))
+    loop = HardwareInLoop(network, device, refit=refits, mask=ChannelMask(device, network))
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost"))
     with device:
         for _ in range(4):
@@ -145,7 +145,7 @@ def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(m
 
 def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
-    results = train_run(tiny(refit="none"), tmp_path / "whole")
+    results = train(tiny(refit="none"), tmp_path / "whole")
     named = ["spread-3: output 4", "spread-5: output 4"]  # Nothing asked for the neurons.
     assert results.metrics[1]["masked_channels"] == []
     assert all(any(one.startswith(name) for one in results.metrics[2]["masked_channels"]) for name in named)
@@ -154,10 +154,10 @@ def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_
     monkeypatch.undo()
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
     with pytest.raises(Interrupted):
-        train_run(tiny(refit="none"), tmp_path / "run", Stop((2, 2)))
+        train(tiny(refit="none"), tmp_path / "run", Stop((2, 2)))
     monkeypatch.undo()
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4))
-    assert resume_run(tmp_path / "run").summary["masked_channels"] == results.summary["masked_channels"]
+    assert resume(tmp_path / "run").summary["masked_channels"] == results.summary["masked_channels"]
     one, other = (load_checkpoint(tmp_path / name / "checkpoint.safetensors")[0] for name in ("whole", "run"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
@@ -165,7 +165,7 @@ def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_
 def test_channel_of_a_bench_is_named_with_what_it_hangs_on():
     settings = NetworkSettings()
     device = open_device(load_device("bench-virtual"), settings, 1e-9)
-    watch = ChannelWatch(device, SpintronicNetwork(settings), patience=1)
+    watch = ChannelMask(device, SpintronicNetwork(settings), patience=1)
     still, shape = torch.full((1, 3, 64, 96), 0.37), (1, 3, 64, 96)
     power = Signal(still, torch.zeros(shape, dtype=torch.uint8), torch.arange(64.0), 0.01)
     moving = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (torch.arange(96) == 41)

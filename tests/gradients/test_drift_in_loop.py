@@ -16,7 +16,7 @@ from spinhw.plots.run import draw_run
 from spinhw.report.tables import warnings
 from spinhw.streams import torch_stream
 from spinhw.surrogate import CoupledRefit, Oscillators
-from spinhw.train import Interrupted, resume_run, train_run
+from spinhw.training import Interrupted, resume, train
 
 # So that every neuron moves.
 LIVELY = {"weight_scale": 6.0, "gain": 2.0, "density_input": 1.0, "density_inter": 1.0, "density_intra": 1.0}
@@ -39,7 +39,7 @@ class Run:
         refits = [NetworkRefit(online(self.network), images=24) for _ in range(2)]
         charts = [NetworkWatch(online(self.network, 1.0), settings, 2) for _ in range(2)]
         self.watch = DeviceWatch(charts, about, self.network, settings, refits)
-        self.loop = HardwareInLoop(self.network, self.device, refit=refits, drift=self.watch if watched else None)
+        self.loop = HardwareInLoop(self.network, self.device, refit=refits, watch=self.watch if watched else None)
         self.batches = 0
 
     @torch.no_grad()
@@ -137,7 +137,7 @@ def still(**watch):
 
 
 def test_a_run_tells_of_alarms_and_goes_on_after_an_interruption_to_the_same_bits(tmp_path, jump):
-    whole = train_run(still(), tmp_path / "whole")
+    whole = train(still(), tmp_path / "whole")
     alarms, rows = whole.summary["drift_alarms"], whole.metrics
     assert {(one["device_id"], one["neuron"]) for one in alarms} >= {("spread-3", 1), ("spread-5", 1)}
     assert min(one["batch"] for one in alarms) > JUMP
@@ -148,8 +148,8 @@ def test_a_run_tells_of_alarms_and_goes_on_after_an_interruption_to_the_same_bit
     for place in ((0, 3), (2, 2)):
         folder = tmp_path / f"cut-{place[0]}"
         with pytest.raises(Interrupted):
-            train_run(still(), folder, Stop(place))
-        again = resume_run(folder)
+            train(still(), folder, Stop(place))
+        again = resume(folder)
         expected, found = bits(whole.folder), bits(folder)
         assert expected.keys() == found.keys()
         assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -159,11 +159,11 @@ def test_a_run_tells_of_alarms_and_goes_on_after_an_interruption_to_the_same_bit
 
 def test_a_run_stops_where_told_saved_and_goes_on_with_the_device_as_it_is(tmp_path, jump):
     with pytest.raises(CalibrationError, match=r"drifted; .* seen: .*neuron 1 .*allowed: .*next: .*--resume"):
-        train_run(still(action="stop"), tmp_path / "run")
+        train(still(action="stop"), tmp_path / "run")
     stops = 1
     while True:  # Whatever else the jump moves may be noticed a look later.
         try:
-            results = resume_run(tmp_path / "run")
+            results = resume(tmp_path / "run")
         except CalibrationError:
             stops += 1
             assert stops < 6
@@ -185,7 +185,7 @@ def test_a_run_stops_where_told_saved_and_goes_on_with_the_device_as_it_is(tmp_p
 )
 def test_a_watch_that_cannot_work_is_refused(tmp_path, changes, says):
     with pytest.raises(ConfigError, match=says):
-        train_run(tiny(**{"watch": WATCH} | RUN | changes), tmp_path / "run")
+        train(tiny(**{"watch": WATCH} | RUN | changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -193,7 +193,7 @@ def test_neurons_that_do_not_start_from_rest_cannot_be_watched(tmp_path):
     settings = tiny(watch=WATCH, **RUN)
     settings = settings.model_copy(update={"network": settings.network.model_copy(update={"initial_state": "half"})})
     with pytest.raises(ConfigError, match="cannot be watched in its batches; seen: .*initial_state 'half'"):
-        train_run(settings, tmp_path / "run")
+        train(settings, tmp_path / "run")
 
 
 def test_the_model_of_a_chart_is_nobody_elses():

@@ -19,7 +19,7 @@ from spinhw.instruments.channels import CurrentOutput
 from spinhw.instruments.outputs import BroughtDown, everything, nothing_else
 from spinhw.instruments.roles import Measured
 from spinhw.instruments.station import Station
-from spinhw.instruments.words import Port
+from spinhw.instruments.words import InstrumentAccess
 
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}
 
@@ -460,7 +460,7 @@ def test_mistakes_in_the_wiring_are_named(wiring, message):
         build(StationSettings, wired(wiring), "bench.yaml")
 
 
-class OwnPort(Port):
+class OwnPort(InstrumentAccess):
     generation = 1
 
     def open(self):

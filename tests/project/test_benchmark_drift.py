@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
 from benchmarks import drift  # noqa: E402
-from spinhw.train import RunFolder, load_run, train_run  # noqa: E402
-from spinhw.train.checkpoint import load_checkpoint  # noqa: E402
+from spinhw.training import RunFolder, load_run, train  # noqa: E402
+from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
 
 LOOKS = (0, 2)
 
@@ -31,9 +31,9 @@ def tiny(tmp_path_factory):
         for name, value in {"RECIPE": folder / "recipe.yaml", "EPOCHS": 1, "LOOKS": LOOKS}.items():
             patch.setattr(drift, name, value)
         simulator = ["device=null", "training.epochs=0", "training.gradient=null", "training.loop_epochs=null"]
-        train_run(load_run(drift.RECIPE, [*simulator, "training.refit=null"]), folder / "start")
+        train(load_run(drift.RECIPE, [*simulator, "training.refit=null"]), folder / "start")
         found = drift.measure(folder / "start", folder / "work", rate=0.03)
-        patch.setattr(drift, "train_run", lambda *given: pytest.fail("trained again"))
+        patch.setattr(drift, "train", lambda *given: pytest.fail("trained again"))
         folders = {"without_drift": folder / "work/in_the_loop", "during": folder / "work/during"}
         again = {name: drift.trained_in_loop(RunFolder.open(path).settings(), path) for name, path in folders.items()}
     return folder / "work", found, again

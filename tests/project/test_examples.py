@@ -11,7 +11,7 @@ from spinhw.config import profile_names, shipped
 from spinhw.device import load_device
 from spinhw.flipflop import load_flipflop
 from spinhw.network import SpintronicNetwork
-from spinhw.train import load_run
+from spinhw.training import load_run
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "examples").glob("*.yaml"))

@@ -75,7 +75,7 @@ def test_wheel_carries_every_shipped_yaml(elsewhere):
         *ROOT.glob("calibration/plans/*.yaml"),
     ]
     assert shipped
-    assert not [path for path in shipped if not (package / path.relative_to(ROOT)).is_file()]
+    assert not [path for path in shipped if not (package / "shipped" / path.relative_to(ROOT)).is_file()]
 
 
 def test_wheel_command_runs(elsewhere):

@@ -15,8 +15,8 @@ from spinhw.errors import ConfigError, SpinhwWarning
 from spinhw.network import NetworkSettings, NoSaturation, SigmoidSaturation, SpintronicNetwork
 from spinhw.rollout import Neurons, Rollout, Steps, memory, reference, rollout, rollout_driven, soundness
 from spinhw.rollout.problem import NetworkProblem
-from spinhw.train.load import load_run
-from spinhw.train.settings import RunSettings
+from spinhw.training.load import load_run
+from spinhw.training.settings import RunSettings
 
 BATCH, TIMES = 3, 4
 ENGINES = pytest.mark.parametrize("engine", ["reference", "cpu"])

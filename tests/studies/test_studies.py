@@ -17,15 +17,15 @@ from spinhw.studies.catalogue import STUDIES
 from spinhw.studies.claims import judge
 from spinhw.studies.execute import run_points
 from spinhw.studies.forecast import forecast_s
-from spinhw.studies.measured import Measured, measure
+from spinhw.studies.measured import MeasuredCurve, measure
 from spinhw.studies.merit import centre, window
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
 from spinhw.studies.tables import as_csv, as_markdown
 from spinhw.studies.work import train_point, work
-from spinhw.train import Diverged, train_run
-from spinhw.train.statistics import difference_interval
+from spinhw.training import Diverged, train
+from spinhw.training.statistics import difference_interval
 
 GRID = Path(__file__).parents[2] / "examples" / "studies" / "paper.yaml"
 TINY = {
@@ -70,11 +70,11 @@ def outcome(accuracy: list[float | None], weight: float = 0.1) -> Outcome:
     return Outcome(list(range(len(accuracy))), accuracy, accuracy, [weight] * len(accuracy), 1.0, "0")
 
 
-def curve_of(name: str, label: str, x: list[float], medians: list[float], **how: object) -> Measured:
+def curve_of(name: str, label: str, x: list[float], medians: list[float], **how: object) -> MeasuredCurve:
     kind = str(how.pop("kind", "spintronic"))
     points = tuple(Point.vary(f"examples/{name}.yaml", (f"task.sample_interval={1e9 * at!r} ns",)) for at in x)
     outcomes = tuple(outcome([value - 0.01, value, value + 0.01]) for value in medians)
-    return Measured(Curve("paper", label, kind, tuple(x), points), outcomes)
+    return MeasuredCurve(Curve("paper", label, kind, tuple(x), points), outcomes)
 
 
 def test_the_shipped_grid_trains_more_than_a_thousand_networks() -> None:
@@ -143,10 +143,10 @@ def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest
     def killed(settings: object, folder: Path) -> None:
         # As if the process had died after the first epoch: its checkpoint is there, nothing else.
         short = point.settings.model_copy(update={"training": point.settings.training.model_copy()})
-        monkeypatch.setattr("spinhw.train.run.measure_simulated", _die)
-        train_run(short, folder)
+        monkeypatch.setattr("spinhw.training.run.measure_simulated", _die)
+        train(short, folder)
 
-    monkeypatch.setattr("spinhw.studies.work.train_run", killed)
+    monkeypatch.setattr("spinhw.studies.work.train", killed)
     with pytest.raises(RuntimeError, match="killed"):
         train_point(point, tmp_path / "cut")
     monkeypatch.undo()
@@ -169,9 +169,9 @@ def test_networks_that_diverge_are_left_out_and_the_others_come_out_as_alone(
         if 0 in seeds:
             fine = np.array([seed != 0 for seed in seeds])
             raise Diverged("training diverged", fine, seeds, seen="NaN", todo="nothing")  # type: ignore[arg-type]
-        return train_run(settings, folder)  # type: ignore[arg-type]
+        return train(settings, folder)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("spinhw.studies.work.train_run", diverges)
+    monkeypatch.setattr("spinhw.studies.work.train", diverges)
     found = train_point(point, tmp_path / "cut")
     assert found.accuracy == [None, whole.accuracy[1]]
     assert found.mean_weight[1] == whole.mean_weight[1]

@@ -15,7 +15,7 @@ from spinhw.studies.in_loop.catalogue import cells_of
 from spinhw.studies.in_loop.claims import judge_loop
 from spinhw.studies.in_loop.measured import Found, over_cells
 from spinhw.studies.in_loop.tables import loop_page
-from spinhw.train import Interrupted
+from spinhw.training import Interrupted
 
 GRID = Path(__file__).parents[2] / "examples" / "studies" / "chip_in_the_loop.yaml"
 IMAGES = 144  # To train with, of the tiny studies.
@@ -180,7 +180,7 @@ def test_ctrl_c_stops_the_study_and_leaves_the_page_of_what_is_done(
     grid = tiny_grid()
     study = study_of(grid)
     outlook = Outlook(study.points, study.points, dict.fromkeys((point.key for point in study.points), 1.0))
-    monkeypatch.setattr("spinhw.studies.work.train_run", interrupted)
+    monkeypatch.setattr("spinhw.studies.work.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_loop_study(study, grid, outlook, tmp_path, Listener(), jobs=1)
     assert "**8 of 8 runs are not done yet**" in (tmp_path / "chip_in_the_loop.md").read_text(encoding="utf-8")

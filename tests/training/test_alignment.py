@@ -11,13 +11,13 @@ from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.plots.alignment import plot_alignment
-from spinhw.train import RunSettings, align_run, train_run
-from spinhw.train.alignment import Batch, OwnSlopes, Reference, align, cosine, loop_gradients, summed_up
+from spinhw.training import RunSettings, align_run, train
+from spinhw.training.alignment import LabelledBatch, OwnSlopes, Reference, align, cosine, loop_gradients, summed_up
 
 
-def labelled(images: int = 6) -> Batch:
+def labelled(images: int = 6) -> LabelledBatch:
     labels = torch.arange(images).remainder(4).expand(2, -1)
-    return Batch(batch(images=images), labels)
+    return LabelledBatch(batch(images=images), labels)
 
 
 def test_cosine_of_gradients_is_taken_for_each_member():
@@ -92,7 +92,7 @@ def tiny(**changes) -> RunSettings:
 
 
 def test_run_compares_its_gradients_now_and_then(tmp_path):
-    with_looks = train_run(tiny(**{"training.align_every": 2}), tmp_path / "with")
+    with_looks = train(tiny(**{"training.align_every": 2}), tmp_path / "with")
     rows = with_looks.metrics
     assert [len(row["alignment"]["each"]) for row in rows] == [2 * 2, 2 * 2]
     assert all(-1 <= row["alignment"]["mean"] <= 1 for row in rows)
@@ -100,7 +100,7 @@ def test_run_compares_its_gradients_now_and_then(tmp_path):
 
 
 def test_alignment_of_a_run_and_its_picture(tmp_path):
-    train_run(tiny(), tmp_path / "run")
+    train(tiny(), tmp_path / "run")
     found = align_run(tiny(), tmp_path / "run", modes=["output", "layerwise"], batches=2)
     assert (found["reference"], found["epochs"]) == ("truth", 2)
     assert set(found["cosines"]) == {"output", "layerwise"}

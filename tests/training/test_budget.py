@@ -12,7 +12,7 @@ from spinhw.device import ObservationPlan, Recording, open_device
 from spinhw.device.effort import ANSWER_S, LINK_BYTES_PER_S, batch_effort
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
-from spinhw.train import RunSettings, budget, train_run
+from spinhw.training import RunSettings, budget, train
 
 CHIP = {"kind": "simulated", "channels": 3, "chip": {"output_readout": {"noise": 0.02}}}
 
@@ -48,7 +48,7 @@ def tiny(device=CHIP, recording="observed", **training):
 def test_budget_is_what_a_run_then_takes(tmp_path, changes):
     settings = tiny(**changes)
     told = budget(settings)
-    train_run(settings, tmp_path / "run")
+    train(settings, tmp_path / "run")
     recording = Recording(tmp_path / "run")
     batches = [recording.batch(number) for number in range(recording.count)]
     assert sum(stage.batches for stage in told.stages) == len(batches)

@@ -16,8 +16,8 @@ from spinhw.device import MultiplexedSettings, Recording, is_bench, open_device
 from spinhw.device.bank_effort import bank_effort
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
-from spinhw.train import Interrupted, RunFolder, RunSettings, budget, evaluate_run, load_run, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import Interrupted, RunFolder, RunSettings, budget, evaluate, load_run, resume, train
+from spinhw.training.checkpoint import load_checkpoint
 
 BANK = {
     "kind": "simulated",
@@ -62,14 +62,14 @@ def weights(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "run"
-    return train_run(tiny(), folder), folder
+    return train(tiny(), folder), folder
 
 
 def test_broken_off_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole):
     results, folder = whole
     with pytest.raises(Interrupted):
-        train_run(tiny(), tmp_path / "run", Stop((1, 2)))
-    summary = resume_run(tmp_path / "run").summary
+        train(tiny(), tmp_path / "run", Stop((1, 2)))
+    summary = resume(tmp_path / "run").summary
     assert weights(tmp_path / "run") == weights(folder)
     for key in ("accuracy_on_device", "energy_lines", "energy_per_image_spent_here_j"):
         assert summary[key] == results.summary[key]
@@ -77,7 +77,7 @@ def test_broken_off_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole)
 
 def test_a_recording_replays_to_the_same_weights(tmp_path, whole):
     results, folder = whole
-    again = train_run(
+    again = train(
         load_run(folder / "config.yaml", device=str(folder / "recording" / "device.yaml")), tmp_path / "again"
     )
     assert weights(tmp_path / "again") == weights(folder)
@@ -95,7 +95,7 @@ def test_summary_says_who_answered_and_what_was_spent_here(whole, monkeypatch, c
     assert summary["energy_per_image_spent_here_j"] == spent[0]["energy_j"] > 0
     assert summary["energy_per_image_j"] == sum(line["energy_j"] for line in lines if line["form"] == "constants")
     assert results.energy.spent_per_inference_j == 0  # What is drawn is the chip's.
-    assert evaluate_run(folder)["energy_per_image_spent_here_j"] > 0
+    assert evaluate(folder)["energy_per_image_spent_here_j"] > 0
     monkeypatch.setattr("sys.argv", ["spinhw", "energy", str(folder)])
     monkeypatch.setenv("COLUMNS", "200")  # No cell is broken into lines.
     with pytest.raises(SystemExit):
@@ -108,7 +108,7 @@ def test_summary_says_who_answered_and_what_was_spent_here(whole, monkeypatch, c
 def test_budget_is_what_a_run_then_takes(tmp_path):
     settings = tiny(passes=1, averages=3, epochs=1, align_every=4)
     told = budget(settings)
-    train_run(settings, tmp_path / "run")
+    train(settings, tmp_path / "run")
     assert {stage.what for stage in told.stages} == {"training", "alignment", "evaluation", "closing"}
     assert sum(stage.batches for stage in told.stages) == Recording(tmp_path / "run").count
     lines = RunFolder(tmp_path / "run").summary()["energy_lines"]

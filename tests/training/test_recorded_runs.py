@@ -18,8 +18,8 @@ from spinhw.config import build
 from spinhw.device.batch_file import read_attributes
 from spinhw.device.recording import batch_count, batch_path
 from spinhw.errors import ConfigError
-from spinhw.train import Interrupted, RunFolder, RunSettings, load_run, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import Interrupted, RunFolder, RunSettings, load_run, resume, train
+from spinhw.training.checkpoint import load_checkpoint
 from spinhw.virtual.faults import KINDS, Faults, FaultSettings
 
 CHIP = {
@@ -64,17 +64,17 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def replay(folder: Path, out: Path) -> Any:
     config = folder / "config.yaml"
-    return train_run(load_run(config, device=str(folder / "recording" / "device.yaml")), out).summary
+    return train(load_run(config, device=str(folder / "recording" / "device.yaml")), out).summary
 
 
 @pytest.mark.parametrize("what", ["observed", "all"])
 def test_a_run_broken_off_and_recorded_replays_to_the_same_weights(tmp_path, what):
     settings, folder = tiny(recording=what), tmp_path / "run"
     with pytest.raises(Interrupted):
-        train_run(settings, folder, Stop((1, 2)))
+        train(settings, folder, Stop((1, 2)))
     with pytest.raises(Interrupted):
-        resume_run(folder, settings, Stop(("accuracy on the device",)))
-    summary = resume_run(folder, settings).summary
+        resume(folder, settings, Stop(("accuracy on the device",)))
+    summary = resume(folder, settings).summary
     again = replay(folder, tmp_path / "again")
     assert weights(tmp_path / "again") == weights(folder)
     assert metrics(tmp_path / "again") == metrics(folder)
@@ -85,30 +85,30 @@ def test_a_run_broken_off_and_recorded_replays_to_the_same_weights(tmp_path, wha
 
 
 def test_recording_changes_nothing(tmp_path):
-    train_run(tiny(), tmp_path / "plain")
-    train_run(tiny(recording="observed"), tmp_path / "recorded")
+    train(tiny(), tmp_path / "plain")
+    train(tiny(recording="observed"), tmp_path / "recorded")
     assert weights(tmp_path / "plain") == weights(tmp_path / "recorded")
     assert not (tmp_path / "plain" / "recording").exists()
 
 
 def test_a_deployed_run_is_recorded_too(tmp_path):
     settings = tiny(recording="observed", training=TRAINING | {"gradient": "surrogate", "epochs": 1})
-    summary = train_run(settings, tmp_path / "run").summary
-    resume_run(tmp_path / "run", settings)  # Measures again.
+    summary = train(settings, tmp_path / "run").summary
+    resume(tmp_path / "run", settings)  # Measures again.
     assert len(list((tmp_path / "run" / "recording" / "set-aside").iterdir())) == 1
     again = replay(tmp_path / "run", tmp_path / "again")
     assert again["accuracy_on_device"] == summary["accuracy_on_device"]
 
 
 def test_a_replay_with_other_settings_is_refused_in_one_line(tmp_path):
-    train_run(tiny(recording="observed"), tmp_path / "run")
+    train(tiny(recording="observed"), tmp_path / "run")
     other = load_run(
         tmp_path / "run" / "config.yaml",
         ["training.learning_rate=0.1"],
         str(tmp_path / "run" / "recording" / "device.yaml"),
     )
     with pytest.raises(ConfigError, match=r"batch 0 was recorded with something else; seen: .*differences up to"):
-        train_run(other, tmp_path / "again")
+        train(other, tmp_path / "again")
 
 
 def test_what_is_recorded_by_default():
@@ -202,7 +202,7 @@ def go_on(config: Path, folder: Path, faults: Killing) -> tuple[int, str]:
     """Start or resume a run, again where the bench gave up, as a user would who looks at it; give how it ended."""
     for _ in range(3):
         where = ("--resume", folder) if folder.exists() else ("--out", folder)
-        faults.run = process = train(config.parent, config, *where)
+        faults.run = process = start(config.parent, config, *where)
         with process.stderr:
             said = process.stderr.read().decode()
         if process.wait() != GAVE_UP:
@@ -210,7 +210,7 @@ def go_on(config: Path, folder: Path, faults: Killing) -> tuple[int, str]:
     return process.returncode, said
 
 
-def train(home: Path, *options: Any) -> "subprocess.Popen[bytes]":
+def start(home: Path, *options: Any) -> "subprocess.Popen[bytes]":
     code = "import seed_shift; from spinhw.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, "train", *map(str, options)],
@@ -222,7 +222,7 @@ def train(home: Path, *options: Any) -> "subprocess.Popen[bytes]":
 
 def test_a_recording_may_be_moved(tmp_path):
     settings = tiny(recording="observed", training=TRAINING | {"gradient": "surrogate", "epochs": 0})
-    summary = train_run(settings, tmp_path / "run").summary
+    summary = train(settings, tmp_path / "run").summary
     shutil.move(tmp_path / "run", tmp_path / "archive")
     again = replay(tmp_path / "archive", tmp_path / "again")
     assert again["accuracy_on_device"] == summary["accuracy_on_device"]

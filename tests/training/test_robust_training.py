@@ -8,12 +8,12 @@ import torch
 from fakes.loops import Stop
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.train import Interrupted, RunSettings, load_run, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
-from spinhw.train.data import EnsembleData, training_batch
-from spinhw.train.forward import logits
-from spinhw.train.learner import Learner
-from spinhw.train.loop import train_step
+from spinhw.training import Interrupted, RunSettings, load_run, resume, train
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.data import EnsembleData, training_batch
+from spinhw.training.forward import logits
+from spinhw.training.learner import Learner
+from spinhw.training.loop import train_step
 
 SPREAD = {
     "spread": {"gamma": 0.2, "sigma": 0.2, "q": 0.2},
@@ -110,7 +110,7 @@ def test_with_a_device_too(tmp_path, gradient):
     device = {"kind": "simulated", "id": "chip", "chip": SPREAD}
     more = {"trainable": "biases_and_readout", "chips": None, "gradient": gradient, "epochs": 1, "align_every": 4}
     settings = settings_of(device=device, more=more)
-    results = train_run(settings, tmp_path / "run")
+    results = train(settings, tmp_path / "run")
     assert results.metrics[0]["alignment"]["mean"] is not None
     tensors, start = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")[0], Learner(settings).network
     assert torch.equal(tensors["network/w_int.0"], start.state_dict()["w_int.0"])
@@ -118,10 +118,10 @@ def test_with_a_device_too(tmp_path, gradient):
 
 def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path):
     settings = settings_of(more={"trainable": "biases_and_readout"})
-    train_run(settings, tmp_path / "whole")
+    train(settings, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train_run(settings, tmp_path / "run", Stop((1, 2)))
-    resume_run(tmp_path / "run")
+        train(settings, tmp_path / "run", Stop((1, 2)))
+    resume(tmp_path / "run")
     one, other = (load_checkpoint(tmp_path / name / "checkpoint.safetensors")[0] for name in ("whole", "run"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
@@ -152,4 +152,4 @@ def test_chips_that_cannot_be_drawn_are_refused(tmp_path, text, message):
 def test_weights_beyond_the_drawn_chips_are_refused_before_training(tmp_path):
     settings = settings_of({"synapses": {"limit": 2.0}})
     with pytest.raises(ConfigError, match="network.weight_limit: beyond what the device chip-3 to chip-5 takes"):
-        train_run(settings, tmp_path / "run")
+        train(settings, tmp_path / "run")

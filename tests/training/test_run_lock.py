@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from spinhw.errors import ConfigError
-from spinhw.train.run_lock import run_lock
+from spinhw.training.run_lock import run_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from spinhw.train.run_lock import run_lock
+from spinhw.training.run_lock import run_lock
 with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -4,17 +4,17 @@ import pytest
 import torch
 
 from fakes.loops import batch, gradients
-from spinhw.calibrate import PlanSettings, calibrate_bank
+from spinhw.calibration import PlanSettings, calibrate_bank
 from spinhw.config import build
 from spinhw.device import open_bank
 from spinhw.errors import CalibrationError, ConfigError
 from spinhw.gradients import HardwareInLoop
 from spinhw.network import SpintronicNetwork
 from spinhw.surrogate import calibrated_neurons
-from spinhw.train import RunSettings, train_run
-from spinhw.train.device_loop import open_loop
-from spinhw.train.learner import Learner
-from spinhw.train.member import member_of
+from spinhw.training import RunSettings, train
+from spinhw.training.device_loop import open_loop
+from spinhw.training.learner import Learner
+from spinhw.training.member import member_of
 
 SMALL = {"layers": [5, 4]}
 DEVICE = {"kind": "simulated", "id": "chip", "chip": {"spread": {"gamma": 0.2, "sigma": 0.2, "cutoff": 0.3}}}
@@ -85,14 +85,14 @@ def test_draws_belong_to_a_step_and_the_trained_network_keeps_what_is_most_proba
     assert torch.equal(first, again) and not torch.equal(first, other)
     probable = learner.surrogate.neurons().gamma
     assert 0 < float((first / probable - 1).abs().max()) < 0.2
-    results = train_run(run_of(records[0], draws=2.0), tmp_path / "run")
+    results = train(run_of(records[0], draws=2.0), tmp_path / "run")
     assert "accuracy_on_device" in results.summary
 
 
 def test_wrong_records_are_refused_before_training(records, tmp_path):
     folder, _ = records
     with pytest.raises(CalibrationError, match="another device's; seen: chip-0; allowed: chip-3"):
-        train_run(run_of(folder / "chip-0.yaml"), tmp_path / "run")
+        train(run_of(folder / "chip-0.yaml"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     Learner(run_of(folder / "chip-0.yaml", anyway=True))
     with pytest.raises(ConfigError, match="there is no such record"):

@@ -4,9 +4,9 @@ import torch
 from spinhw.config import build
 from spinhw.streams import torch_stream
 from spinhw.tasks import DigitsSettings, as_sequence, split
-from spinhw.train import AugmentationSettings, TrainingSettings
-from spinhw.train.augmentation import affine, augment, warp
-from spinhw.train.data import EnsembleData, training_batch
+from spinhw.training import AugmentationSettings, TrainingSettings
+from spinhw.training.augmentation import affine, augment, warp
+from spinhw.training.data import EnsembleData, training_batch
 
 TASK = DigitsSettings()
 NOISY = {"input_noise": 0.4, "augmentation": {"shift_pixels": 1.0, "rotation_deg": 10.0, "zoom": 0.1, "shear": 0.1}}

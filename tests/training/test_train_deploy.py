@@ -7,11 +7,11 @@ import torch
 from spinhw.config import build
 from spinhw.device import SimulatedSettings
 from spinhw.errors import ConfigError, LimitError
-from spinhw.train import Interrupted, RunSettings, evaluate_run, load_run, resume_run, train_run
-from spinhw.train.data import EnsembleData
-from spinhw.train.deploy import answer_on_device, device_for
-from spinhw.train.evaluate import held_out_logits
-from spinhw.train.learner import Learner
+from spinhw.training import Interrupted, RunSettings, evaluate, load_run, resume, train
+from spinhw.training.data import EnsembleData
+from spinhw.training.deploy import answer_on_device, device_for
+from spinhw.training.held_out import held_out_logits
+from spinhw.training.learner import Learner
 
 NOISY = {
     "kind": "simulated",
@@ -72,7 +72,7 @@ def test_clipped_outputs_count_as_zero_and_are_told():
 
 
 def test_run_reports_the_accuracy_on_its_device(tmp_path):
-    summary = train_run(tiny(NOISY), tmp_path / "run").summary
+    summary = train(tiny(NOISY), tmp_path / "run").summary
     assert len(summary["accuracy_on_device"]["per_seed"]) == 2
     assert summary["device"]["ids"] == ["noisy-3", "noisy-5"]
     assert summary["inferences"]["on_device"] == 2 * 18
@@ -91,23 +91,23 @@ def test_run_interrupted_on_its_device_goes_on_to_the_same_bits(tmp_path):
                 signal.raise_signal(signal.SIGINT)
 
     settings = tiny(NOISY)
-    whole = train_run(settings, tmp_path / "whole").summary
+    whole = train(settings, tmp_path / "whole").summary
     with pytest.raises(Interrupted, match="while measuring accuracy on the device"):
-        train_run(settings, tmp_path / "run", Stop())
-    resumed = resume_run(tmp_path / "run", settings).summary
+        train(settings, tmp_path / "run", Stop())
+    resumed = resume(tmp_path / "run", settings).summary
     times = {"wall_s": 0, "train_wall_s": 0}
     assert resumed | times == whole | times
 
 
 def test_evaluation_repeats_the_run_and_takes_another_device(tmp_path):
     folder = tmp_path / "run"
-    summary = train_run(tiny(NOISY), folder).summary
-    own = evaluate_run(folder)
+    summary = train(tiny(NOISY), folder).summary
+    own = evaluate(folder)
     assert own["epochs"] == 1
     assert all(
         own[name] == summary[name] for name in ("accuracy", "accuracy_converged", "accuracy_on_device", "device")
     )
-    other = evaluate_run(folder, build(SimulatedSettings, {"kind": "simulated", "id": "other"}, "device.yaml"))
+    other = evaluate(folder, build(SimulatedSettings, {"kind": "simulated", "id": "other"}, "device.yaml"))
     assert other["device"]["ids"] == ["other-3", "other-5"]
     assert other["accuracy_on_device"]["per_seed"] == summary["accuracy_converged"]["per_seed"]
     assert len((folder / "evaluations.jsonl").read_text().splitlines()) == 2
@@ -117,25 +117,25 @@ def test_device_too_small_for_the_weights_is_refused_before_training(tmp_path):
     with pytest.raises(
         ConfigError, match="network.weight_limit: beyond what the device chip-3 to chip-5 takes.*lower network.weight"
     ):
-        train_run(tiny(LIMITED), tmp_path / "run")
+        train(tiny(LIMITED), tmp_path / "run")
     with pytest.raises(ConfigError, match="network.weight_limit: the device chip-3 to chip-5 has a weight limit"):
-        train_run(tiny(LIMITED, {"weight_limit": None}), tmp_path / "run")
+        train(tiny(LIMITED, {"weight_limit": None}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    train_run(tiny(LIMITED, {"weight_limit": 1.5}), tmp_path / "run")
+    train(tiny(LIMITED, {"weight_limit": 1.5}), tmp_path / "run")
 
 
 def test_device_too_small_for_the_inputs_is_refused_before_training(tmp_path):
     narrow = {"kind": "simulated", "chip": {"input_dac": {"lowest": -1.3, "highest": 2.0}}}
     with pytest.raises(ConfigError, match="task.input_scale: beyond what the device"):
-        train_run(tiny(narrow), tmp_path / "run")
+        train(tiny(narrow), tmp_path / "run")
 
 
 def test_evaluation_on_a_device_too_small_is_refused(tmp_path):
     settings = tiny(network={"weight_scale": 3.0}, epochs=0)
-    train_run(settings, tmp_path / "run")
+    train(settings, tmp_path / "run")
     small = build(SimulatedSettings, {"kind": "simulated", "chip": {"synapses": {"limit": 0.1}}}, "device.yaml")
     with pytest.raises(LimitError, match="beyond its limit and nothing was sent"):
-        evaluate_run(tmp_path / "run", small)
+        evaluate(tmp_path / "run", small)
 
 
 def write(path: Path, text: str) -> Path:

@@ -10,8 +10,8 @@ import torch
 from spinhw.atomic import append_line, write_atomically
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.train import RunFolder, RunSettings, default_folder
-from spinhw.train.checkpoint import load_checkpoint, save_checkpoint
+from spinhw.training import RunFolder, RunSettings, default_folder
+from spinhw.training.checkpoint import load_checkpoint, save_checkpoint
 
 TENSORS = {
     "network/w": torch.arange(6.0).view(2, 3),

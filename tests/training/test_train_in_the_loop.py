@@ -11,14 +11,14 @@ from fakes.runs import bits, tiny, without_times
 from spinhw.device import SimulatedDevice
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.report.tables import print_run
-from spinhw.train import Interrupted, RunSettings, TrainingSettings, evaluate_run, resume_run, train_run
-from spinhw.train.reach import reach_device
-from spinhw.train.schedule import learning_rates
+from spinhw.training import Interrupted, RunSettings, TrainingSettings, evaluate, resume, train
+from spinhw.training.reach import reach_device
+from spinhw.training.schedule import learning_rates
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    return train_run(tiny(), tmp_path_factory.mktemp("whole") / "run")
+    return train(tiny(), tmp_path_factory.mktemp("whole") / "run")
 
 
 def test_run_tells_what_the_device_did(whole):
@@ -49,8 +49,8 @@ def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole
     """The chip drifts and fluctuates: its shots must go on where they stopped."""
     folder = tmp_path / "run"
     with pytest.raises(Interrupted):
-        train_run(tiny(), folder, Stop(place))
-    results = resume_run(folder)
+        train(tiny(), folder, Stop(place))
+    results = resume(folder)
     expected, found = bits(whole.folder), bits(folder)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert [without_times(row) for row in results.metrics] == [without_times(row) for row in whole.metrics]
@@ -58,7 +58,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole
 
 
 def test_evaluation_measures_the_device_as_the_run_left_it(whole):
-    assert evaluate_run(whole.folder)["accuracy_on_device"] == whole.summary["accuracy_on_device"]
+    assert evaluate(whole.folder)["accuracy_on_device"] == whole.summary["accuracy_on_device"]
 
 
 def test_device_that_fails_leaves_a_run_that_goes_on_with_the_same_batch(tmp_path, whole, monkeypatch):
@@ -72,9 +72,9 @@ def test_device_that_fails_leaves_a_run_that_goes_on_with_the_same_batch(tmp_pat
 
     monkeypatch.setattr(SimulatedDevice, "_run", failing)
     with pytest.raises(DeviceError, match="gave up after .*cable came off.*--resume"):
-        train_run(tiny(), folder)
+        train(tiny(), folder)
     monkeypatch.undo()
-    resume_run(folder)
+    resume(folder)
     expected, found = bits(whole.folder), bits(folder)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -88,14 +88,14 @@ def test_device_that_is_not_there_is_missed_before_the_model_is_trained(tmp_path
     monkeypatch.setattr(SimulatedDevice, "_open", absent)
     for device_in_the_loop in ({}, {"gradient": "surrogate", "loop_epochs": None}):
         with pytest.raises(DeviceError, match="the run will need does not answer; seen: nothing answers"):
-            train_run(tiny(**device_in_the_loop), tmp_path / "run")
+            train(tiny(**device_in_the_loop), tmp_path / "run")
         assert not (tmp_path / "run").exists()
     monkeypatch.undo()
     with pytest.raises(Interrupted):
-        train_run(tiny(), tmp_path / "run", Stop((0, 2)))
+        train(tiny(), tmp_path / "run", Stop((0, 2)))
     monkeypatch.setattr(SimulatedDevice, "_open", absent)
     with pytest.raises(DeviceError, match="nothing answers"):
-        resume_run(tmp_path / "run")
+        resume(tmp_path / "run")
 
 
 def test_device_is_let_go_safe_before_the_model_is_trained_and_nothing_was_sent(monkeypatch):
@@ -117,7 +117,7 @@ def test_device_is_let_go_safe_before_the_model_is_trained_and_nothing_was_sent(
 
 @pytest.mark.parametrize("mode", ["output", "layerwise", "observer", "spsa", "oracle"])
 def test_every_mode_trains(tmp_path, mode):
-    results = train_run(tiny(gradient=mode, epochs=1, loop_epochs=None, loop_learning_rate=None), tmp_path / "run")
+    results = train(tiny(gradient=mode, epochs=1, loop_epochs=None, loop_learning_rate=None), tmp_path / "run")
     assert results.metrics[0]["accuracy_on_device"] is not None
 
 
@@ -136,13 +136,13 @@ def test_gradient_without_its_device_is_refused():
 
 
 def test_oracle_on_a_bench_is_refused_before_training(tmp_path):
-    from spinhw.train import load_run
+    from spinhw.training import load_run
 
     config = tmp_path / "run.yaml"
     config.write_text("training: {gradient: oracle, seeds: [0]}\n", encoding="utf-8")
     settings = load_run(config, device="bench-virtual")
     with pytest.raises(ConfigError, match="only a simulated chip knows its true gradient"):
-        train_run(settings, tmp_path / "run")
+        train(settings, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -5,15 +5,15 @@ import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.train import RunSettings, TrainingSettings
-from spinhw.train.data import EnsembleData, training_batch
-from spinhw.train.forward import logits
-from spinhw.train.learner import Learner
-from spinhw.train.loop import train_step
-from spinhw.train.loss import correct_answers, member_losses
-from spinhw.train.member import member_of
-from spinhw.train.optimiser import MemberAdam
-from spinhw.train.schedule import learning_rates
+from spinhw.training import RunSettings, TrainingSettings
+from spinhw.training.data import EnsembleData, training_batch
+from spinhw.training.forward import logits
+from spinhw.training.learner import Learner
+from spinhw.training.loop import train_step
+from spinhw.training.loss import correct_answers, member_losses
+from spinhw.training.member import member_of
+from spinhw.training.optimiser import MemberAdam
+from spinhw.training.schedule import learning_rates
 
 # A network that is trained in milliseconds per batch: few neurons, one first-order step per sample.
 SMALL = {

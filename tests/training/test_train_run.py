@@ -11,11 +11,11 @@ import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.train import Interrupted, RunSettings, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
-from spinhw.train.learner import Learner
-from spinhw.train.statistics import bootstrap_interval, over_seeds
-from spinhw.train.summary import changed_keys
+from spinhw.training import Interrupted, RunSettings, resume, train
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.learner import Learner
+from spinhw.training.statistics import bootstrap_interval, over_seeds
+from spinhw.training.summary import changed_keys
 
 EPOCHS, BATCHES = 3, 3
 
@@ -80,7 +80,7 @@ def press_ctrl_c() -> None:
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "run"
     watcher = Watcher()
-    return train_run(tiny(), folder, watcher), watcher
+    return train(tiny(), folder, watcher), watcher
 
 
 def without_times(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,11 +141,11 @@ def test_examples_show_one_image_of_each_class(whole):
 def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole, place):
     folder = tmp_path / "run"
     with pytest.raises(Interrupted, match=r"run/config.yaml --resume .*run\.$") as caught:
-        train_run(tiny(), folder, Watcher(place, press_ctrl_c))
+        train(tiny(), folder, Watcher(place, press_ctrl_c))
     assert caught.value.exit_code == 130
     assert not (folder / "summary.json").exists()
     watcher = Watcher()
-    results = resume_run(folder, tiny(), watcher)
+    results = resume(folder, tiny(), watcher)
     assert place not in watcher.batches
     assert_same_run(results, whole[0])
 
@@ -153,24 +153,24 @@ def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole
 def test_interrupted_twice_still_equals_uninterrupted(tmp_path, whole):
     folder = tmp_path / "run"
     with pytest.raises(Interrupted, match="epoch 1, after batch 2 of 3"):
-        train_run(tiny(), folder, Watcher((0, 2), press_ctrl_c))
+        train(tiny(), folder, Watcher((0, 2), press_ctrl_c))
     with pytest.raises(Interrupted, match="epoch 2, after batch 1 of 3"):
-        resume_run(folder, None, Watcher((1, 1), lambda: signal.raise_signal(signal.SIGTERM)))
-    assert_same_run(resume_run(folder), whole[0])
+        resume(folder, None, Watcher((1, 1), lambda: signal.raise_signal(signal.SIGTERM)))
+    assert_same_run(resume(folder), whole[0])
 
 
 def test_second_ctrl_c_stops_at_once_and_the_last_checkpoint_goes_on(tmp_path, whole):
     folder = tmp_path / "run"
     with pytest.raises(Interrupted, match=r"stopped at once.*run/config.yaml --resume .*run\.$") as caught:
-        train_run(tiny(), folder, Watcher((1, 2), lambda: (press_ctrl_c(), press_ctrl_c())))
+        train(tiny(), folder, Watcher((1, 2), lambda: (press_ctrl_c(), press_ctrl_c())))
     assert caught.value.exit_code == 130
     assert load_checkpoint(folder / "checkpoint.safetensors")[1]["epoch"] == 1
-    assert_same_run(resume_run(folder), whole[0])
+    assert_same_run(resume(folder), whole[0])
 
 
 def test_handlers_of_signals_are_put_back(tmp_path):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    train_run(tiny(epochs=0), tmp_path / "run")
+    train(tiny(epochs=0), tmp_path / "run")
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
@@ -181,14 +181,14 @@ def test_crash_between_checkpoints_goes_on_from_the_last_one(tmp_path, whole):
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        train_run(tiny(checkpoint_every=2), folder, Watcher((1, 2), crash))
+        train(tiny(checkpoint_every=2), folder, Watcher((1, 2), crash))
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 1
-    results = resume_run(folder)
+    results = resume(folder)
     assert [without_times(row) for row in results.metrics] == [without_times(row) for row in whole[0].metrics]
 
 
 def test_finished_run_can_be_measured_again(whole):
-    again = resume_run(whole[0].folder)
+    again = resume(whole[0].folder)
     assert_same_run(again, whole[0])
     first = whole[0].summary
     assert 0 < again.summary["train_wall_s"] <= first["train_wall_s"] + 0.5 * (first["wall_s"] - first["train_wall_s"])
@@ -209,11 +209,11 @@ def test_time_in_the_training_loop_adds_up():
 
 def test_resuming_with_other_versions_warns_and_goes_on(tmp_path, caplog, monkeypatch):
     folder = tmp_path / "run"
-    train_run(tiny(epochs=0), folder)
-    resume_run(folder)
+    train(tiny(epochs=0), folder)
+    resume(folder)
     assert not caplog.text
     monkeypatch.setattr("spinhw.__version__", "99.0")
-    resume_run(folder)
+    resume(folder)
     assert "the last bits may differ" in caplog.text
     assert "-> 99.0" in caplog.text
     assert len(caplog.records) == 1
@@ -223,21 +223,21 @@ def test_resuming_with_other_versions_warns_and_goes_on(tmp_path, caplog, monkey
 def test_engine_that_is_not_there_is_refused_before_anything_is_made(tmp_path, monkeypatch, engine, package):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=f"training.engine: '{engine}' cannot be used here.*{package}"):
-        train_run(tiny(engine=engine), tmp_path / "run")
+        train(tiny(engine=engine), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_gpu_engine_is_refused_without_a_gpu(tmp_path, monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET")
     with pytest.raises(ConfigError, match="training.engine: 'gpu' cannot be used here"):
-        train_run(tiny(engine="gpu"), tmp_path / "run")
+        train(tiny(engine="gpu"), tmp_path / "run")
 
 
 def test_answers_that_overflow_are_one_clear_line(tmp_path):
     data = tiny(epochs=0).model_dump(mode="json", by_alias=True)
     data["network"] |= {"out_gain": 1e38, "weight_scale": 1e6, "weight_limit": None}
     with pytest.raises(ConfigError, match="answers of the networks overflow: seed 3, 5; seen: logits") as caught:
-        train_run(build(RunSettings, data, "run.yaml"), tmp_path / "run")
+        train(build(RunSettings, data, "run.yaml"), tmp_path / "run")
     assert "\n" not in str(caught.value)
 
 
@@ -250,36 +250,36 @@ def test_full_disk_while_training_keeps_the_old_checkpoint(tmp_path, monkeypatch
         replace(source, target)
 
     with pytest.raises(ConfigError, match="checkpoint.safetensors: the disk is full"), monkeypatch.context() as patch:
-        train_run(tiny(), folder, Watcher((1, 1), lambda: patch.setattr(os, "replace", full)))
+        train(tiny(), folder, Watcher((1, 1), lambda: patch.setattr(os, "replace", full)))
     assert load_checkpoint(folder / "checkpoint.safetensors")[1]["epoch"] == 1
-    assert_same_run(resume_run(folder), whole[0])
+    assert_same_run(resume(folder), whole[0])
 
 
 def test_run_that_cannot_be_saved_leaves_no_folder(tmp_path, monkeypatch):
     def full(*args):
         raise ConfigError("the disk is full")
 
-    monkeypatch.setattr("spinhw.train.loop.save_checkpoint", full)
+    monkeypatch.setattr("spinhw.training.loop.save_checkpoint", full)
     with pytest.raises(ConfigError, match="disk is full"):
-        train_run(tiny(), tmp_path / "run")
+        train(tiny(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_resuming_with_another_config_names_the_keys_and_changes_nothing(whole):
     before = {path: path.read_bytes() for path in whole[0].folder.iterdir()}
     with pytest.raises(ConfigError, match=r"another config; seen: training.epochs \(3 there, 4 here\);") as caught:
-        resume_run(whole[0].folder, tiny(epochs=4))
+        resume(whole[0].folder, tiny(epochs=4))
     assert "\n" not in str(caught.value)
     assert {path: path.read_bytes() for path in whole[0].folder.iterdir()} == before
 
 
 def test_resuming_from_a_damaged_checkpoint_is_refused(tmp_path):
     folder = tmp_path / "run"
-    train_run(tiny(epochs=0), folder)
+    train(tiny(epochs=0), folder)
     path = folder / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ConfigError, match="cut short"):
-        resume_run(folder)
+        resume(folder)
 
 
 def test_divergence_keeps_the_metrics(tmp_path):
@@ -288,7 +288,7 @@ def test_divergence_keeps_the_metrics(tmp_path):
             learner[0].network.b_out[1] = float("nan")
 
     learner: list[Any] = []
-    from spinhw.train import run
+    from spinhw.training import run
 
     class Caught(run.Learner):
         def __init__(self, settings):
@@ -298,7 +298,7 @@ def test_divergence_keeps_the_metrics(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "Learner", Caught)
         with pytest.raises(ConfigError, match="diverged in epoch 2, batch 2: seed 5;"):
-            train_run(tiny(), tmp_path / "run", Watcher((1, 1), poison))
+            train(tiny(), tmp_path / "run", Watcher((1, 1), poison))
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
     tensors, facts = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
     assert facts["epoch"] == 1
@@ -308,7 +308,7 @@ def test_divergence_keeps_the_metrics(tmp_path):
 def test_energy_of_a_software_network_is_its_arithmetic(tmp_path):
     data = tiny(epochs=0).model_dump(mode="json", by_alias=True)
     data["network"] |= {"kind": "ctrnn", "saturation": {"kind": "none"}}
-    results = train_run(build(RunSettings, data, "run.yaml"), tmp_path / "run")
+    results = train(build(RunSettings, data, "run.yaml"), tmp_path / "run")
     assert [line["form"] for line in results.summary["energy_lines"]] == ["software"]
     assert results.summary["energy_per_image_j"] == pytest.approx(66 * 64 * 4.6e-12)
     assert results.summary["drive_saturated_share"] is None

@@ -2,7 +2,7 @@ import pytest
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.train import RunSettings, TrainingSettings
+from spinhw.training import RunSettings, TrainingSettings
 
 
 def settings(**data) -> RunSettings:

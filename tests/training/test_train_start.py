@@ -5,8 +5,8 @@ import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.train import RunSettings, load_run, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
+from spinhw.training import RunSettings, load_run, resume, train
+from spinhw.training.checkpoint import load_checkpoint
 
 
 def settings_of(start=None, network=None, task=None, **training) -> RunSettings:
@@ -22,7 +22,7 @@ def settings_of(start=None, network=None, task=None, **training) -> RunSettings:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     folder = tmp_path_factory.mktemp("first") / "run"
-    train_run(settings_of(weight_average=0.5), folder)
+    train(settings_of(weight_average=0.5), folder)
     return folder
 
 
@@ -34,7 +34,7 @@ def weights_in(folder, part="network") -> dict[str, torch.Tensor]:
 def test_every_seed_starts_from_its_own_trained_network_that_counts(first, tmp_path):
     """Here the running average; the order of the seeds is another one."""
     folder = tmp_path / "run"
-    results = train_run(settings_of(str(first), epochs=0, seeds=[5, 3]), folder)
+    results = train(settings_of(str(first), epochs=0, seeds=[5, 3]), folder)
     there, here = weights_in(first, "average"), weights_in(folder)
     assert all(torch.equal(value, there[name].flip(0)) for name, value in here.items())
     assert results.summary["start"] == str(first)
@@ -42,10 +42,10 @@ def test_every_seed_starts_from_its_own_trained_network_that_counts(first, tmp_p
 
 def test_resumed_run_goes_on_and_does_not_start_again(first, tmp_path):
     folder = tmp_path / "run"
-    train_run(settings_of(str(first)), folder)
+    train(settings_of(str(first)), folder)
     trained = weights_in(folder)
     assert not torch.equal(trained["w_out"], weights_in(first, "average")["w_out"])
-    resume_run(folder)
+    resume(folder)
     assert all(torch.equal(value, trained[name]) for name, value in weights_in(folder).items())
 
 
@@ -59,7 +59,7 @@ def test_resumed_run_goes_on_and_does_not_start_again(first, tmp_path):
 )
 def test_start_that_does_not_fit_is_refused_and_leaves_no_folder(first, tmp_path, changes, message):
     with pytest.raises(ConfigError, match=message):
-        train_run(settings_of(str(first), **changes), tmp_path / "run")
+        train(settings_of(str(first), **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -8,8 +8,8 @@ import pytest
 from spinhw.config import build
 from spinhw.device import SimulatedSettings, load_device
 from spinhw.errors import ConfigError
-from spinhw.train import RunSettings, evaluate_on_chips, train_run
-from spinhw.train.statistics import of_pairs
+from spinhw.training import RunSettings, evaluate_on_chips, train
+from spinhw.training.statistics import of_pairs
 
 CHIP = {
     "kind": "simulated",
@@ -27,7 +27,7 @@ def run(tmp_path_factory):
         "device": CHIP,
     }
     folder = tmp_path_factory.mktemp("transfer") / "run"
-    return folder, train_run(build(RunSettings, data, "run.yaml"), folder)
+    return folder, train(build(RunSettings, data, "run.yaml"), folder)
 
 
 def test_every_network_meets_every_chip_and_none_that_it_was_trained_on(run):
@@ -44,7 +44,7 @@ def test_every_network_meets_every_chip_and_none_that_it_was_trained_on(run):
 
 def test_chip_measures_the_same_beside_any_others(run, monkeypatch):
     together = evaluate_on_chips(run[0], 3)["accuracy"]["pairs"]
-    monkeypatch.setattr("spinhw.train.transfer._TOGETHER", 2)
+    monkeypatch.setattr("spinhw.training.transfer._TOGETHER", 2)
     assert evaluate_on_chips(run[0], 3)["accuracy"]["pairs"] == together
 
 

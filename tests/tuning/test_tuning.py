@@ -9,7 +9,7 @@ import pytest
 from spinhw.config import build, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.plots.search import plot_search
-from spinhw.train import load_run
+from spinhw.training import load_run
 from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
 from spinhw.tuning.trial import trial_settings, written
 

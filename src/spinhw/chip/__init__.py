@@ -4,7 +4,7 @@ from spinhw.chip.array import OscillatorArray
 from spinhw.chip.chip import Chip
 from spinhw.chip.draw import Identity
 from spinhw.chip.oscillators import HiddenOscillators
-from spinhw.chip.recorder import Measurement, Truth
+from spinhw.chip.recorder import ChipTruth, Measurement
 from spinhw.chip.resonators import ResonatorChain
 from spinhw.chip.settings import ChipSettings, ConverterSettings
 
@@ -17,5 +17,5 @@ __all__ = [
     "Measurement",
     "OscillatorArray",
     "ResonatorChain",
-    "Truth",
+    "ChipTruth",
 ]

@@ -10,7 +10,7 @@ from spinhw.chip.converter import convert
 from spinhw.chip.draw import Identity
 from spinhw.chip.fine import chunks, fine_steps, join, thermal_extras
 from spinhw.chip.oscillators import HiddenOscillators
-from spinhw.chip.recorder import Measurement, Recorder, Truth
+from spinhw.chip.recorder import ChipRecorder, ChipTruth, Measurement
 from spinhw.chip.settings import ChipSettings
 from spinhw.rollout import Neurons, rollout_driven
 
@@ -38,7 +38,7 @@ class OscillatorArray:
         self.sample_interval_s = sample_interval_s
         self._gamma = nominal.gamma.to(dtype)  # Of the nominal device: the unit of the drive converter.
         self.hidden = HiddenOscillators.draw(settings, nominal, self.identities)
-        self._recorder = Recorder(settings, self.identities, nominal.gamma.shape[1])
+        self._recorder = ChipRecorder(settings, self.identities, nominal.gamma.shape[1])
 
     @property
     def shots(self) -> int:
@@ -63,7 +63,7 @@ class OscillatorArray:
         played = played * self._gamma
         return played, self._recorder.record(lambda shot: self._respond(played, shot), repeats, averages)
 
-    def _respond(self, drive: Tensor, shot: int) -> Truth:
+    def _respond(self, drive: Tensor, shot: int) -> ChipTruth:
         steps = fine_steps(self.sample_interval_s, self.settings.steps_per_ns)
         neurons, power = self.hidden.at(self._recorder.walk, self.dtype), self.settings.thermal_power
         start, length = self.hidden.start(neurons, "rest"), drive.shape[2] * steps.substeps
@@ -71,7 +71,7 @@ class OscillatorArray:
         for images in chunks(drive.shape[1], drive.shape[3], length, power > 0):
             extras = thermal_extras(self.identities, neurons, power, shot, images, length)
             parts.append(rollout_driven(drive[:, images], neurons, steps, initial=start, extras=extras))
-        return Truth(join(parts))
+        return ChipTruth(join(parts))
 
     def state(self) -> dict[str, Any]:
         """Give shots and drift as plain data for JSON."""

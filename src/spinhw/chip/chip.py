@@ -10,9 +10,9 @@ from spinhw.chip.converter import convert
 from spinhw.chip.draw import Identity
 from spinhw.chip.fine import chunks, fine_steps, join, thermal_extras
 from spinhw.chip.oscillators import HiddenOscillators
-from spinhw.chip.recorder import Measurement, Recorder, Truth
+from spinhw.chip.recorder import ChipRecorder, ChipTruth, Measurement
 from spinhw.chip.settings import ChipSettings
-from spinhw.chip.synapses import Synapses
+from spinhw.chip.synapses import ChipSynapses
 from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
@@ -47,9 +47,9 @@ class Chip:
         self.sample_interval_s = sample_interval_s
         nominal = network.neurons(torch.float64)
         self.hidden = HiddenOscillators.draw(settings, nominal, self.identities)
-        self._synapses = Synapses(settings, self.identities)
+        self._synapses = ChipSynapses(settings, self.identities)
         outputs = network.outputs if network.readout == "hardware" else 0
-        self._recorder = Recorder(settings, self.identities, nominal.gamma.shape[1], outputs)
+        self._recorder = ChipRecorder(settings, self.identities, nominal.gamma.shape[1], outputs)
         self._writes = 0
         self._acting: dict[str, Tensor] = {}
         self._sparsity: Sparsity | None = None  # Synapses that were ever on: the others need no arithmetic.
@@ -89,7 +89,7 @@ class Chip:
         steps: Steps | None = None,
         shot: int | None = None,
         engine: Engine = "auto",
-    ) -> Truth:
+    ) -> ChipTruth:
         """Give what the chip does now, differentiable by torch in the requested values: the true gradient.
 
         Takes no shot. Rounding passes the gradient straight through. The whole batch is kept for the backward pass, in
@@ -116,7 +116,7 @@ class Chip:
         shot: int | None,
         steps: Steps | None = None,
         engine: Engine = "auto",
-    ) -> Truth:
+    ) -> ChipTruth:
         steps = steps or fine_steps(self.sample_interval_s, self.settings.steps_per_ns)
         neurons, weights = self.hidden.at(self._recorder.walk, self.dtype), self._weights(acting)
         thermal_power = 0.0 if shot is None else self.settings.thermal_power
@@ -139,7 +139,7 @@ class Chip:
                 )
             )
         result = join(parts)
-        return Truth(result, self._outputs(acting, result))
+        return ChipTruth(result, self._outputs(acting, result))
 
     def _initial(self, neurons: Neurons) -> Tensor | str:
         initial = self.network.initial_state

@@ -12,7 +12,7 @@ from spinhw.chip.settings import ConverterSettings, ReadoutSettings
 
 
 @dataclass(frozen=True)
-class Sampled:
+class MeasuredSamples:
     """Measured samples in model units, and where they clipped (boolean, same shape; None: nowhere)."""
 
     values: Tensor
@@ -39,7 +39,7 @@ class Readout:
         self.offset = settings.offset_spread * torch.stack(drawn) * coupled  # (member, channel)
         self._adc = settings.adc if coupled else _centred(settings.adc)
 
-    def read(self, signal: Tensor, channels: Sequence[int], shot: int, gain_walk: Tensor | None) -> Sampled:
+    def read(self, signal: Tensor, channels: Sequence[int], shot: int, gain_walk: Tensor | None) -> MeasuredSamples:
         """Measure once.
 
         Args:
@@ -55,7 +55,7 @@ class Readout:
         measured = signal * gain.to(signal.dtype)[:, None, None] + offset.to(signal.dtype)[:, None, None]
         if self._settings.noise > 0:
             measured = measured + self._settings.noise * self._noise(signal, shot)
-        return Sampled(*convert(measured, self._adc))
+        return MeasuredSamples(*convert(measured, self._adc))
 
     def _noise(self, signal: Tensor, shot: int) -> Tensor:
         shape = signal.shape[1:]
@@ -71,15 +71,15 @@ class Mean:
         self._clipped: Tensor | None = None
         self._count = 0
 
-    def add(self, sampled: Sampled) -> None:
+    def add(self, sampled: MeasuredSamples) -> None:
         """Take in one shot."""
         self._total = sampled.values if self._total is None else self._total + sampled.values
         self._clipped = merge(self._clipped, sampled.clipped)
         self._count += 1
 
-    def result(self) -> Sampled | None:
+    def result(self) -> MeasuredSamples | None:
         """Give the mean so far; None where nothing was added."""
-        return None if self._total is None else Sampled(self._total / self._count, self._clipped)
+        return None if self._total is None else MeasuredSamples(self._total / self._count, self._clipped)
 
 
 def _centred(adc: ConverterSettings) -> ConverterSettings:

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from spinhw.chip.draw import Identity
 from spinhw.chip.drift import Drift
-from spinhw.chip.readout import Mean, Readout, Sampled
+from spinhw.chip.readout import Mean, MeasuredSamples, Readout
 from spinhw.chip.settings import ChipSettings
 from spinhw.rollout import Rollout
 
 
 @dataclass(frozen=True)
-class Truth:
+class ChipTruth:
     """What chips really did at one shot.
 
     Args:
@@ -38,13 +38,13 @@ class Measurement:
         shots: First shot and the one after the last.
     """
 
-    power: Sampled
-    filtered: Sampled
-    outputs: Sampled | None
+    power: MeasuredSamples
+    filtered: MeasuredSamples
+    outputs: MeasuredSamples | None
     shots: tuple[int, int]
 
 
-class Recorder:
+class ChipRecorder:
     """The measuring side of chips.
 
     Args:
@@ -71,7 +71,7 @@ class Recorder:
 
     @torch.no_grad()
     def record(
-        self, respond: Callable[[int], Truth], repeats: Sequence[Sequence[int]], averages: int
+        self, respond: Callable[[int], ChipTruth], repeats: Sequence[Sequence[int]], averages: int
     ) -> list[Measurement]:
         """Take `averages` shots for each repeat. The chips stay as they are meanwhile and drift afterwards.
 
@@ -80,7 +80,7 @@ class Recorder:
             repeats: Oscillators observed in each repeat.
             averages: Shots of each repeat, at least 1.
         """
-        truth: Truth | None = None
+        truth: ChipTruth | None = None
         measurements, start = [], self.shots
         for observed in repeats:
             means, first = (Mean(), Mean(), Mean()), self.shots
@@ -98,7 +98,7 @@ class Recorder:
             self._drift.advance(range(start, self.shots))
         return measurements
 
-    def read(self, truth: Truth, shot: int) -> Truth:
+    def read(self, truth: ChipTruth, shot: int) -> ChipTruth:
         """Give a truth as the electronics of a shot make it, differentiable: the outputs, or y without them."""
         if truth.outputs is not None:
             seen = self._output.read(truth.outputs[:, :, None], range(self._outputs), shot, None).values[:, :, 0]
@@ -111,7 +111,7 @@ class Recorder:
     def _gain_walk(self) -> Tensor | None:
         return None if self.walk is None else self.walk[:, 2]
 
-    def _take(self, truth: Truth, observed: Sequence[int], shot: int, means: tuple[Mean, Mean, Mean]) -> None:
+    def _take(self, truth: ChipTruth, observed: Sequence[int], shot: int, means: tuple[Mean, Mean, Mean]) -> None:
         gain_walk, picked, rollout = self._gain_walk, list(observed), truth.rollout
         power = torch.cat([rollout.power0[:, :, None, picked], rollout.power[..., picked]], dim=2)
         means[0].add(self._power.read(power, picked, shot, gain_walk))
@@ -119,7 +119,7 @@ class Recorder:
         if truth.outputs is not None:
             sampled = self._output.read(truth.outputs[:, :, None], range(self._outputs), shot, None)
             clipped = None if sampled.clipped is None else sampled.clipped[:, :, 0]
-            means[2].add(Sampled(sampled.values[:, :, 0], clipped))
+            means[2].add(MeasuredSamples(sampled.values[:, :, 0], clipped))
 
     def state(self) -> dict[str, Any]:
         """Give shots and drift as plain data for JSON, exact to the bit."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spinhw.chip.converter import convert
 from spinhw.chip.draw import Identity, chosen, factors
-from spinhw.chip.readout import Sampled
+from spinhw.chip.readout import MeasuredSamples
 from spinhw.chip.settings import ChipSettings
 from spinhw.physics import resonator_weight
 
@@ -49,7 +49,7 @@ class ResonatorChain:
         self._written = torch.zeros(resonators, dtype=torch.float64)
         self.shots = self.writes = 0
 
-    def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Sampled:
+    def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> MeasuredSamples:
         """Measure the voltage of the chain, in units of weight times power, (point,).
 
         Args:
@@ -66,7 +66,7 @@ class ResonatorChain:
         weights = resonator_weight(rf_hz.double()[:, None] - resonance, self.half_linewidth_hz, 1.0) * self.max_weight
         noise = self.noise * self._identity.normals(power.shape, "resonator noise", self.shots)
         self.shots += 1
-        return Sampled(*convert(power.double() * weights.sum(-1) + noise, self._adc))
+        return MeasuredSamples(*convert(power.double() * weights.sum(-1) + noise, self._adc))
 
     def state(self) -> dict[str, Any]:
         """Give shots and what is written as plain data for JSON."""

@@ -63,7 +63,7 @@ class SynapseErrors:
         )
 
 
-class Synapses:
+class ChipSynapses:
     """The synapses of chips side by side, addressed by parameter name.
 
     Args:

@@ -11,7 +11,7 @@ from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
 from spinhw.plots.alignment import plot_alignment
 from spinhw.report import TerminalProgress, alignment_table
-from spinhw.train import RunFolder, RunSettings, align_run, default_folder, load_run, write_alignment
+from spinhw.training import RunFolder, RunSettings, align_run, default_folder, load_run, write_alignment
 
 
 def align_source(

@@ -123,7 +123,7 @@ def align(
     Example: [bold]spinhw align runs/short --device imperfect-chip[/]
     """
     from spinhw.cli.alignment import align_source
-    from spinhw.train.align_run import USUAL
+    from spinhw.training.aligning import USUAL
 
     align_source(source, device, modes or USUAL, batches, directions, sets or [], out)
 

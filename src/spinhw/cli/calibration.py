@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from spinhw.calibrate import (
+from spinhw.calibration import (
     PlanSettings,
     SynapsePlanSettings,
     Taken,
@@ -23,7 +23,7 @@ from spinhw.calibrate import (
     segments_of,
     traces_folder,
 )
-from spinhw.calibrate.picture import Compared, compare, residuals_over_noise
+from spinhw.calibration.picture import Compared, compare, residuals_over_noise
 from spinhw.cli.synapses import draw_synapses, forecast_synapses, show_synapse_table
 from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank, open_synapses
 from spinhw.errors import ConfigError
@@ -33,7 +33,7 @@ from spinhw.network import NetworkSettings
 from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
 from spinhw.records import CalibrationRecord, ParameterTable, ReadoutFacts, SynapseRecord, load_either
 from spinhw.surrogate import Calibrated
-from spinhw.train import load_run
+from spinhw.training import load_run
 from spinhw.units import parse_quantity, show_quantity
 
 # What a fit of one oscillator and a shot of a bench take, roughly: for the forecast only.

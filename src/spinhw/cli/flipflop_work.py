@@ -23,9 +23,9 @@ from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.weights import save_network
 from spinhw.report import TerminalProgress, percent
 from spinhw.report.tables import joules
-from spinhw.train import Interrupted, default_folder
-from spinhw.train.interrupt import Interrupt
-from spinhw.train.run_folder import exists_already
+from spinhw.training import Interrupted, default_folder
+from spinhw.training.interrupt import Interrupt
+from spinhw.training.run_folder import exists_already
 
 _IMPORT_TRIALS = 1024
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spinhw.calibrate import plan_schema
+from spinhw.calibration import plan_schema
 from spinhw.cli import bench
 from spinhw.device import (
     MultiplexedSettings,
@@ -28,7 +28,7 @@ from spinhw.records import record_schema
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.studies.in_loop import LoopGridSettings
-from spinhw.train import RunFolder, RunSettings, energy_ledger, load_run, spent_lines
+from spinhw.training import RunFolder, RunSettings, energy_ledger, load_run, spent_lines
 from spinhw.tuning import SpaceSettings
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.

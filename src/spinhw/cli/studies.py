@@ -27,7 +27,7 @@ from spinhw.studies import (
 )
 from spinhw.studies.catalogue import STUDIES, studies_named
 from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, look_ahead_in_loop, run_loop_study
-from spinhw.train import Interrupted
+from spinhw.training import Interrupted
 
 GRID, LOOP_GRID = Path("studies") / "paper.yaml", Path("studies") / "chip_in_the_loop.yaml"
 _KNOWN = (*STUDIES, *LOOP_STUDIES)

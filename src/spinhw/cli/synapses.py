@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from spinhw.calibrate import SynapsePlanSettings
-from spinhw.calibrate.synapses import Read, Windows, centres_off_line, load_read, programmed, readings_of
+from spinhw.calibration import SynapsePlanSettings
+from spinhw.calibration.synapses import Read, SweptWindows, centres_off_line, load_read, programmed, readings_of
 from spinhw.device import DeviceSettings, SynapseBank
 from spinhw.instruments import StationSettings
 from spinhw.plots.calibration import FoundParameter
@@ -105,7 +105,7 @@ def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
     offset, noise = record.offset or 0.0, record.noise or 0.0
     swept, tuning, off_line = list[SweptResonator](), np.zeros(0), np.zeros((0, 0))
     if "detuning_sweep" in by_kind and fitted:
-        windows = Windows.of(by_kind["detuning_sweep"], offset)
+        windows = SweptWindows.of(by_kind["detuning_sweep"], offset)
         swept = [_swept(record, windows, chain, number) for number in _chosen(record)]
         tuning, off_line = windows.tuning, centres_off_line(windows, ladder)
         off_line[list(record.failed)] = np.nan
@@ -125,7 +125,7 @@ def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
     )
 
 
-def _swept(record: SynapseRecord, windows: Windows, chain: Chain, number: int) -> SweptResonator:
+def _swept(record: SynapseRecord, windows: SweptWindows, chain: Chain, number: int) -> SweptResonator:
     ladder = record.nominal.ladder()
     source_hz = ladder.frequency_hz + number * ladder.spacing_hz
     tones = windows.rf_hz[:, number]

@@ -13,19 +13,19 @@ from spinhw.errors import ConfigError
 from spinhw.plots import draw_run
 from spinhw.plots.transfer import plot_transfer
 from spinhw.report import TerminalProgress, print_budget, print_evaluation, print_figures, print_run, transfer_table
-from spinhw.train import (
-    Results,
+from spinhw.training import (
+    RunResults,
     RunSettings,
     budget,
     default_folder,
+    evaluate,
     evaluate_on_chips,
-    evaluate_run,
     load_run,
-    resume_run,
-    train_run,
+    resume,
+    train,
     write_transfer,
 )
-from spinhw.train.run_folder import exists_already
+from spinhw.training.run_folder import exists_already
 
 
 def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
@@ -43,7 +43,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     _announce(console, settings, folder)
     _show_budget(console, settings)
     with TerminalProgress(console) as progress:
-        results = train_run(settings, folder, progress)
+        results = train(settings, folder, progress)
     _show(console, results)
 
 
@@ -72,7 +72,7 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
     settings, console = load_run(config, overrides, device), make_console()
     with TerminalProgress(console) as progress:
-        results = resume_run(folder, settings, progress)
+        results = resume(folder, settings, progress)
     _show(console, results)
 
 
@@ -80,7 +80,7 @@ def evaluate_folder(folder: Path, device: str | None) -> None:
     """Measure the networks of a run and show what came out."""
     profile, console = (None if device is None else load_device(device)), make_console()
     with TerminalProgress(console) as progress:
-        found = evaluate_run(folder, profile, progress)
+        found = evaluate(folder, profile, progress)
     print_evaluation(console, found)
 
 
@@ -118,7 +118,7 @@ def _announce(console: Console, settings: RunSettings, folder: Path) -> None:
     console.print("(the first run on a machine compiles the integrator: about twenty seconds before the bar moves)")
 
 
-def _show(console: Console, results: Results) -> None:
+def _show(console: Console, results: RunResults) -> None:
     print_run(console, results.summary, results.folder)
     folder = results.folder / "figures"
     try:

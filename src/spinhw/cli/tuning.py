@@ -13,7 +13,7 @@ from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.plots.search import plot_search
-from spinhw.train import Interrupted
+from spinhw.training import Interrupted
 from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
 
 

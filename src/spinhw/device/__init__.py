@@ -1,6 +1,6 @@
 """The seams between what trains and what is measured: devices, banks, traces."""
 
-from spinhw.conversion import Conversion, ConversionSettings, Line
+from spinhw.conversion import Conversion, ConversionSettings, Scaling
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.batch import Batch
@@ -33,7 +33,7 @@ __all__ = [
     "Device",
     "DeviceSettings",
     "Limit",
-    "Line",
+    "Scaling",
     "MultiplexedDevice",
     "MultiplexedSettings",
     "ObservationPlan",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from spinhw.conversion import Conversion, Line
+from spinhw.conversion import Conversion, Scaling
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.trace import Quality, Signal, Trace
@@ -39,7 +39,7 @@ def assemble(
             f"{device_ids[0]}: repeats are missing", seen=len(readings), allowed=f"{len(plan.repeats)} as planned"
         )
 
-    def observed(pick: Callable[[Reading], Samples | None], line: Line) -> Signal | None:
+    def observed(pick: Callable[[Reading], Samples | None], line: Scaling) -> Signal | None:
         return _observed([pick(reading) for reading in readings], plan, neurons, line)
 
     energies = [reading.energy_j for reading in readings if reading.energy_j is not None]
@@ -56,7 +56,7 @@ def assemble(
     )
 
 
-def _observed(parts: Sequence[Samples | None], plan: ObservationPlan, neurons: int, line: Line) -> Signal | None:
+def _observed(parts: Sequence[Samples | None], plan: ObservationPlan, neurons: int, line: Scaling) -> Signal | None:
     present = [(list(repeat), part) for repeat, part in zip(plan.repeats, parts, strict=True) if part and repeat]
     if not present:
         return None
@@ -81,7 +81,7 @@ def _observed(parts: Sequence[Samples | None], plan: ObservationPlan, neurons: i
     return Signal(line.to_model(picked[0]), picked[1], first.time_s, _model_noise(first, line, 1))
 
 
-def _mean(parts: Sequence[Samples | None], line: Line) -> Signal | None:
+def _mean(parts: Sequence[Samples | None], line: Scaling) -> Signal | None:
     """Average over repeats what each of them measures; only good samples count where there is one."""
     present = [part for part in parts if part is not None]
     if not present:
@@ -100,7 +100,7 @@ def _mean(parts: Sequence[Samples | None], line: Line) -> Signal | None:
     )
 
 
-def _model_noise(samples: Samples, line: Line, repeats: int) -> float | None:
+def _model_noise(samples: Samples, line: Scaling, repeats: int) -> float | None:
     return None if samples.noise is None else line.noise_to_model(samples.noise) / math.sqrt(repeats)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from spinhw.conversion import Line
+from spinhw.conversion import Scaling
 from spinhw.device.assemble import assemble, with_members
 from spinhw.device.limits import check_finite
 from spinhw.device.plan import ObservationPlan
@@ -128,7 +128,7 @@ class SynapseBank(Session):
         for what, values, line in (
             ("tuning", tuning, self._conversion.weight),
             ("RF power", power, self._conversion.rf_power),
-            ("frequency", rf_hz, Line(1.0, "Hz")),
+            ("frequency", rf_hz, Scaling(1.0, "Hz")),
         ):
             check_finite(self.name, what, values)
             sent[what] = line.to_si(values.detach())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.conversion import Line
+from spinhw.conversion import Scaling
 from spinhw.errors import LimitError
 
 # Rounding of a conversion is not a violation; this share of the range is far below any resolution.
@@ -21,13 +21,13 @@ class Limit:
     highest: float
 
     @classmethod
-    def of_model_range(cls, line: Line, lowest: float, highest: float) -> "Limit":
+    def of_model_range(cls, line: Scaling, lowest: float, highest: float) -> "Limit":
         """Convert a range in model units; with a factor for each channel, the narrowest of them."""
         ends = torch.tensor([lowest, highest], dtype=torch.float64)[:, None]
         low, high = line.to_si(ends).sort(dim=0).values
         return cls(float(low.max()), float(high.min()))
 
-    def check(self, device: str, what: str, values: Tensor, line: Line, members: Sequence[str] = ()) -> None:
+    def check(self, device: str, what: str, values: Tensor, line: Scaling, members: Sequence[str] = ()) -> None:
         """Refuse values beyond the limit.
 
         Args:

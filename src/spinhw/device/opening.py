@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from spinhw.chip import Chip, ChipSettings, ConverterSettings, Identity, OscillatorArray, ResonatorChain
-from spinhw.conversion import Conversion, Line
+from spinhw.conversion import Conversion, Scaling
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
@@ -99,7 +99,7 @@ def open_bank(
     count = oscillators or nominal.gamma.shape[1]
     array = OscillatorArray(settings.chip, _alike(network, count), identities, sample_interval_s, dtype)
     conversion = _conversion(settings, network)
-    over_gamma = Line(1 / (network.tau_s * conversion.drive_per_ampere), "A")
+    over_gamma = Scaling(1 / (network.tau_s * conversion.drive_per_ampere), "A")
     codes = settings.chip.power_readout.adc.limits
     description = Description(
         kind=settings.kind,
@@ -208,6 +208,6 @@ def _chip_limits(chip: ChipSettings, conversion: Conversion) -> dict[str, Limit]
     return limits if limit is None else limits | {"weight": Limit.of_model_range(conversion.weight, -limit, limit)}
 
 
-def _limits(converters: dict[str, tuple[ConverterSettings, Line]]) -> dict[str, Limit]:
+def _limits(converters: dict[str, tuple[ConverterSettings, Scaling]]) -> dict[str, Limit]:
     ranges = {name: (converter.limits, line) for name, (converter, line) in converters.items()}
     return {name: Limit.of_model_range(line, *ends) for name, (ends, line) in ranges.items() if ends is not None}

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from spinhw.conversion import Line
+from spinhw.conversion import Scaling
 from spinhw.device.banks import OscillatorBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
@@ -61,7 +61,7 @@ def check_trace(trace: Trace, about: Description) -> None:
     expect(trace.started_unix_s > 0 and trace.duration_s >= 0, "the trace has no time")
 
 
-def beyond_limit(about: Description, kind: str, line: Line) -> float | None:
+def beyond_limit(about: Description, kind: str, line: Scaling) -> float | None:
     """Return a model value beyond the limit of a kind of channel; None where there is no limit."""
     limit = about.limits.get(kind)
     return None if limit is None else float(line.to_model(limit.highest + 0.5 * (limit.highest - limit.lowest)))

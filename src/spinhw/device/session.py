@@ -10,7 +10,7 @@ from spinhw.conversion import Conversion
 from spinhw.device.batch import Keeper
 from spinhw.device.description import Description
 from spinhw.errors import DeviceError
-from spinhw.safety import close_after, release, unconfirmed_error, uninterrupted, watch
+from spinhw.safety import close_after, close_at_exit, release, unconfirmed_error, uninterrupted
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Session(ABC):
         """
         if self._is_open:
             return
-        watch(self, self.close)
+        close_at_exit(self, self.close)
         self._is_open = True
         try:
             self._identity = self._open()

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.chip import Chip, Measurement, OscillatorArray, ResonatorChain, Truth
-from spinhw.chip.readout import Sampled
+from spinhw.chip import Chip, ChipTruth, Measurement, OscillatorArray, ResonatorChain
+from spinhw.chip.readout import MeasuredSamples
 from spinhw.chip.settings import ReadoutSettings
-from spinhw.conversion import Conversion, Line
+from spinhw.conversion import Conversion, Scaling
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
@@ -38,7 +38,7 @@ class SimulatedDevice(Device):
         steps: Steps | None = None,
         shot: int | None = None,
         engine: Engine = "auto",
-    ) -> Truth:
+    ) -> ChipTruth:
         """Return what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
 
         Takes no shot, needs no `program`.
@@ -192,18 +192,18 @@ def to_reading(
 
 
 def _powers(
-    one: Measurement, line: Line, readout: ReadoutSettings, interval_s: float, averages: int
+    one: Measurement, line: Scaling, readout: ReadoutSettings, interval_s: float, averages: int
 ) -> tuple[Samples, Samples]:
     """Split the power before the first input from the rest."""
     nodes = one.power.values.shape[2]
     times_s = torch.arange(nodes, dtype=torch.float64) * interval_s
     clipped = one.power.clipped
-    first = Sampled(one.power.values[:, :, 0], None if clipped is None else clipped[:, :, 0])
-    rest = Sampled(one.power.values[:, :, 1:], None if clipped is None else clipped[:, :, 1:])
+    first = MeasuredSamples(one.power.values[:, :, 0], None if clipped is None else clipped[:, :, 0])
+    rest = MeasuredSamples(one.power.values[:, :, 1:], None if clipped is None else clipped[:, :, 1:])
     return _to_si(rest, line, times_s[1:], readout, averages), _to_si(first, line, times_s[:1], readout, averages)
 
 
-def _to_si(sampled: Sampled, line: Line, time_s: Tensor, readout: ReadoutSettings, averages: int) -> Samples:
+def _to_si(sampled: MeasuredSamples, line: Scaling, time_s: Tensor, readout: ReadoutSettings, averages: int) -> Samples:
     quality = clipped_quality(sampled.values, sampled.clipped)
     noise = abs(line.to_si(readout.noise) - line.to_si(0.0)) / averages**0.5
     return Samples(line.to_si(sampled.values), time_s, quality, noise)

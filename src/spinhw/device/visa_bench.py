@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spinhw.device.resample import Sampled
 from spinhw.device.segments import Segments
 from spinhw.device.visa_connection import Connection
-from spinhw.device.visa_readout import Planned, Readout, Signal
+from spinhw.device.visa_readout import Planned, Signal, VisaReadout
 from spinhw.device.visa_supply import Supply
 from spinhw.errors import DeviceError
 from spinhw.instruments import Station, SynapseController, WaveformSource
@@ -49,7 +49,7 @@ class VisaBench:
             if isinstance(wiring, ChipWiring)
             else {"neuron": dict(enumerate(wiring.powers)), "filtered": wiring.filtered}
         )
-        self.readout = Readout(station, wiring.timing, paths)
+        self.readout = VisaReadout(station, wiring.timing, paths)
         self._connection = Connection(station)
         self._shots, self._is_up = 0, False
         self._playing: list[str] = []  # Outputs of sources that play, such as "awg.1".

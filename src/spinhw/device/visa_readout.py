@@ -20,7 +20,7 @@ Signal = tuple[str, int]  # Such as ("neuron", 3).
 Planned = tuple[Round, list[tuple[Digitizer, Acquisition]]]
 
 
-class Readout:
+class VisaReadout:
     """Digitizers and the switches before them.
 
     Args:

@@ -7,7 +7,7 @@ from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop,
 from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
 from spinhw.flipflop.task import FlipFlopSettings, draw_trials
 from spinhw.flipflop.trials import Trials
-from spinhw.flipflop.walk import walk
+from spinhw.flipflop.walking import walk
 from spinhw.flipflop.weights import load_network, save_network
 
 __all__ = [

@@ -10,13 +10,13 @@ from torch import Tensor
 from spinhw.flipflop.autonomous import autonomous
 from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_around
-from spinhw.flipflop.geometry import Cube, Projection, Spectrum, fit_cube, project, spectrum
+from spinhw.flipflop.geometry import Cube, Eigenvalues, Projection, fit_cube, project, spectrum
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.network import RecurrentNetwork
-from spinhw.flipflop.robustness import HOLD_STEPS, Curve, Hold, long_hold, robustness
+from spinhw.flipflop.robustness import HOLD_STEPS, Hold, RobustnessCurve, long_hold, robustness
 from spinhw.flipflop.score import TOLERANCE, Score
 from spinhw.flipflop.task import FlipFlopSettings
-from spinhw.flipflop.walk import Walk, walk
+from spinhw.flipflop.walking import Walk, walk
 from spinhw.streams import torch_stream
 
 _SCORED_TRIALS = 512
@@ -86,13 +86,13 @@ class Analysis:
     walk: Walk
     activity: Tensor
     outputs: Tensor
-    spectrum: Spectrum | None
+    spectrum: Eigenvalues | None
     svd: Projection
     pca: Projection
     cube: Cube
     memories: tuple[Memory, ...]
     points: FixedPoints
-    curves: tuple[Curve, ...]
+    curves: tuple[RobustnessCurve, ...]
     hold: Hold
 
     def vertices(self, directions: Projection) -> Tensor:

@@ -22,7 +22,7 @@ from spinhw.gradients import (
 from spinhw.surrogate import CoupledRefit, Oscillators
 
 
-class DeviceLoop:
+class FlipFlopLoop:
     """One network on one chip. `HardwareInLoop` measures the end of a sequence; here every step has an answer.
 
     As in its mode `output` the values are the device's and the way back is a model's, whose oscillators and synapses

@@ -15,7 +15,7 @@ from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.story import write_page
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.weights import load_network
-from spinhw.train import RunFolder
+from spinhw.training import RunFolder
 
 MOST_NETWORKS = 4  # For more, ask: each takes ten to twenty seconds.
 

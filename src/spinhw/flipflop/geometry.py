@@ -10,7 +10,7 @@ BEYOND = 1.02
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class Eigenvalues:
     """Eigenvalues of a matrix.
 
     Args:
@@ -28,13 +28,13 @@ class Spectrum:
     henrici: float
 
 
-def spectrum(matrix: Tensor) -> Spectrum:
+def spectrum(matrix: Tensor) -> Eigenvalues:
     """Analyse a square matrix."""
     matrix = matrix.detach().double()
     values = torch.linalg.eigvals(matrix)
     sizes, whole = values.abs(), matrix.square().sum()
     departure = ((whole - sizes.square().sum()).clamp_min(0.0) / whole).sqrt()
-    return Spectrum(
+    return Eigenvalues(
         eigenvalues=values,
         radius=sizes.max().item(),
         beyond=int((sizes > BEYOND).sum()),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spinhw.device import Device
-from spinhw.flipflop.device_loop import DeviceLoop
+from spinhw.flipflop.device_loop import FlipFlopLoop
 from spinhw.flipflop.drawing import Feed
 from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.oscillators import OscillatorNetwork
@@ -18,7 +18,7 @@ from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining, RecurrentSet
 from spinhw.flipflop.trials import Trials
 from spinhw.states import part_of
 from spinhw.streams import torch_stream
-from spinhw.train.optimiser import MemberAdam
+from spinhw.training.optimiser import MemberAdam
 
 _EVALUATED_AT_ONCE = 256
 
@@ -48,7 +48,7 @@ class Member:
         self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.best_score: Score | None = None
         self.best_step = 0
-        self.loop: DeviceLoop | None = None
+        self.loop: FlipFlopLoop | None = None
         # The best network before it met its device, and after how many steps; None until it does.
         self.trained: dict[str, Tensor] | None = None
         self.trained_step = 0
@@ -67,7 +67,7 @@ class Member:
             self.network.load_state_dict(self.best)
             self.adam = MemberAdam(dict(self.network.named_parameters()))
             self.best_score = None  # On the simulator, which does not compare with the device.
-        self.loop = DeviceLoop(self.network, device)
+        self.loop = FlipFlopLoop(self.network, device)
 
     def step(self, epoch: int, batch: int, number: int) -> float:
         """Take one step of the optimiser; return the loss before it.

@@ -18,10 +18,10 @@ from spinhw.flipflop.learner import Member, learning_rate
 from spinhw.flipflop.oscillators import OscillatorNetwork, device_of
 from spinhw.flipflop.score import Score
 from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
-from spinhw.train import Diverged, Interrupted, Progress, RunFolder
-from spinhw.train.checkpoint import save_checkpoint
-from spinhw.train.interrupt import Interrupt
-from spinhw.train.versions import bit_versions
+from spinhw.training import Diverged, Interrupted, Progress, RunFolder
+from spinhw.training.checkpoint import save_checkpoint
+from spinhw.training.interrupt import Interrupt
+from spinhw.training.versions import bit_versions
 
 Found = TypeVar("Found")
 

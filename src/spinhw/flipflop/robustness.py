@@ -24,7 +24,7 @@ _NEAR = 0.5
 
 
 @dataclass(frozen=True)
-class Curve:
+class RobustnessCurve:
     """Scores over one condition.
 
     Args:
@@ -38,7 +38,7 @@ class Curve:
     scores: tuple[Score, ...]
 
 
-def robustness(network: RecurrentNetwork, task: FlipFlopSettings, trials: int) -> list[Curve]:
+def robustness(network: RecurrentNetwork, task: FlipFlopSettings, trials: int) -> list[RobustnessCurve]:
     """Measure a network under noise, pulse amplitude and pulse width other than the task's.
 
     The answer to a pulse of another width is asked for at the same time after its start.
@@ -59,7 +59,7 @@ def robustness(network: RecurrentNetwork, task: FlipFlopSettings, trials: int) -
         ),
     ]
     return [
-        Curve(
+        RobustnessCurve(
             name, tuple(values), tuple(_score(network, task.model_copy(update=of(value)), trials) for value in values)
         )
         for name, values, of in changes

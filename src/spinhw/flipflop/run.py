@@ -14,12 +14,12 @@ from spinhw.flipflop.loop import Ensemble, train
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.summary import summarise
 from spinhw.flipflop.weights import save_network
-from spinhw.train import SILENT, Interrupted, Progress, RunFolder
-from spinhw.train.checkpoint import load_checkpoint
-from spinhw.train.interrupt import Interrupt
-from spinhw.train.load import read_with_device
-from spinhw.train.run import refuse_other_settings
-from spinhw.train.run_lock import run_lock
+from spinhw.training import SILENT, Interrupted, Progress, RunFolder
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.interrupt import Interrupt
+from spinhw.training.load import read_with_device
+from spinhw.training.run import refuse_other_settings
+from spinhw.training.run_lock import run_lock
 
 COMMAND = "spinhw flipflop train"
 PRESETS = ("quick", "published", "best", "smallest", "oscillators", "perceptual", "context", "match", "parametric")

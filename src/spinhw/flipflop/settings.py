@@ -10,7 +10,7 @@ from spinhw.device import DeviceSettings
 from spinhw.flipflop.decisions import DecisionSettings
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.network import NetworkSettings
-from spinhw.train.model_settings import or_a_name
+from spinhw.training.model_settings import or_a_name
 from spinhw.units import TimeS
 
 TaskSettings = Annotated[FlipFlopSettings | DecisionSettings, Field(discriminator="kind")]

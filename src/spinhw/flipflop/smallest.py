@@ -12,7 +12,7 @@ from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, resume_flipflop, train_flipflop
 from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
 from spinhw.plots.canvas import BLUE, GREY, page
-from spinhw.train import SILENT, Progress
+from spinhw.training import SILENT, Progress
 
 # Share of trials that must end with the right sign of every output.
 ENOUGH = 0.97

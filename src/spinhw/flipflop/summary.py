@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from spinhw.flipflop.device_loop import DeviceLoop
+from spinhw.flipflop.device_loop import FlipFlopLoop
 from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.learner import AnyNetwork, measure
 from spinhw.flipflop.loop import Ensemble, each
@@ -12,8 +12,8 @@ from spinhw.flipflop.robustness import HOLD_STEPS, holding, long_hold
 from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
 from spinhw.flipflop.task import FlipFlopSettings
 from spinhw.flipflop.trials import Trials
-from spinhw.train.statistics import over_seeds
-from spinhw.train.versions import versions
+from spinhw.training.statistics import over_seeds
+from spinhw.training.versions import versions
 
 # Fresh trials that a run is judged on.
 FRESH_TRIALS = 1024
@@ -95,7 +95,7 @@ def _on_devices(ensemble: Ensemble, trials: Trials) -> dict[str, Any]:
     }
 
 
-def _on_device(loop: DeviceLoop, network: AnyNetwork, trials: Trials, settings: FlipFlopRun) -> dict[str, float]:
+def _on_device(loop: FlipFlopLoop, network: AnyNetwork, trials: Trials, settings: FlipFlopRun) -> dict[str, float]:
     if not isinstance(network, OscillatorNetwork):
         raise RuntimeError("only oscillators run on a device")
     found = asdict(loop.measure(trials, network))

@@ -12,7 +12,7 @@ from spinhw.flipflop.network import from_weights
 from spinhw.flipflop.oscillators import OscillatorNetwork
 from spinhw.flipflop.settings import RecurrentSettings
 from spinhw.network import NetworkSettings
-from spinhw.train.checkpoint import load_checkpoint, save_checkpoint
+from spinhw.training.checkpoint import load_checkpoint, save_checkpoint
 
 _HDF5_ENDINGS = {".hdf5", ".h5", ".keras"}
 

@@ -9,7 +9,7 @@ from spinhw.gradients.base import (
     measured_value_modelled_gradient,
     straight_through,
 )
-from spinhw.gradients.channels import ChannelWatch, Expected, Masked
+from spinhw.gradients.channels import ChannelMask, Expected, Masked
 from spinhw.gradients.checks import knows_truth, refuse_mode
 from spinhw.gradients.device_watch import DeviceWatch, DriftAlarm
 from spinhw.gradients.hardware import HardwareInLoop
@@ -26,7 +26,7 @@ from spinhw.gradients.watch_settings import WatchSettings
 __all__ = [
     "LEAST_SEQUENCES",
     "MODES",
-    "ChannelWatch",
+    "ChannelMask",
     "ChipBatch",
     "Choices",
     "DeviceWatch",

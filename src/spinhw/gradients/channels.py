@@ -62,7 +62,7 @@ class Masked:
         return f"{self.name}: {self.why}"
 
 
-class ChannelWatch:
+class ChannelMask:
     """Judges every channel in each batch, and masks those that stay bad.
 
     A channel is bad in a batch where most of its samples are not good, or where it is stuck: they do not vary with

@@ -18,7 +18,7 @@ from spinhw.gradients.base import (
     measured_value_modelled_gradient,
     straight_through,
 )
-from spinhw.gradients.channels import ChannelWatch, Expected
+from spinhw.gradients.channels import ChannelMask, Expected
 from spinhw.gradients.checks import mode_named, refuse_mode, refuse_plan, refuse_surrogate
 from spinhw.gradients.device_watch import DeviceWatch
 from spinhw.gradients.layerwise import layer_sparsities
@@ -53,8 +53,8 @@ class HardwareInLoop(nn.Module):
             channels, in turn, which takes no further shots.
         choices: For the modes that perturb or steer.
         engine: Engine of the surrogate's rollout.
-        watch: Judges every channel in each batch, and masks those that stay bad; None for nobody.
-        drift: Watches the neurons for drift, by their power; they are observed as for a refit. None for nobody.
+        mask: Judges every channel in each batch, and masks those that stay bad; None for nobody.
+        watch: Looks for drift of the neurons, by their power; they are observed as for a refit. None for nobody.
 
     Raises:
         ConfigError: Something does not go together; says what.
@@ -71,11 +71,11 @@ class HardwareInLoop(nn.Module):
         observe: ObservationPlan | None = None,
         choices: Choices | None = None,
         engine: Engine = "auto",
-        watch: ChannelWatch | None = None,
-        drift: DeviceWatch | None = None,
+        mask: ChannelMask | None = None,
+        watch: DeviceWatch | None = None,
     ) -> None:
         super().__init__()
-        self.watch, self.drift = watch, drift
+        self.mask, self.watch = mask, watch
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
         self.choices = choices or Choices()
@@ -137,8 +137,8 @@ class HardwareInLoop(nn.Module):
         self.trace = self._measure(requested, played)
         if self.refits is not None and self.trace is not None:
             self.refits.update(played, self.trace, self._groups)
-        if self.drift is not None and self.trace is not None:
-            self.drift.update(played, self.trace, self._groups)
+        if self.watch is not None and self.trace is not None:
+            self.watch.update(played, self.trace, self._groups)
         one = self._pass(requested, played)
         model = mode_named(self.mode).model(one)
         measured = None if self.trace is None else end_signal(self.trace, self.network.settings)
@@ -162,16 +162,16 @@ class HardwareInLoop(nn.Module):
     def state(self) -> dict[str, Any]:
         """Give counters, channels and alarms as plain data for JSON; device and refits have states of their own."""
         found: dict[str, Any] = {"turn": self.turn, "inferences": self.inferences}
+        if self.mask is not None:
+            found["channels"] = self.mask.state()
         if self.watch is not None:
-            found["channels"] = self.watch.state()
-        if self.drift is not None:
-            found["drift"] = self.drift.state()
+            found["drift"] = self.watch.state()
         return found
 
     def tensors(self) -> dict[str, Tensor]:
         """Give the tensors that a checkpoint must hold: what refits and charts know."""
         found = {} if self.refits is None else self.refits.state()
-        charts = {} if self.drift is None else self.drift.tensors()
+        charts = {} if self.watch is None else self.watch.tensors()
         return found | {f"drift/{name}": one for name, one in charts.items()}
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> None:
@@ -179,19 +179,19 @@ class HardwareInLoop(nn.Module):
         tensors = tensors or {}
         if self.refits is not None and tensors:
             self.refits.restore(tensors)
-        if self.drift is not None and tensors and "drift" in state:
-            self.drift.restore(state["drift"], part_of(tensors, "drift"))
+        if self.watch is not None and tensors and "drift" in state:
+            self.watch.restore(state["drift"], part_of(tensors, "drift"))
         self.turn, self.inferences = int(state["turn"]), int(state["inferences"])
-        if self.watch is not None and "channels" in state:
-            self.watch.restore(state["channels"])
+        if self.mask is not None and "channels" in state:
+            self.mask.restore(state["channels"])
 
     def _measure(self, requested: Values, inputs: Tensor) -> Trace | None:
         if self.device is None or mode_named(self.mode).measured == "nothing":
             return None
         trace = self._shoot(self.device, requested, inputs, self._plan(self.device))
-        if self.watch is None:
+        if self.mask is None:
             return trace
-        return self.watch.judge(trace, lambda: self._expected(trace, inputs[:, :_LOOKED_AT]))
+        return self.mask.judge(trace, lambda: self._expected(trace, inputs[:, :_LOOKED_AT]))
 
     @torch.no_grad()
     def _expected(self, trace: Trace, inputs: Tensor) -> Expected:
@@ -216,7 +216,7 @@ class HardwareInLoop(nn.Module):
         about, needed = device.describe(), _end_neurons(self.network)
         if mode_named(self.mode).measured == "neurons":
             return ObservationPlan.split(about.neurons, about.channels)
-        if (self.refits is None and self.drift is None) or needed:
+        if (self.refits is None and self.watch is None) or needed:
             return ObservationPlan.split(needed, about.channels)
         groups = ObservationPlan.split(about.neurons, about.channels).repeats
         self._groups = len(groups)

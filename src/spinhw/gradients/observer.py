@@ -39,7 +39,7 @@ def observer(one: Pass) -> Tensor:
     scale = (neurons.gain * settings.drive_rate_per_s)[:, None]
     cell = CELLS[settings.kind](neurons, steps.step_s)
     synapses = recurrence(one.network.weights(one.values), one.inputs, {}).scaled(scale)
-    driver, watch = NetworkDriver(cell, synapses, steps.substeps, 0.0), _Watch()
+    driver, growth = NetworkDriver(cell, synapses, steps.substeps, 0.0), _GradientGrowth()
     state = start_state(cell, settings.initial_state, synapses.held[:, :, 0])
     output, outputs = cell.silence(state), []
     for time in range(one.inputs.shape[2]):
@@ -48,7 +48,7 @@ def observer(one: Pass) -> Tensor:
             output, state = cell.emit(output, change(state, moved), moved), moved
         outputs.append(output)
         state, output = _steered(one.trace, time, state, output, one.choices.observer_gain)
-        watch.look_at(state)
+        growth.look_at(state)
     return end_of(settings, one.values, torch.stack(outputs, dim=2))
 
 
@@ -66,7 +66,7 @@ def _towards(signal: Signal | None, time: int, model: Tensor, gain: float) -> Te
 
 
 @dataclass
-class _Watch:
+class _GradientGrowth:
     """Looks at the gradients of the states on their way back, the last sample's first."""
 
     first: float | None = None

@@ -10,7 +10,7 @@ from spinhw.network import NetworkSettings
 from spinhw.rollout import Rollout
 
 
-class Truth(Protocol):
+class KnownTruth(Protocol):
     """What a simulated chip really did."""
 
     @property
@@ -32,7 +32,7 @@ def oracle(one: Pass) -> Tensor:
     return one.truth(one.values)
 
 
-def true_end(truth: Truth, network: NetworkSettings) -> Tensor:
+def true_end(truth: KnownTruth, network: NetworkSettings) -> Tensor:
     """Give the end signal of what a chip really did, as `end_of` gives a model's."""
     if truth.outputs is not None:
         return truth.outputs

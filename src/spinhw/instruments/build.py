@@ -21,7 +21,7 @@ from spinhw.instruments.settings import StationSettings, named, wrong_role
 from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.waiting import wait
 from spinhw.instruments.wires import Wire, open_wire, over_serial
-from spinhw.instruments.words import Port, Words
+from spinhw.instruments.words import InstrumentAccess, Words
 
 _TIMEOUT_S = 2.0
 
@@ -53,7 +53,7 @@ def build_instruments(
     for name, one, place in named(settings, source):
         driver, profile, _ = choice = choose(one.driver, place, beside)
         _check(one, choice, place)
-        port: Port
+        port: InstrumentAccess
         if profile is None:
             port = driver.make_port(one.address)
         else:

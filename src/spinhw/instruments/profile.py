@@ -24,7 +24,7 @@ _SAMPLES: dict[str, object] = {"channel": "1", "route": "1101", "name": "wave", 
 _TEMPLATES = "write it as the shipped profiles do: {value:.6g}"
 
 
-class Command(Settings):
+class ProfileCommand(Settings):
     """One command of the instrument."""
 
     send: str = Field(description="Message, with placeholders such as {value:.6g}; without a line feed.")
@@ -94,7 +94,7 @@ class Profile(Settings):
         default="<f4", pattern=r"^[<>](i1|i2|i4|u1|u2|f4|f8)$", description="Numbers in blocks, as numpy writes types."
     )
     ranges: dict[str, Span] = Field(default={}, description="What the instrument can do, by quantity.")
-    commands: dict[str, Command] = Field(description="Commands by the name that the driver knows.")
+    commands: dict[str, ProfileCommand] = Field(description="Commands by the name that the driver knows.")
 
     @field_validator("identity")
     @classmethod

@@ -19,7 +19,7 @@ from spinhw.instruments.roles import Instrument
 from spinhw.instruments.settings import StationSettings, load_station
 from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.wires import IN_PROCESS, keep_virtual, open_wire
-from spinhw.safety import close_after, release, unconfirmed_error, uninterrupted, watch
+from spinhw.safety import close_after, close_at_exit, release, unconfirmed_error, uninterrupted
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Station:
             self._let_go()
             raise
         self._is_open = True
-        watch(self, self.close)
+        close_at_exit(self, self.close)
         if self._memory is not None:
             self._memory.opened(self.left.unconfirmed)
         for sentence in unknown_settings(self.settings, self.source):

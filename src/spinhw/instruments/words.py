@@ -12,7 +12,7 @@ from spinhw.instruments.profile import Profile
 _BEYOND = 9.8e37
 
 
-class Port(ABC):
+class InstrumentAccess(ABC):
     """What an instrument is reached through: a link, or somebody else's driver."""
 
     @abstractmethod
@@ -36,7 +36,7 @@ class Port(ABC):
         return None
 
 
-class Words(Port):
+class Words(InstrumentAccess):
     """Commands of a profile, over a link.
 
     Args:

@@ -13,7 +13,7 @@ def plot_alignment(cosines: Mapping[str, Mapping[str, Any]], path: Path, title: 
     """Draw each mode's mean cosine with its 95 % interval and every single one, into a PNG file.
 
     Args:
-        cosines: By mode: ``mean``, ``interval95``, ``each``, as `spinhw.train.align_run` gives them.
+        cosines: By mode: ``mean``, ``interval95``, ``each``, as `spinhw.training.align_run` gives them.
         path: The file.
         title: What was compared.
     """

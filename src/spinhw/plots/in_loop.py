@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from spinhw.plots.canvas import COLOURS, GREY, page
-from spinhw.train.statistics import bootstrap_interval
+from spinhw.training.statistics import bootstrap_interval
 
 Floats = NDArray[np.float64]
 

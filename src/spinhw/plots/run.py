@@ -11,13 +11,13 @@ from spinhw.plots.energy import energy_unit, plot_energy
 from spinhw.plots.learning import LearningCurves, plot_learning
 from spinhw.plots.overview import plot_overview
 from spinhw.plots.traces import Traces, plot_traces
-from spinhw.train import Results
+from spinhw.training import RunResults
 
 # As many digits as can be told apart in one picture.
 _DIGITS = 5
 
 
-def draw_run(results: Results, folder: Path) -> dict[str, Path]:
+def draw_run(results: RunResults, folder: Path) -> dict[str, Path]:
     """Draw every figure of a run as PNG into a folder, which is made; return the files by name."""
     folder.mkdir(parents=True, exist_ok=True)
     names = ("confusion", "traces", "energy") + (("accuracy", "overview") if results.metrics else ())
@@ -37,7 +37,7 @@ def draw_run(results: Results, folder: Path) -> dict[str, Path]:
     return files
 
 
-def learning_curves(results: Results) -> LearningCurves:
+def learning_curves(results: RunResults) -> LearningCurves:
     """Take the epochs after which the held-out accuracy was measured."""
     looks = [row for row in results.metrics if row["accuracy"] is not None]
     return LearningCurves(
@@ -48,7 +48,7 @@ def learning_curves(results: Results) -> LearningCurves:
     )
 
 
-def run_traces(results: Results) -> Traces:
+def run_traces(results: RunResults) -> Traces:
     """Take the neuron of each layer that moves most, for the first digits."""
     shown, network = results.examples, results.settings.network
     ends = np.cumsum(shown.layers)
@@ -70,7 +70,7 @@ def run_traces(results: Results) -> Traces:
     )
 
 
-def _title(results: Results) -> str:
+def _title(results: RunResults) -> str:
     facts = results.summary
     figure, seeds = facts["accuracy_converged"], len(facts["seeds"])
     spread = "" if figure["std"] is None else f" ± {100 * figure['std']:.1f}"

@@ -33,7 +33,7 @@ class SweepCurve:
 
 
 @dataclass(frozen=True)
-class Waveforms:
+class PowerPanel:
     """One neuron's power for one image of each class.
 
     Args:
@@ -61,7 +61,7 @@ class SweepPanel:
 
     title: str
     curves: Sequence[SweepCurve]
-    waveforms: Sequence[Waveforms] = ()
+    waveforms: Sequence[PowerPanel] = ()
 
 
 def plot_sweep(
@@ -116,7 +116,7 @@ def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
     axes.legend(loc="lower left", title="median, 25 to 75 %", title_fontsize=8.0)
 
 
-def _draw_waveforms(axes: Axes, waveforms: Waveforms, first: bool) -> None:
+def _draw_waveforms(axes: Axes, waveforms: PowerPanel, first: bool) -> None:
     time_ns = 1e9 * waveforms.sample_interval_s * np.arange(waveforms.power.shape[1])
     for power, label in zip(waveforms.power, waveforms.labels, strict=True):
         axes.plot(time_ns, power, linewidth=0.8, color=COLOURS[int(label) % len(COLOURS)], alpha=0.8)

@@ -15,7 +15,7 @@ def plot_transfer(found: Mapping[str, Any], path: Path) -> None:
     """Draw how often which accuracy occurs over all pairs of network and chip, and each network's own, as PNG.
 
     Args:
-        found: As `spinhw.train.evaluate_on_chips` gives it.
+        found: As `spinhw.training.evaluate_on_chips` gives it.
         path: The file.
     """
     figure_of = found["accuracy"]

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinhw.train import Budget
+from spinhw.training import Budget
 from spinhw.units import show_quantity
 
 

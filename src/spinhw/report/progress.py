@@ -13,7 +13,7 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 class TerminalProgress:
-    """Shows what a run does; use it as a context. It follows `spinhw.train.Progress`.
+    """Shows what a run does; use it as a context. It follows `spinhw.training.Progress`.
 
     Args:
         console: Where to write.

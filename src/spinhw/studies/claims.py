@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from spinhw.studies.claim import Claim
-from spinhw.studies.measured import Floats, Measured, scatter
+from spinhw.studies.measured import Floats, MeasuredCurve, scatter
 from spinhw.studies.merit import (
     LITTLE,
     MUCH,
@@ -20,7 +20,7 @@ from spinhw.studies.merit import (
     value_at,
     window,
 )
-from spinhw.train.statistics import difference_interval
+from spinhw.training.statistics import difference_interval
 
 # Plouet et al. 2024, section III.
 PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD = 0.8983, 0.0291
@@ -30,10 +30,10 @@ FAST, REFERENCE, SLOW = 0.4e-9, 1e-9, 2.5e-9  # The paper's window of time scale
 
 _NEAR = 3  # A cumulative drive within this factor of 1 is about 1.
 
-Judge = Callable[[str, Sequence[Measured]], list[Claim]]
+Judge = Callable[[str, Sequence[MeasuredCurve]], list[Claim]]
 
 
-def judge(study: str, curves: Sequence[Measured]) -> list[Claim]:
+def judge(study: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     """Test every claim that a study bears on, protocol by protocol."""
     protocols = dict.fromkeys(each.curve.protocol for each in curves)
     return [
@@ -41,7 +41,7 @@ def judge(study: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _headline(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _headline(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     accuracy = curves[0].accuracy[0]
     return [
         Claim(
@@ -55,7 +55,7 @@ def _headline(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _ctrnn(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _ctrnn(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     by_kind = {each.curve.kind: each.accuracy[0] for each in curves}
     spintronic, software = by_kind["spintronic"], by_kind["ctrnn"]
     low, high = difference_interval(spintronic.tolist(), software.tolist())
@@ -81,7 +81,7 @@ def _ctrnn(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _fig2b(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _fig2b(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     by_kind = {each.curve.kind: each for each in curves}
     spintronic, software = by_kind["spintronic"], by_kind["ctrnn"]
     best, best_at = spintronic.median.max(), spintronic.x[spintronic.median.argmax()]
@@ -127,7 +127,7 @@ def _fig2b(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _fig3a(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _fig3a(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     ordered = sorted(curves, key=lambda each: each.curve.points[0].settings.network.tau_s)
     return [
         Claim(
@@ -141,7 +141,7 @@ def _fig3a(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _fig3b(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _fig3b(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     ordered = sorted(curves, key=lambda each: -_rate(each))
     return [
         Claim(
@@ -155,7 +155,7 @@ def _fig3b(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _fig3c(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _fig3c(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     found = scatter(curves)
     drive, median = found.drive, found.median
     near = (drive > 1 / _NEAR) & (drive < _NEAR)
@@ -191,7 +191,7 @@ def _best_drive(protocol: str, drive: Floats, median: Floats) -> Claim:
     )
 
 
-def _fig4(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
+def _fig4(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     intra, inter, every = (_starting(curves, word) for word in ("intra", "inter", "all"))
     best_at = every.x[every.median.argmax()]
     spread = every.accuracy.std(axis=1, ddof=1) if every.accuracy.shape[1] > 1 else np.zeros(len(every.x))
@@ -226,7 +226,7 @@ def _fig4(protocol: str, curves: Sequence[Measured]) -> list[Claim]:
     ]
 
 
-def _thinned(says: str, protocol: str, curve: Measured, share: float) -> Claim:
+def _thinned(says: str, protocol: str, curve: MeasuredCurve, share: float) -> Claim:
     return Claim(
         "fig4",
         protocol,
@@ -237,11 +237,11 @@ def _thinned(says: str, protocol: str, curve: Measured, share: float) -> Claim:
     )
 
 
-def _starting(curves: Sequence[Measured], word: str) -> Measured:
+def _starting(curves: Sequence[MeasuredCurve], word: str) -> MeasuredCurve:
     return next(each for each in curves if each.curve.label.startswith(word))
 
 
-def _rate(curve: Measured) -> float:
+def _rate(curve: MeasuredCurve) -> float:
     rate = curve.curve.points[0].settings.training.learning_rate
     return rate if isinstance(rate, float) else rate[0]
 

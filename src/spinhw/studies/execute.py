@@ -12,7 +12,7 @@ from spinhw.errors import ConfigError
 from spinhw.studies.outcome import Outcome
 from spinhw.studies.point import Point
 from spinhw.studies.work import work
-from spinhw.train.interrupt import signals_interrupt
+from spinhw.training.interrupt import signals_interrupt
 
 
 class StudyProgress(Protocol):

@@ -7,16 +7,16 @@ import numpy as np
 
 from spinhw.plots.sweep import (
     DrivePoints,
+    PowerPanel,
     SeedColumn,
     SweepCurve,
     SweepPanel,
-    Waveforms,
     plot_drive,
     plot_seeds,
     plot_sweep,
 )
 from spinhw.studies.claims import FAST, PAPER_CTRNN, PAPER_CTRNN_STD, PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD, SLOW
-from spinhw.studies.measured import Measured, scatter
+from spinhw.studies.measured import MeasuredCurve, scatter
 from spinhw.studies.study import Study
 
 _NS = 1e9
@@ -26,7 +26,7 @@ _PUBLISHED = {
 }
 
 
-def draw(study: Study, curves: Sequence[Measured], path: Path) -> None:
+def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
     """Draw a study into a PNG file."""
     by_protocol = {name: [each for each in curves if each.curve.protocol == name] for name in study.protocols}
     if study.name in ("headline", "ctrnn"):
@@ -43,22 +43,22 @@ def draw(study: Study, curves: Sequence[Measured], path: Path) -> None:
         plot_sweep(panels, path, "time between two input points (ns)", log=True, band=band)
 
 
-def _column(each: Measured) -> SeedColumn:
+def _column(each: MeasuredCurve) -> SeedColumn:
     published = _PUBLISHED[each.curve.kind] if each.curve.protocol == "paper" else None
     return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
 
 
-def _panel(name: str, curves: Sequence[Measured], scale: float, traced: bool = False) -> SweepPanel:
+def _panel(name: str, curves: Sequence[MeasuredCurve], scale: float, traced: bool = False) -> SweepPanel:
     lines = [SweepCurve(each.curve.label, scale * each.x, each.accuracy) for each in curves]
     waveforms = [one for each in curves for one in _waveforms(each)] if traced else []
     return SweepPanel(f"protocol '{name}'", lines, waveforms)
 
 
-def _waveforms(each: Measured) -> list[Waveforms]:
+def _waveforms(each: MeasuredCurve) -> list[PowerPanel]:
     if each.curve.kind != "spintronic":
         return []
     return [
-        Waveforms(
+        PowerPanel(
             f"dt = {_NS * interval_s:g} ns",
             float(interval_s),
             np.array(outcome.trace.power),
@@ -69,6 +69,6 @@ def _waveforms(each: Measured) -> list[Waveforms]:
     ]
 
 
-def _drive_points(name: str, curves: Sequence[Measured]) -> DrivePoints:
+def _drive_points(name: str, curves: Sequence[MeasuredCurve]) -> DrivePoints:
     found = scatter(curves)
     return DrivePoints(f"protocol '{name}'", found.drive, found.median, found.remembers)

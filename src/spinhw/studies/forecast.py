@@ -10,8 +10,8 @@ import torch
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.studies.point import Point
-from spinhw.train import RunSettings
-from spinhw.train.data import EnsembleData
+from spinhw.training import RunSettings
+from spinhw.training.data import EnsembleData
 
 # What a network's time per step depends on; everything else only multiplies it.
 Shape = tuple[object, ...]

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCurve:
     """A curve and what came out at its points.
 
     Args:
@@ -56,9 +56,9 @@ class Measured:
         return np.array([each.network.tau_s > each.task.sample_interval_s for each in settings])
 
 
-def measure(study: Study, outcomes: Mapping[str, Outcome]) -> list[Measured]:
+def measure(study: Study, outcomes: Mapping[str, Outcome]) -> list[MeasuredCurve]:
     """Put the outcomes, by key, to the curves of a study."""
-    return [Measured(curve, tuple(outcomes[point.key] for point in curve.points)) for curve in study.curves]
+    return [MeasuredCurve(curve, tuple(outcomes[point.key] for point in curve.points)) for curve in study.curves]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Scatter:
     remembers: NDArray[np.bool_]
 
 
-def scatter(curves: Sequence[Measured]) -> Scatter:
+def scatter(curves: Sequence[MeasuredCurve]) -> Scatter:
     """Put the points of curves together; one that several curves share counts once, one that always diverged not."""
     seen: set[str] = set()
     rows: list[tuple[float, float, bool]] = []

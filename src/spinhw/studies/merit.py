@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spinhw.studies.measured import Floats, Measured
+from spinhw.studies.measured import Floats, MeasuredCurve
 
 LITTLE = 0.03  # A loss of accuracy that counts as none: about the paper's own spread over seeds.
 MUCH = 0.10  # A loss that counts as a clear one.
 
 
-def window(curve: Measured) -> tuple[float, float]:
+def window(curve: MeasuredCurve) -> tuple[float, float]:
     """Give the ends of the widest run of neighbouring points whose median is within LITTLE of the best."""
     good = curve.median >= curve.median.max() - LITTLE
     first = last = int(curve.median.argmax())
@@ -21,22 +21,22 @@ def window(curve: Measured) -> tuple[float, float]:
     return float(curve.x[first]), float(curve.x[last])
 
 
-def centre(curve: Measured) -> float:
+def centre(curve: MeasuredCurve) -> float:
     """Give the geometric middle of the window: steadier than the single best point."""
     return float(np.sqrt(np.prod(window(curve))))
 
 
-def at(curve: Measured, x: float) -> float:
+def at(curve: MeasuredCurve, x: float) -> float:
     """Give the median at the grid's point nearest to x."""
     return value_at(curve, curve.median, x)
 
 
-def value_at(curve: Measured, values: Floats, x: float) -> float:
+def value_at(curve: MeasuredCurve, values: Floats, x: float) -> float:
     """Give the value at the grid's point nearest to x."""
     return float(values[np.abs(curve.x - x).argmin()])
 
 
-def middles(curves: Sequence[Measured]) -> str:
+def middles(curves: Sequence[MeasuredCurve]) -> str:
     """Say where the middle of each curve's window lies."""
     return "; ".join(
         f"{each.curve.label}: {ns(centre(each))} ({percents(each.median.max())} at best)" for each in curves

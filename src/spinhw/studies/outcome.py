@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from spinhw.atomic import write_atomically
-from spinhw.train import RunSettings
+from spinhw.training import RunSettings
 
 
 @dataclass(frozen=True)
-class Trace:
+class PowerTrace:
     """Power of one neuron of the last layer while a network reads one image of each class.
 
     Args:
@@ -51,7 +51,7 @@ class Outcome:
     mean_weight: list[float | None]
     wall_s: float
     version: str
-    trace: Trace | None = None
+    trace: PowerTrace | None = None
     accuracy_on_device: list[float | None] | None = None
     inferences: int = 0
     cpu_s: float | None = None
@@ -75,7 +75,7 @@ class Outcome:
         """Read what `save` wrote."""
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         trace = data.pop("trace", None)
-        return cls(**data, trace=None if trace is None else Trace(**trace))
+        return cls(**data, trace=None if trace is None else PowerTrace(**trace))
 
 
 def mean_weights(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> list[float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from spinhw.train import RunSettings, load_run
+from spinhw.training import RunSettings, load_run
 
 # One thread a run: the cores are shared among points, and the bits do not depend on how many cores there are.
 _EVERY_POINT = ("training.threads=1",)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spinhw import __version__
 from spinhw.studies.claim import Claim
-from spinhw.studies.measured import Measured
+from spinhw.studies.measured import MeasuredCurve
 from spinhw.studies.outcome import cumulative_drive
 from spinhw.studies.study import Study
 
@@ -32,7 +32,7 @@ COLUMNS = (
 )
 
 
-def as_csv(study: str, curves: Sequence[Measured]) -> str:
+def as_csv(study: str, curves: Sequence[MeasuredCurve]) -> str:
     """Write one line for each network of each point; shares in 0 to 1, empty where training diverged."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -43,7 +43,7 @@ def as_csv(study: str, curves: Sequence[Measured]) -> str:
     return text.getvalue()
 
 
-def _rows(each: Measured) -> list[tuple[object, ...]]:
+def _rows(each: MeasuredCurve) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for point, outcome in zip(each.curve.points, each.outcomes, strict=True):
         task, network, training = point.settings.task, point.settings.network, point.settings.training

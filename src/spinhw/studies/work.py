@@ -13,12 +13,12 @@ from spinhw.atomic import write_atomically
 from spinhw.errors import SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.orphan import stop_without
-from spinhw.studies.outcome import Outcome, Trace, mean_weights
+from spinhw.studies.outcome import Outcome, PowerTrace, mean_weights
 from spinhw.studies.point import Point
-from spinhw.train import Diverged, Interrupted, Results, RunSettings, load_run, resume_run, train_run
-from spinhw.train.checkpoint import load_checkpoint
-from spinhw.train.learner import Learner
-from spinhw.train.run_folder import RunFolder
+from spinhw.training import Diverged, Interrupted, RunResults, RunSettings, load_run, resume, train
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.learner import Learner
+from spinhw.training.run_folder import RunFolder
 
 _RUN = "run"  # Folder of the run within that of its point.
 
@@ -96,11 +96,11 @@ class _Lost:
         write_atomically(self._path, json.dumps(self.seeds).encode())
 
 
-def _train(point: Point, seeds: Sequence[int], folder: Path) -> Results:
+def _train(point: Point, seeds: Sequence[int], folder: Path) -> RunResults:
     everyone = len(seeds) == len(point.settings.training.seeds)
     settings = _started(point.settings if everyone else _with_seeds(point, seeds), point, folder)
     run = folder / (_RUN if everyone else "run-of-" + "-".join(map(str, seeds)))
-    return resume_run(run, settings) if RunFolder(run).checkpoint.is_file() else train_run(settings, _fresh(run))
+    return resume(run, settings) if RunFolder(run).checkpoint.is_file() else train(settings, _fresh(run))
 
 
 def _with_seeds(point: Point, seeds: Sequence[int]) -> RunSettings:
@@ -121,7 +121,7 @@ def _fresh(run: Path) -> Path:
     return run
 
 
-def _outcome(seeds: Sequence[int], results: Results | None, traced: bool, begun_s: float) -> Outcome:
+def _outcome(seeds: Sequence[int], results: RunResults | None, traced: bool, begun_s: float) -> Outcome:
     if results is None:
         nothing: list[float | None] = [None] * len(seeds)
         return Outcome(list(seeds), nothing, nothing, nothing, 0.0, __version__)
@@ -149,8 +149,8 @@ def _outcome(seeds: Sequence[int], results: Results | None, traced: bool, begun_
     )
 
 
-def _trace(results: Results) -> Trace:
+def _trace(results: RunResults) -> PowerTrace:
     """Take the neuron of the last layer whose power varies most from image to image: the most telling one."""
     power = results.examples.state[:, :, -results.examples.layers[-1] :]  # (image, time + 1, neuron)
     chosen = int(power.std(axis=0).mean(axis=0).argmax())
-    return Trace(results.examples.labels.tolist(), power[:, :, chosen].astype(float).round(5).tolist())
+    return PowerTrace(results.examples.labels.tolist(), power[:, :, chosen].astype(float).round(5).tolist())

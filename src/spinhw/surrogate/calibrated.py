@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spinhw.conversion import Conversion, Line
+from spinhw.conversion import Conversion, Scaling
 from spinhw.errors import CalibrationError
 from spinhw.network import NetworkSettings
 from spinhw.records import CalibrationRecord, find_record, load_record
@@ -100,7 +100,7 @@ class Calibrated:
         factor = torch.as_tensor(assumed.power.per_unit, dtype=torch.float64)
         shift = torch.as_tensor(assumed.power.offset, dtype=torch.float64)
         per_unit, at_zero = factor * gain, shift + factor * offset
-        return replace(assumed, power=Line(tuple(per_unit.tolist()), assumed.power.unit, tuple(at_zero.tolist())))
+        return replace(assumed, power=Scaling(tuple(per_unit.tolist()), assumed.power.unit, tuple(at_zero.tolist())))
 
     @property
     def latency_s(self) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
-from spinhw.train import load_run
+from spinhw.training import load_run
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
 

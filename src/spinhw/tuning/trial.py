@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spinhw.train import Diverged, RunSettings, load_run, train_run
+from spinhw.training import Diverged, RunSettings, load_run, train
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 
 Values = Mapping[str, float | int | str]
@@ -34,7 +34,7 @@ def trial_score(settings: RunSettings) -> float:
     """Train a trial and give the mean converged accuracy on validation images, 0 to 1; 0 where training diverged."""
     with tempfile.TemporaryDirectory(prefix="spinhw-trial-") as folder:
         try:
-            summary = train_run(settings, Path(folder) / "run").summary
+            summary = train(settings, Path(folder) / "run").summary
         except Diverged:
             return 0.0
     score: float = summary["accuracy_converged"]["mean"]

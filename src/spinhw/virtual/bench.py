@@ -28,13 +28,13 @@ from spinhw.virtual.instruments import (
     SynapseController,
     ToneSource,
 )
-from spinhw.virtual.lab import Lab, Played, Shot, Window
+from spinhw.virtual.lab import Lab, Shot, SourceOutput, Window
 from spinhw.virtual.network_physics import NetworkPhysics
 from spinhw.virtual.oscillator_physics import OscillatorPhysics
 from spinhw.virtual.port import Port
 from spinhw.virtual.records import lowpass
 from spinhw.virtual.resonator_physics import ResonatorPhysics
-from spinhw.virtual.response import Response
+from spinhw.virtual.response import ChipResponse
 from spinhw.virtual.settings import (
     BenchSettings,
     ChipWiring,
@@ -69,7 +69,7 @@ class Bench(Lab):
         }
         self.shots = 0  # Edges on the trigger line.
         self._programmed: tuple[int, bool] | None = None
-        self._response: Response | None = None
+        self._response: ChipResponse | None = None
         self._is_firing = self._is_unfinished = False
         self.network = self.oscillators = self.resonators = None
         wiring = settings.wiring
@@ -108,7 +108,7 @@ class Bench(Lab):
         self._is_firing = True
         try:
             armed = [one for one in self.instruments.values() if one.armed]
-            played: dict[tuple[str, int], Played] = {}
+            played: dict[tuple[str, int], SourceOutput] = {}
             for name, one in self.instruments.items():
                 with _contained(one):
                     played |= {(name, channel): wave for channel, wave in one.played(external=one is not by).items()}
@@ -162,7 +162,7 @@ class Bench(Lab):
 
     # Inside
 
-    def _fire(self, played: dict[tuple[str, int], Played]) -> Response:
+    def _fire(self, played: dict[tuple[str, int], SourceOutput]) -> ChipResponse:
         wiring = self.settings.wiring
         if isinstance(wiring, ChipWiring) and self.network is not None:
             board = self.instruments[wiring.controller]
@@ -257,7 +257,7 @@ def _contained(panel: Panel) -> Iterator[None]:
         panel.give_up()
 
 
-class _Nothing(Response):
+class _Nothing(ChipResponse):
     def signal(self, kind: str, number: int, times_s: np.ndarray) -> np.ndarray:
         return np.zeros(len(times_s))
 
@@ -271,7 +271,7 @@ class _BenchShot(Shot):
         number: Of the shot: the key of the noise.
     """
 
-    def __init__(self, bench: Bench, response: Response, number: int) -> None:
+    def __init__(self, bench: Bench, response: ChipResponse, number: int) -> None:
         self._bench, self._response, self._number = bench, response, number
 
     def sample(self, panel: Panel, channel: int, window: Window) -> np.ndarray:

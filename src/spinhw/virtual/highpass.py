@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from spinhw.virtual.response import Response
+from spinhw.virtual.response import ChipResponse
 
 _LONGEST_STEP_S = 1e-9 / 16
 
 
 @dataclass(frozen=True)
-class HighPassed(Response):
+class HighPassed(ChipResponse):
     """The powers of oscillators, and the signal y behind the high-pass of each: dy/dt = -2 pi f_cut y + dx/dt.
 
     The step is exact for a power that changes linearly over it (`spinhw.physics.highpass_factors`). Before the drives
@@ -25,7 +25,7 @@ class HighPassed(Response):
         gain: Of the channel that records y over that of the power, (oscillator,).
     """
 
-    powers: Response
+    powers: ChipResponse
     start_s: float
     cutoff_hz: np.ndarray
     gain: np.ndarray

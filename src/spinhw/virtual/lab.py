@@ -36,7 +36,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Played:
+class SourceOutput:
     """What a source puts out after a trigger. Before and after it holds the first and the last sample.
 
     Args:

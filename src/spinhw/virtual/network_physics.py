@@ -9,12 +9,12 @@ import torch
 
 from spinhw.chip import Chip, Identity, Measurement
 from spinhw.chip.readout import Readout
-from spinhw.chip.synapses import Synapses
+from spinhw.chip.synapses import ChipSynapses
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
-from spinhw.virtual.lab import Played, refuse_long
+from spinhw.virtual.lab import SourceOutput, refuse_long
 from spinhw.virtual.records import holding, lowpass, runs
-from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
+from spinhw.virtual.response import ChipResponse, Steady, Windows, relax, resting_power
 from spinhw.virtual.settings import BenchSettings, ChannelGate, ChipWiring, RestGate, TimerGate, terminal
 
 _log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ class NetworkPhysics:
         self.network, self._shapes = network, parameter_shapes(network)
         neurons = network.topology().neurons
         self._readout = Readout(settings.chip.power_readout, [self.identity], neurons, "power")
-        self._synapses = Synapses(settings.chip, [self.identity])
+        self._synapses = ChipSynapses(settings.chip, [self.identity])
         self._acting_out: torch.Tensor | None = None
-        self._last: tuple[dict[tuple[str, int], Played], Windows] | None = None
+        self._last: tuple[dict[tuple[str, int], SourceOutput], Windows] | None = None
         self.leftover = 0.0  # Largest deviation from rest with which a window of the last shot would have begun.
 
     @property
@@ -107,7 +107,7 @@ class NetworkPhysics:
         self.chip.restore(state)
         self.leftover = leftover
 
-    def fire(self, played: dict[tuple[str, int], Played], supplied: bool) -> Response:
+    def fire(self, played: dict[tuple[str, int], SourceOutput], supplied: bool) -> ChipResponse:
         """Play what sources put out after a trigger, by instrument and channel."""
         if supplied and self._last is not None and not self.fluctuates and _same(played, self._last[0]):
             return self._last[1]
@@ -190,7 +190,7 @@ class NetworkPhysics:
 
     # What arrives
 
-    def _batch(self, played: dict[tuple[str, int], Played]) -> _Batch | None:
+    def _batch(self, played: dict[tuple[str, int], SourceOutput]) -> _Batch | None:
         """Cut what is played into the windows of the gate; None where it never opens."""
         sources = [terminal(text) for text in self._wiring.inputs]
         present = [played[source] for source in sources if source in played]
@@ -199,7 +199,7 @@ class NetworkPhysics:
         rate = max(one.rate_hz for one in present)
         points = max(one.points_at(rate) for one in present)
         refuse_long(points)
-        silent = Played(np.zeros(1), rate)
+        silent = SourceOutput(np.zeros(1), rate)
         volts = np.stack(
             [played.get(key, silent).at(rate, points) for key in sources],
             axis=1,
@@ -209,7 +209,9 @@ class NetworkPhysics:
             return None
         return self._arriving(volts, starts, length, rate)
 
-    def _windows(self, played: dict[tuple[str, int], Played], rate: float, volts: np.ndarray) -> tuple[np.ndarray, int]:
+    def _windows(
+        self, played: dict[tuple[str, int], SourceOutput], rate: float, volts: np.ndarray
+    ) -> tuple[np.ndarray, int]:
         """Give the first sample of each window, and their length in samples: the longest, for all."""
         gate, points = self._wiring.gate, len(volts)
         if isinstance(gate, TimerGate):
@@ -247,7 +249,7 @@ class NetworkPhysics:
         return _Batch(inputs, starts_s, interval_s / finer, length * finer)
 
 
-def _same(played: dict[tuple[str, int], Played], before: dict[tuple[str, int], Played]) -> bool:
+def _same(played: dict[tuple[str, int], SourceOutput], before: dict[tuple[str, int], SourceOutput]) -> bool:
     """Say whether sources put out what they put out before."""
     return played.keys() == before.keys() and all(
         (one.rate_hz, one.delay_s) == (before[key].rate_hz, before[key].delay_s)

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinhw.chip import HiddenOscillators, Identity, Truth
+from spinhw.chip import ChipTruth, HiddenOscillators, Identity
 from spinhw.chip.fine import chunks, fine_steps, join, thermal_extras
 from spinhw.chip.readout import Readout
-from spinhw.chip.recorder import Recorder
+from spinhw.chip.recorder import ChipRecorder
 from spinhw.rollout import Neurons, Rollout, Steps, rollout_driven
 from spinhw.virtual.highpass import HighPassed
-from spinhw.virtual.lab import Played, refuse_long
+from spinhw.virtual.lab import SourceOutput, refuse_long
 from spinhw.virtual.records import lowpass, pieces
-from spinhw.virtual.response import Response, Steady, Windows, relax, resting_power
+from spinhw.virtual.response import ChipResponse, Steady, Windows, relax, resting_power
 from spinhw.virtual.settings import BenchSettings, OscillatorWiring, terminal
 
 _LONGEST_NODE_S = 0.25e-9
@@ -42,7 +42,7 @@ class OscillatorPhysics:
         nominal = settings.network.model_copy(update={"layers": (count,)}).neurons(torch.float64)
         self.identity = Identity(f"{settings.id}-0", settings.seed)
         self.hidden = HiddenOscillators.draw(settings.chip, nominal, [self.identity])
-        self.recorder = Recorder(settings.chip, [self.identity], count)
+        self.recorder = ChipRecorder(settings.chip, [self.identity], count)
         self._readout = Readout(settings.chip.power_readout, [self.identity], count, "power")
         self._behind = Readout(settings.chip.power_readout, [self.identity], count, "filtered", coupled=False)
         threshold = 1 / (settings.network.tau_s * settings.network.sigma)
@@ -56,7 +56,7 @@ class OscillatorPhysics:
         steps = fine_steps(_LONGEST_NODE_S, self._settings.chip.steps_per_ns)
         self._pass(drive, neurons, steps, torch.full_like(drive[:, :, 0], 0.5), 0)
 
-    def fire(self, played: dict[tuple[str, int], Played], bias_a: float) -> Response:
+    def fire(self, played: dict[tuple[str, int], SourceOutput], bias_a: float) -> ChipResponse:
         """Play what sources put out after a trigger, by instrument and channel, with a steady current added."""
         walk = self.recorder.walk
         neurons = self.hidden.at(walk, torch.float64)
@@ -74,7 +74,7 @@ class OscillatorPhysics:
         before = self._before(drives[0], neurons)
         shot = self.recorder.shots
         truth = self._integrate(held, neurons, steps, starts, drives, interval_s, before, shot)
-        [measured] = self.recorder.record(lambda shot: Truth(truth), [range(len(self._wiring.drives))], 1)
+        [measured] = self.recorder.record(lambda shot: ChipTruth(truth), [range(len(self._wiring.drives))], 1)
         power = measured.power.values[0].numpy()
         final = truth.power[0, :, -1].double().numpy()
         after = drives[np.minimum(starts + length - 1, len(drives) - 1)]
@@ -96,7 +96,9 @@ class OscillatorPhysics:
         gain = (self._behind.gain / self._readout.gain)[0].numpy()
         return HighPassed(windows, start_s, neurons.cutoff_hz[0].numpy(), gain)
 
-    def _drives(self, played: dict[tuple[str, int], Played], bias_a: float) -> tuple[np.ndarray, float, float] | None:
+    def _drives(
+        self, played: dict[tuple[str, int], SourceOutput], bias_a: float
+    ) -> tuple[np.ndarray, float, float] | None:
         """Give the drives I in 1/s, (time, oscillator), their sample interval, and the time of the first one."""
         wiring, path = self._wiring, self._wiring.drive_path
         sources = [terminal(text) for text in wiring.drives]
@@ -106,7 +108,7 @@ class OscillatorPhysics:
         rate = max(one.rate_hz for one in present)
         points = max(one.points_at(rate) for one in present)
         refuse_long(points)
-        silent = Played(np.zeros(1), rate)
+        silent = SourceOutput(np.zeros(1), rate)
         arriving = [played.get(source, silent) for source in sources]
         volts = np.stack([one.at(rate, points) for one in arriving], axis=1)
         interval_s = 1 / rate

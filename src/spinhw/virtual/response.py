@@ -17,7 +17,7 @@ _SERIES = 1e-6
 _SAME = 1e6
 
 
-class Response(ABC):
+class ChipResponse(ABC):
     """Signals of a chip after a trigger."""
 
     @abstractmethod
@@ -32,7 +32,7 @@ class Response(ABC):
 
 
 @dataclass(frozen=True)
-class Steady(Response):
+class Steady(ChipResponse):
     """Nothing moves. `levels` gives the power of each neuron."""
 
     levels: np.ndarray
@@ -84,7 +84,7 @@ class _Placed:
 
 
 @dataclass(frozen=True)
-class Windows(Response):
+class Windows(ChipResponse):
     """Windows of equal length, each integrated on its own, with rests in between.
 
     Args:

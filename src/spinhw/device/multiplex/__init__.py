@@ -5,7 +5,7 @@ from spinhw.device.multiplex.correct import Corrector
 from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.coupled import CoupledNetwork, Waveforms, weights_of
 from spinhw.device.multiplex.device import MultiplexedDevice
-from spinhw.device.multiplex.outcome import Corrected, Correction, Plan
+from spinhw.device.multiplex.outcome import Corrected, Correction, CorrectionPlan
 from spinhw.device.multiplex.passes import Player
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Corrector",
     "CoupledNetwork",
     "MultiplexedDevice",
-    "Plan",
+    "CorrectionPlan",
     "Player",
     "Waveforms",
     "weights_of",

@@ -11,7 +11,7 @@ from spinhw.device.multiplex.assignment import Assignment
 from spinhw.device.multiplex.correct import Corrector
 from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.device import MultiplexedDevice
-from spinhw.device.multiplex.outcome import TOLERANCE, Plan
+from spinhw.device.multiplex.outcome import TOLERANCE, CorrectionPlan
 from spinhw.device.multiplex.passes import Player
 from spinhw.device.settings import MultiplexedSettings
 from spinhw.errors import CalibrationError, ConfigError
@@ -71,7 +71,7 @@ def multiplexed(
         start,
         refit,
         Corrections(remember),
-        Plan(settings.tolerance, settings.passes),
+        CorrectionPlan(settings.tolerance, settings.passes),
     )
     replays = "replay" in about.capabilities and remember == 0
     return MultiplexedDevice(bank, network, interval_s, corrector, settings.averages, replays)

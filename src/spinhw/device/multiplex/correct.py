@@ -12,7 +12,7 @@ from torch import Tensor
 from spinhw.device.multiplex.assignment import Assignment
 from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.coupled import CoupledNetwork, Waveforms
-from spinhw.device.multiplex.outcome import TOLERANCE, Corrected, Correction, Plan
+from spinhw.device.multiplex.outcome import TOLERANCE, Corrected, Correction, CorrectionPlan
 from spinhw.device.multiplex.passes import Passage, Player
 from spinhw.device.multiplex.residual import Noise, Residual, combined, earlier, told_apart
 from spinhw.device.multiplex.rest import Rest, rest_needed
@@ -55,7 +55,7 @@ class Corrector:
         oscillators: Oscillators,
         refit: OnlineRefit | None,
         corrections: Corrections,
-        plan: Plan,
+        plan: CorrectionPlan,
     ) -> None:
         self._player, self._assignment, self._plan = player, assignment, plan
         self._start, self.refit, self.corrections = oscillators, refit, corrections

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.conversion import Conversion, Line
+from spinhw.conversion import Conversion, Scaling
 from spinhw.device.banks import OscillatorBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
@@ -25,7 +25,7 @@ from spinhw.network import NetworkSettings
 _log = logging.getLogger(__name__)
 
 # Everything but drives and powers is a number in this computer.
-_NUMBERS = Line(1.0, "(software)")
+_NUMBERS = Scaling(1.0, "(software)")
 
 
 class MultiplexedDevice(Device):

@@ -13,7 +13,7 @@ TOLERANCE = 2e-3
 
 
 @dataclass(frozen=True)
-class Plan:
+class CorrectionPlan:
     """How to correct.
 
     Args:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.roles import CurrentSource, DCVoltmeter, Measured, RFSource
-from spinhw.instruments.words import Port
+from spinhw.instruments.words import InstrumentAccess
 
 
-class ForeignPort(Port):
+class ForeignPort(InstrumentAccess):
     """An object of somebody else's driver, made when it is opened.
 
     Args:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spinhw.instruments.adapters.foreign import ForeignCurrentSource, ForeignPort
-from spinhw.instruments.words import Port
+from spinhw.instruments.words import InstrumentAccess
 
 
 class PyMeasurePort(ForeignPort):
@@ -31,7 +31,7 @@ class PyMeasureYokogawaGS200(ForeignCurrentSource):
     before_use = {"source_mode": "current"}
 
     @classmethod
-    def make_port(cls, address: str) -> Port:
+    def make_port(cls, address: str) -> InstrumentAccess:
         def make() -> Any:
             from pymeasure.instruments.yokogawa import YokogawaGS200
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spinhw.instruments.adapters.foreign import ForeignPort, ForeignRFSource
-from spinhw.instruments.words import Port
+from spinhw.instruments.words import InstrumentAccess
 
 
 class QCoDeSPort(ForeignPort):
@@ -30,7 +30,7 @@ class QCoDeSRohdeSchwarzSGS100A(ForeignRFSource):
     frequency, power, output = "frequency", "power", "status"
 
     @classmethod
-    def make_port(cls, address: str) -> Port:
+    def make_port(cls, address: str) -> InstrumentAccess:
         def make() -> Any:
             from qcodes.instrument_drivers.rohde_schwarz import RohdeSchwarzSGS100A
 

@@ -14,7 +14,7 @@ from spinhw.instruments.ramp import Lever
 from spinhw.instruments.roles.checks import Checks
 from spinhw.instruments.roles.known_state import Fields, Filled, KnownState, Wired
 from spinhw.instruments.waiting import wait
-from spinhw.instruments.words import Port, Words
+from spinhw.instruments.words import InstrumentAccess, Words
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS_TO_SWITCH_OFF = 3
 
 ChannelT = TypeVar("ChannelT", bound=Settings)
-PortT = TypeVar("PortT", bound=Port)
+PortT = TypeVar("PortT", bound=InstrumentAccess)
 
 Setting = float | bool | int | str
 
@@ -81,7 +81,7 @@ class Instrument(Checks, ABC, Generic[ChannelT]):
         self.custody.join(self)
 
     @classmethod
-    def make_port(cls, address: str) -> Port:
+    def make_port(cls, address: str) -> InstrumentAccess:
         """Make what the instrument is reached through, for drivers that come without a profile."""
         raise ConfigError(f"driver {cls.__name__} needs a profile", todo="name a profile file instead of the driver")
 

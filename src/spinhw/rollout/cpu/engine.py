@@ -18,11 +18,11 @@ from spinhw.rollout.cpu.kernels.plan import (
     P_GAIN,
     P_KAPPA,
     P_OFFSET,
-    Plan,
+    Adjoints,
+    CpuPlan,
+    CpuSignals,
+    PackedSynapses,
     Recorded,
-    Results,
-    Signals,
-    Synapses,
 )
 from spinhw.rollout.cpu.kernels.rows import (
     SUM_DECAY,
@@ -106,7 +106,7 @@ def integrate(
     given = given._replace(inputs=given.inputs if pattern.inputs else None)
     dtype, learns = dtype_of(given.start), torch.is_grad_enabled()
     needs = {name: learns and wants_gradient([each]) for name, each in given._asdict().items()}
-    plan = Plan(
+    plan = CpuPlan(
         kind=wanted.kind,
         order=steps.order,
         saturate=int(wanted.saturate),
@@ -139,7 +139,7 @@ class _Sweep(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, plan: Plan, pattern: Pattern, training: bool, *tensors: Tensor | None
+        ctx: Any, plan: CpuPlan, pattern: Pattern, training: bool, *tensors: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         given = Given(*tensors)  # type: ignore[arg-type]
         job, weights = _prepared(plan, pattern, given, training)
@@ -170,7 +170,7 @@ class _Sweep(torch.autograd.Function):
         return None, None, None, *_gradients(job, given, needs, ctx.weights, results)
 
 
-def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tuple[Job | PlainJob, np.ndarray]:
+def _prepared(plan: CpuPlan, pattern: Pattern, given: Given, training: bool) -> tuple[Job | PlainJob, np.ndarray]:
     """Lay a call out for the kernels; also give the stored weights without their gain."""
     dtype = dtype_of(given.start)
     cell = array(given.coefficients, 3, dtype).copy()
@@ -179,10 +179,10 @@ def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tup
         cell[P_OFFSET] += gain * given.bias.detach().numpy()
     weights = pattern.gather(_numpy(given.w_rec), _numpy(given.w_in), dtype)
     value = weights * gain.reshape(-1)[pattern.row]
-    synapses = Synapses(
+    synapses = PackedSynapses(
         pattern.start, pattern.column, value, pattern.back_start, pattern.back_row, value[pattern.back_index]
     )
-    signals = Signals(
+    signals = CpuSignals(
         array(given.start.unsqueeze(2), 4, dtype),
         array(given.ext, 4, dtype),
         array(given.nodes, 4, dtype),
@@ -194,7 +194,7 @@ def _prepared(plan: Plan, pattern: Pattern, given: Given, training: bool) -> tup
     return make(plan, pattern, synapses, cell, signals, torch.get_num_threads(), training), weights
 
 
-def _room(job: Job | PlainJob, given: Given) -> Results:
+def _room(job: Job | PlainJob, given: Given) -> Adjoints:
     """Make room for the adjoints."""
     plan, members = job.plan, job.pattern.members
 
@@ -202,7 +202,7 @@ def _room(job: Job | PlainJob, given: Given) -> Results:
         shape = (members, plan.batch, *tensor.shape[2:]) if tensor is not None and wanted else (0, 0, 0, 0)
         return np.empty(shape, job.dtype)
 
-    return Results(
+    return Adjoints(
         np.zeros((plan.tiles, job.synapses.value.size), job.dtype),
         np.zeros((plan.tiles, SUMS, members, plan.neurons), job.dtype),
         np.empty((members, plan.batch, 1, plan.neurons), job.dtype),
@@ -214,7 +214,7 @@ def _room(job: Job | PlainJob, given: Given) -> Results:
 
 
 def _gradients(
-    job: Job | PlainJob, given: Given, needs: dict[str, bool], weights: np.ndarray, results: Results
+    job: Job | PlainJob, given: Given, needs: dict[str, bool], weights: np.ndarray, results: Adjoints
 ) -> list[Tensor | None]:
     """Give the gradients by the tensors of a call, None where not wanted; weights: the stored ones, without gain."""
     plan, pattern, gain = job.plan, job.pattern, job.cell[P_GAIN]

@@ -8,12 +8,12 @@ from torch import Tensor
 from spinhw.rollout.cpu.kernels import adjoint_tasks, forward_tasks
 from spinhw.rollout.cpu.kernels.plan import (
     Adjoint,
+    Adjoints,
+    CpuPlan,
+    CpuSignals,
     Local,
-    Plan,
+    PackedSynapses,
     Recorded,
-    Results,
-    Signals,
-    Synapses,
     Trajectory,
     adjoint_shapes,
     local_shapes,
@@ -38,7 +38,7 @@ def array(tensor: Tensor | None, axes: int, dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().numpy(), dtype)
 
 
-def segment_length(plan: Plan, tasks: int, lanes: int, itemsize: int) -> int:
+def segment_length(plan: CpuPlan, tasks: int, lanes: int, itemsize: int) -> int:
     """Give the steps between checkpoints: all where the trajectory may be kept, else about the square root."""
     elements = tasks * sum(math.prod(shape) for shape in trajectory_shapes(plan, plan.steps + 1, lanes))
     return plan.steps if elements * itemsize <= KEEP_BYTES else max(2, math.isqrt(plan.steps))
@@ -59,11 +59,11 @@ class Job:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: CpuPlan,
         pattern: Pattern,
-        synapses: Synapses,
+        synapses: PackedSynapses,
         cell: np.ndarray,
-        signals: Signals,
+        signals: CpuSignals,
         threads: int,
         training: bool,
     ) -> None:
@@ -102,7 +102,7 @@ class Job:
 
         run_tasks(run, self._tasks, self._threads)
 
-    def backward(self, recorded: Recorded, results: Results) -> None:
+    def backward(self, recorded: Recorded, results: Adjoints) -> None:
         """Walk back through all tasks, from the adjoints of what was recorded."""
         trajectory, checkpoints = self._states()
         nodes = 2 if trajectory.x.shape[0] else max(self.plan.segment, 2) + 1

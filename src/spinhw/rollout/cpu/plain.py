@@ -10,14 +10,14 @@ from spinhw.rollout.cpu.kernels.plain_rows import SMALL
 from spinhw.rollout.cpu.kernels.plan import (
     P_0,
     P_1,
+    Adjoints,
+    CpuPlan,
+    CpuSignals,
     Evaluations,
     Kept,
+    PackedSynapses,
     PlainAdjoint,
-    Plan,
     Recorded,
-    Results,
-    Signals,
-    Synapses,
     Work,
     evaluations_shapes,
     kept_shapes,
@@ -32,7 +32,7 @@ from spinhw.rollout.cpu.workspace import Loan, run_tasks
 SEGMENT = 8  # Steps taken again at a time: their evaluations stay in the cache.
 
 
-def is_plain(plan: Plan, cell: np.ndarray, signals: Signals, training: bool) -> bool:
+def is_plain(plan: CpuPlan, cell: np.ndarray, signals: CpuSignals, training: bool) -> bool:
     """Say whether the kernels of plain networks can do this."""
     absent = all(each.shape[0] == 0 for each in (signals.ext, signals.nodes, signals.defect, signals.noise))
     if plan.kind != OSCILLATOR or not (absent and plan.saturate) or plan.want_cell or plan.want_drive or plan.delay:
@@ -49,11 +49,11 @@ class PlainJob:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: CpuPlan,
         pattern: Pattern,
-        synapses: Synapses,
+        synapses: PackedSynapses,
         cell: np.ndarray,
-        signals: Signals,
+        signals: CpuSignals,
         threads: int,
         training: bool,
     ) -> None:
@@ -82,7 +82,7 @@ class PlainJob:
 
         run_tasks(run, self._tasks, self._threads)
 
-    def backward(self, recorded: Recorded, results: Results) -> None:
+    def backward(self, recorded: Recorded, results: Adjoints) -> None:
         """Walk back through all tasks, from the adjoints of what was recorded."""
         kept = Kept(*self._kept.arrays)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from spinhw.rollout import reference
 from spinhw.rollout.cells import CELLS
 from spinhw.rollout.folding import Folded, fold
-from spinhw.rollout.gpu.engine import Plan, Signals, sweep
+from spinhw.rollout.gpu.engine import GpuPlan, GpuSignals, sweep
 from spinhw.rollout.gpu.launch import LARGEST_NETWORK
 from spinhw.rollout.parameters import Rollout, Weights
 from spinhw.rollout.problem import DrivenProblem, NetworkProblem, Problem
@@ -36,7 +36,7 @@ def rollout(problem: NetworkProblem) -> Rollout:
     synapses = recurrence(_with_gain(problem.weights, folded), problem.inputs, problem.overrides)
     start = reference.start_state(CELLS[problem.cell](neurons, steps.step_s), problem.initial, synapses.held[:, :, 0])
     plan = _plan(problem, problem.cell == "ctrnn", problem.bounded)
-    signals = Signals(
+    signals = GpuSignals(
         synapses.matrix, synapses.held, synapses.nodes, _stacked(folded), start, extras.defect, extras.noise
     )
     return Rollout(start, *sweep(plan, signals))
@@ -51,12 +51,12 @@ def rollout_driven(problem: DrivenProblem) -> Rollout:
     start = reference.start_state(CELLS["spintronic"](problem.neurons, steps.step_s), problem.initial, drive[:, :, 0])
     folded = fold(problem.neurons, steps.step_s, problem.members, diffusion_per_s=extras.diffusion_per_s)
     held, nodes = (None, drive) if problem.at_nodes else (drive, None)
-    signals = Signals(None, held, nodes, _stacked(folded), start, extras.defect, extras.noise)
+    signals = GpuSignals(None, held, nodes, _stacked(folded), start, extras.defect, extras.noise)
     return Rollout(start, *sweep(_plan(problem, ctrnn=False, saturate=False), signals))
 
 
-def _plan(problem: Problem, ctrnn: bool, saturate: bool) -> Plan:
-    return Plan(
+def _plan(problem: Problem, ctrnn: bool, saturate: bool) -> GpuPlan:
+    return GpuPlan(
         ctrnn=ctrnn,
         order=problem.steps.order,
         saturate=saturate,

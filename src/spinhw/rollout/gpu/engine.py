@@ -15,7 +15,7 @@ KEEP_BYTES = 8 << 30  # Largest trajectory kept for the adjoint; a longer one is
 
 
 @dataclass(frozen=True)
-class Plan:
+class GpuPlan:
     """What a sweep does.
 
     Args:
@@ -39,12 +39,12 @@ class Plan:
         """Integration steps in all."""
         return self.samples * self.substeps
 
-    def phases(self, signals: "Signals") -> int:
+    def phases(self, signals: "GpuSignals") -> int:
         """Give the evaluations of each step: a network's midpoint needs a predictor, a given drive does not."""
         return 1 if signals.matrix is None else self.order
 
 
-class Signals(NamedTuple):
+class GpuSignals(NamedTuple):
     """Tensors of a sweep; None where there is none.
 
     Args:
@@ -66,7 +66,7 @@ class Signals(NamedTuple):
     noise: Tensor | None
 
 
-def sweep(plan: Plan, signals: Signals) -> tuple[Tensor, Tensor]:
+def sweep(plan: GpuPlan, signals: GpuSignals) -> tuple[Tensor, Tensor]:
     """Give x and y at the end of each recorded interval, (member, batch, recorded, neuron), once differentiable."""
     ready = (None if each is None else each.to(torch.float32).contiguous() for each in signals)
     return _Sweep.apply(plan, *ready)
@@ -99,9 +99,9 @@ class _Found(NamedTuple):
 
 
 class _Gradients:
-    """Gradients by the tensors of `Signals`, collected over segments of steps; only those that are wanted."""
+    """Gradients by the tensors of `GpuSignals`, collected over segments of steps; only those that are wanted."""
 
-    def __init__(self, plan: Plan, signals: Signals, wanted: dict[str, bool]) -> None:
+    def __init__(self, plan: GpuPlan, signals: GpuSignals, wanted: dict[str, bool]) -> None:
         self._plan, self._phases = plan, plan.phases(signals)
         self.sums = {name: torch.zeros_like(getattr(signals, name)) for name, yes in wanted.items() if yes}
 
@@ -141,8 +141,8 @@ class _Sweep(torch.autograd.Function):
     """The kernels over all steps, whole or in segments."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, *tensors: Tensor | None) -> tuple[Tensor, Tensor]:
-        signals = Signals(*tensors)  # type: ignore[arg-type]
+    def forward(ctx: Any, plan: GpuPlan, *tensors: Tensor | None) -> tuple[Tensor, Tensor]:
+        signals = GpuSignals(*tensors)  # type: ignore[arg-type]
         training = any(ctx.needs_input_grad)
         segment = _segment(plan, signals) if training else plan.steps
         keep = training and segment == plan.steps
@@ -166,8 +166,8 @@ class _Sweep(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g_power: Tensor | None, g_filtered: Tensor | None) -> tuple[Tensor | None, ...]:
-        plan, signals = ctx.plan, Signals(*ctx.saved_tensors)
-        wanted = dict(zip(Signals._fields, ctx.needs_input_grad[1:], strict=True))
+        plan, signals = ctx.plan, GpuSignals(*ctx.saved_tensors)
+        wanted = dict(zip(GpuSignals._fields, ctx.needs_input_grad[1:], strict=True))
         gradients = _Gradients(plan, signals, wanted)
         record = tuple(None if gradient is None else gradient.contiguous() for gradient in (g_power, g_filtered))
         state = (torch.zeros_like(signals.start), torch.zeros_like(signals.start))
@@ -178,10 +178,10 @@ class _Sweep(torch.autograd.Function):
             gradients.add(span, kept, found)
         slope = 1 - torch.tanh(signals.start) ** 2 if plan.ctrnn else 0.0
         gradients.sums["start"] = state[0] + slope * state[1]
-        return None, *(gradients.sums.get(name) for name in Signals._fields)
+        return None, *(gradients.sums.get(name) for name in GpuSignals._fields)
 
 
-def _segment(plan: Plan, signals: Signals) -> int:
+def _segment(plan: GpuPlan, signals: GpuSignals) -> int:
     """Give the steps between checkpoints, whole intervals: all, or about the square root where memory is short."""
     # Numbers for each neuron and step: x; y, s and the gradient by u of each evaluation.
     numbers = 1 + 3 * plan.phases(signals)
@@ -190,12 +190,12 @@ def _segment(plan: Plan, signals: Signals) -> int:
     return plan.substeps * max(1, math.isqrt(plan.samples))
 
 
-def _room(plan: Plan, signals: Signals, steps: int) -> _Trajectory:
+def _room(plan: GpuPlan, signals: GpuSignals, steps: int) -> _Trajectory:
     """Make room for the trajectory of some steps; for none, only what the forward kernel needs itself."""
     return _Trajectory.empty(signals.start, steps + 1 if steps else 0, steps * plan.phases(signals))
 
 
-def _again(plan: Plan, signals: Signals, span: range, state: tuple[Tensor, Tensor]) -> _Trajectory:
+def _again(plan: GpuPlan, signals: GpuSignals, span: range, state: tuple[Tensor, Tensor]) -> _Trajectory:
     """Integrate a segment again from its checkpoint, this time keeping its trajectory and recording nothing."""
     trajectory, nothing = _room(plan, signals, len(span)), signals.start.new_empty(0)
     unrecorded = replace(plan, recorded_from=plan.samples)
@@ -204,8 +204,8 @@ def _again(plan: Plan, signals: Signals, span: range, state: tuple[Tensor, Tenso
 
 
 def _launch_forward(
-    plan: Plan,
-    signals: Signals,
+    plan: GpuPlan,
+    signals: GpuSignals,
     span: range,
     state: tuple[Tensor, Tensor],
     trajectory: _Trajectory,
@@ -234,8 +234,8 @@ def _launch_forward(
 
 
 def _launch_adjoint(
-    plan: Plan,
-    signals: Signals,
+    plan: GpuPlan,
+    signals: GpuSignals,
     span: range,
     kept: _Trajectory,
     record: tuple[Tensor | None, ...],
@@ -269,7 +269,7 @@ def _launch_adjoint(
     return found
 
 
-def _pointers(signals: Signals, *tensors: Tensor | None) -> list[Tensor]:
+def _pointers(signals: GpuSignals, *tensors: Tensor | None) -> list[Tensor]:
     """Give tensors that a kernel can take; in place of an absent one any, which it will not touch."""
     return [signals.start if tensor is None else tensor for tensor in tensors]
 
@@ -280,7 +280,9 @@ def _padded(matrix: Tensor) -> Tensor:
     return torch.nn.functional.pad(matrix, (0, missing, 0, missing)).contiguous()
 
 
-def _arguments(plan: Plan, signals: Signals, span: range) -> tuple[tuple[int, int], tuple[int, ...], dict[str, Any]]:
+def _arguments(
+    plan: GpuPlan, signals: GpuSignals, span: range
+) -> tuple[tuple[int, int], tuple[int, ...], dict[str, Any]]:
     """Give what both kernels share: the grid, the integers, and the constants."""
     members, batch, neurons = signals.start.shape
     width = padded_width(neurons)

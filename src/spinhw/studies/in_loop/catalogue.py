@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from spinhw.studies.in_loop.cell import Cell
+from spinhw.studies.in_loop.cell import GridPoint
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.point import Point
 
@@ -20,7 +20,7 @@ class Entry:
         averages: Shots over which each batch is averaged.
     """
 
-    cell: Cell
+    cell: GridPoint
     method: str
     point: Point
     averages: int = 1
@@ -42,7 +42,7 @@ class LoopStudy:
     title: str
     base: Point
     entries: tuple[Entry, ...]
-    worst: Cell
+    worst: GridPoint
 
     @property
     def points(self) -> list[Point]:
@@ -54,7 +54,7 @@ def chip_in_the_loop(grid: LoopGridSettings) -> LoopStudy:
     """Accuracy on imperfect chips, for every way to come to terms with them."""
     base, worst = _base(grid), _worst(grid)
     entries = [_entry(grid, base, cell, name) for cell, name in _wanted(grid)]
-    ideal = _entry(grid, base, Cell(grid.ideal, 0.0, 0.0, 0.0), grid.default)
+    ideal = _entry(grid, base, GridPoint(grid.ideal, 0.0, 0.0, 0.0), grid.default)
     in_worst = [entry for entry in entries if entry.cell == worst and _everywhere(grid, entry)]
     others = sorted((entry for entry in entries if entry not in in_worst), key=lambda entry: _turn(grid, entry))
     return LoopStudy("chip_in_the_loop", "Chips in the training loop", base, (*in_worst, ideal, *others), worst)
@@ -65,7 +65,7 @@ def averaging(grid: LoopGridSettings) -> LoopStudy:
     base, worst, asked = _base(grid), _worst(grid), grid.averaging
     entries = []
     for noise, n in product(asked.noises, asked.averages):
-        cell = Cell(grid.device, worst.mismatch, noise, worst.synapse_error)
+        cell = GridPoint(grid.device, worst.mismatch, noise, worst.synapse_error)
         epochs = asked.epochs // n
         more = (f"training.averages={n}", f"training.epochs={epochs}", f"training.evaluate_every={epochs}")
         entries.append(_entry(grid, base, cell, asked.method, more, n))
@@ -77,17 +77,17 @@ LOOP_STUDIES: dict[str, Callable[[LoopGridSettings], LoopStudy]] = {
 }
 
 
-def cells_of(grid: LoopGridSettings) -> list[Cell]:
+def cells_of(grid: LoopGridSettings) -> list[GridPoint]:
     """Give all kinds of chips, mismatch first."""
     chips = product(grid.mismatches, grid.noises, grid.synapse_errors)
-    return [Cell(grid.device, *each) for each in chips]
+    return [GridPoint(grid.device, *each) for each in chips]
 
 
-def _worst(grid: LoopGridSettings) -> Cell:
-    return Cell(grid.device, max(grid.mismatches), max(grid.noises), max(grid.synapse_errors))
+def _worst(grid: LoopGridSettings) -> GridPoint:
+    return GridPoint(grid.device, max(grid.mismatches), max(grid.noises), max(grid.synapse_errors))
 
 
-def _wanted(grid: LoopGridSettings) -> Iterator[tuple[Cell, str]]:
+def _wanted(grid: LoopGridSettings) -> Iterator[tuple[GridPoint, str]]:
     worst = _worst(grid)
     for cell, (name, method) in product(cells_of(grid), grid.methods.items()):
         if method.cells == "all" or cell == worst:
@@ -107,7 +107,7 @@ def _base(grid: LoopGridSettings) -> Point:
 
 
 def _entry(
-    grid: LoopGridSettings, base: Point, cell: Cell, name: str, more: tuple[str, ...] = (), averages: int = 1
+    grid: LoopGridSettings, base: Point, cell: GridPoint, name: str, more: tuple[str, ...] = (), averages: int = 1
 ) -> Entry:
     every = (f"training.seeds={list(grid.seeds)}", *grid.overrides, *cell.overrides, *grid.loop)
     point = Point.vary(grid.recipe, (*every, *grid.methods[name].overrides, *more), start=base)

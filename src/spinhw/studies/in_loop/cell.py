@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridPoint:
     """What chips of one kind have in common.
 
     Args:

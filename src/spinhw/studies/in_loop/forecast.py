@@ -10,11 +10,11 @@ import torch
 from spinhw.network import SpintronicNetwork
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.point import Point
-from spinhw.train import RunSettings
-from spinhw.train.data import EnsembleData
-from spinhw.train.deploy import device_for, readout_plan
-from spinhw.train.device_loop import put_in_loop
-from spinhw.train.model import make_refits
+from spinhw.training import RunSettings
+from spinhw.training.data import EnsembleData
+from spinhw.training.deploy import device_for, readout_plan
+from spinhw.training.device_loop import put_in_loop
+from spinhw.training.model import make_refits
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.studies.in_loop.catalogue import Entry, LoopStudy
-from spinhw.studies.in_loop.cell import Cell
+from spinhw.studies.in_loop.cell import GridPoint
 from spinhw.studies.outcome import Outcome
-from spinhw.train.statistics import bootstrap_interval
+from spinhw.training.statistics import bootstrap_interval
 
 Floats = NDArray[np.float64]
 
@@ -37,12 +37,12 @@ class Found:
         return [each for each in self.study.entries if each.point.key not in self.outcomes]
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[GridPoint]:
         """Kinds of chips, the ideal one left out, in order of mismatch, noise and synapse error."""
         cells = {each.cell for each in self.study.entries if each.cell.device == self.study.worst.device}
         return sorted(cells, key=lambda cell: (cell.mismatch, cell.noise, cell.synapse_error))
 
-    def accuracy(self, cell: Cell, method: str) -> Floats | None:
+    def accuracy(self, cell: GridPoint, method: str) -> Floats | None:
         """Give the accuracy on the device, (seed,), 0 to 1; None where it was not measured yet."""
         for entry, outcome in self.entries:
             if entry.cell == cell and entry.method == method:
@@ -54,7 +54,7 @@ class Found:
         cells = [each.cell for each in self.study.entries if each.cell.device != self.study.worst.device]
         return self.accuracy(cells[0], method) if cells else None
 
-    def differences(self, method: str, other: str) -> dict[Cell, Floats]:
+    def differences(self, method: str, other: str) -> dict[GridPoint, Floats]:
         """Give by how much a method is above another, (seed,), pair by pair, in every cell that has both."""
         found = {}
         for cell in self.cells:
@@ -64,7 +64,7 @@ class Found:
         return found
 
 
-def over_cells(differences: Mapping[Cell, Floats]) -> Floats:
+def over_cells(differences: Mapping[GridPoint, Floats]) -> Floats:
     """Average over cells, (seed,): all cells show a seed the same images, on chips drawn from the same numbers."""
     return np.mean(list(differences.values()), axis=0)
 

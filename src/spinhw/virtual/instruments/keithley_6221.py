@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spinhw.virtual.instruments.keithley_6221_output import Keithley6221Output
-from spinhw.virtual.lab import Lab, Played
+from spinhw.virtual.lab import Lab, SourceOutput
 from spinhw.virtual.records import lowpass
 from spinhw.virtual.scpi import Call, Command, ScpiError, accept, ask, both, choice, constant, do, number, switch
 
@@ -120,15 +120,15 @@ class Keithley6221(Keithley6221Output):
         wave = self._wave()
         return float(wave.min()), float(wave.max())
 
-    def played(self, external: bool) -> dict[int, Played]:
+    def played(self, external: bool) -> dict[int, SourceOutput]:
         if self._mode != "WAVE":
-            return {1: Played(np.array([self.voltage_and_current()[1]]), 1e6)} if self.get("on") else {}
+            return {1: SourceOutput(np.array([self.voltage_and_current()[1]]), 1e6)} if self.get("on") else {}
         if external and self.get("external_trigger"):
             self._is_running = True
         if not self._is_running or not self.get("on"):
             return {}
         limit = self.limit_v / self.load_ohm
-        return {1: Played(np.clip(self._wave(), -limit, limit), self._rate_hz)}
+        return {1: SourceOutput(np.clip(self._wave(), -limit, limit), self._rate_hz)}
 
     @property
     def _rate_hz(self) -> float:

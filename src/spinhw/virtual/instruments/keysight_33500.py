@@ -28,7 +28,7 @@ from spinhw.virtual.instruments.keysight_arbs import ArbMemory
 from spinhw.virtual.instruments.keysight_levels import OUTPUT_OHM
 from spinhw.virtual.instruments.keysight_shapes import filtered, modulated, periodic, rms_share
 from spinhw.virtual.instruments.panel import Level
-from spinhw.virtual.lab import Lab, Played
+from spinhw.virtual.lab import Lab, SourceOutput
 from spinhw.virtual.scpi import Call, Command, ScpiError, accept, choice, constant, do, number, switch
 
 # Samples of one period of a plain function, where the clock would give fewer or far more.
@@ -169,7 +169,7 @@ class Keysight33500(ArbMemory):
             return False  # A gate ignores the bus.
         return bool(self.get("continuous", channel)) or self._accepted.get(channel, 0) > 0
 
-    def played(self, external: bool) -> dict[int, Played]:
+    def played(self, external: bool) -> dict[int, SourceOutput]:
         if self.take_disturbance("overload"):
             # An overload at the output terminals switches the relay off (operating guide, "Output overload").
             self._values["on", 1] = False
@@ -198,27 +198,27 @@ class Keysight33500(ArbMemory):
             volts = volts[:1]
         return Level(float(volts.min()) * shown, float(volts.max()) * shown)
 
-    def _combined(self, channel: int) -> Played:
+    def _combined(self, channel: int) -> SourceOutput:
         """Give what the connector of a channel gives, that of another channel added where they are combined."""
         own = self._waveform(channel)
         fed = self.get("combined", channel)
         if fed == "NONE" or int(fed[2:]) == channel:
             return own
         other = self._waveform(int(fed[2:]))
-        return Played(
+        return SourceOutput(
             own.samples + other.at(own.rate_hz, len(own.samples)),
             own.rate_hz,
             own.delay_s,
         )
 
-    def _waveform(self, channel: int) -> Played:
+    def _waveform(self, channel: int) -> SourceOutput:
         """Give the voltage into 50 ohms of one burst, or of one period of what runs freely."""
         to_real = 1 / self.load_factor(channel)
         half, offset = self.get("amplitude_v", channel) / 2 * to_real, self.get("offset_v", channel) * to_real
         # The waveform is inverted around its offset, which stays.
         sign = -1.0 if self.get("polarity", channel) == "INV" else 1.0
         if self.get("function", channel) == "DC":
-            return Played(np.array([offset]), self.highest_rate_hz)
+            return SourceOutput(np.array([offset]), self.highest_rate_hz)
         shape, rate = self._shape(channel)
         burst, free = self.get("burst", channel), self._is_free(channel)
         cycles = 1 if free or self.get("burst_mode", channel) == "GAT" else self.get("cycles", channel)
@@ -227,7 +227,7 @@ class Keysight33500(ArbMemory):
         if self.get("function", channel) == "ARB" and self.get("arb_advance", channel) == "TRIG":
             samples = samples[self._position.get(channel, 0) % len(samples) :][:1]
         delay_s = self.get("trigger_delay_s", channel) if burst and not free else 0.0
-        return Played(sign * half * samples.astype(np.float64) + offset, rate, delay_s)
+        return SourceOutput(sign * half * samples.astype(np.float64) + offset, rate, delay_s)
 
     def _shape(self, channel: int) -> tuple[np.ndarray, float]:
         """Give one period, -1 to 1, from where it starts, and its sample rate."""

@@ -18,7 +18,7 @@ from spinhw.virtual.instruments.oscilloscope import (
     PULSE_V,
     SLOWED_S,
     Oscilloscope,
-    Trace,
+    ScopeTrace,
 )
 from spinhw.virtual.instruments.panel import Level
 from spinhw.virtual.instruments.scope_input import MEGOHM, SOURCE_OHM, ScopeInput, generated
@@ -180,13 +180,13 @@ class KeysightInfiniiVision(Oscilloscope):
         """Carry out WAVeform:SOURce CHANnel<n>."""
         self._source = _channel_number(call.args.word(), self.channels)
 
-    def _trace(self) -> Trace:
+    def _trace(self) -> ScopeTrace:
         trace = self.traces.get(self._source)
         if trace is None or self.get("timebase") == "XY":
             raise ScpiError(-230, "Data corrupt or stale; no acquisition of this channel")
         return trace
 
-    def _stride(self, trace: Trace) -> int:
+    def _stride(self, trace: ScopeTrace) -> int:
         """Give every how many samples a transfer takes one: as many points as were asked for, at most."""
         wanted = self.get("points")
         return 1 if not wanted else max(1, -(-len(trace.codes) // int(wanted)))
@@ -201,7 +201,7 @@ class KeysightInfiniiVision(Oscilloscope):
         trace = self.traces.get(self._source)
         return self.get("points") if trace is None else -(-len(trace.codes) // self._stride(trace))
 
-    def _scale(self, trace: Trace) -> tuple[float, int]:
+    def _scale(self, trace: ScopeTrace) -> tuple[float, int]:
         """Give volts for one code of the format, and the code of the centre."""
         return (trace.step_v / 256, 32768) if self.get("format") == "WORD" else (trace.step_v, 128)
 
@@ -253,7 +253,7 @@ class KeysightInfiniiVision(Oscilloscope):
         kind = ("u" if self.get("unsigned") or not wide else "i") + ("2" if wide else "1")
         return values.astype(order + kind)
 
-    def _chosen(self, trace: Trace) -> np.ndarray:
+    def _chosen(self, trace: ScopeTrace) -> np.ndarray:
         index = self.get("segment") - 1
         if self.segments() == 1:
             return trace.codes

@@ -19,7 +19,7 @@ PULSE_V, PULSE_S, SLOWED_S = 3.3, 1e-6, 3e-6
 
 
 @dataclass
-class Trace:
+class ScopeTrace:
     """What was recorded of one channel.
 
     Args:
@@ -46,7 +46,7 @@ class Oscilloscope(Panel):
     suffers = frozenset({"nan", "clipped", "stuck", "overload"})
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
-        self.traces: dict[int, Trace] = {}
+        self.traces: dict[int, ScopeTrace] = {}
         self._state = "stopped"  # Or "single", "running".
         self._count = 0
         super().__init__(name, serial, lab)
@@ -164,7 +164,7 @@ class Oscilloscope(Panel):
         before = self.traces.get(channel)
         if before is not None and len(before.codes) != len(codes):
             before = None  # It was set otherwise since.
-        trace = Trace(codes, step, centre, window)
+        trace = ScopeTrace(codes, step, centre, window)
         if trouble == "nan":
             trace.holes = np.zeros(len(codes), bool)
             trace.holes[:: max(1, len(codes) // 100)] = True

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from spinhw.virtual.lab import EmptyLab, Lab, Played, Shot
+from spinhw.virtual.lab import EmptyLab, Lab, Shot, SourceOutput
 from spinhw.virtual.scpi import Instrument
 
 
@@ -55,7 +55,7 @@ class Panel(Instrument):
         """Whether it plays without a trigger."""
         return False
 
-    def played(self, external: bool) -> dict[int, Played]:
+    def played(self, external: bool) -> dict[int, SourceOutput]:
         """Give what each channel that is on plays after a trigger, by channel.
 
         Args:

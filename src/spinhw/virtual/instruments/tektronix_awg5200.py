@@ -12,7 +12,7 @@ import numpy as np
 from spinhw.virtual.instruments.panel import Level
 from spinhw.virtual.instruments.tektronix_awg_settings import CLOCK, COUPLED, DAC, FUNCTION, OUTPUT, TRIGGER
 from spinhw.virtual.instruments.tektronix_memory import WaveformList
-from spinhw.virtual.lab import Lab, Played
+from spinhw.virtual.lab import Lab, SourceOutput
 from spinhw.virtual.scpi import Call, Command, ScpiError, ask, choice, do, number, switch, text
 
 _STOPPED, _WAITING, _RUNNING = 0, 1, 2
@@ -154,7 +154,7 @@ class TektronixAWG5200(WaveformList):
         level_v, slope = self.get("trigger_level_v"), self.get("trigger_slope")
         return bool(self.get("trigger_input", channel) == "ATR" and slope == "POS" and 0.0 < level_v < _TRIGGER_LINE_V)
 
-    def played(self, external: bool) -> dict[int, Played]:
+    def played(self, external: bool) -> dict[int, SourceOutput]:
         if not self._running:
             return {}
         if self.take_disturbance("overload"):
@@ -180,7 +180,7 @@ class TektronixAWG5200(WaveformList):
         shown = 2.0 if math.isinf(load) else 2 * load / (load + _OUTPUT_OHM)  # Of the voltage into 50 ohms.
         return Level(float(volts.min()) * shown, float(volts.max()) * shown)
 
-    def _waveform(self, channel: int) -> Played:
+    def _waveform(self, channel: int) -> SourceOutput:
         """Give the voltage into 50 ohms of one waveform, or of one period of a function."""
         if self.get("mode") == "FGEN":
             return self._function(channel)
@@ -197,18 +197,18 @@ class TektronixAWG5200(WaveformList):
         if self.get("path", channel) in {"ACD", "ACAM"}:  # No direct voltage gets through, but one can be added.
             steps = steps - steps.mean()
             offset = self.get("bias_v", channel) if self.get("bias", channel) else 0.0
-        return Played(half * steps + offset, rate, self.get("skew_s", channel) + self.get("phase_s"))
+        return SourceOutput(half * steps + offset, rate, self.get("skew_s", channel) + self.get("phase_s"))
 
-    def _function(self, channel: int) -> Played:
+    def _function(self, channel: int) -> SourceOutput:
         kind, rate = self.get("function_type", channel), self.get("rate_hz")
         if kind in {"DC", "NONE"}:
-            return Played(np.array([self.get("function_dc_v", channel) if kind == "DC" else 0.0]), rate)
+            return SourceOutput(np.array([self.get("function_dc_v", channel) if kind == "DC" else 0.0]), rate)
         # Slower ones are given in coarser steps: their periods have as many points as anybody looks at.
         points = max(16, round(min(rate / self.get("function_hz", channel), _LONGEST_PERIOD)))
         rate = points * self.get("function_hz", channel)
         wave = np.sin(2 * np.pi * (np.arange(points) / points + self.get("function_phase_deg", channel) / 360))
         shape = wave if kind == "SINE" else np.sign(wave)
-        return Played(self.get("function_v", channel) / 2 * shape + self.get("function_offset_v", channel), rate)
+        return SourceOutput(self.get("function_v", channel) / 2 * shape + self.get("function_offset_v", channel), rate)
 
     commands: ClassVar[tuple[Command, ...]] = (
         ask("SYSTem:ERRor:CODE[:NEXT]", lambda self, call: self.status.errors.pop()[0]),

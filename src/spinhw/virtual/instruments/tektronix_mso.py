@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spinhw.virtual.instruments.oscilloscope import PULSE_S, PULSE_V, SLOWED_S, Oscilloscope, Trace
+from spinhw.virtual.instruments.oscilloscope import PULSE_S, PULSE_V, SLOWED_S, Oscilloscope, ScopeTrace
 from spinhw.virtual.instruments.panel import Level
 from spinhw.virtual.instruments.scope_input import MEGOHM, SOURCE_OHM, ScopeInput, generated
 from spinhw.virtual.instruments.tektronix_settings import COMMON, DPO, MSO
@@ -185,7 +185,7 @@ class TektronixMSO(Oscilloscope):
         self._values["source", 1] = word
         self._source = int(digits) if kind == "CH" else 0
 
-    def _trace(self) -> Trace:
+    def _trace(self) -> ScopeTrace:
         trace = self.traces.get(self._source)
         if trace is None:
             raise ScpiError(2244, "Source waveform is not active")

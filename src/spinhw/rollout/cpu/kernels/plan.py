@@ -10,7 +10,7 @@ from spinhw.rollout.cpu.kernels.rows import SUMS
 P_GAIN, P_OFFSET, P_1, P_0, P_2, P_DECAY, P_KAPPA, P_THERMAL, P_DECAY_MEAN, P_KAPPA_MEAN, CELL_ROWS = range(11)
 
 
-class Plan(NamedTuple):
+class CpuPlan(NamedTuple):
     """Numbers that steer a sweep; `want_*` say which adjoints to compute."""
 
     kind: int  # OSCILLATOR or CTRNN
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     delay: float  # of y on its way to the drive, in steps; forward only
 
 
-class Synapses(NamedTuple):
+class PackedSynapses(NamedTuple):
     """Stored weights of all members, row by row, and the same values column by column."""
 
     start: np.ndarray  # (M * N + 1,) first stored value of each row
@@ -48,7 +48,7 @@ class Synapses(NamedTuple):
     back_value: np.ndarray  # (stored,)
 
 
-class Signals(NamedTuple):
+class CpuSignals(NamedTuple):
     """What enters from outside, in the public layout; an absent one has a first axis of length 0."""
 
     start: np.ndarray  # (M or 1, B or 1, 1, N) initial state
@@ -154,7 +154,7 @@ class PlainAdjoint(NamedTuple):
     weights: np.ndarray  # (stored values of the member, piece)
 
 
-class Results(NamedTuple):
+class Adjoints(NamedTuple):
     """Adjoints that a task writes; an unwanted one has a first axis of length 0."""
 
     value: np.ndarray  # (tiles, stored)
@@ -166,13 +166,13 @@ class Results(NamedTuple):
     defect: np.ndarray  # (M, B, S + 1, N)
 
 
-def trajectory_shapes(plan: Plan, nodes: int, lanes: int) -> list[tuple[int, ...]]:
+def trajectory_shapes(plan: CpuPlan, nodes: int, lanes: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of a `Trajectory`."""
     n, rows, second = plan.neurons, plan.neurons + plan.inputs, nodes - 1 if plan.order == 2 else 0
     return [(nodes, n, lanes), (nodes, rows, lanes), (second, rows, lanes), (nodes - 1, n, lanes), (second, n, lanes)]
 
 
-def local_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
+def local_shapes(plan: CpuPlan, lanes: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of a `Local`."""
     tile, pair = (plan.neurons, lanes), (2, plan.neurons, lanes)
     nodes = math.ceil(plan.delay) + 1 if plan.delay > 0 else 0
@@ -180,32 +180,32 @@ def local_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
     return [tile, pair, tile, pair, pair, tile, tile, *[(lanes,)] * 12, arrived, past]
 
 
-def adjoint_shapes(plan: Plan, lanes: int, stored: int) -> list[tuple[int, ...]]:
+def adjoint_shapes(plan: CpuPlan, lanes: int, stored: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of an `Adjoint`; `stored`: the largest number of stored values of a member."""
     tile, pair = (plan.neurons, lanes), (2, plan.neurons, lanes)
     return [tile, tile, tile, tile, (stored, plan.piece), (SUMS, *tile), tile, pair, (plan.inputs, lanes), pair]
 
 
-def kept_shapes(plan: Plan, tasks: int, lanes: int) -> list[tuple[int, ...]]:
+def kept_shapes(plan: CpuPlan, tasks: int, lanes: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of a `Kept`; no tasks: nothing is kept."""
     segments, tile = -(-plan.steps // plan.segment), (plan.neurons, lanes)
     return [(tasks, plan.steps * plan.order, *tile), (tasks, segments, 2, *tile)]
 
 
-def work_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
+def work_shapes(plan: CpuPlan, lanes: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of a `Work`."""
     tile = (plan.neurons, lanes)
     held = plan.steps // plan.substeps * plan.inputs
     return [tile, (2, plan.neurons + plan.inputs, lanes), tile, tile, (lanes,), (held, lanes)]
 
 
-def evaluations_shapes(plan: Plan, lanes: int) -> list[tuple[int, ...]]:
+def evaluations_shapes(plan: CpuPlan, lanes: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of an `Evaluations`."""
     count, tile = plan.segment * plan.order, (plan.neurons, lanes)
     return [(count + 1, plan.neurons + plan.inputs, lanes), (count, *tile), (count, *tile)]
 
 
-def plain_adjoint_shapes(plan: Plan, lanes: int, stored: int) -> list[tuple[int, ...]]:
+def plain_adjoint_shapes(plan: CpuPlan, lanes: int, stored: int) -> list[tuple[int, ...]]:
     """Give the shapes of the arrays of a `PlainAdjoint`; `stored`: the largest number of stored values of a member."""
     tile = (plan.neurons, lanes)
     return [tile, (plan.neurons + plan.inputs, lanes), (2, *tile), (plan.neurons, plan.piece), (stored, plan.piece)]

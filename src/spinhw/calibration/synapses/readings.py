@@ -1,0 +1,181 @@
+"""Measures the experiments of a plan on a chain, one after another; what was read before is not read again."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray
+from torch import Tensor
+
+from spinhw.calibration.dataset import write_dataset
+from spinhw.calibration.synapses.points import Points, points_of
+from spinhw.calibration.synapses.settings import SynapseExperiment, SynapsePlanSettings
+from spinhw.device import Quality, SynapseBank
+from spinhw.errors import CalibrationError
+from spinhw.physics import Ladder
+
+_log = logging.getLogger(__name__)
+
+Told = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one experiment gave.
+
+    Args:
+        experiment: Its settings as plain data.
+        points: What was set, each point once.
+        voltage: In units of an output, (point, reading).
+        quality: A `Quality` for each, same shape.
+        device_id: Who was measured.
+        started_unix_s: When it began, seconds since 1970.
+    """
+
+    experiment: dict[str, object]
+    points: Points
+    voltage: Tensor
+    quality: Tensor
+    device_id: str
+    started_unix_s: float
+
+    @property
+    def kind(self) -> str:
+        """Which experiment."""
+        return str(self.experiment["kind"])
+
+    @property
+    def good(self) -> Tensor:
+        """Which readings count, (point, reading)."""
+        return self.quality == Quality.GOOD
+
+    def mean(self) -> Tensor:
+        """Give the mean of the good readings of each point, (point,); NaN without one."""
+        return torch.where(self.good, self.voltage, torch.nan).nanmean(1)
+
+
+def trace_name(place: int, experiment: SynapseExperiment) -> str:
+    """Name the file of an experiment."""
+    return f"{place:02d}-{experiment.kind}.nc"
+
+
+def ladder_of(bank: SynapseBank) -> Ladder:
+    """Give the chain as designed.
+
+    Raises:
+        CalibrationError: The bank does not say.
+    """
+    ladder = bank.describe().ladder
+    if ladder is None:
+        raise CalibrationError(f"{bank.name}: this bank does not say how its resonators were designed")
+    return ladder
+
+
+def read_all(
+    bank: SynapseBank, plan: SynapsePlanSettings, folder: Path, told: Told = lambda kind, place, count: None
+) -> list[Read]:
+    """Measure every experiment that is not in the folder yet.
+
+    Raises:
+        LimitError: A tuning, tone or power is beyond a limit of the device; nothing was sent.
+        DeviceError: The device failed; what was read before is kept.
+        CalibrationError: The folder belongs to another device or plan.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ladder, count, found = ladder_of(bank), bank.describe().neurons, []
+    for place, experiment in enumerate(plan.experiments):
+        path, points = folder / trace_name(place, experiment), points_of(experiment, plan, ladder, count)
+        if path.exists():
+            read = load_read(path)
+            _refuse_other(path, read, experiment, points, bank)
+            _log.info("%s: measured before, taken from there", path)
+        else:
+            read = _measured(bank, experiment, points)
+            save_read(read, path)
+        found.append(read)
+        told(experiment.kind, place + 1, len(plan.experiments))
+    return found
+
+
+def _measured(bank: SynapseBank, experiment: SynapseExperiment, points: Points) -> Read:
+
+    asked, started = points.repeated(experiment.readings), time.time()
+    signal = bank.measure(asked.tuning, asked.rf_hz, asked.power)
+    shape = (len(points.rf_hz), experiment.readings)
+    return Read(
+        experiment.model_dump(mode="json", by_alias=True),
+        points,
+        signal.values.double().view(shape),
+        signal.quality.view(shape),
+        bank.describe().device_ids[0],
+        started,
+    )
+
+
+def _refuse_other(path: Path, read: Read, experiment: SynapseExperiment, points: Points, bank: SynapseBank) -> None:
+    wanted = (bank.describe().device_ids[0], experiment.model_dump(mode="json", by_alias=True))
+    same = read.points.tuning.shape == points.tuning.shape and torch.allclose(read.points.rf_hz, points.rf_hz)
+    if (read.device_id, read.experiment) != wanted or not same or not torch.equal(read.points.power, points.power):
+        raise CalibrationError(
+            f"{path}: these readings are of another device, design or experiment",
+            seen=f"{read.device_id}, {read.experiment}",
+            allowed=f"{wanted[0]}, {wanted[1]}",
+            todo="write the record elsewhere (--out), or remove the folder of its traces",
+        )
+
+
+def save_read(read: Read, path: Path) -> None:
+    """Write one experiment as NetCDF; axes (point, resonator) and (point, reading), units in the attributes.
+
+    Raises:
+        CalibrationError: The file cannot be written.
+    """
+    both = ("point", "reading")
+    data = xarray.Dataset(
+        {
+            "tuning": (("point", "resonator"), read.points.tuning.numpy(), {"units": "1"}),
+            "rf": ("point", read.points.rf_hz.numpy(), {"units": "Hz", "long_name": "frequency of the tone"}),
+            "power": ("point", read.points.power.numpy(), {"units": "1", "long_name": "in units of full power"}),
+            "voltage": (both, read.voltage.numpy(), {"units": "1", "long_name": "in units of an output"}),
+            "quality": (
+                both,
+                read.quality.numpy(),
+                {"long_name": "0 good, 1 clipped, 2 missing, 3 unobserved, 4 faulty"},
+            ),
+        },
+        attrs={
+            "experiment": json.dumps(read.experiment),
+            "device_id": read.device_id,
+            "started_unix_s": read.started_unix_s,
+        },
+    )
+    write_dataset(data, path, "readings")
+
+
+def load_read(path: Path) -> Read:
+    """Read one experiment.
+
+    Raises:
+        CalibrationError: The file is not one of ours, or is damaged.
+    """
+    try:
+        with xarray.open_dataset(path, engine="h5netcdf") as opened:
+            data = opened.load()
+        points = Points(*(torch.from_numpy(data[name].to_numpy()) for name in ("tuning", "rf", "power")))
+        return Read(
+            json.loads(data.attrs["experiment"]),
+            points,
+            torch.from_numpy(data["voltage"].to_numpy()),
+            torch.from_numpy(data["quality"].to_numpy().astype(np.uint8)),
+            str(data.attrs["device_id"]),
+            float(data.attrs["started_unix_s"]),
+        )
+    except (OSError, KeyError, ValueError) as error:
+        raise CalibrationError(
+            f"{path}: these readings cannot be read", seen=error, todo="remove the file; the experiment is done again"
+        ) from error

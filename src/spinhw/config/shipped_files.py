@@ -1,0 +1,62 @@
+"""Where the data that ships with the package lies: device profiles, recipes."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from spinhw.errors import ConfigError, did_you_mean
+
+
+def shipped(folder: str) -> Path:
+    """Find a folder of shipped data (``devices``, ``examples``, ``calibration``), installed or in a checkout."""
+    installed = Path(str(files("spinhw"))) / "shipped" / folder
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[3] / folder
+
+
+def profile_names() -> list[str]:
+    """List the shipped device profiles."""
+    return sorted(path.stem for path in shipped("devices").glob("*.yaml"))
+
+
+def find_profile(name: str) -> Path:
+    """Find a device profile: a path to a YAML file, or the name of a shipped one.
+
+    Raises:
+        ConfigError: Neither exists; the message lists the shipped ones.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise ConfigError(
+            f"{name}: there is no such device file",
+            todo="check the path, or use a shipped profile: " + ", ".join(profile_names()),
+        )
+    candidate = shipped("devices") / f"{name}.yaml"
+    if candidate.is_file() and path.name == name:
+        return candidate
+    raise ConfigError(
+        f"device profile {name!r} was not found",
+        allowed=", ".join(profile_names()),
+        todo=did_you_mean(name, profile_names()),
+    )
+
+
+def recipe_names() -> list[str]:
+    """List the shipped recipes."""
+    return sorted(path.name for path in shipped("examples").glob("*.yaml"))
+
+
+def find_recipe(path: Path) -> Path:
+    """Find the config of a run: the path as it is, or ``examples/NAME`` among the shipped ones from anywhere.
+
+    Raises:
+        ConfigError: There is no such file; the message lists the shipped ones.
+    """
+    if path.exists():
+        return path
+    if path.parent in {Path(), Path("examples")} and path.name in recipe_names():
+        return shipped("examples") / path.name
+    raise ConfigError(
+        f"{path}: there is no such file",
+        todo="check the path, or use a shipped recipe: " + ", ".join(f"examples/{name}" for name in recipe_names()),
+    )

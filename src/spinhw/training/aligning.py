@@ -1,0 +1,98 @@
+"""`align`: the gradients of a run, compared with the device's own."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from spinhw.atomic import write_atomically
+from spinhw.errors import ConfigError
+from spinhw.gradients import refuse_mode
+from spinhw.training.alignment import DIRECTIONS, LabelledBatch, Reference, align
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.data import EnsembleData, training_batch
+from spinhw.training.deploy import device_for, refuse_misfit
+from spinhw.training.device_loop import put_in_loop
+from spinhw.training.learner import Learner
+from spinhw.training.progress import SILENT, Progress
+from spinhw.training.run_folder import RunFolder
+from spinhw.training.settings import RunSettings, TrainingSettings
+from spinhw.training.start import start_from
+
+# What is compared where nothing is named; finite differences take thousands of shots.
+USUAL = ("surrogate", "output", "layerwise", "observer", "spsa")
+
+
+def align_run(
+    settings: RunSettings,
+    folder: Path | None = None,
+    modes: Sequence[str] = USUAL,
+    batches: int = 8,
+    directions: int = DIRECTIONS,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Compare the gradients of several modes with the device's own, on training images.
+
+    The device's own gradient is the true one of a simulated chip; on a bench its slopes along random directions, whose
+    cosines scatter by about 1 / sqrt(directions) for each batch.
+
+    Args:
+        settings: The run, with a device.
+        folder: A run folder, whose trained networks are taken; None for networks as they would begin.
+        modes: Gradient modes.
+        batches: Batches to average over, at least 1.
+        directions: Random directions of a batch, at least 2.
+        progress: Told what happens.
+
+    Returns:
+        ``reference`` ("truth" or "slopes"), ``epochs`` of the networks, ``device`` and ``cosines`` by mode.
+
+    Raises:
+        ConfigError: There is no device, or it cannot do what a mode needs.
+        DeviceError: The device failed.
+    """
+    if settings.device is None:
+        raise ConfigError("there is no device to compare gradients with", todo="name one with --device")
+    refuse_misfit(settings)
+    learner = Learner(settings)
+    if folder is None:
+        start_from(learner, settings)
+    else:
+        learner.restore(*load_checkpoint(RunFolder.open(folder).checkpoint))
+    training, network = settings.training, learner.evaluated
+    data = EnsembleData.load(settings.task, training.seeds)
+    with device_for(settings, settings.device) as device:
+        for mode in modes:
+            refuse_mode(mode, device)
+        loops = {mode: put_in_loop(training, network, device, mode) for mode in modes}
+        reference = Reference(put_in_loop(training, network, device, "output"), training.label_smoothing, directions)
+        cosines = align(
+            loops,
+            reference,
+            _batches(data, training, learner.epoch, batches),
+            training.label_smoothing,
+            lambda done: progress.on_evaluation("alignment", done, batches),
+        )
+    return {
+        "reference": "truth" if reference.knows else "slopes",
+        "epochs": learner.epoch,
+        "device": list(device.describe().device_ids),
+        "cosines": cosines,
+    }
+
+
+def write_alignment(found: dict[str, Any], path: Path) -> None:
+    """Write what was found as JSON.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _batches(data: EnsembleData, training: TrainingSettings, epoch: int, count: int) -> Iterator[LabelledBatch]:
+    """Give training batches that the run has not seen yet: those of the epochs to come."""
+    each = data.batches(training.batch_size)
+    for number in range(count):
+        yield LabelledBatch(*training_batch(data, training, epoch + number // each, number % each))

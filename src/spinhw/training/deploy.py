@@ -1,0 +1,176 @@
+"""Trained networks on a device: programmed, measured, read out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Trace, is_bench, open_device
+from spinhw.device.batch import Keeper
+from spinhw.errors import ConfigError, LimitError
+from spinhw.gradients import end_signal, logits_of, refuse_mode
+from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.tasks import DigitsSettings, as_sequence
+from spinhw.training.data import EnsembleData
+from spinhw.training.progress import Tick
+from spinhw.training.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class DeviceAnswers:
+    """What a device answered.
+
+    Args:
+        logits: (member, image, class).
+        good_share: Share of the samples used that were good; the others count as zero.
+        device_ids: Who answered, for each member.
+        energy_j: Measured energy of one inference, in joules, mean over all of them; None where none was measured.
+        instruments: Who answered on a bench and with which settings, as last read back; empty for simulated devices.
+    """
+
+    logits: Tensor
+    good_share: float
+    device_ids: tuple[str, ...]
+    energy_j: float | None
+    instruments: dict[str, Any]
+
+
+@torch.no_grad()
+def answer_on_device(
+    network: SpintronicNetwork, data: EnsembleData, device: Device, size: int, tick: Tick
+) -> DeviceAnswers:
+    """Show the held-out images of every member to a device: all members at once, or one after another on a single chip.
+
+    Args:
+        network: The trained networks.
+        data: Their data.
+        device: Open; with one chip for each member, or one chip.
+        size: Images of one batch.
+        tick: Told of the progress; may raise to stop.
+
+    Raises:
+        LimitError: A weight, bias or input is beyond a limit of the device.
+        DeviceError: The device failed.
+    """
+    members, values, plan = len(data.seeds), network.member_values(), readout_plan(device.describe(), network.settings)
+    at_once = members if device.describe().members == members else 1
+    answers, traces = [], []
+    for first in range(0, members, at_once):
+        chosen = slice(first, first + at_once)
+        device.program({name: value[chosen] for name, value in values.items()})
+        parts = []
+        for chunk in data.test[chosen].split(size, dim=1):
+            trace = device.run(as_sequence(chunk, data.task), observe=plan)
+            parts.append(_end(trace, network.settings).to(network.w_out.dtype))
+            traces.append(_Used.of(trace, network.settings, chunk.shape[0] * chunk.shape[1]))
+            tick(sum(used.images for used in traces), data.test_labels.numel())
+        answers.append(torch.cat(parts, dim=1))
+    return DeviceAnswers(
+        logits_of(network, torch.cat(answers)),
+        sum(used.good for used in traces) / sum(used.samples for used in traces),
+        tuple(dict.fromkeys(device.describe().device_ids)),
+        _mean_energy(traces),
+        device.snapshot(),
+    )
+
+
+def _end(trace: Trace, network: NetworkSettings) -> Tensor:
+    """Give the end signal, (member, image, ...); bad samples count as zero."""
+    signal = end_signal(trace, network)
+    return signal.or_else(torch.zeros_like(signal.values))
+
+
+def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | None = None) -> Device:
+    """Make the device for the networks of a run: a simulated one has another chip for each seed, "ID-3" for seed 3.
+
+    A bench is one chip, on which the networks run one after another.
+
+    Args:
+        settings: The run.
+        profile: The device.
+        keeper: Records what it measures; None for nobody.
+    """
+    members = 1 if is_bench(profile) else settings.training.seeds
+    device = open_device(profile, settings.network, settings.task.sample_interval_s, members)
+    if keeper is not None:
+        device.record_with(keeper)
+    return device
+
+
+def refuse_misfit(settings: RunSettings) -> None:
+    """Check before training that the device could play the networks to come: kind, inputs, largest weights and biases.
+
+    The same for chips that robust training draws.
+
+    Raises:
+        ConfigError: It could not.
+    """
+    if settings.training.chips is not None:
+        _refuse_limits(settings, device_for(settings, settings.training.chips.profile))
+    if settings.device is None:
+        return
+    device = device_for(settings, settings.device)
+    if settings.training.gradient is not None:
+        refuse_mode(settings.training.gradient, device)
+    _refuse_limits(settings, device)
+
+
+def _refuse_limits(settings: RunSettings, device: Device) -> None:
+    largest, lines = settings.network.weight_limit, device.conversion
+    extremes = {
+        "input": (lines.input, _input_range(settings.task), "task.input_scale"),
+        "weight": (lines.weight, None if largest is None else (-largest, largest), "network.weight_limit"),
+        "bias": (lines.bias, None if largest is None else (-largest, largest), "network.weight_limit"),
+    }
+    for kind, (line, ends, key) in extremes.items():
+        limit = device.describe().limits.get(kind)
+        if limit is None:
+            continue
+        if ends is None:
+            raise ConfigError(
+                f"{key}: the device {device.name} has a {kind} limit, and the network has none",
+                seen="null",
+                todo=f"set {key} within the device's range of {limit.lowest:.4g} to {limit.highest:.4g} {line.unit}",
+            )
+        try:
+            limit.check(device.name, kind, line.to_si(torch.tensor(ends, dtype=torch.float64)[:, None]), line)
+        except LimitError as error:
+            raise ConfigError(
+                f"{key}: beyond what the device {device.name} takes",
+                seen=error.seen,
+                allowed=error.allowed,
+                todo=f"lower {key}, or use another device",
+            ) from error
+
+
+def readout_plan(device: Description, network: NetworkSettings) -> ObservationPlan:
+    """Observe what the read-out needs and no more."""
+    if network.readout == "hardware":
+        return ObservationPlan.nothing()
+    return ObservationPlan.split(range(*network.topology().slices()[-1].indices(sum(network.layers))), device.channels)
+
+
+def _input_range(task: DigitsSettings) -> tuple[float, float]:
+    black, white = (float(as_sequence(torch.full((1, 1), pixel), task)[0]) for pixel in (0.0, 1.0))
+    return black, white
+
+
+@dataclass(frozen=True)
+class _Used:
+    """What one batch on a device is remembered by."""
+
+    images: int
+    samples: int
+    good: int
+    energy_j: float | None
+
+    @classmethod
+    def of(cls, trace: Trace, network: NetworkSettings, images: int) -> "_Used":
+        good = end_signal(trace, network).good
+        return cls(images, good.numel(), int(good.sum()), trace.energy_j)
+
+
+def _mean_energy(traces: list[_Used]) -> float | None:
+    energies = [used.energy_j for used in traces if used.energy_j is not None]
+    return sum(energies) / sum(used.images for used in traces) if len(energies) == len(traces) else None

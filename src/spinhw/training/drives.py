@@ -1,0 +1,55 @@
+"""Where the drives of trained networks lie: whether a device could be asked to play them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from spinhw.errors import ConfigError
+from spinhw.network import SpintronicNetwork
+from spinhw.tasks import as_sequence
+from spinhw.training.data import EnsembleData
+
+QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+_NEAR = 0.01  # A drive within this share of the span from a bound counts as saturated.
+_IMAGES = 20  # Images of each member that are looked at: 100 000 drives of the paper's network, plenty for quantiles.
+
+
+@dataclass(frozen=True)
+class DriveStatistics:
+    """Drives over members, images, time and neurons.
+
+    Args:
+        quantiles: Of I / gamma, by probability as text, such as "0.05"; "0.0" and "1.0" are the extremes.
+        saturated: Share of time that a neuron spends within 1 % (of the span) of a bound; None without bounds.
+    """
+
+    quantiles: dict[str, float]
+    saturated: float | None
+
+
+@torch.no_grad()
+def drive_statistics(network: SpintronicNetwork, data: EnsembleData) -> DriveStatistics:
+    """Look at the mean drive of every sample interval, for up to 20 held-out images of each member.
+
+    Raises:
+        ConfigError: Some are not finite.
+    """
+    inputs = as_sequence(data.test[:, :_IMAGES], data.task)
+    drive = network.run(inputs, record_drive=True).drive
+    if drive is None:
+        raise RuntimeError("the rollout gave no drive although it was asked for one")
+    if not drive.isfinite().all():
+        raise ConfigError(
+            "the drives of the networks overflow",
+            seen="drives that are not finite",
+            todo="bring network.weight_limit, gain, drive_rate and task.input_scale nearer to one",
+        )
+    neurons = network.neurons()
+    levels = (drive / neurons.gamma[:, None, None]).numpy()  # (member, batch, time, neuron)
+    quantiles = {str(p): float(value) for p, value in zip(QUANTILES, np.quantile(levels, QUANTILES), strict=True)}
+    if neurons.bounds is None:
+        return DriveStatistics(quantiles, None)
+    lowest, highest = neurons.bounds.lowest[:, None, None], neurons.bounds.highest[:, None, None]
+    place = (drive - lowest) / (highest - lowest)
+    return DriveStatistics(quantiles, float(((place < _NEAR) | (place > 1 - _NEAR)).double().mean()))

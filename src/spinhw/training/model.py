@@ -1,0 +1,69 @@
+"""Refits of the model that gradients of a run flow through: nominal or calibrated at first, then as just measured."""
+
+from pathlib import Path
+
+import torch
+
+from spinhw.device import Description, Device
+from spinhw.errors import ConfigError
+from spinhw.gradients import MODES, NetworkRefit
+from spinhw.records import find_record, load_record
+from spinhw.surrogate import DYNAMICS, FORGETTING, Calibrated, CoupledRefit, Oscillators, information
+from spinhw.training.settings import RunSettings
+
+
+def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | None:
+    """Make a refit for each chip of a device, which starts from the run's calibration if there is one; None for none.
+
+    Raises:
+        ConfigError: A refit is asked for and the device cannot observe what it takes, or a record is missing.
+        CalibrationError: A record is another device's.
+    """
+    training, about = settings.training, device.describe()
+    lacking = lacks(settings, about) or _no_model(settings)
+    if training.refit == "none" or (training.refit is None and lacking):
+        return None
+    if lacking:
+        raise ConfigError(
+            f"training.refit: {device.name} cannot be refitted from its batches",
+            seen=lacking,
+            allowed="neurons of kind spintronic that start from rest, whose power is observed",
+            todo="write refit: none, and calibrate the device",
+        )
+    return [
+        NetworkRefit(online_refit(settings, device_id), training.refit_images, training.refit_every)
+        for device_id in about.device_ids
+    ]
+
+
+def online_refit(settings: RunSettings, device_id: str, forgetting: float = FORGETTING) -> CoupledRefit:
+    """Begin to know the oscillators of a chip: from its record, if the run has one, else from nominal ones.
+
+    Args:
+        settings: The run.
+        device_id: The chip.
+        forgetting: What is left of old information after a look.
+    """
+    asked, error = settings.calibration, settings.training.refit_synapse_error
+    if asked is None:
+        return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error, forgetting)
+    known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))
+    return CoupledRefit(known.oscillators, error, forgetting, information(known.covariance, DYNAMICS))
+
+
+def lacks(settings: RunSettings, about: Description) -> str:
+    """Say what stands against fitting oscillators to the batches of a training; empty if nothing does."""
+    gradient, network = settings.training.gradient, settings.network
+    if gradient is None or MODES[gradient].measured == "nothing":
+        return f"the gradient {gradient!r}, which measures nothing"
+    if network.kind != "spintronic" or network.initial_state != "rest":
+        return f"network.kind {network.kind!r}, network.initial_state {network.initial_state!r}"
+    return "" if "power" in about.observables else "observations without the power"
+
+
+def _no_model(settings: RunSettings) -> str:
+    """Say what of the gradient stands against refitting its model; empty if nothing does."""
+    gradient = settings.training.gradient
+    return (
+        "" if gradient is None or MODES[gradient].uses_surrogate else f"the gradient {gradient!r}, which has no model"
+    )

@@ -1,0 +1,296 @@
+"""Whole runs: train_until, go on, measure."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spinhw.atomic import append_line
+from spinhw.config import Settings
+from spinhw.device import Device, DeviceSettings
+from spinhw.errors import ConfigError, DeviceError
+from spinhw.rollout.choice import engine_lacks
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.data import EnsembleData
+from spinhw.training.deploy import device_for, refuse_misfit
+from spinhw.training.device_loop import open_loop
+from spinhw.training.drift_watch import refuse_model
+from spinhw.training.drives import drive_statistics
+from spinhw.training.examples import record_examples
+from spinhw.training.interrupt import Interrupt, Interrupted
+from spinhw.training.learner import Learner
+from spinhw.training.loop import save, train_until
+from spinhw.training.measure import measure_on_device, measure_simulated
+from spinhw.training.progress import SILENT, Progress
+from spinhw.training.reach import reach_device
+from spinhw.training.record import recorder_of
+from spinhw.training.results import RunResults
+from spinhw.training.run_folder import RunFolder
+from spinhw.training.run_lock import run_lock
+from spinhw.training.settings import RunSettings
+from spinhw.training.start import start_from
+from spinhw.training.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, with_spent
+from spinhw.training.versions import changed_versions, versions
+
+_log = logging.getLogger(__name__)
+
+
+def train(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> RunResults:
+    """Train a run into a new folder and measure what came out.
+
+    Args:
+        settings: The run.
+        folder: Must not exist yet.
+        progress: Told what happens.
+
+    Raises:
+        ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, the run
+            to start from is another kind of run, or training diverged.
+        DeviceError: The device does not answer, said before anything is trained; or it failed later: the networks are
+            saved, and `resume` goes on.
+        CalibrationError: The device has drifted, and `training.watch` says to stop; `resume` goes on.
+        Interrupted: The user asked to stop, once or twice; `resume` goes on.
+    """
+    refuse_misfit(settings)
+    refuse_model(settings)
+    refuse_engine(settings)
+    reach_device(settings)
+    with _threads(settings.training.threads), Interrupt() as interrupt:
+        learner = Learner(settings)
+        start_from(learner, settings)
+        made = RunFolder.create(folder, settings)
+        try:
+            save(learner, made)
+        except (ConfigError, KeyboardInterrupt):
+            made.discard()
+            raise
+        with run_lock(made.path):
+            return _go_on(settings, learner, made, progress, interrupt)
+
+
+def resume(folder: Path, settings: RunSettings | None = None, progress: Progress = SILENT) -> RunResults:
+    """Go on with an interrupted run, bit for bit as if it had not been interrupted.
+
+    A run that had finished is measured again.
+
+    Args:
+        folder: Its run folder.
+        settings: What the caller believes the run to be; refused if it is not. None takes the folder's word.
+        progress: Told what happens.
+
+    With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
+
+    Raises:
+        ConfigError: It is no run folder, another process is at work in it, the settings differ, the engine is not to
+            be had, or the checkpoint is missing or damaged.
+        Interrupted: The user asked to stop again.
+    """
+    opened = RunFolder.open(folder)
+    recorded = opened.settings()
+    refuse_other_settings(opened, recorded, settings or recorded)
+    refuse_engine(recorded)
+    with run_lock(opened.path):
+        return _resume(recorded, opened, progress)
+
+
+def _resume(recorded: RunSettings, opened: RunFolder, progress: Progress) -> RunResults:
+    tensors, facts = load_checkpoint(opened.checkpoint)
+    _warn_of_versions(opened, facts.get("versions"))
+    with _threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
+        learner = Learner(recorded)
+        learner.restore(tensors, facts)
+        reach_device(recorded, learner.epoch)
+        opened.forget_metrics_after(learner.epoch)
+        return _go_on(recorded, learner, opened, progress, interrupt)
+
+
+def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progress = SILENT) -> dict[str, Any]:
+    """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
+
+    What came out is also added as a line to ``evaluations.jsonl`` in the run folder.
+
+    Args:
+        folder: A run folder, finished or not.
+        device: The device; None for the run's own, if it has one.
+        progress: Told what happens.
+
+    Returns:
+        ``epochs`` that the networks were trained for, ``accuracy``, ``accuracy_converged``, ``confusion`` and, on a
+        device, ``accuracy_on_device`` and ``device``, each as in ``summary.json``, and on a bench ``instruments``.
+
+    Raises:
+        ConfigError: It is no run folder, or the checkpoint is missing or damaged.
+        LimitError: The networks are beyond a limit of the device.
+        DeviceError: The device failed.
+    """
+    opened = RunFolder.open(folder)
+    settings = opened.settings()
+    refuse_engine(settings)
+    tensors, facts = load_checkpoint(opened.checkpoint)
+    with _threads(settings.training.threads or facts["threads"]), Interrupt() as interrupt:
+        learner = Learner(settings)
+        learner.restore(tensors, facts)
+        data = EnsembleData.load(settings.task, settings.training.seeds)
+        tick = partial(_tick, opened, progress, interrupt)
+        found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, data, tick)}
+        with _device_of(settings, learner, device) as measuring:
+            found |= measure_on_device(settings, learner.evaluated, data, measuring, tick)
+            found |= _spent_facts(settings, measuring)
+    append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
+    return found
+
+
+def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Settings) -> None:
+    """Check that a run is resumed with the settings that it was started with.
+
+    Raises:
+        ConfigError: Names the keys that differ.
+    """
+    there, here = (settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted))
+    changed = changed_keys(there, here)
+    if changed:
+        raise ConfigError(
+            f"{folder.path}: the run was started with another config",
+            seen=", ".join(changed),
+            todo=f"resume with {folder.config}, or train_until into another folder",
+        )
+
+
+def refuse_engine(settings: RunSettings) -> None:
+    """Check that the engine which the run names can train_until here: networks are trained in float32 on the CPU.
+
+    Raises:
+        ConfigError: Says what it lacks.
+    """
+    engine = settings.training.engine
+    lacking = engine_lacks(engine, torch.zeros(1))
+    if lacking:
+        raise ConfigError(
+            f"training.engine: {engine!r} cannot be used here, it lacks {lacking}",
+            allowed="auto, reference, or an engine that is there",
+            todo="write 'engine: auto', or install what is missing",
+        )
+
+
+def _go_on(
+    settings: RunSettings, learner: Learner, folder: RunFolder, progress: Progress, interrupt: Interrupt
+) -> RunResults:
+    try:
+        data = EnsembleData.load(settings.task, settings.training.seeds)
+        training = settings.training
+        train_until(learner, data, training, folder, progress, interrupt, until=training.loop_start)
+        with _device_in_use(settings, learner, folder) as device:
+            train_until(learner, data, training, folder, progress, interrupt)
+            summary = _summary(settings, learner, data, device, partial(_tick, folder, progress, interrupt))
+        folder.write_instruments(summary.pop("instruments", {}))
+        folder.write_summary(summary)
+        recorded = record_examples(learner.evaluated, data, settings.fine_steps)
+    except KeyboardInterrupt as error:  # The second Ctrl-C.
+        raise Interrupted(
+            "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
+        ) from error
+    except DeviceError as error:
+        save(learner, folder)  # The batch that failed has changed nothing: it is measured again.
+        raise DeviceError(
+            error.what,
+            seen=error.seen,
+            allowed=error.allowed,
+            todo=f"see to it, then go on with: {folder.resume_command}",
+        ) from error
+    return RunResults(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
+
+
+@contextmanager
+def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -> Iterator[Device | None]:
+    """Open the device of a run for the rest of it: in the training loop, or for the closing measurement alone."""
+    training, keeper = settings.training, recorder_of(settings, folder)
+    if settings.device is None:
+        yield None
+    elif training.loop_start >= training.epochs:
+        with device_for(settings, settings.device, keeper) as device:
+            folder.write_instruments(device.look_over())
+            yield device
+    else:
+        if 0 < training.loop_start == learner.epoch and learner.batch == 0 and training.loop_learning_rate is not None:
+            learner.forget_moments()
+        with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
+            folder.write_instruments(loop.device.look_over())
+            yield loop.device
+
+
+@contextmanager
+def _device_of(settings: RunSettings, learner: Learner, other: DeviceSettings | None) -> Iterator[Device | None]:
+    """Open another device, or that of a run as the run left it."""
+    profile = other or settings.device
+    if profile is None:
+        yield None
+        return
+    with device_for(settings, profile) as device:
+        if other is None and learner.loop_state is not None:
+            device.restore(learner.loop_state["device"])
+        yield device
+
+
+def _summary(
+    settings: RunSettings, learner: Learner, data: EnsembleData, device: Device | None, tick: "partial[None]"
+) -> dict[str, Any]:
+    network = learner.evaluated
+    simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
+    drives = drive_statistics(network, data)
+    played, masked = (0, []) if learner.loop is None else (learner.loop.inferences, learner.loop.masked)
+    watch = None if learner.loop is None else learner.loop.watch
+    on_device = measure_on_device(settings, network, data, device, tick)
+    account = with_spent(settings, energy_ledger(settings), None if device is None else device.spent())
+    return {
+        **headline(settings, data),
+        **simulated,
+        **on_device,
+        **energy_facts(account),
+        **inference_facts(settings, data, account, played),
+        "masked_channels": masked,
+        **({} if watch is None else {"drift_alarms": [asdict(one) for one in watch.alarms]}),
+        "drive_over_gamma": drives.quantiles,
+        "drive_saturated_share": drives.saturated,
+        "wall_s": learner.wall_s,
+        "train_wall_s": learner.train_wall_s,
+        "versions": versions(),
+    }
+
+
+def _spent_facts(settings: RunSettings, device: Device | None) -> dict[str, Any]:
+    """Say what an inference took on this bench, beside the chip that it stands for; nothing where it is the chip."""
+    if device is None or device.spent() is None:
+        return {}
+    return energy_facts(with_spent(settings, energy_ledger(settings), device.spent()))
+
+
+def _tick(folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str, done: int, total: int) -> None:
+    progress.on_evaluation(what, done, total)
+    if interrupt.requested:
+        raise Interrupted(
+            f"interrupted while measuring {what}; the trained networks are saved",
+            todo=f"measure again with: {folder.resume_command}",
+        )
+
+
+def _warn_of_versions(folder: RunFolder, then: Mapping[str, str] | None) -> None:
+    changed = "" if then is None else changed_versions(then)
+    if changed:
+        _log.warning("%s: the last bits may differ from here on, for versions have changed: %s", folder.path, changed)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use this many threads for a while; None leaves it alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,164 @@
+"""The folder of a run: resolved config, metrics by epoch, checkpoint, summary, instruments, figures."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from spinhw.atomic import append_line, not_written, write_atomically
+from spinhw.config import Settings, SettingsT, build, read_yaml
+from spinhw.errors import ConfigError
+from spinhw.training.settings import RunSettings
+
+_log = logging.getLogger(__name__)
+
+
+_TRAIN = "spinhw train"
+_PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
+
+
+def _quoted(path: Path) -> str:
+    """Write a path as one word of a command line, in double quotes where it needs them, which every shell knows."""
+    text = str(path)
+    return text if _PLAIN.fullmatch(text) else '"' + re.sub(r'(["$`])', r"\\\1", text) + '"'
+
+
+def default_folder(config: Path) -> Path:
+    """Name a new run folder after its config and the time: ``runs/digits-20250131-235959``."""
+    return Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def exists_already(path: Path) -> ConfigError:
+    """Make the error for a new run folder whose path is taken."""
+    return ConfigError(f"{path}: this exists already", todo="choose another folder, or go on with --resume")
+
+
+class RunFolder:
+    """Paths and files of a run. `create` or `open` one.
+
+    Args:
+        path: The folder.
+        command: What trains such runs, such as ``spinhw train``.
+    """
+
+    def __init__(self, path: Path, command: str = _TRAIN) -> None:
+        self.path, self.command = path, command
+        self.config = path / "config.yaml"
+        self.metrics_file = path / "metrics.jsonl"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.summary_file = path / "summary.json"
+        self.evaluations_file = path / "evaluations.jsonl"
+        self.instruments_file = path / "instruments.json"
+        self.figures = path / "figures"
+        self.recording = path / "recording"
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with this run, whatever options it was started with."""
+        return f"{self.command} {_quoted(self.config)} --resume {_quoted(self.path)}"
+
+    @classmethod
+    def create(cls, path: Path, settings: Settings, command: str = _TRAIN) -> "RunFolder":
+        """Make a new folder that holds the config, complete.
+
+        Raises:
+            ConfigError: The path exists (nothing in it is touched), or cannot be written.
+        """
+        folder = cls(path, command)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError as error:
+            raise exists_already(path) from error
+        except OSError as error:
+            raise not_written(path, error) from error
+        try:
+            write_atomically(folder.config, settings.to_yaml().encode())
+        except ConfigError:
+            folder.discard()
+            raise
+        return folder
+
+    def discard(self) -> None:
+        """Remove a folder that was just made and holds no more than config and checkpoint."""
+        with suppress(OSError):
+            self.config.unlink(missing_ok=True)
+            self.checkpoint.unlink(missing_ok=True)
+            self.path.rmdir()
+
+    @classmethod
+    def open(cls, path: Path, command: str = _TRAIN) -> "RunFolder":
+        """Take up a folder that `create` made.
+
+        Raises:
+            ConfigError: It is no run folder.
+        """
+        folder = cls(path, command)
+        if not folder.config.is_file():
+            seen = "no such folder" if not path.exists() else f"no {folder.config.name} in it"
+            raise ConfigError(
+                f"{path}: this is not a run folder", seen=seen, todo=f"name a folder that `{command}` made"
+            )
+        return folder
+
+    def settings(self) -> RunSettings:
+        """Read the config that the run was started with."""
+        return self.settings_as(RunSettings)
+
+    def settings_as(self, model: type[SettingsT]) -> SettingsT:
+        """Read the config that a run with settings of another kind was started with."""
+        return build(model, read_yaml(self.config), str(self.config))
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add the line of one epoch."""
+        append_line(self.metrics_file, json.dumps(row, allow_nan=False))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Read the lines of all epochs; one that was cut short ends them."""
+        rows: list[dict[str, Any]] = []
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines() if self.metrics_file.exists() else []:
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                _log.warning(
+                    "%s: line %d is cut short; it and what follows is left out", self.metrics_file, len(rows) + 1
+                )
+                break
+        return rows
+
+    def forget_metrics_after(self, epochs: int) -> None:
+        """Drop the lines that a checkpoint after this many epochs does not know of."""
+        kept = [row for row in self.metrics() if row["epoch"] <= epochs]
+        write_atomically(self.metrics_file, "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept).encode())
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write what came out."""
+        _write_json(self.summary_file, summary)
+
+    def write_instruments(self, snapshot: Mapping[str, Any]) -> None:
+        """Write who answered on a bench and with which settings; nothing where there was no bench."""
+        if snapshot:
+            _write_json(self.instruments_file, snapshot)
+
+    def summary(self) -> dict[str, Any]:
+        """Read what came out.
+
+        Raises:
+            ConfigError: The run has not finished, or the file is broken.
+        """
+        try:
+            data: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(f"{self.path}: this run has not finished", todo="finish it with --resume") from error
+        except ValueError as error:
+            raise ConfigError(
+                f"{self.summary_file}: this is broken", seen=error, todo="write it anew with --resume"
+            ) from error
+        return data
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    write_atomically(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())

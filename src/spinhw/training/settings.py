@@ -1,0 +1,299 @@
+"""What a run is: task, network, training, device and energy, as written in one YAML file."""
+
+from collections import Counter
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spinhw.config import Settings
+from spinhw.device import DeviceSettings, RecordedSettings, is_bench
+from spinhw.energy import EnergySettings
+from spinhw.gradients import ModeName, WatchSettings
+from spinhw.network import NetworkSettings
+from spinhw.rollout import Engine, Steps
+from spinhw.tasks import DigitsSettings
+from spinhw.training.augmentation import AugmentationSettings
+from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
+
+Rate = Annotated[float, Field(gt=0.0)]
+
+
+class TrainingSettings(Settings):
+    """How the networks are trained; every seed is a network of its own, and all advance side by side."""
+
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        default=tuple(range(10)),
+        min_length=1,
+        description="One network each: its split, masks, initial weights and noise.",
+    )
+    start: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Run folder whose trained networks, seed by seed, are the start; null for random weights.",
+    )
+    trainable: Literal["all", "biases_and_readout"] = Field(
+        default="all",
+        description="What is trained: 'all', or 'biases_and_readout' (biases of the neurons, w_out and b_out), the "
+        "cheap way to make up for drift.",
+    )
+    chips: DrawnChipsSettings | None = Field(
+        default=None,
+        description="Robust training: epochs without a device train on chips drawn anew again and again; null for "
+        "nominal ones.",
+    )
+    epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
+    batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
+    learning_rate: Rate | tuple[Rate, ...] = Field(
+        default=0.14,
+        description="Adam's learning rate at the start: one for all, or a list with one for each seed; above 0.",
+    )
+    schedule: Literal["paper", "cosine"] = Field(
+        default="paper",
+        description="'paper' divides the learning rate by 1 + epoch / learning_rate_decay; 'cosine' lets it fall "
+        "to zero at the end.",
+    )
+    learning_rate_decay: float = Field(
+        default=20.0, gt=0.0, description="Epochs after which 'paper' has halved the rate; above 0."
+    )
+    gradient_clip: float | None = Field(
+        default=1.0, gt=0.0, description="Largest gradient element in size; null for no clipping."
+    )
+    input_noise: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Standard deviation of Gaussian noise on the (scaled) input while training; 0 or above.",
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Probability spread over all classes, 0 to below 1."
+    )
+    augmentation: AugmentationSettings = Field(
+        default=AugmentationSettings(), description="Random maps of the training images."
+    )
+    weight_average: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description="Decay per step of a running average of the weights, used instead of them; null for off.",
+    )
+    substeps: int = Field(
+        default=2, ge=1, le=1000, description="Integration steps for each sample interval while training, 1 to 1000."
+    )
+    order: Literal[1, 2] = Field(
+        default=2, description="Order of the integration: 1 (frozen drive) or 2 (midpoint drive)."
+    )
+    coarse_share: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the epochs without a device, the first ones, that are trained with a single integration "
+        "step per sample, which costs less; 0 to 1. The rest, and every accuracy, uses `substeps`.",
+    )
+    fine_steps_per_ns: int = Field(
+        default=16, ge=16, le=1000, description="Steps per nanosecond of the converged accuracy, 16 to 1000."
+    )
+    evaluate_every: int = Field(
+        default=5, ge=1, description="Epochs between looks at the held-out accuracy, at least 1."
+    )
+    checkpoint_every: int = Field(default=1, ge=1, description="Epochs between checkpoints, at least 1.")
+    engine: Engine = Field(
+        default="auto",
+        description="What integrates: 'reference' (plain torch), 'cpu' (compiled), 'auto' for the fastest.",
+    )
+    gradient: ModeName | None = Field(
+        default=None,
+        description="Where the gradient comes from. 'surrogate': a model alone, no device. With the device in the "
+        "loop the loss is the device's own: 'output' (only the read-out is measured, the way back is the model's), "
+        "'layerwise' (each layer's model is driven by what was measured of the layer before), 'observer' "
+        "(experimental), 'spsa' and 'finite_difference' (no model), 'oracle' (the truth of a simulated chip). Null: "
+        "'output' where there is a device, else 'surrogate'.",
+    )
+    refit: Literal["online", "none"] | None = Field(
+        default=None,
+        description="Whether the model's oscillators and synapses are fitted to batches just measured, before their "
+        "gradient is taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
+    )
+    refit_images: int = Field(
+        default=6,
+        ge=1,
+        description="Images of a batch that an online refit looks at, at least 1.",
+    )
+    refit_every: int = Field(
+        default=64,
+        ge=1,
+        description="Batches from one that an online refit looks at to the next, at least 1; the first three are all "
+        "looked at, then the gaps double up to this. A look takes as long as several training steps.",
+    )
+    refit_synapse_error: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="Relative error that a synapse is expected to have beyond what is read back, 0 to 1: an online "
+        "refit finds it too. 0 trusts what is read back.",
+    )
+    averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
+    mask_after: int | None = Field(
+        default=3,
+        ge=1,
+        description="Batches in a row after which a channel that is bad in all of them is masked: its samples are not "
+        "used any more, the model stands in for it; null for never.",
+    )
+    watch: WatchSettings | None = Field(default=None, description="Watches for drift in the loop; null for not.")
+    loop_epochs: int | None = Field(
+        default=None,
+        ge=0,
+        description="The last so many epochs have the device in the loop, those before train on the model alone; 0 or "
+        "above; null for all.",
+    )
+    loop_learning_rate: Rate | None = Field(
+        default=None,
+        description="Learning rate at the start of the epochs in the loop, divided by 1 + epoch / "
+        "loop_learning_rate_decay there; Adam then starts anew, and `schedule` covers the epochs before. Null: "
+        "`learning_rate` and `schedule` cover all epochs.",
+    )
+    loop_learning_rate_decay: float = Field(
+        default=6.0, gt=0.0, description="Epochs in the loop after which its learning rate has halved; above 0."
+    )
+    perturbation: float = Field(
+        default=0.05,
+        gt=0.0,
+        description="By how much 'spsa' and 'finite_difference' move a weight or bias to either side; above 0.",
+    )
+    directions: int = Field(default=1, ge=1, description="Random directions of 'spsa' for each batch, at least 1.")
+    observer_gain: float = Field(
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description="Share of the way to the measurement by which 'observer' moves its state after each sample, 0 to "
+        "1.",
+    )
+    oracle_steps_per_ns: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Integration steps per nanosecond of the gradient of 'oracle', 1 to 1000; null for as many as the "
+        "chip takes itself, which costs as many times more.",
+    )
+    align_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="Batches in the loop between looks at how far the gradient points the device's own way; each takes "
+        "further shots, on a bench many; null for none.",
+    )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Threads of torch, 1 to 1024; null for torch's own choice. The last bits of a result depend on it.",
+    )
+
+    @property
+    def loop_start(self) -> int:
+        """First epoch, counted from 0, that has a device in the loop; `epochs` where none has."""
+        if self.gradient in (None, "surrogate"):
+            return self.epochs
+        return max(0, self.epochs - (self.epochs if self.loop_epochs is None else self.loop_epochs))
+
+    def substeps_in(self, epoch: int) -> int:
+        """Integration steps per sample that an epoch, counted from 0, is trained with."""
+        return 1 if epoch < self.coarse_share * self.loop_start else self.substeps
+
+    @model_validator(mode="after")
+    def _one_network_and_one_rate_per_seed(self) -> Self:
+        twice = [str(seed) for seed, count in Counter(self.seeds).items() if count > 1]
+        if twice:
+            raise ValueError(f"seeds must differ, and {', '.join(twice)} stands there more than once")
+        if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != len(self.seeds):
+            raise ValueError(
+                f"learning_rate lists {len(self.learning_rate)} rates for {len(self.seeds)} seeds; give one for each"
+            )
+        return self
+
+
+class RunSettings(Settings):
+    """A whole run. A run folder keeps it as ``config.yaml``, complete."""
+
+    task: DigitsSettings = Field(default=DigitsSettings(), description="The task.")
+    network: NetworkSettings = Field(default=NetworkSettings(), description="The network.")
+    training: TrainingSettings = Field(default=TrainingSettings(), description="How it is trained.")
+    device: DeviceSettings | None = Field(
+        default=None,
+        description="Device that is trained with, as training.gradient says, and that the trained networks are "
+        "measured on: name or file of a profile, or the profile itself; null for none.",
+        json_schema_extra=or_a_name,
+    )
+    calibration: CalibrationUse | None = Field(
+        default=None, description="Calibrated oscillators to train with; null for nominal ones."
+    )
+    recording: Literal["none", "observed", "all"] | None = Field(
+        default=None,
+        description="What is kept of the batches that the device measures: 'none', 'observed' (whole batches, with the "
+        "neurons that were observed) or 'all' (the other neurons are observed too, which takes more shots where there "
+        "are few channels); null for 'observed' on a bench and 'none' otherwise.",
+    )
+    energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gradient_follows_from_the_device(cls, data: Any) -> Any:
+        """Write down which gradient null stands for, so that a run folder says it."""
+        if not isinstance(data, dict):
+            return data
+        training = data.get("training", {})
+        chosen = "surrogate" if data.get("device") is None else "output"
+        if isinstance(training, dict) and training.get("gradient") is None:
+            return data | {"training": training | {"gradient": chosen}}
+        if isinstance(training, TrainingSettings) and training.gradient is None:
+            return data | {"training": training.model_copy(update={"gradient": chosen})}
+        return data
+
+    @model_validator(mode="after")
+    def _gradient_has_its_device(self) -> Self:
+        gradient = self.training.gradient
+        if self.device is None and gradient not in (None, "surrogate"):
+            raise ValueError(f"training.gradient is '{gradient}', which needs a device; name one, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _draws_are_of_one_kind(self) -> Self:
+        if self.training.chips is not None and self.calibration is not None and self.calibration.draws > 0:
+            raise ValueError("training.chips and calibration.draws both draw the oscillators of a step; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _network_fits_task(self) -> Self:
+        task, network = self.task, self.network
+        for name, wanted in (("inputs", task.inputs), ("outputs", task.outputs)):
+            if getattr(network, name) != wanted:
+                raise ValueError(f"network.{name} is {getattr(network, name)}, but the task {task.kind} has {wanted}")
+        if network.readout_samples > task.samples:
+            raise ValueError(
+                f"network.readout_samples is {network.readout_samples}, but a sequence has {task.samples} samples"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _converged_accuracy_can_be_measured(self) -> Self:
+        try:
+            _ = self.fine_steps
+        except ValueError as error:
+            raise ValueError(f"task.sample_interval is too long for training.fine_steps_per_ns: {error}") from error
+        return self
+
+    @property
+    def records(self) -> Literal["none", "observed", "all"]:
+        """What is recorded, with the default that goes with the device; a replay is not recorded again."""
+        if isinstance(self.device, RecordedSettings):
+            return "none"
+        if self.recording is not None:
+            return self.recording
+        return "observed" if self.device is not None and is_bench(self.device) else "none"
+
+    @property
+    def steps(self) -> Steps:
+        """Time grid of the training."""
+        return Steps(self.task.sample_interval_s, self.training.substeps, self.training.order)
+
+    @property
+    def fine_steps(self) -> Steps:
+        """Time grid of the converged accuracy."""
+        return self.steps.at_least_per_ns(self.training.fine_steps_per_ns)

@@ -1,0 +1,144 @@
+"""Trained networks on many simulated chips: how well they do on one that they have never seen."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spinhw.atomic import write_atomically
+from spinhw.device import Device, DeviceSettings, SimulatedSettings, open_device
+from spinhw.errors import ConfigError
+from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.data import EnsembleData
+from spinhw.training.deploy import answer_on_device
+from spinhw.training.held_out import accuracy, refuse_non_finite
+from spinhw.training.learner import Learner
+from spinhw.training.member import repeated
+from spinhw.training.progress import SILENT, Progress, Tick
+from spinhw.training.run_folder import RunFolder
+from spinhw.training.settings import RunSettings
+from spinhw.training.statistics import of_pairs
+from spinhw.training.versions import versions
+
+# Chips that are simulated side by side, which bounds the memory; a chip measures the same beside any others.
+_TOGETHER = 10
+
+
+def evaluate_on_chips(
+    folder: Path, chips: int, device: DeviceSettings | None = None, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Measure every network of a run on the chips ID-0, ID-1, ... of a profile; the run itself is not changed.
+
+    Pairs of a network and the very chip that it was trained on are measured, named and left out of the statistics.
+
+    Args:
+        folder: A run folder, finished or not.
+        chips: How many, at least 1.
+        device: A simulated device; None for the run's own.
+        progress: Told what happens.
+
+    Returns:
+        ``epochs``, ``device``, ``seeds``, ``ids`` of the chips, ``accuracy`` as `of_pairs` gives it, ``trained_on``
+        (place of seed and chip of each pair that is left out) and ``versions``.
+
+    Raises:
+        ConfigError: There is no simulated device, it is no run folder, or no pair is left.
+        LimitError: The networks are beyond a limit of the chips.
+    """
+    if chips < 1:
+        raise ValueError(f"there must be a chip or more, not {chips}")
+    opened = RunFolder.open(folder)
+    settings = opened.settings()
+    profile = _simulated(device or settings.device)
+    learner = Learner(settings)
+    learner.restore(*load_checkpoint(opened.checkpoint))
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    tick = partial(progress.on_evaluation, "accuracy on chips")
+    own = _own(settings, profile, chips)
+    if len(own) == chips * len(settings.training.seeds):
+        raise ConfigError(
+            "every network was trained on the only chip that there would be", seen=chips, todo="raise --chips"
+        )
+    table = np.concatenate(list(_measured(settings, learner, data, profile, chips, tick)), axis=1)  # (seed, chip)
+    left_out = np.zeros_like(table, dtype=bool)
+    for seed, chip in own:
+        left_out[seed, chip] = True
+    return {
+        "epochs": learner.epoch,
+        "device": profile.id,
+        "seeds": list(settings.training.seeds),
+        "ids": [f"{profile.id}-{number}" for number in range(chips)],
+        "accuracy": of_pairs(table, left_out),
+        "trained_on": own,
+        "versions": versions(),
+    }
+
+
+def write_transfer(found: dict[str, Any], path: Path) -> None:
+    """Write what was found as JSON.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    write_atomically(path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _simulated(device: DeviceSettings | None) -> SimulatedSettings:
+    if isinstance(device, SimulatedSettings):
+        return device
+    raise ConfigError(
+        "there is no distribution to take chips from",
+        seen="no device" if device is None else f"kind {device.kind}",
+        allowed="a simulated device",
+        todo="name one with --device, such as imperfect-chip",
+    )
+
+
+def _own(settings: RunSettings, profile: SimulatedSettings, chips: int) -> list[list[int]]:
+    """Name the pairs of seed and chip, by their places, that were in the loop together."""
+    training = settings.training
+    if settings.device != profile or training.loop_start >= training.epochs:
+        return []
+    return [[place, seed] for place, seed in enumerate(training.seeds) if seed < chips]
+
+
+def _measured(
+    settings: RunSettings,
+    learner: Learner,
+    data: EnsembleData,
+    profile: SimulatedSettings,
+    chips: int,
+    tick: Tick,
+) -> Iterator[NDArray[np.float64]]:
+    """Give the accuracies (seed, chip) of some chips after others."""
+    groups = [range(first, min(first + _TOGETHER, chips)) for first in range(0, chips, _TOGETHER)]
+    total, done = len(groups) * len(data.seeds), 0
+    for group in groups:
+        rows = []
+        with open_device(profile, settings.network, settings.task.sample_interval_s, group) as device:
+            for place in range(len(data.seeds)):
+                tick(done, total)
+                rows.append(_on(device, learner, data, place, group, settings.training.batch_size))
+                done += 1
+        tick(done, total)
+        yield np.array(rows)
+
+
+def _on(
+    device: Device, learner: Learner, data: EnsembleData, place: int, chips: Sequence[int], size: int
+) -> list[float]:
+    """Give the accuracy of one network on each of some chips."""
+    count, seed = len(chips), data.seeds[place]
+    rows = torch.full((count,), place)
+    alike = EnsembleData(
+        data.task, (seed,) * count, *(one[rows] for one in (data.train, data.train_labels, data.test, data.test_labels))
+    )
+    network = repeated(learner.evaluated, place, seed, count)
+    answers = answer_on_device(network, alike, device, size, lambda done, total: None).logits
+    refuse_non_finite(answers, alike.seeds)
+    return accuracy(answers, alike.test_labels)
