@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinhw.device import Conversion, ConversionSettings, Limit, Scaling
+from spinhw.conversion import Conversion, ConversionSettings, Scaling
+from spinhw.device import Limit
 from spinhw.errors import LimitError
 
 numbers = st.floats(-1e6, 1e6)

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinhw.device import Conversion, ObservationPlan, Quality, Reading, Samples, Scaling, Signal, Trace
+from spinhw.conversion import Conversion, Scaling
+from spinhw.device import ObservationPlan, Quality, Reading, Samples, Signal, Trace
 from spinhw.device.assemble import assemble
 from spinhw.errors import DeviceError
 

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.device import Conversion, Description, Device, Limit, Reading, Samples, Scaling
+from spinhw.conversion import Conversion, Scaling
+from spinhw.device import Description, Device, Limit, Reading, Samples
 from spinhw.errors import DeviceError
 
 NEURONS, INPUTS = 3, 2

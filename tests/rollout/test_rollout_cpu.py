@@ -507,6 +507,31 @@ def test_code_compiled_from_older_sources_is_not_used(tmp_path: Path) -> None:
     assert run().split() == ["2", "1"]
 
 
+def test_an_index_of_an_older_version_that_cannot_be_read_counts_as_empty(tmp_path: Path) -> None:
+    """Of any upgrade that renames or moves a type of an argument; numba alone raises an error at the first call."""
+    (tmp_path / "entry.py").write_text(
+        "from types_of import Plan\nfrom spinhw.rollout.compiled import kept\n\n"
+        "@kept()\ndef entry(plan):\n    return plan.number\n\n"
+        "print(entry(Plan(3)), sum(entry.stats.cache_hits.values()))\n"
+    )
+    newer = tmp_path / "types_of.py"
+
+    def run() -> str:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+        command = [sys.executable, "-B", "-c", "import entry"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    newer.write_text("from typing import NamedTuple\n\nclass Plan(NamedTuple):\n    number: int\n")
+    assert [run().split(), run().split()] == [["3", "0"], ["3", "1"]]
+    newer.write_text(
+        "from typing import NamedTuple\n\nclass Newer(NamedTuple):\n    number: int\n\nclass Names:\n    pass\n\ndef Plan(number):\n    return Newer(number)\n"
+    )
+    assert [run().split(), run().split()] == [["3", "0"], ["3", "1"]]
+    for index in tmp_path.rglob("*.nbi"):
+        index.write_bytes(index.read_bytes()[:-9])
+    assert [run().split(), run().split()] == [["3", "0"], ["3", "1"]]
+
+
 @pytest.mark.parametrize("delay", [1e-7, 0.3, 1.0, 1.6, 2.0, 4.7, 40.0])
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize(

@@ -1,21 +1,5 @@
 """The simulated truth: hidden parameters, imperfections, shots and drift, integrated finely."""
 
-from spinhw.chip.array import OscillatorArray
-from spinhw.chip.chip import Chip
-from spinhw.chip.draw import Identity
-from spinhw.chip.oscillators import HiddenOscillators
-from spinhw.chip.recorder import ChipTruth, Measurement
-from spinhw.chip.resonators import ResonatorChain
-from spinhw.chip.settings import ChipSettings, ConverterSettings
+import lazy_loader
 
-__all__ = [
-    "Chip",
-    "ChipSettings",
-    "ConverterSettings",
-    "HiddenOscillators",
-    "Identity",
-    "Measurement",
-    "OscillatorArray",
-    "ResonatorChain",
-    "ChipTruth",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,13 +8,15 @@ seventh of the time of numpy's and torch's.
 import numpy as np
 from numba import njit
 
+from spinhw.rollout.compiled import kept
+
 _F = np.float32
 # What may be reordered or fused: no more than the approximation bears; nan and infinity keep their meaning elsewhere.
 _FAST = {"contract", "nsz", "arcp"}
 _BOUND = _F(7.90531110763549805)  # Beyond it, tanh is 1 in single precision.
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
+@njit(nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
 def _tanh(value):
     x = min(max(value, -_BOUND), _BOUND)
     s = x * x
@@ -30,7 +32,7 @@ def _tanh(value):
     return x * p / q
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+@kept(nogil=True, fastmath=_FAST, error_model="numpy")
 def activate(new, old, units, leak):
     """Turn the summed drive in `new` into the next state, in place: (1 - leak) old + leak tanh(new).
 
@@ -50,7 +52,7 @@ def activate(new, old, units, leak):
                 new[row, unit] = keep * old[row, unit] + leak * _tanh(new[row, unit])
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+@kept(nogil=True, fastmath=_FAST, error_model="numpy")
 def pull_back(state, old, carry, delta, leak):
     """Pull the gradient of a state back to its drive.
 

@@ -1,6 +1,5 @@
 """Networks of spintronic oscillators, and of their software peers."""
 
-from spinhw.network.module import SpintronicNetwork
-from spinhw.network.settings import NetworkSettings, NoSaturation, SigmoidSaturation
+import lazy_loader
 
-__all__ = ["NetworkSettings", "NoSaturation", "SigmoidSaturation", "SpintronicNetwork"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

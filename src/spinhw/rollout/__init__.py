@@ -1,6 +1,5 @@
 """Integration of whole networks over time, and its gradient."""
 
-from spinhw.rollout.engines import Engine, rollout, rollout_driven
-from spinhw.rollout.parameters import Extras, Neurons, Rollout, Sparsity, Steps, Weights
+import lazy_loader
 
-__all__ = ["Engine", "Extras", "Neurons", "Rollout", "Sparsity", "Steps", "Weights", "rollout", "rollout_driven"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

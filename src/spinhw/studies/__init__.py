@@ -1,27 +1,5 @@
 """Studies: the figures of Plouet et al. (2024) as grids of training runs, and which of its claims hold."""
 
-from spinhw.studies.catalogue import STUDIES, studies_named
-from spinhw.studies.claim import Claim
-from spinhw.studies.execute import PointStore, StudyProgress
-from spinhw.studies.outcome import Outcome
-from spinhw.studies.point import Point
-from spinhw.studies.run import Outlook, look_ahead, run_studies
-from spinhw.studies.settings import GridSettings, ProtocolSettings
-from spinhw.studies.study import Curve, Study
+import lazy_loader
 
-__all__ = [
-    "STUDIES",
-    "Claim",
-    "Curve",
-    "GridSettings",
-    "Outcome",
-    "Outlook",
-    "Point",
-    "PointStore",
-    "ProtocolSettings",
-    "Study",
-    "StudyProgress",
-    "look_ahead",
-    "run_studies",
-    "studies_named",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

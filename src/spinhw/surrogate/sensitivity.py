@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinhw.rollout.compiled import kept
+
 Array = NDArray[Any]
 _F = np.float32
 # What may be reordered or fused; nan and infinity keep their meaning. All that is compiled is in this file: Numba does
@@ -21,7 +23,7 @@ _F = np.float32
 _JIT: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "nsz", "arcp"}, "error_model": "numpy", "_nrt": False}
 # For what is called from compiled code only: entries for Python would be much of the compile time. So would slices.
 _PART = _JIT | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_ENTRY = _JIT | {"cache": True, "no_cfunc_wrapper": True}
+_ENTRY = _JIT | {"no_cfunc_wrapper": True}
 _DYNAMICS = 3  # ln gamma, ln sigma and Q: in front of the synapses.
 _LARGEST_EXPONENT = _F(40.0)  # Beyond, squares of the exponential would overflow; no shipped drive comes near.
 _NEAR = _F(0.1)  # Within this, differences lose digits and series are exact to rounding.
@@ -106,7 +108,7 @@ def _add_squares(spread, push):
             push[one, place] = 0.0
 
 
-@njit(**_ENTRY)
+@kept(**_ENTRY)
 def _sweep(
     drive, slope, carried, measured, good, chosen, sources, rates, rest, stretch, power, tangents, push, found, spread
 ):

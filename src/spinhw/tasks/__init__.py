@@ -1,5 +1,5 @@
 """Tasks: sequences and labels, by seed."""
 
-from spinhw.tasks.digits import DigitsSettings, Split, as_sequence, split
+import lazy_loader
 
-__all__ = ["DigitsSettings", "Split", "as_sequence", "split"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

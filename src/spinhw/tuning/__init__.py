@@ -1,6 +1,5 @@
 """Search for hyper-parameters on development seeds and validation images."""
 
-from spinhw.tuning.search import Search, Tried, save_best, trials_csv
-from spinhw.tuning.space import ChoiceSettings, RangeSettings, SpaceSettings
+import lazy_loader
 
-__all__ = ["ChoiceSettings", "RangeSettings", "Search", "SpaceSettings", "Tried", "save_best", "trials_csv"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

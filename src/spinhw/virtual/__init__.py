@@ -4,9 +4,6 @@ The TCP door is `spinhw.virtual.server`, the in-process one `spinhw.virtual.back
 imported here.
 """
 
-from spinhw.virtual.bench import Bench
-from spinhw.virtual.faults import Fault, FaultSettings
-from spinhw.virtual.server import serve, serving
-from spinhw.virtual.settings import BenchSettings, load_bench
+import lazy_loader
 
-__all__ = ["Bench", "BenchSettings", "Fault", "FaultSettings", "load_bench", "serve", "serving"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,16 +1,5 @@
 """Drivers of other packages behind our roles."""
 
-from spinhw.instruments.adapters.foreign import ForeignCurrentSource, ForeignPort, ForeignRFSource, ForeignVoltmeter
-from spinhw.instruments.adapters.pymeasure import PyMeasurePort, PyMeasureYokogawaGS200
-from spinhw.instruments.adapters.qcodes import QCoDeSPort, QCoDeSRohdeSchwarzSGS100A
+import lazy_loader
 
-__all__ = [
-    "ForeignCurrentSource",
-    "ForeignPort",
-    "ForeignRFSource",
-    "ForeignVoltmeter",
-    "PyMeasurePort",
-    "PyMeasureYokogawaGS200",
-    "QCoDeSPort",
-    "QCoDeSRohdeSchwarzSGS100A",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

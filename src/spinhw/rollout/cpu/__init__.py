@@ -1,5 +1,5 @@
 """The CPU engine: the whole sweep over time and its adjoint, compiled by Numba."""
 
-from spinhw.rollout.cpu.adapter import rollout, rollout_driven
+import lazy_loader
 
-__all__ = ["rollout", "rollout_driven"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,5 @@
 """The GPU engine: many time steps and their adjoint in one Triton kernel each."""
 
-from spinhw.rollout.gpu.adapter import rollout, rollout_driven
+import lazy_loader
 
-__all__ = ["rollout", "rollout_driven"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,14 +1,5 @@
 """Studies of imperfect chips in the training loop: how good they become, and what that takes."""
 
-from spinhw.studies.in_loop.catalogue import LOOP_STUDIES, LoopStudy
-from spinhw.studies.in_loop.run import look_ahead_in_loop, run_loop_study, write_loop_study
-from spinhw.studies.in_loop.settings import LoopGridSettings
+import lazy_loader
 
-__all__ = [
-    "LOOP_STUDIES",
-    "LoopGridSettings",
-    "LoopStudy",
-    "look_ahead_in_loop",
-    "run_loop_study",
-    "write_loop_study",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

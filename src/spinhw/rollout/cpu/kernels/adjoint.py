@@ -6,6 +6,7 @@ the symbols.
 
 from numba import njit
 
+from spinhw.rollout.compiled import kept
 from spinhw.rollout.cpu.kernels import rows
 from spinhw.rollout.cpu.kernels.adjoint_rows import (
     final_row,
@@ -178,7 +179,7 @@ def finish_adjoint(plan, synapses, member, tile, first, x, y, adjoint, results):
             results.value[tile, p] = total(adjoint.weights, p - base)
 
 
-@njit(**JIT_ENTRY)
+@kept(**JIT_ENTRY)
 def adjoint_tasks(
     plan,
     synapses,

@@ -6,6 +6,7 @@ gives the same bits.
 
 from numba import njit
 
+from spinhw.rollout.compiled import kept
 from spinhw.rollout.cpu.kernels import rows
 from spinhw.rollout.cpu.kernels.delay import reached_at_start, reached_in_middle
 from spinhw.rollout.cpu.kernels.plan import (
@@ -272,7 +273,7 @@ def forward_task(plan, synapses, cell, signals, member, first, trajectory, check
             copy(trajectory.y[0], trajectory.y[last], plan.neurons)
 
 
-@njit(**JIT_ENTRY)
+@kept(**JIT_ENTRY)
 def forward_tasks(
     plan, synapses, cell, signals, begin, end, trajectory, ring, checkpoints, local, recorded, sources=SOURCES
 ):

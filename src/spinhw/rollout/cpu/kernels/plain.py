@@ -7,6 +7,7 @@ s of every evaluation, and x and y at the start of every segment of a few steps.
 
 from numba import njit
 
+from spinhw.rollout.compiled import kept
 from spinhw.rollout.cpu.kernels import plain_rows, rows
 from spinhw.rollout.cpu.kernels.plan import P_0, P_1, P_2, P_DECAY, P_DECAY_MEAN, P_OFFSET
 from spinhw.rollout.cpu.kernels.sources import SOURCES
@@ -68,7 +69,7 @@ def plain_task(plan, synapses, cell, signals, member, first, task, kept, work, r
             store_tile(recorded.filtered, member, first, interval - plan.recorded_from, work.y[here])
 
 
-@njit(**JIT_ENTRY)
+@kept(**JIT_ENTRY)
 def plain_forward_tasks(plan, synapses, cell, signals, begin, end, kept, work, recorded, sources=SOURCES):
     """Integrate tasks begin ... end - 1, in the order (member, tile).
 

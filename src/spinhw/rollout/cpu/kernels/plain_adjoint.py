@@ -6,6 +6,7 @@ arithmetic gives their derivatives, into memory that stays in the cache.
 
 from numba import njit
 
+from spinhw.rollout.compiled import kept
 from spinhw.rollout.cpu.kernels import plain_rows
 from spinhw.rollout.cpu.kernels.plain import set_held
 from spinhw.rollout.cpu.kernels.plan import P_0, P_1, P_2, P_DECAY, P_DECAY_MEAN, P_KAPPA, P_KAPPA_MEAN
@@ -124,7 +125,7 @@ def finish(plan, synapses, member, tile, first, adjoint, results):
             results.value[tile, p] = total(adjoint.weights, p - base)
 
 
-@njit(**JIT_ENTRY)
+@kept(**JIT_ENTRY)
 def plain_adjoint_tasks(
     plan, synapses, cell, signals, begin, end, kept, work, taken, adjoint, recorded, results, sources=SOURCES
 ):

@@ -42,7 +42,7 @@ JIT: dict[str, Any] = _PLAIN | {"no_cpython_wrapper": True, "no_cfunc_wrapper": 
 # takes longer than the work.
 JIT_INLINE: dict[str, Any] = JIT | {"forceinline": True}
 # For what is called from Python: compiled code is kept between processes. See `sources` for why only there.
-JIT_ENTRY: dict[str, Any] = _PLAIN | {"cache": True, "no_cfunc_wrapper": True}
+JIT_ENTRY: dict[str, Any] = _PLAIN | {"no_cfunc_wrapper": True}
 
 
 def _element(array_type):

@@ -1,0 +1,35 @@
+from .analysis import CalibrationAnalysis, analyse
+from .drift import BankWatch, DriftChart, DriftVerdict, InspectionSettings
+from .fitting import Fit, fit
+from .measure import device_time_s, rest_of, segments_of
+from .plans import load_plan, plan_names, plan_schema
+from .run import calibrate_bank, nominal_oscillators, traces_folder, within_limits
+from .settings import PlanSettings
+from .synapses import SynapsePlanSettings, calibrate_synapses
+from .traces import Taken, load_taken
+
+__all__ = [
+    "BankWatch",
+    "CalibrationAnalysis",
+    "DriftChart",
+    "DriftVerdict",
+    "Fit",
+    "InspectionSettings",
+    "PlanSettings",
+    "SynapsePlanSettings",
+    "Taken",
+    "analyse",
+    "calibrate_bank",
+    "calibrate_synapses",
+    "device_time_s",
+    "fit",
+    "load_plan",
+    "load_taken",
+    "nominal_oscillators",
+    "plan_names",
+    "plan_schema",
+    "rest_of",
+    "segments_of",
+    "traces_folder",
+    "within_limits",
+]

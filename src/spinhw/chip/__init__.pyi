@@ -1,0 +1,19 @@
+from .array import OscillatorArray
+from .chip import Chip
+from .draw import Identity
+from .oscillators import HiddenOscillators
+from .recorder import ChipTruth, Measurement
+from .resonators import ResonatorChain
+from .settings import ChipSettings, ConverterSettings
+
+__all__ = [
+    "Chip",
+    "ChipSettings",
+    "ChipTruth",
+    "ConverterSettings",
+    "HiddenOscillators",
+    "Identity",
+    "Measurement",
+    "OscillatorArray",
+    "ResonatorChain",
+]

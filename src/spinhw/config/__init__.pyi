@@ -1,0 +1,21 @@
+from .building import build, load
+from .overrides import apply_overrides
+from .settings import Settings, SettingsT, yaml_key
+from .shipped_files import find_profile, find_recipe, profile_names, recipe_names, shipped
+from .text import parse_yaml, read_yaml
+
+__all__ = [
+    "Settings",
+    "SettingsT",
+    "apply_overrides",
+    "build",
+    "find_profile",
+    "find_recipe",
+    "load",
+    "parse_yaml",
+    "profile_names",
+    "read_yaml",
+    "recipe_names",
+    "shipped",
+    "yaml_key",
+]

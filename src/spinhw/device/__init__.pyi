@@ -1,0 +1,48 @@
+from .banks import OscillatorBank, SynapseBank
+from .base import Device
+from .batch import Batch
+from .description import Description
+from .limits import Limit
+from .multiplex import Correction, MultiplexedDevice
+from .opening import open_bank, open_device, open_synapses
+from .plan import ObservationPlan
+from .reading import Reading, Samples
+from .recorded import RecordedDevice, RecordedSettings
+from .recorder import Recorder
+from .recording import Recording
+from .settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, device_schema, is_bench, load_device
+from .simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
+from .trace import Quality, Signal, Trace
+
+__all__ = [
+    "Batch",
+    "Correction",
+    "Description",
+    "Device",
+    "DeviceSettings",
+    "Limit",
+    "MultiplexedDevice",
+    "MultiplexedSettings",
+    "ObservationPlan",
+    "OscillatorBank",
+    "Quality",
+    "Reading",
+    "RecordedDevice",
+    "RecordedSettings",
+    "Recorder",
+    "Recording",
+    "Samples",
+    "Signal",
+    "SimulatedDevice",
+    "SimulatedOscillatorBank",
+    "SimulatedSettings",
+    "SimulatedSynapseBank",
+    "SynapseBank",
+    "Trace",
+    "device_schema",
+    "is_bench",
+    "load_device",
+    "open_bank",
+    "open_device",
+    "open_synapses",
+]

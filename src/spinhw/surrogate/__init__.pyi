@@ -1,0 +1,36 @@
+from .calibrated import Calibrated, calibrated_neurons, members
+from .coupled_refit import FORGETTING, CoupledRefit
+from .feedback import NetworkRecord
+from .oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
+from .played import Misfit, Played, columns, misfit, modelled, shifted, substeps_for
+from .refit import OnlineRefit, information
+from .resonators import AppliedWeights, CalibratedSynapses, Chain, calibrated_synapses
+from .response import Response, respond
+
+__all__ = [
+    "AppliedWeights",
+    "Calibrated",
+    "CalibratedSynapses",
+    "Chain",
+    "CoupledRefit",
+    "DYNAMICS",
+    "FORGETTING",
+    "LOGARITHMIC",
+    "Misfit",
+    "NetworkRecord",
+    "OnlineRefit",
+    "Oscillators",
+    "PARAMETERS",
+    "Played",
+    "Response",
+    "calibrated_neurons",
+    "calibrated_synapses",
+    "columns",
+    "information",
+    "members",
+    "misfit",
+    "modelled",
+    "respond",
+    "shifted",
+    "substeps_for",
+]

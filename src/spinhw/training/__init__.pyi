@@ -1,0 +1,40 @@
+from .aligning import align_run, write_alignment
+from .augmentation import AugmentationSettings
+from .cost import Budget, budget
+from .divergence import Diverged
+from .examples import Examples
+from .interrupt import Interrupted
+from .load import load_run
+from .progress import SILENT, Progress
+from .results import RunResults
+from .run import evaluate, resume, train
+from .run_folder import RunFolder, default_folder
+from .settings import RunSettings, TrainingSettings
+from .summary import energy_ledger, spent_lines
+from .transfer import evaluate_on_chips, write_transfer
+
+__all__ = [
+    "AugmentationSettings",
+    "Budget",
+    "Diverged",
+    "Examples",
+    "Interrupted",
+    "Progress",
+    "RunFolder",
+    "RunResults",
+    "RunSettings",
+    "SILENT",
+    "TrainingSettings",
+    "align_run",
+    "budget",
+    "default_folder",
+    "energy_ledger",
+    "evaluate",
+    "evaluate_on_chips",
+    "load_run",
+    "resume",
+    "spent_lines",
+    "train",
+    "write_alignment",
+    "write_transfer",
+]
