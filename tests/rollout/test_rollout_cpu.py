@@ -524,7 +524,8 @@ def test_an_index_of_an_older_version_that_cannot_be_read_counts_as_empty(tmp_pa
     newer.write_text("from typing import NamedTuple\n\nclass Plan(NamedTuple):\n    number: int\n")
     assert [run().split(), run().split()] == [["3", "0"], ["3", "1"]]
     newer.write_text(
-        "from typing import NamedTuple\n\nclass Newer(NamedTuple):\n    number: int\n\nclass Names:\n    pass\n\ndef Plan(number):\n    return Newer(number)\n"
+        "from typing import NamedTuple\n\nclass Newer(NamedTuple):\n    number: int\n\n"
+        "def Plan(number):\n    return Newer(number)\n"
     )
     assert [run().split(), run().split()] == [["3", "0"], ["3", "1"]]
     for index in tmp_path.rglob("*.nbi"):
