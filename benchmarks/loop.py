@@ -50,7 +50,7 @@ class Replaying(Device):
         super().__init__(about, device.conversion)
         every = range(about.neurons)
         self._readings = {
-            len(observed): device._run(inputs, [observed], 1)  # noqa: SLF001 - recorded once, below the seam
+            len(observed): device._run(inputs, [observed], 1, None)  # noqa: SLF001 - recorded once, below the seam
             for observed in ((), tuple(every))
         }
         self._held: dict[str, Tensor] = {}
@@ -64,7 +64,9 @@ class Replaying(Device):
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._held)
 
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
         return [self._readings[len(observed)][0] for observed in repeats]
 
     def _make_safe(self) -> list[str]:

@@ -113,7 +113,7 @@ def test_any_program_that_reads_netcdf_can_read_it(tmp_path):
     trace = record(tmp_path, profile())[2]
     with xarray.open_dataset(tmp_path / "000002.nc", engine="h5netcdf") as data:
         assert data["power"].dims == ("member", "batch", "power_time", "neuron")
-        assert data["outputs"].dims == ("member", "batch", "output")
+        assert data["outputs"].dims == ("member", "batch", "outputs_time", "output")
         assert data["power"].attrs == {"units": "1", "noise": trace.power.noise}
         torch.testing.assert_close(torch.from_numpy(data["power"].values[0]), trace.power.values, rtol=0, atol=0)
         assert data.attrs["shots"].tolist() == list(trace.shots)

@@ -79,8 +79,8 @@ def test_ideal_device_gives_the_logits_of_the_network():
     with open_device(load_device("ideal"), SMALL, INTERVAL_S, 2) as device:
         applied = device.program(network.values())
         trace = device.run(inputs)
-    logits = SMALL.out_gain * trace.outputs.values + applied["b_out"][:, None]
-    torch.testing.assert_close(logits, network(inputs).detach(), rtol=1e-4, atol=1e-5)
+    logits = SMALL.out_gain * trace.outputs.values + applied["b_out"][:, None, None]
+    torch.testing.assert_close(network.as_called(logits), network(inputs).detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_software_readout_gives_no_outputs_and_keeps_its_weights():
@@ -92,7 +92,7 @@ def test_software_readout_gives_no_outputs_and_keeps_its_weights():
         assert device.describe().outputs == 0
     assert trace.outputs is None
     assert set(trace.applied) == {"w_ext.0", "w_ext.1", "w_int.0", "w_int.1", "bias.0", "bias.1"}
-    logits = network.read_out(trace.filtered.values[None])[0]
+    logits = network.as_called(network.read_out(trace.filtered.values[None]))
     torch.testing.assert_close(logits, network(inputs), rtol=1e-4, atol=1e-5)
 
 

@@ -61,7 +61,9 @@ class FakeDevice(Device):
         self._note("read_back")
         return dict(self.held)
 
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
         self._note("run")
         if self.interrupt is not None:
             raise self.interrupt

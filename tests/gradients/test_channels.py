@@ -134,7 +134,7 @@ def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(m
         for _ in range(4):
             logits = loop(batch())
     alone = HardwareInLoop(network, None, "surrogate", loop.neurons)(batch())
-    measured = end_signal(loop.trace, network.settings).values * network.settings.out_gain
+    measured = end_signal(loop.trace, network).values[:, :, 0] * network.settings.out_gain
     torch.testing.assert_close(logits[..., OUTPUT], alone[..., OUTPUT], rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(logits[..., 0] - network.b_out[:, None, 0], measured[..., 0])
     nominal, known = network.neurons(), loop.neurons

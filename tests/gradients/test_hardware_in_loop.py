@@ -149,4 +149,4 @@ def test_guide_shows_a_loop_that_runs():
     names: dict = {"batches": [(torch.rand(4, 64, 1), torch.arange(4))] * 2}
     exec(compile(code, "docs/loop.md", "exec"), names)
     assert names["loop"].inferences == 2 * 4
-    assert names["loop"].trace.outputs.values.shape == (1, 4, 10)
+    assert names["loop"].trace.outputs.values.shape == (1, 4, 1, 10)

@@ -262,7 +262,7 @@ def test_memory_grows_as_the_root_of_the_steps(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_hundred_thousand_steps_of_the_papers_network_would_fit() -> None:
-    plan = job.Plan(**dict.fromkeys(job.Plan._fields, 0))._replace(neurons=96, inputs=1, order=2, steps=100_000)
+    plan = job.CpuPlan(**dict.fromkeys(job.CpuPlan._fields, 0))._replace(neurons=96, inputs=1, order=2, steps=100_000)
     segment = job.segment_length(plan, 1, 64, 4)  # batch 32: one tile, which has room for 64
     kept = 2 * (100_000 // segment + 1) * 96 * 64 * 4
     again = 4 * sum(int(np.prod(shape)) for shape in trajectory_shapes(plan, segment + 1, 64))
@@ -517,7 +517,10 @@ def test_an_index_of_an_older_version_that_cannot_be_read_counts_as_empty(tmp_pa
     newer = tmp_path / "types_of.py"
 
     def run() -> str:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+            "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        }
         command = [sys.executable, "-B", "-c", "import entry"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
 

@@ -88,10 +88,12 @@ def test_images_of_a_batch_are_dealt_out_to_several_chips():
     """Also where they do not come out even; a network draws the same chips whoever stands beside it."""
     together = answers(settings_of(per_batch=2), images=5)[1]
     alone = answers(settings_of(seeds=(5,), per_batch=2), images=5)[1]
-    assert together.shape == (2, 5, 10)
+    assert together.shape == (2, 5, 1, 10)
     torch.testing.assert_close(together[1:], alone, rtol=1e-4, atol=1e-5)
     one = answers(settings_of(), images=5)[1]
-    assert not torch.allclose(together[:, :3], together[:, 3:].repeat(1, 2, 1)[:, :3]) and one.shape == together.shape
+    assert (
+        not torch.allclose(together[:, :3], together[:, 3:].repeat(1, 2, 1, 1)[:, :3]) and one.shape == together.shape
+    )
 
 
 def test_only_biases_and_readout_are_trained_where_no_more_is_asked_for():

@@ -14,7 +14,7 @@ from spinhw.chip.recorder import ChipRecorder, ChipTruth, Measurement
 from spinhw.chip.settings import ChipSettings
 from spinhw.chip.synapses import ChipSynapses
 from spinhw.errors import ConfigError
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings, outputs_of
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
 
 
@@ -22,8 +22,8 @@ class Chip:
     """The simulated truth. It speaks model units and always has the member axis in front.
 
     Its hidden parameters follow from its identity, its shot noise from identity and shot number; nothing is drawn anew
-    silently. Outputs are W_out y averaged over the last `readout_samples` samples; the gain and bias of the read-out,
-    logits = out_gain * outputs + b_out, are software.
+    silently. Outputs are the answers W_out y; gain and bias of the read-out, logits = out_gain * outputs + b_out, are
+    software.
 
     Args:
         settings: Imperfections.
@@ -32,6 +32,7 @@ class Chip:
         identities: Who the chips are, one for each member.
         sample_interval_s: Time for which each input sample is held, in seconds.
         dtype: Floating-point type of the integration.
+        answer: Which samples of a sequence a hardware read-out answers with; None as the network says.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class Chip:
         identities: Sequence[Identity],
         sample_interval_s: float,
         dtype: torch.dtype = torch.float32,
+        answer: Answer | None = None,
     ) -> None:
         _check_kind(settings, network)
         self.settings, self.network, self.identities, self.dtype = settings, network, tuple(identities), dtype
-        self.sample_interval_s = sample_interval_s
+        self.sample_interval_s, self.answer = sample_interval_s, answer or network.answer
         nominal = network.neurons(torch.float64)
         self.hidden = HiddenOscillators.draw(settings, nominal, self.identities)
         self._synapses = ChipSynapses(settings, self.identities)
@@ -71,16 +73,19 @@ class Chip:
         self._writes += 1
         return applied
 
-    def measure(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int = 1) -> list[Measurement]:
+    def measure(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int = 1, lengths: Tensor | None = None
+    ) -> list[Measurement]:
         """Play inputs and measure.
 
         Args:
             inputs: u, (member, batch, time, input); clipped and rounded by the input DAC.
             repeats: Neurons observed in each repeat.
             averages: Shots of each repeat.
+            lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         """
         played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
-        return self._recorder.record(lambda shot: self._respond(self._acting, played, shot), repeats, averages)
+        return self._recorder.record(lambda shot: self._respond(self._acting, played, lengths, shot), repeats, averages)
 
     def oracle(
         self,
@@ -89,6 +94,7 @@ class Chip:
         steps: Steps | None = None,
         shot: int | None = None,
         engine: Engine = "auto",
+        lengths: Tensor | None = None,
     ) -> ChipTruth:
         """Give what the chip does now, differentiable by torch in the requested values: the true gradient.
 
@@ -102,17 +108,19 @@ class Chip:
             shot: Number of a shot whose thermal noise is added, and whose read-out the outputs and y pass; None for
                 neither.
             engine: Engine of the rollout.
+            lengths: As for `measure`.
         """
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
         acting = {name: self._synapses.acting(name, value, max(0, self._writes - 1)) for name, value in applied.items()}
         played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
-        truth = self._respond(acting, played, shot, steps, engine)
+        truth = self._respond(acting, played, lengths, shot, steps, engine)
         return truth if shot is None else self._recorder.read(truth, shot)
 
     def _respond(
         self,
         acting: Mapping[str, Tensor],
         inputs: Tensor,
+        lengths: Tensor | None,
         shot: int | None,
         steps: Steps | None = None,
         engine: Engine = "auto",
@@ -139,7 +147,7 @@ class Chip:
                 )
             )
         result = join(parts)
-        return ChipTruth(result, self._outputs(acting, result))
+        return ChipTruth(result, self._outputs(acting, result, lengths))
 
     def _initial(self, neurons: Neurons) -> Tensor | str:
         initial = self.network.initial_state
@@ -162,11 +170,11 @@ class Chip:
             self._sparsity = Sparsity(known.recurrent | now.recurrent, known.inputs | now.inputs)
         return self._sparsity or now
 
-    def _outputs(self, acting: Mapping[str, Tensor], result: Rollout) -> Tensor | None:
+    def _outputs(self, acting: Mapping[str, Tensor], result: Rollout, lengths: Tensor | None) -> Tensor | None:
         if self.network.readout != "hardware":
             return None
-        last = result.filtered[:, :, -self.network.readout_samples :, -self.network.layers[-1] :].mean(2)
-        return last @ acting["w_out"].transpose(1, 2)  # (member, batch, output)
+        y = self.answer.take(result.filtered[..., -self.network.layers[-1] :], lengths)
+        return outputs_of(y, acting["w_out"])  # (member, batch, answer, output)
 
     def state(self) -> dict[str, Any]:
         """Give shots, programmings and drift as plain data for JSON; what is programmed is not part of it."""

@@ -20,7 +20,7 @@ class ChipTruth:
 
     Args:
         rollout: States and outputs of the oscillators.
-        outputs: Outputs of a hardware read-out, averaged over its last samples, (member, batch, output); else None.
+        outputs: Answers of a hardware read-out, (member, batch, answer, output); None without one.
     """
 
     rollout: Rollout
@@ -34,7 +34,7 @@ class Measurement:
     Args:
         power: x, (member, batch, time + 1, observed): the first sample is before the first input.
         filtered: y at the ends of the input intervals, (member, batch, time, observed).
-        outputs: (member, batch, output); None without a hardware read-out.
+        outputs: (member, batch, answer, output); None without a hardware read-out.
         shots: First shot and the one after the last.
     """
 
@@ -101,7 +101,7 @@ class ChipRecorder:
     def read(self, truth: ChipTruth, shot: int) -> ChipTruth:
         """Give a truth as the electronics of a shot make it, differentiable: the outputs, or y without them."""
         if truth.outputs is not None:
-            seen = self._output.read(truth.outputs[:, :, None], range(self._outputs), shot, None).values[:, :, 0]
+            seen = self._output.read(truth.outputs, range(self._outputs), shot, None).values
             return replace(truth, outputs=seen)
         filtered = truth.rollout.filtered
         seen = self._filtered.read(filtered, range(filtered.shape[-1]), shot, self._gain_walk).values
@@ -117,9 +117,7 @@ class ChipRecorder:
         means[0].add(self._power.read(power, picked, shot, gain_walk))
         means[1].add(self._filtered.read(rollout.filtered[..., picked], picked, shot, gain_walk))
         if truth.outputs is not None:
-            sampled = self._output.read(truth.outputs[:, :, None], range(self._outputs), shot, None)
-            clipped = None if sampled.clipped is None else sampled.clipped[:, :, 0]
-            means[2].add(MeasuredSamples(sampled.values[:, :, 0], clipped))
+            means[2].add(self._output.read(truth.outputs, range(self._outputs), shot, None))
 
     def state(self) -> dict[str, Any]:
         """Give shots and drift as plain data for JSON, exact to the bit."""

@@ -54,13 +54,16 @@ class Device(Session):
         """Read what the hardware holds, in SI, (member, ...) by name; empty where nothing was programmed."""
 
     @abstractmethod
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
         """Play a whole batch `averages` times for each repeat and record.
 
         Args:
             inputs: In SI and within limits, (member, batch, time, input).
             repeats: Neurons to observe in each repeat; may be empty.
             averages: Shots to average over, at least 1.
+            lengths: Samples of each sequence, (member, batch): where a hardware read-out answers; None for all of them.
         """
 
     def _spent(self) -> Spent | None:
@@ -111,7 +114,13 @@ class Device(Session):
         handed_through = {name: parameters[name].detach() for name in software}
         return {name: value[0] if bare else value for name, value in self._applied.items()} | handed_through
 
-    def run(self, inputs: Tensor, observe: ObservationPlan | None = None, averages: int = 1) -> Trace:
+    def run(
+        self,
+        inputs: Tensor,
+        observe: ObservationPlan | None = None,
+        averages: int = 1,
+        lengths: Tensor | None = None,
+    ) -> Trace:
         """Play a batch of inputs and measure.
 
         Args:
@@ -120,6 +129,8 @@ class Device(Session):
             observe: Which neurons in which repeat; by default all of them, in as few repeats as the channels allow. A
                 recording of all neurons adds the others.
             averages: Shots to average over in each repeat, at least 1.
+            lengths: Samples of each sequence, whole numbers of 1 and more, (batch) or (member, batch): a hardware
+                read-out answers at each sequence's own end. None where all end with the time axis.
 
         Returns:
             The trace, without the member axis if the device has one member and the inputs came without it.
@@ -138,6 +149,7 @@ class Device(Session):
             plan = plan.completed(about.neurons, about.channels)
         if averages < 1:
             raise ValueError(f"averages must be at least 1, not {averages}")
+        ends = None if lengths is None else _ends(lengths, played)
         if not self._applied:
             raise DeviceError(f"{self.name} was not programmed", todo="call program(parameters) before run(inputs)")
         check_finite(self.name, "inputs", played)
@@ -145,7 +157,7 @@ class Device(Session):
         if "input" in about.limits:
             about.limits["input"].check(self.name, "input", volts, self._conversion.input, about.device_ids)
         started, clock = time.time(), time.perf_counter()
-        readings, repeats = self._attempt(lambda: self._run(volts, plan.repeats, averages), self._reprogram)
+        readings, repeats = self._attempt(lambda: self._run(volts, plan.repeats, averages, ends), self._reprogram)
         trace = assemble(readings, plan, about.neurons, self._conversion, about.device_ids, averages)
         trace = replace(
             trace,
@@ -156,7 +168,7 @@ class Device(Session):
             seed=about.seed,
         )
         if self._keeper is not None:
-            self._keeper.keep(Batch(about, self._requested, played, plan, trace, self.snapshot()))
+            self._keeper.keep(Batch(about, self._requested, played, plan, trace, self.snapshot(), ends))
         return trace.without_member() if bare and about.members == 1 else trace
 
     def _check_names(self, parameters: Mapping[str, Tensor]) -> None:
@@ -200,6 +212,15 @@ class Device(Session):
             raise DeviceError(
                 f"{self.name}: reads back other parameters than before the fault", todo="check the device"
             )
+
+
+def _ends(lengths: Tensor, played: Tensor) -> Tensor:
+    """Bring lengths to (member, batch) and check them against the inputs."""
+    members, batch, time = played.shape[:3]
+    ends, _ = with_members("lengths", lengths, (batch,), members)
+    if ends.is_floating_point() or int(ends.min()) < 1 or int(ends.max()) > time:
+        raise ValueError(f"lengths must be whole numbers from 1 to {time}, the samples of the inputs")
+    return ends
 
 
 def _same(seen: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:

@@ -23,6 +23,7 @@ class Batch:
         plan: What was observed in which repeat.
         trace: What came out, with the member axis.
         settings: Identities and settings of the instruments as last read back, plain data; empty for a simulated chip.
+        lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
     """
 
     device: Description
@@ -31,6 +32,7 @@ class Batch:
     plan: ObservationPlan
     trace: Trace
     settings: Mapping[str, Any] = field(default_factory=dict)
+    lengths: Tensor | None = None
 
 
 class Keeper(Protocol):
@@ -49,6 +51,11 @@ class Keeper(Protocol):
 
     def rewind(self, count: int) -> None:
         """Go on after the first so many batches, as if the others had not been measured."""
+
+
+def played_of(inputs: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+    """Name what was played: inputs, and lengths where sequences have their own."""
+    return {"inputs": inputs} if lengths is None else {"inputs": inputs, "lengths": lengths}
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinhw.device.batch import Batch, digest
+from spinhw.device.batch import Batch, digest, played_of
 from spinhw.device.description import Description
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import SIGNALS, Signal, Trace
 from spinhw.errors import ConfigError
+from spinhw.network import Answer
 
-FORMAT = "spinhw recording 1"
+FORMAT = "spinhw recording 2"
+# Its outputs had no axis for answers, for there was one, and nobody said which samples answered.
+OLDER = "spinhw recording 1"
 
 _UNITS = {"power": "1", "power0": "1", "filtered": "1", "outputs": "1", "drive_applied": "1/s"}
 # Smaller variables are not worth the effort.
@@ -93,7 +96,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def _attributes_of(file: Any) -> dict[str, Any]:
     # A number alone comes as an array of one.
     found = {name: one.item() if getattr(one, "size", 0) == 1 else one for name, one in file.attrs.items()}
-    if found["format"] != FORMAT:
+    if found["format"] not in (FORMAT, OLDER):
         raise ValueError(f"format {found['format']!r}")
     return found
 
@@ -109,7 +112,8 @@ def device_of(attributes: Mapping[str, Any]) -> Description:
         data[name] = frozenset(data[name])
     shapes = {name: tuple(shape) for name, shape in data.pop("parameter_shapes").items()}
     plain = {"device_ids": tuple(data["device_ids"]), "parameter_shapes": shapes, "power_ranges": ()}
-    return Description(**data | plain)
+    answer = {"answer": Answer(**data["answer"])} if "answer" in data else {}
+    return Description(**data | plain | answer)
 
 
 def plan_of(attributes: Mapping[str, Any]) -> ObservationPlan:
@@ -131,6 +135,8 @@ def _variables(batch: Batch) -> dict[str, Any]:
         # No attribute: those of HDF5 end at 64 kB.
         "settings_json": (("settings_byte",), settings, {"content": "JSON in UTF-8"}),
     }
+    if batch.lengths is not None:
+        found["lengths"] = (("member", "batch"), batch.lengths.numpy(), {"units": "samples"})
     for name, signal in batch.trace.signals().items():
         channel, time, is_series = "output" if name == "outputs" else "neuron", f"{name}_time", signal.values.dim() == 4
         over = ("member", "batch", *((time,) if is_series else ()), channel)
@@ -153,7 +159,7 @@ def _attributes(batch: Batch) -> dict[str, Any]:
         "plan": json.dumps(batch.plan.repeats),
         "parameters": json.dumps({name: list(value.shape[1:]) for name, value in batch.requested.items()}),
         "requested_sha256": digest(batch.requested),
-        "inputs_sha256": digest({"inputs": batch.inputs}),
+        "inputs_sha256": digest(played_of(batch.inputs, batch.lengths)),
         "averages": trace.averages,
         "shots": list(trace.shots),
         "started_unix_s": trace.started_unix_s,
@@ -179,6 +185,9 @@ def _batch(about: Mapping[str, Any], data: Mapping[str, Tensor], noises: Mapping
         name: Signal(data[name], data[f"{name}_quality"], data[f"{name}_time_s"], noise)
         for name, noise in noises.items()
     }
+    if about["format"] == OLDER and "outputs" in signals:
+        one = signals["outputs"]
+        signals["outputs"] = replace(one, values=one.values[:, :, None], quality=one.quality[:, :, None])
     trace = Trace(
         device_ids=device.device_ids,
         averages=about["averages"],
@@ -192,7 +201,15 @@ def _batch(about: Mapping[str, Any], data: Mapping[str, Tensor], noises: Mapping
         **signals,
     )
     settings = json.loads(data["settings_json"].numpy().tobytes())
-    return Batch(device, _by_name(data["requested"], shapes), data["inputs"], plan_of(about), trace, settings)
+    return Batch(
+        device,
+        _by_name(data["requested"], shapes),
+        data["inputs"],
+        plan_of(about),
+        trace,
+        settings,
+        data.get("lengths"),
+    )
 
 
 def _by_name(flat: Tensor, shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spinhw.device.limits import Limit
+from spinhw.network import Answer
 from spinhw.physics import Ladder
 
 
@@ -19,6 +20,7 @@ class Description:
         readout_interval_s: Time between samples of the traces, in seconds.
         inputs: Input channels of a network.
         outputs: Outputs of a hardware read-out; 0 where the read-out is software.
+        answer: Which samples of a sequence a hardware read-out answers with.
         channels: Neurons that can be observed at a time; None for all.
         observables: Signals that a trace has, among "power", "power0", "filtered", "outputs", "drive_applied".
         capabilities: "replay" (state and restore give the same bits again), "oracle" (has a true gradient), "energy"
@@ -43,6 +45,7 @@ class Description:
     readout_interval_s: float
     inputs: int = 0
     outputs: int = 0
+    answer: Answer = Answer()
     channels: int | None = None
     observables: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()

@@ -18,7 +18,7 @@ from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, Si
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings
 from spinhw.physics import Ladder
 from spinhw.rollout import Neurons
 
@@ -29,6 +29,7 @@ def open_device(
     sample_interval_s: float,
     members: int | Sequence[int] = 1,
     dtype: torch.dtype = torch.float32,
+    answer: Answer | None = None,
 ) -> Device:
     """Make a device that runs a network; use it in a `with` statement, which connects and leaves it safe.
 
@@ -39,18 +40,21 @@ def open_device(
         members: How many chips side by side, or their numbers: member 3 is the chip "ID-3" whoever stands beside it.
             A bench is one chip, whatever number it is given.
         dtype: Floating-point type of a simulated chip.
+        answer: Which samples of a sequence a hardware read-out answers with; None as the network says: one answer at
+            the end.
     """
+    answer = answer or network.answer
     if isinstance(settings, RecordedSettings):
-        return open_recorded(settings, network, sample_interval_s, members)
+        return open_recorded(settings, network, sample_interval_s, members, answer)
     if isinstance(settings, MultiplexedSettings):
-        return _open_multiplexed(settings, network, sample_interval_s, members, dtype)
+        return _open_multiplexed(settings, network, sample_interval_s, members, dtype, answer)
     if isinstance(settings, StationSettings):
-        return open_visa_device(settings, network, sample_interval_s, members)
+        return open_visa_device(settings, network, sample_interval_s, members, answer=answer)
     identities = _identities(settings, members)
-    chip = Chip(settings.chip, network, identities, sample_interval_s, dtype)
+    chip = Chip(settings.chip, network, identities, sample_interval_s, dtype, answer)
     conversion = _conversion(settings, network)
     return SimulatedDevice(
-        chip, _describe_network(settings, network, sample_interval_s, identities, conversion), conversion
+        chip, _describe_network(settings, network, sample_interval_s, identities, conversion, answer), conversion
     )
 
 
@@ -60,13 +64,14 @@ def _open_multiplexed(
     sample_interval_s: float,
     members: int | Sequence[int],
     dtype: torch.dtype,
+    answer: Answer,
 ) -> Device:
     under = load_device(settings.bank) if isinstance(settings.bank, str) else settings.bank
     played_s = sample_interval_s / played_samples(settings, network, sample_interval_s)
     # Of a bench every oscillator is opened that is wired, and those that are not used are left at their bias.
     wanted = settings.oscillators if isinstance(under, SimulatedSettings) else None
     bank = open_bank(under, network, played_s, wanted, members, dtype)
-    return multiplexed(settings, bank, network, sample_interval_s)
+    return multiplexed(settings, bank, network, sample_interval_s, answer)
 
 
 def open_bank(
@@ -180,6 +185,7 @@ def _describe_network(
     sample_interval_s: float,
     identities: Sequence[Identity],
     conversion: Conversion,
+    answer: Answer,
 ) -> Description:
     hardware = network.readout == "hardware"
     observables = {"power", "power0", "filtered"} | ({"outputs"} if hardware else set())
@@ -191,6 +197,7 @@ def _describe_network(
         readout_interval_s=sample_interval_s,
         inputs=network.inputs,
         outputs=network.outputs if hardware else 0,
+        answer=answer,
         channels=settings.channels,
         observables=frozenset(observables),
         capabilities=frozenset({"replay", "oracle"}),

@@ -51,7 +51,7 @@ def check_trace(trace: Trace, about: Description) -> None:
         "power": (*axes, TIMES, about.neurons),
         "power0": (*axes, about.neurons),
         "filtered": (*axes, TIMES, about.neurons),
-        "outputs": (*axes, about.outputs),
+        "outputs": (*axes, len(about.answer.times(torch.arange(TIMES))), about.outputs),
         "drive_applied": (*axes, TIMES, about.neurons),
     }
     for name in sorted(about.observables):

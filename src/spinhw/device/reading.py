@@ -42,7 +42,7 @@ class Reading:
         power: x of the observed neurons, in their order, at the ends of the input intervals.
         power0: x before the first input, (member, batch, observed).
         filtered: y, as power.
-        outputs: (member, batch, output).
+        outputs: Answers of a hardware read-out, (member, batch, answer, output).
         drive: Drive as played by a bank, (member, batch, time, oscillator).
         energy_j: Measured energy of one shot of the batch, in joules; None where not measured.
     """

@@ -12,14 +12,14 @@ from torch import Tensor
 from spinhw.config import Settings
 from spinhw.conversion import Conversion
 from spinhw.device.base import Device
-from spinhw.device.batch import Batch, digest
-from spinhw.device.batch_file import plan_of
+from spinhw.device.batch import Batch, digest, played_of
+from spinhw.device.batch_file import OLDER, plan_of
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.recording import Recording
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.trace import Signal
 from spinhw.errors import ConfigError
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings
 
 
 class RecordedSettings(Settings):
@@ -77,8 +77,10 @@ class RecordedDevice(Device):
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._held)
 
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
-        played = digest({"inputs": inputs})
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
+        played = digest(played_of(inputs, lengths))
         candidates = range(len(self._numbers)) if self._next is None else [self._next]
         if candidates[0] >= len(self._numbers):
             raise ConfigError(
@@ -90,7 +92,7 @@ class RecordedDevice(Device):
         place = next((one for one in candidates if self._fits(one, played, repeats, averages)), None)
         if place is None:
             nearest = self._place_of(self._asked, candidates)
-            raise self._differs(candidates[0] if nearest is None else nearest, None, inputs, repeats, averages)
+            raise self._differs(candidates[0] if nearest is None else nearest, None, inputs, repeats, averages, lengths)
         self._next = place + 1
         return _readings(self._batch(place), repeats)
 
@@ -132,6 +134,7 @@ class RecordedDevice(Device):
         inputs: Tensor | None = None,
         repeats: Sequence[Sequence[int]] = (),
         averages: int = 0,
+        lengths: Tensor | None = None,
     ) -> ConfigError:
         """Say what is asked for now and was not then; None and 0 for what is not known yet."""
         was = self._batch(place)
@@ -140,6 +143,8 @@ class RecordedDevice(Device):
             found.append("other parameters were programmed")
         if inputs is not None:
             found.append(_difference("inputs", inputs, was.inputs))
+            if _other_lengths(lengths, was.lengths):
+                found.append("other lengths of the sequences")
         if averages and averages != was.trace.averages:
             found.append(f"averages are {averages}, not {was.trace.averages}")
         if averages and tuple(repeats) != was.plan.repeats:
@@ -153,7 +158,11 @@ class RecordedDevice(Device):
 
 
 def open_recorded(
-    settings: RecordedSettings, network: NetworkSettings, sample_interval_s: float, members: int | Sequence[int]
+    settings: RecordedSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    members: int | Sequence[int],
+    answer: Answer,
 ) -> RecordedDevice:
     """Make a device out of a recording; see `open_device`.
 
@@ -163,10 +172,12 @@ def open_recorded(
     recording = Recording(Path(settings.folder))
     numbers = recording.of_members(range(members) if isinstance(members, int) else members)
     was = recording.device(numbers[0])
+    says_answer = recording.attributes(numbers[0])["format"] != OLDER
     hardware = network.outputs if network.readout == "hardware" else 0
     facts = {
         "the shapes of the parameters": (parameter_shapes(network), dict(was.parameter_shapes)),
         "the outputs in hardware": (hardware, was.outputs),
+        **({"the samples that answer": (answer, was.answer)} if hardware and says_answer else {}),
         "the sample interval in seconds": (sample_interval_s, was.sample_interval_s),
     }
     for what, (asked, there) in facts.items():
@@ -203,6 +214,10 @@ def _samples(signal: Signal | None, neurons: Sequence[int] | None = None) -> Sam
         return None
     chosen = slice(None) if neurons is None else list(neurons)
     return Samples(signal.values[..., chosen], signal.time_s, signal.quality[..., chosen], signal.noise)
+
+
+def _other_lengths(now: Tensor | None, then: Tensor | None) -> bool:
+    return (now is None) != (then is None) or (now is not None and then is not None and not torch.equal(now, then))
 
 
 def _difference(name: str, now: Tensor, then: Tensor) -> str:

@@ -14,6 +14,7 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.reading import Reading, Samples, clipped_quality
+from spinhw.network import Answer
 from spinhw.rollout import Engine, Steps
 
 
@@ -38,6 +39,7 @@ class SimulatedDevice(Device):
         steps: Steps | None = None,
         shot: int | None = None,
         engine: Engine = "auto",
+        lengths: Tensor | None = None,
     ) -> ChipTruth:
         """Return what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
 
@@ -50,12 +52,13 @@ class SimulatedDevice(Device):
             shot: Number of a shot whose thermal noise is added, and whose read-out the outputs and y pass; None for
                 neither.
             engine: Engine of the rollout.
+            lengths: As for `run`, (member, batch).
 
         Returns:
-            States, and outputs (member, batch, output): logits = out_gain * outputs + b_out.
+            States, and outputs (member, batch, answer, output): logits = out_gain * outputs + b_out.
         """
         held = {name: parameters[name] for name in self._description.parameter_shapes}
-        return self._chip.oracle(held, inputs, steps, shot, engine)
+        return self._chip.oracle(held, inputs, steps, shot, engine, lengths)
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)
@@ -67,11 +70,20 @@ class SimulatedDevice(Device):
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._held)
 
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
-        measured = self._chip.measure(self._conversion.input.to_model(inputs), repeats, averages)
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
+        measured = self._chip.measure(self._conversion.input.to_model(inputs), repeats, averages, lengths)
         settings, interval_s = self._chip.settings, self._description.sample_interval_s
         return [
-            to_reading(one, self._conversion, settings.power_readout, settings.output_readout, interval_s, averages)
+            to_reading(
+                one,
+                self._conversion,
+                (settings.power_readout, settings.output_readout),
+                interval_s,
+                averages,
+                self._chip.answer,
+            )
             for one in measured
         ]
 
@@ -169,25 +181,28 @@ class SimulatedSynapseBank(SynapseBank):
 def to_reading(
     one: Measurement,
     conversion: Conversion,
-    power: ReadoutSettings,
-    output: ReadoutSettings,
+    readouts: tuple[ReadoutSettings, ReadoutSettings],
     interval_s: float,
     averages: int,
+    answer: Answer,
 ) -> Reading:
     """Put a measurement in model units into SI.
 
     Args:
         one: The measurement.
         conversion: To SI.
-        power: Read-out of power and filtered signal, for the noise.
-        output: Read-out of the outputs, for the noise.
+        readouts: That of power and filtered signal, and that of the outputs, for their noise.
         interval_s: Sample interval in seconds.
         averages: Shots averaged over.
+        answer: When a hardware read-out answers.
     """
+    power, output = readouts
     power_samples, power0 = _powers(one, conversion.power, power, interval_s, averages)
     ends_s = power_samples.time_s
     filtered = _to_si(one.filtered, conversion.filtered, ends_s, power, averages)
-    outputs = None if one.outputs is None else _to_si(one.outputs, conversion.output, ends_s[-1:], output, averages)
+    outputs = None
+    if one.outputs is not None:
+        outputs = _to_si(one.outputs, conversion.output, answer.times(ends_s), output, averages)
     return Reading(one.shots, power_samples, power0, filtered, outputs)
 
 

@@ -76,8 +76,8 @@ class Trace:
         power: x at the END of each input interval.
         power0: x before the first input, (batch, neuron).
         filtered: y at the end of each input interval.
-        outputs: W_out y averaged over the last read-out samples, (batch, output), where the read-out is hardware:
-            logits = out_gain * outputs + b_out.
+        outputs: Answers W_out y, (batch, answer, output), where the read-out is hardware: logits = out_gain * outputs +
+            b_out. Which samples answer, and whether they are pooled, the network's `Answer` says.
         drive_applied: Drive as played, in 1/s, held from `time_s` on for one interval.
         applied: Parameters that were set, as read back, by name.
         energy_j: Measured energy of the inference window of one shot of the batch, in joules; None where not measured.

@@ -30,7 +30,6 @@ class VisaDevice(Device):
         bench: The instruments; nobody else uses them meanwhile.
         wiring: What hangs on which channel.
         held: Samples of the sources for which each input is held.
-        readout_samples: Samples at the end over which a hardware read-out averages.
         description: What the device is.
         conversion: Used by the base class, and for the voltage of an input of zero.
     """
@@ -40,13 +39,12 @@ class VisaDevice(Device):
         bench: VisaBench,
         wiring: ChipWiring,
         held: int,
-        readout_samples: int,
         description: Description,
         conversion: Conversion,
     ) -> None:
         super().__init__(description, conversion)
         self._bench, self._wiring = bench, wiring
-        self._held, self._readout_samples = held, readout_samples
+        self._held = held
         zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
         self._rest_v = zero.tolist()
 
@@ -70,7 +68,9 @@ class VisaDevice(Device):
         parts = torch.from_numpy(self._board().read_back(sum(sizes))).float().split(sizes)
         return {name: part.view(1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
         volts = inputs[0].double().numpy()  # (batch, time, input)
         timing = self._wiring.timing
         segments = Segments(volts.shape[0], volts.shape[1], self._held, timing.rest_s, timing.source_rate_hz)
@@ -78,7 +78,7 @@ class VisaDevice(Device):
         # The outputs are the same in every repeat: once is enough.
         wanted[0] += [("output", number) for number in range(self._description.outputs)]
         shots = self._bench.play(segments, self._waves(segments, volts), wanted, averages)
-        return [self._reading(one, signals) for one, signals in zip(shots, wanted, strict=True)]
+        return [self._reading(one, signals, lengths) for one, signals in zip(shots, wanted, strict=True)]
 
     def _make_safe(self) -> list[str]:
         return self._bench.make_safe()
@@ -111,7 +111,7 @@ class VisaDevice(Device):
             waves[wiring.gate] = segments.wave(np.full(volts.shape[:2], wiring.gate_open_v), 0.0)
         return waves
 
-    def _reading(self, shots: Shots, signals: Sequence[Signal]) -> Reading:
+    def _reading(self, shots: Shots, signals: Sequence[Signal], lengths: Tensor | None) -> Reading:
         neurons = [shots.samples[signal] for signal in signals if signal[0] == "neuron"]
         outputs = [shots.samples[signal] for signal in signals if signal[0] == "output"]
         ends_s = torch.arange(1, _times(shots) + 1, dtype=torch.float64) * self._description.sample_interval_s
@@ -122,15 +122,20 @@ class VisaDevice(Device):
             power=signal if is_power else None,
             power0=start_samples(neurons) if neurons and is_power else None,
             filtered=None if is_power else signal,
-            outputs=self._averaged(outputs, ends_s) if outputs else None,
+            outputs=self._answers(outputs, ends_s, lengths) if outputs else None,
             energy_j=shots.energy_j,
         )
 
-    def _averaged(self, outputs: Sequence[Sampled], ends_s: Tensor) -> Samples:
-        last = -self._readout_samples
-        values = np.stack([one.volts[:, last:].mean(1) for one in outputs], axis=1)  # (batch, output)
-        quality = np.stack([one.quality[:, last:].max(1) for one in outputs], axis=1)
-        return Samples(torch.from_numpy(values).float()[None], ends_s[-1:], torch.from_numpy(quality)[None])
+    def _answers(self, outputs: Sequence[Sampled], ends_s: Tensor, lengths: Tensor | None) -> Samples:
+        """Return the answers in the volts of the outputs; one is as good as the worst sample that it is made of."""
+        answer = self._description.answer
+        volts, quality = (
+            torch.from_numpy(np.stack(parts, axis=2))[None]
+            for parts in ([one.volts[:, 1:] for one in outputs], [one.quality[:, 1:] for one in outputs])
+        )
+        seen = answer.cut(quality, lengths)
+        worst = seen.amax(-2, keepdim=True) if answer.pooled else seen
+        return Samples(answer.take(volts, lengths).float(), answer.times(ends_s), worst)
 
 
 def _times(shots: Shots) -> int:

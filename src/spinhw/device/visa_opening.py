@@ -20,7 +20,7 @@ from spinhw.instruments.build import Connect
 from spinhw.instruments.channels import DigitizerInput, RFOutput, TuningOutputs, VoltageOutput
 from spinhw.instruments.wires import open_wire
 from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring, split_path, split_reference
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings
 from spinhw.physics import Ladder
 
 
@@ -30,6 +30,7 @@ def open_visa_device(
     sample_interval_s: float,
     members: int | Sequence[int] = 1,
     connect: Connect = open_wire,
+    answer: Answer | None = None,
 ) -> VisaDevice:
     """Make a device out of a bench with a chip; see `open_device`.
 
@@ -39,6 +40,7 @@ def open_visa_device(
         sample_interval_s: Time for which each input sample is held, in seconds.
         members: One, whatever its number.
         connect: Opens a wire; replaced in tests and rehearsals.
+        answer: Which samples of a sequence a hardware read-out answers with; None as the network says.
 
     Raises:
         ConfigError: The wiring, the network or the time bases do not fit; names the key.
@@ -62,6 +64,7 @@ def open_visa_device(
         readout_interval_s=sample_interval_s,
         inputs=network.inputs,
         outputs=network.outputs if hardware else 0,
+        answer=answer or network.answer,
         channels=inputs_of(wiring.neurons),
         observables=frozenset(observables | ({"outputs"} if hardware else set())),
         parameter_shapes=parameter_shapes(network),
@@ -69,7 +72,7 @@ def open_visa_device(
         limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring.synapses)},
         wires={"neuron": wiring.neurons, "output": wiring.outputs},
     )
-    return VisaDevice(bench, wiring, held, network.readout_samples, description, conversion)
+    return VisaDevice(bench, wiring, held, description, conversion)
 
 
 def open_visa_bank(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spinhw.device import Signal, Trace
 from spinhw.errors import DeviceError
-from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.rollout import Engine, Neurons, Sparsity, Steps
 
 Values = Mapping[str, Tensor]
@@ -42,6 +42,7 @@ class Pass:
         neurons: The neurons of the surrogate, (member or 1, neuron).
         steps: Time grid of the surrogate.
         inputs: u, (member, batch, time, input).
+        lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         trace: What was measured; None where nothing was.
         measure: Measures the end signal for other requested values, `end_signal` of that trace.
         truth: Gives the true end signal, differentiable in the values; None where nobody knows it.
@@ -57,6 +58,7 @@ class Pass:
     neurons: Neurons
     steps: Steps
     inputs: Tensor
+    lengths: Tensor | None = None
     trace: Trace | None = None
     measure: Callable[[Values], Signal] | None = None
     truth: Callable[[Values], Tensor] | None = None
@@ -67,24 +69,32 @@ class Pass:
     engine: Engine = "auto"
 
 
-def end_of(network: NetworkSettings, values: Values, filtered: Tensor) -> Tensor:
-    """Give the end signal of a model: what of it a device would measure.
+def end_of(network: SpintronicNetwork, values: Values, filtered: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Return the end signal of a model: what of it a device would measure.
 
     Args:
-        network: The network as designed.
+        network: The network.
         values: Parameters, (member, ...); those of the read-out count where it is hardware.
         filtered: y of the neurons, (member, batch, time, neuron), the last layer's at the end of that axis.
+        lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
 
     Returns:
-        With a hardware read-out its outputs W_out y, averaged over the last samples, (member, batch, output); else y of
-        the last layer at these samples, (member, batch, sample, neuron).
+        With a hardware read-out the answers W_out y, (member, batch, answer, output); else y of the last layer at the
+        samples that count, (member, batch, sample, neuron).
     """
-    last = filtered[:, :, -network.readout_samples :, -network.layers[-1] :]
-    return last.mean(2) @ values["w_out"].transpose(1, 2) if network.readout == "hardware" else last
+    y = filtered[..., -network.settings.layers[-1] :]
+    if network.settings.readout == "software":
+        return network.answer.cut(y, lengths)
+    return outputs_of(network.answer.take(y, lengths), values["w_out"])
 
 
-def end_signal(trace: Trace, network: NetworkSettings) -> Signal:
-    """Give what of a trace the read-out uses, shaped as `end_of`; with or without the member axis, as the trace.
+def end_signal(trace: Trace, network: SpintronicNetwork, lengths: Tensor | None = None) -> Signal:
+    """Return what of a trace the read-out uses, shaped as `end_of`; with or without the member axis, as the trace.
+
+    Args:
+        trace: What was measured.
+        network: The network.
+        lengths: Samples of each sequence, (member, batch), as the trace; None where all end with the time axis.
 
     Raises:
         DeviceError: The trace has neither outputs nor y.
@@ -97,8 +107,9 @@ def end_signal(trace: Trace, network: NetworkSettings) -> Signal:
             seen=", ".join(trace.signals()) or "nothing",
             todo="write readout: hardware under 'network', or let the device record the filtered signals",
         )
-    last, width, y = network.readout_samples, network.layers[-1], trace.filtered
-    return Signal(y.values[..., -last:, -width:], y.quality[..., -last:, -width:], y.time_s[-last:], y.noise)
+    width, y, chosen = network.settings.layers[-1], trace.filtered, network.answer
+    values, quality = (chosen.cut(one[..., -width:], lengths) for one in (y.values, y.quality))
+    return Signal(values, quality, y.time_s[-values.shape[-2] :], y.noise)
 
 
 def measured_value_modelled_gradient(measured: Signal | None, model: Tensor) -> Tensor:
@@ -116,8 +127,8 @@ def straight_through(requested: Tensor, applied: Tensor) -> Tensor:
 
 
 def logits_of(network: SpintronicNetwork, end: Tensor) -> Tensor:
-    """Turn an end signal into logits, (member, batch, output); what of the read-out is software is exact."""
+    """Turn an end signal into answers, (member, batch, answer, output); what of the read-out is software is exact."""
     if network.settings.readout == "software":
         return network.read_out(end)
     b_out = network.b_out if network.ensemble else network.b_out[None]
-    return network.settings.out_gain * end + b_out[:, None]
+    return network.settings.out_gain * end + b_out[:, None, None]

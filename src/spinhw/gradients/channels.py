@@ -32,7 +32,7 @@ class Expected:
     Args:
         power: x, (member, batch, time, neuron).
         filtered: y, the same.
-        outputs: W_out y, (member, batch, output).
+        outputs: W_out y, (member, batch, answer, output).
     """
 
     power: Tensor

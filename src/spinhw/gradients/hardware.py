@@ -25,7 +25,7 @@ from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
 from spinhw.gradients.truth import true_end
-from spinhw.network import SpintronicNetwork
+from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.rollout import Engine, Neurons, Steps
 from spinhw.states import part_of
 
@@ -119,45 +119,54 @@ class HardwareInLoop(nn.Module):
             return self.refits.neurons(nominal)
         return nominal if self._surrogate is None else self._surrogate
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Measure a batch and give its logits, whose gradient comes from the mode.
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Measure a batch and return its answers as the network gives them; their gradient comes from the mode.
+
+        Arguments and errors as of `answers`.
+        """
+        played = inputs if self.network.ensemble else inputs[None]
+        ends = lengths if lengths is None or self.network.ensemble else lengths[None]
+        return self.network.as_called(self.answers(played, ends))
+
+    def answers(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Measure a batch and return its answers, whose gradient comes from the mode.
 
         Args:
-            inputs: As for the network: (batch, time, input), for an ensemble (member, batch, time, input).
+            inputs: u, (member, batch, time, input); `forward` takes what the network takes.
+            lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
 
         Returns:
-            Logits (batch, output), for an ensemble (member, batch, output).
+            Logits, or values, (member, batch, answer, output).
 
         Raises:
             LimitError: A weight, bias or input is beyond a limit of the device.
             DeviceError: The device failed and was made safe.
         """
-        played = inputs if self.network.ensemble else inputs[None]
         requested = self.network.member_values()
-        self.trace = self._measure(requested, played)
+        self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:
-            self.refits.update(played, self.trace, self._groups)
+            self.refits.update(inputs, self.trace, self._groups)
         if self.watch is not None and self.trace is not None:
-            self.watch.update(played, self.trace, self._groups)
-        one = self._pass(requested, played)
+            self.watch.update(inputs, self.trace, self._groups)
+        one = self._pass(requested, inputs, lengths)
         model = mode_named(self.mode).model(one)
-        measured = None if self.trace is None else end_signal(self.trace, self.network.settings)
-        logits = logits_of(self.network, measured_value_modelled_gradient(measured, model))
+        measured = None if self.trace is None else end_signal(self.trace, self.network, lengths)
         self.turn += 1
-        return logits if self.network.ensemble else logits[0]
+        return logits_of(self.network, measured_value_modelled_gradient(measured, model))
 
     @torch.no_grad()
-    def end_for(self, values: Values, inputs: Tensor) -> Signal:
+    def end_for(self, values: Values, inputs: Tensor, lengths: Tensor | None = None) -> Signal:
         """Measure the end signal for other requested values than the network's; takes shots of its own.
 
         Args:
             values: By name, (member, ...).
             inputs: u, (member, batch, time, input).
+            lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         """
         if self.device is None:
             raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
         plan = ObservationPlan.split(_end_neurons(self.network), self.device.describe().channels)
-        return end_signal(self._shoot(self.device, values, inputs, plan), self.network.settings)
+        return end_signal(self._shoot(self.device, values, inputs, plan, lengths), self.network, lengths)
 
     def state(self) -> dict[str, Any]:
         """Give counters, channels and alarms as plain data for JSON; device and refits have states of their own."""
@@ -185,27 +194,30 @@ class HardwareInLoop(nn.Module):
         if self.mask is not None and "channels" in state:
             self.mask.restore(state["channels"])
 
-    def _measure(self, requested: Values, inputs: Tensor) -> Trace | None:
+    def _measure(self, requested: Values, inputs: Tensor, lengths: Tensor | None) -> Trace | None:
         if self.device is None or mode_named(self.mode).measured == "nothing":
             return None
-        trace = self._shoot(self.device, requested, inputs, self._plan(self.device))
+        trace = self._shoot(self.device, requested, inputs, self._plan(self.device), lengths)
         if self.mask is None:
             return trace
-        return self.mask.judge(trace, lambda: self._expected(trace, inputs[:, :_LOOKED_AT]))
+        some = None if lengths is None else lengths[:, :_LOOKED_AT]
+        return self.mask.judge(trace, lambda: self._expected(trace, inputs[:, :_LOOKED_AT], some))
 
     @torch.no_grad()
-    def _expected(self, trace: Trace, inputs: Tensor) -> Expected:
+    def _expected(self, trace: Trace, inputs: Tensor, lengths: Tensor | None) -> Expected:
         """Give what the surrogate makes of some images."""
         network, applied = self.network, trace.applied
         values = {name: applied.get(name, value) for name, value in network.member_values().items()}
         played = inputs if network.ensemble else inputs[0]
         run = network.run(played, values=values, neurons=self.neurons, engine=self.engine)
-        last = run.filtered[:, :, -network.settings.readout_samples :, -network.settings.layers[-1] :].mean(2)
-        return Expected(run.power, run.filtered, last @ values["w_out"].transpose(1, 2))
+        y = network.answer.take(run.filtered[..., -network.settings.layers[-1] :], lengths)
+        return Expected(run.power, run.filtered, outputs_of(y, values["w_out"]))
 
-    def _shoot(self, device: Device, requested: Values, inputs: Tensor, plan: ObservationPlan) -> Trace:
+    def _shoot(
+        self, device: Device, requested: Values, inputs: Tensor, plan: ObservationPlan, lengths: Tensor | None
+    ) -> Trace:
         detached = {name: value.detach() for name, value in requested.items()}
-        trace = shoot(device, detached, inputs, plan, self.averages)
+        trace = shoot(device, detached, inputs, plan, self.averages, lengths)
         self.inferences += inferences(inputs, device, trace)
         return trace
 
@@ -222,11 +234,11 @@ class HardwareInLoop(nn.Module):
         self._groups = len(groups)
         return ObservationPlan((groups[self.turn % len(groups)],))
 
-    def _pass(self, requested: Values, inputs: Tensor) -> Pass:
+    def _pass(self, requested: Values, inputs: Tensor, lengths: Tensor | None) -> Pass:
         device, trace = self.device, self.trace
         applied = {} if trace is None else trace.applied
         truth = (
-            partial(_true_end, device, self.network, inputs, self.choices.oracle_steps_per_ns)
+            partial(_true_end, device, self.network, inputs, lengths, self.choices.oracle_steps_per_ns)
             if isinstance(device, SimulatedDevice)
             else None
         )
@@ -239,8 +251,9 @@ class HardwareInLoop(nn.Module):
             neurons=self.neurons,
             steps=self.network.steps,
             inputs=inputs,
+            lengths=lengths,
             trace=trace,
-            measure=None if trace is None else partial(self.end_for, inputs=inputs),
+            measure=None if trace is None else partial(self.end_for, inputs=inputs, lengths=lengths),
             truth=truth,
             held=frozenset(applied),
             turn=self.turn,
@@ -272,8 +285,13 @@ def _end_neurons(network: SpintronicNetwork) -> range:
 
 
 def _true_end(
-    device: SimulatedDevice, network: SpintronicNetwork, inputs: Tensor, steps_per_ns: int | None, values: Values
+    device: SimulatedDevice,
+    network: SpintronicNetwork,
+    inputs: Tensor,
+    lengths: Tensor | None,
+    steps_per_ns: int | None,
+    values: Values,
 ) -> Tensor:
     own = Steps(network.steps.sample_interval_s, substeps=1, order=2)
     steps = None if steps_per_ns is None else own.at_least_per_ns(steps_per_ns)
-    return true_end(device.oracle(values, inputs, steps), network.settings)
+    return true_end(device.oracle(values, inputs, steps, lengths=lengths), network, lengths)

@@ -32,7 +32,7 @@ def layerwise(one: Pass) -> Tensor:
         y = torch.cat([silent[:, :, None], run.filtered], dim=2)  # (member, batch, steps + 1, neuron)
         played = _played_on(y + residual_nodes(one.trace, place, run, neurons, one.steps), order)
     substeps = one.steps.substeps
-    return end_of(settings, one.values, run.filtered[:, :, substeps - 1 :: substeps])
+    return end_of(one.network, one.values, run.filtered[:, :, substeps - 1 :: substeps], one.lengths)
 
 
 def neurons_at(neurons: Neurons, place: slice) -> Neurons:

@@ -44,7 +44,7 @@ def _linear(one: Pass, directions: Iterable[Values]) -> Tensor:
         total = term if total is None else total + term
     if total is None:
         raise ValueError("there is no direction to measure along")
-    here = end_signal(one.trace, one.network.settings)
+    here = end_signal(one.trace, one.network, one.lengths)
     return torch.where(here.good, here.values, 0.0).to(total.dtype) + (total - total.detach())
 
 

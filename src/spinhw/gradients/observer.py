@@ -49,7 +49,7 @@ def observer(one: Pass) -> Tensor:
         outputs.append(output)
         state, output = _steered(one.trace, time, state, output, one.choices.observer_gain)
         growth.look_at(state)
-    return end_of(settings, one.values, torch.stack(outputs, dim=2))
+    return end_of(one.network, one.values, torch.stack(outputs, dim=2), one.lengths)
 
 
 def _steered(trace: Trace, time: int, state: Tensor, output: Tensor, gain: float) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,14 @@ def refuse_members(device: Device, members: int) -> None:
         )
 
 
-def shoot(device: Device, values: Mapping[str, Tensor], inputs: Tensor, plan: ObservationPlan, averages: int) -> Trace:
+def shoot(
+    device: Device,
+    values: Mapping[str, Tensor],
+    inputs: Tensor,
+    plan: ObservationPlan,
+    averages: int,
+    lengths: Tensor | None = None,
+) -> Trace:
     """Program an ensemble and measure it; the device keeps what was programmed last.
 
     Args:
@@ -33,6 +40,7 @@ def shoot(device: Device, values: Mapping[str, Tensor], inputs: Tensor, plan: Ob
         inputs: u, (member, batch, time, input).
         plan: What to observe.
         averages: Shots to average over.
+        lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
 
     Returns:
         The trace of all members, whose axis is in front.
@@ -47,7 +55,7 @@ def shoot(device: Device, values: Mapping[str, Tensor], inputs: Tensor, plan: Ob
     for first in range(0, members, size):
         chosen = slice(first, first + size)
         device.program({name: value[chosen] for name, value in values.items()})
-        traces.append(device.run(inputs[chosen], plan, averages))
+        traces.append(device.run(inputs[chosen], plan, averages, None if lengths is None else lengths[chosen]))
     return traces[0] if len(traces) == 1 else Trace.side_by_side(traces)
 
 

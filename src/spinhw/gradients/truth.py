@@ -6,7 +6,7 @@ from torch import Tensor
 
 from spinhw.errors import DeviceError
 from spinhw.gradients.base import Pass
-from spinhw.network import NetworkSettings
+from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Rollout
 
 
@@ -19,7 +19,7 @@ class KnownTruth(Protocol):
 
     @property
     def outputs(self) -> Tensor | None:
-        """Outputs of a hardware read-out, (member, batch, output)."""
+        """Answers of a hardware read-out, (member, batch, answer, output)."""
 
 
 def oracle(one: Pass) -> Tensor:
@@ -32,8 +32,8 @@ def oracle(one: Pass) -> Tensor:
     return one.truth(one.values)
 
 
-def true_end(truth: KnownTruth, network: NetworkSettings) -> Tensor:
+def true_end(truth: KnownTruth, network: SpintronicNetwork, lengths: Tensor | None = None) -> Tensor:
     """Give the end signal of what a chip really did, as `end_of` gives a model's."""
     if truth.outputs is not None:
         return truth.outputs
-    return truth.rollout.filtered[:, :, -network.readout_samples :, -network.layers[-1] :]
+    return network.answer.cut(truth.rollout.filtered[..., -network.settings.layers[-1] :], lengths)

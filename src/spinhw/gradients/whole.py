@@ -18,10 +18,10 @@ def whole(one: Pass) -> Tensor:
         one.steps,
         values=one.values,
         neurons=one.neurons,
-        record_last=one.network.settings.readout_samples,
+        record_last=one.network.answer.last if one.lengths is None else None,
         engine=one.engine,
     )
-    return end_of(one.network.settings, one.values, run.filtered)
+    return end_of(one.network, one.values, run.filtered, one.lengths)
 
 
 def _as_called(one: Pass) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from spinhw.network.answer import Answer
 from spinhw.network.settings import NetworkSettings
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
 from spinhw.streams import torch_stream
@@ -27,11 +28,18 @@ class SpintronicNetwork(nn.Module):
         steps: Time grid of the integration; the sample interval is the task's.
         seed: Seed of masks and initial weights. With a sequence of seeds the module holds an ensemble: every
             parameter has the member axis in front, and so do inputs and outputs.
+        answer: Which samples of a sequence are read out; None for one answer at its end, as the settings say.
     """
 
-    def __init__(self, settings: NetworkSettings, steps: Steps = PAPER_STEPS, seed: int | Sequence[int] = 0) -> None:
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        steps: Steps = PAPER_STEPS,
+        seed: int | Sequence[int] = 0,
+        answer: Answer | None = None,
+    ) -> None:
         super().__init__()
-        self.settings, self.steps = settings, steps
+        self.settings, self.steps, self.answer = settings, steps, answer or settings.answer
         self.ensemble = not isinstance(seed, int)
         members = [_draw(settings, one) for one in ([seed] if isinstance(seed, int) else seed)]
         drawn = {name: torch.stack([member[name] for member in members]) for name in members[0]}
@@ -157,19 +165,39 @@ class SpintronicNetwork(nn.Module):
             engine=engine,
         )
 
-    def read_out(self, filtered: Tensor) -> Tensor:
-        """Turn the outputs y of all neurons, (member, batch, time, neuron), into logits, (member, batch, output).
+    def read_out(self, filtered: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Turn the outputs y of all neurons into answers: out_gain W_out y + b_out, with y of the last layer.
 
-        logits = out_gain W_out y + b_out, with y of the last layer averaged over the last `readout_samples` samples.
+        Args:
+            filtered: y, (member, batch, time, neuron), the last layer's at the end of that axis.
+            lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
+
+        Returns:
+            Logits, or values, (member, batch, answer, output).
         """
-        last = filtered[:, :, -self.settings.readout_samples :, -self.settings.layers[-1] :].mean(2)
+        y = self.answer.take(filtered[..., -self.settings.layers[-1] :], lengths)
         w_out, b_out = (self.w_out, self.b_out) if self.ensemble else (self.w_out[None], self.b_out[None])
-        return self.settings.out_gain * last @ w_out.transpose(1, 2) + b_out[:, None]
+        return outputs_of(self.settings.out_gain * y, w_out) + b_out[:, None, None]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Give the logits (batch, output), for an ensemble (member, batch, output), of inputs as for `run`."""
-        logits = self.read_out(self.run(inputs, record_last=self.settings.readout_samples).filtered)
-        return logits if self.ensemble else logits[0]
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the answers to inputs as for `run`.
+
+        Args:
+            inputs: (batch, time, input), for an ensemble (member, batch, time, input).
+            lengths: Samples of each sequence, (batch) or (member, batch); None where all are equally long.
+
+        Returns:
+            (batch, output) where a sequence has one answer, pooled from its end, else (batch, answer, output); for an
+            ensemble with the member axis in front.
+        """
+        last = self.answer.last if lengths is None else None
+        by_member = lengths if lengths is None or self.ensemble else lengths[None]
+        return self.as_called(self.read_out(self.run(inputs, record_last=last).filtered, by_member))
+
+    def as_called(self, answers: Tensor) -> Tensor:
+        """Drop from answers (member, batch, answer, output) the axes that a caller of `forward` does not see."""
+        seen = answers.squeeze(2) if self.answer.pooled else answers
+        return seen if self.ensemble else seen[0]
 
     @torch.no_grad()
     def limit_weights_(self) -> None:
@@ -191,6 +219,17 @@ class SpintronicNetwork(nn.Module):
         return per_member + (
             self.settings.layers[-1] * self.settings.outputs if self.settings.readout == "hardware" else 0
         )
+
+
+def outputs_of(y: Tensor, w_out: Tensor) -> Tensor:
+    """Return W_out y of a read-out, (member, batch, answer, output).
+
+    Args:
+        y: Of the last layer, (member, batch, answer, neuron).
+        w_out: (member, output, neuron).
+    """
+    flat = y.flatten(1, 2) @ w_out.transpose(1, 2)  # One product for each member, however many answers.
+    return flat.unflatten(1, y.shape[1:3])
 
 
 def _same_tensors(old: list[tuple[Tensor, int]], new: list[tuple[Tensor, int]]) -> bool:

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.network.answer import Answer
 from spinhw.rollout import Neurons
 from spinhw.topology import Topology
 from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
@@ -82,6 +83,11 @@ class NetworkSettings(Settings):
         if self.kind == "ctrnn" and self.saturation.kind != "none":
             raise ValueError("kind 'ctrnn' is pure software and has no saturation; write 'saturation: {kind: none}'")
         return self
+
+    @property
+    def answer(self) -> Answer:
+        """Return the one answer at the end of a sequence, averaged over the last `readout_samples` samples."""
+        return Answer(self.readout_samples)
 
     def topology(self) -> Topology:
         """Layers and densities."""

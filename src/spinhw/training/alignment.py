@@ -111,7 +111,7 @@ def held_by(loop: HardwareInLoop) -> list[str]:
 
 def loop_gradients(loop: HardwareInLoop, batch: LabelledBatch, label_smoothing: float) -> Gradients:
     """Measure a batch and give its gradient by the mode of a loop; in mode oracle that is the true one."""
-    losses = member_losses(loop(batch.inputs), batch.labels, label_smoothing)
+    losses = member_losses(loop.answers(batch.inputs), batch.labels, label_smoothing)
     device = loop.device
     held = set(dict(loop.network.named_parameters())) if device is None else device.describe().parameter_shapes
     return gradients_of(loop.network, losses, held)

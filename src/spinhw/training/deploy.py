@@ -22,7 +22,7 @@ class DeviceAnswers:
     """What a device answered.
 
     Args:
-        logits: (member, image, class).
+        logits: (member, image, 1, class).
         good_share: Share of the samples used that were good; the others count as zero.
         device_ids: Who answered, for each member.
         energy_j: Measured energy of one inference, in joules, mean over all of them; None where none was measured.
@@ -62,8 +62,8 @@ def answer_on_device(
         parts = []
         for chunk in data.test[chosen].split(size, dim=1):
             trace = device.run(as_sequence(chunk, data.task), observe=plan)
-            parts.append(_end(trace, network.settings).to(network.w_out.dtype))
-            traces.append(_Used.of(trace, network.settings, chunk.shape[0] * chunk.shape[1]))
+            parts.append(_end(trace, network).to(network.w_out.dtype))
+            traces.append(_Used.of(trace, network, chunk.shape[0] * chunk.shape[1]))
             tick(sum(used.images for used in traces), data.test_labels.numel())
         answers.append(torch.cat(parts, dim=1))
     return DeviceAnswers(
@@ -75,7 +75,7 @@ def answer_on_device(
     )
 
 
-def _end(trace: Trace, network: NetworkSettings) -> Tensor:
+def _end(trace: Trace, network: SpintronicNetwork) -> Tensor:
     """Give the end signal, (member, image, ...); bad samples count as zero."""
     signal = end_signal(trace, network)
     return signal.or_else(torch.zeros_like(signal.values))
@@ -166,7 +166,7 @@ class _Used:
     energy_j: float | None
 
     @classmethod
-    def of(cls, trace: Trace, network: NetworkSettings, images: int) -> "_Used":
+    def of(cls, trace: Trace, network: SpintronicNetwork, images: int) -> "_Used":
         good = end_signal(trace, network).good
         return cls(images, good.numel(), int(good.sum()), trace.energy_j)
 

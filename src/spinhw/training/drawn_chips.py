@@ -33,7 +33,7 @@ class DrawnChips:
     def logits(
         self, network: SpintronicNetwork, inputs: Tensor, number: int, steps: Steps, engine: Engine = "auto"
     ) -> Tensor:
-        """Give the logits (member, batch, class) of networks on their chips.
+        """Return the answers (member, batch, answer, output) of networks on their chips.
 
         Args:
             network: The networks.
@@ -46,7 +46,7 @@ class DrawnChips:
         chips = self._chips(number // self._asked.redraw_every)
         values = {name: value.repeat_interleave(each, 0) for name, value in network.member_values().items()}
         truth = chips.oracle(values, _dealt(inputs, each), steps, shot=number, engine=engine)
-        end = true_end(truth, network.settings)  # (member * chip, image, ...)
+        end = true_end(truth, network)  # (member * chip, image, ...)
         return logits_of(network, end.reshape(len(inputs), -1, *end.shape[2:])[:, :images])
 
     def _draw(self, draw: int) -> SimulatedDevice:

@@ -57,7 +57,7 @@ def record_examples(network: SpintronicNetwork, data: EnsembleData, steps: Steps
         raise RuntimeError("the rollout gave no drive although it was asked for one")
     return Examples(
         labels=labels[chosen].numpy(),
-        answers=first.read_out(run.filtered)[0].argmax(-1).numpy(),
+        answers=first.read_out(run.filtered)[0, :, 0].argmax(-1).numpy(),
         sample_interval_s=data.task.sample_interval_s,
         inputs=inputs[0, :, :, 0].numpy(),
         drive_over_gamma=(run.drive[0] / first.neurons().gamma).numpy(),

@@ -7,7 +7,7 @@ from spinhw.rollout import Engine, Steps
 
 
 def logits(network: SpintronicNetwork, inputs: Tensor, steps: Steps | None = None, engine: Engine = "auto") -> Tensor:
-    """Give the logits (member, batch, class) of an ensemble by simulation.
+    """Return the answers of an ensemble by simulation, (member, batch, answer, output).
 
     Args:
         network: The networks.
@@ -15,5 +15,5 @@ def logits(network: SpintronicNetwork, inputs: Tensor, steps: Steps | None = Non
         steps: Another time grid than the network's own.
         engine: Engine of the rollout.
     """
-    run = network.run(inputs, steps, record_last=network.settings.readout_samples, engine=engine)
+    run = network.run(inputs, steps, record_last=network.answer.last, engine=engine)
     return network.read_out(run.filtered)

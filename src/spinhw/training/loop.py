@@ -71,7 +71,7 @@ def train_until(
 def train_step(
     learner: Learner, inputs: Tensor, labels: Tensor, training: TrainingSettings, rates: list[float]
 ) -> tuple[Tensor, Tensor]:
-    """Take one step of the optimiser; return the losses (member,) before it and the logits (member, batch, class).
+    """Take one step of the optimiser; return the losses (member,) before it and the answers.
 
     Args:
         learner: Networks and optimiser; changed.
@@ -85,7 +85,7 @@ def train_step(
     """
     if learner.surrogate is not None and learner.surrogate.draws:
         learner.network.use_neurons(learner.surrogate.drawn(learner.steps))
-    answers = _answers(learner, inputs, training)  # (member, batch, class)
+    answers = _answers(learner, inputs, training)
     losses = member_losses(answers, labels, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
@@ -104,10 +104,9 @@ def train_step(
 
 
 def _answers(learner: Learner, inputs: Tensor, training: TrainingSettings) -> Tensor:
-    """Give the logits, measured where a device is in the loop."""
+    """Return the answers, (member, batch, answer, output), measured where a device is in the loop."""
     if learner.loop is not None:
-        answers: Tensor = learner.loop.hardware(inputs)
-        return answers
+        return learner.loop.hardware.answers(inputs)
     steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
     if learner.chips is not None:
         return learner.chips.logits(learner.network, inputs, learner.steps, steps, training.engine)

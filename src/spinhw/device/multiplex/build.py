@@ -15,7 +15,7 @@ from spinhw.device.multiplex.outcome import TOLERANCE, CorrectionPlan
 from spinhw.device.multiplex.passes import Player
 from spinhw.device.settings import MultiplexedSettings
 from spinhw.errors import CalibrationError, ConfigError
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings
 from spinhw.records import find_record, load_record
 from spinhw.rollout import Neurons
 from spinhw.surrogate import PARAMETERS, Calibrated, OnlineRefit, Oscillators, information
@@ -43,7 +43,11 @@ def played_samples(settings: MultiplexedSettings, network: NetworkSettings, inte
 
 
 def multiplexed(
-    settings: MultiplexedSettings, bank: OscillatorBank, network: NetworkSettings, interval_s: float
+    settings: MultiplexedSettings,
+    bank: OscillatorBank,
+    network: NetworkSettings,
+    interval_s: float,
+    answer: Answer | None = None,
 ) -> MultiplexedDevice:
     """Make the device.
 
@@ -52,6 +56,7 @@ def multiplexed(
         bank: Not open.
         network: As designed.
         interval_s: Time for which each input sample is held, in seconds.
+        answer: Which samples of a sequence a hardware read-out answers with; None as the network says.
 
     Raises:
         ConfigError: Bank, network and settings do not fit together.
@@ -74,7 +79,7 @@ def multiplexed(
         CorrectionPlan(settings.tolerance, settings.passes),
     )
     replays = "replay" in about.capabilities and remember == 0
-    return MultiplexedDevice(bank, network, interval_s, corrector, settings.averages, replays)
+    return MultiplexedDevice(bank, network, interval_s, corrector, settings.averages, replays, answer)
 
 
 def _refuse_misfit(bank: OscillatorBank, network: NetworkSettings, interval_s: float) -> None:

@@ -20,7 +20,7 @@ from spinhw.device.reading import Reading, Samples
 from spinhw.device.shapes import parameter_shapes
 from spinhw.energy import Spent
 from spinhw.errors import DeviceError
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings, outputs_of
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class MultiplexedDevice(Device):
         corrector: Plays and corrects on this bank.
         averages: Shots of each pass, times those that a run asks for.
         replays: Whether the same state gives the same bits again: a bank that can, and nothing remembered.
+        answer: Which samples of a sequence a hardware read-out answers with; None as the network says.
     """
 
     def __init__(
@@ -52,12 +53,13 @@ class MultiplexedDevice(Device):
         corrector: Corrector,
         averages: int = 1,
         replays: bool = False,
+        answer: Answer | None = None,
     ) -> None:
         about = bank.describe()
         drive_per_ampere = bank.conversion.drive_per_ampere
         lines = {name: _NUMBERS for name in ("input", "weight", "bias", "power", "filtered", "output")}
         conversion = Conversion(drive_per_ampere=drive_per_ampere, **lines)
-        super().__init__(_describe(about, network, interval_s, replays), conversion)
+        super().__init__(_describe(about, network, interval_s, replays, answer or network.answer), conversion)
         self._bank, self._network, self._corrector = bank, network, corrector
         self._samples = round(interval_s / about.sample_interval_s)
         self._averages, self._shots = averages, 0
@@ -98,7 +100,9 @@ class MultiplexedDevice(Device):
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._values)
 
-    def _run(self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int) -> list[Reading]:
+    def _run(
+        self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
+    ) -> list[Reading]:
         coupled = CoupledNetwork(
             self._network,
             weights_of(self._values, len(self._network.layers)),
@@ -117,10 +121,12 @@ class MultiplexedDevice(Device):
         for observed in repeats:
             shots = (self._shots, self._shots + averages)
             self._shots = shots[1]
-            readings.append(self._reading(found, list(observed), shots))
+            readings.append(self._reading(found, list(observed), shots, lengths))
         return readings
 
-    def _reading(self, found: Corrected, observed: list[int], shots: tuple[int, int]) -> Reading:
+    def _reading(
+        self, found: Corrected, observed: list[int], shots: tuple[int, int], lengths: Tensor | None
+    ) -> Reading:
         every, interval_s = self._samples, self._description.sample_interval_s
         power, filtered = found.waveforms.power, found.waveforms.filtered[:, every - 1 :: every]
         ends_s = torch.arange(1, filtered.shape[1] + 1, dtype=torch.float64) * interval_s
@@ -131,14 +137,15 @@ class MultiplexedDevice(Device):
             Samples(power[:, every::every, observed][None], ends_s, quality, found.noise),
             Samples(at_start, torch.zeros(1), found.quality[:, 0, observed][None], found.noise),
             Samples(filtered[:, :, observed][None], ends_s, quality),
-            self._outputs(filtered, ends_s),
+            self._outputs(filtered[None], ends_s, lengths),
         )
 
-    def _outputs(self, filtered: Tensor, ends_s: Tensor) -> Samples | None:
+    def _outputs(self, filtered: Tensor, ends_s: Tensor, lengths: Tensor | None) -> Samples | None:
         if self._network.readout != "hardware":
             return None
-        last = filtered[:, -self._network.readout_samples :, -self._network.layers[-1] :].mean(1)
-        return Samples((last @ self._values["w_out"][0].double().T)[None], ends_s[-1:])
+        answer = self._description.answer
+        y = answer.take(filtered[..., -self._network.layers[-1] :], lengths)
+        return Samples(outputs_of(y, self._values["w_out"].double()), answer.times(ends_s))
 
     def _make_safe(self) -> list[str]:
         self._lost = None
@@ -172,7 +179,9 @@ class MultiplexedDevice(Device):
         return self._bank.snapshot()
 
 
-def _describe(bank: Description, network: NetworkSettings, interval_s: float, replays: bool) -> Description:
+def _describe(
+    bank: Description, network: NetworkSettings, interval_s: float, replays: bool, answer: Answer
+) -> Description:
     hardware = network.readout == "hardware"
     limit = network.weight_limit
     weights = (
@@ -186,6 +195,7 @@ def _describe(bank: Description, network: NetworkSettings, interval_s: float, re
         readout_interval_s=interval_s,
         inputs=network.inputs,
         outputs=network.outputs if hardware else 0,
+        answer=answer,
         observables=frozenset({"power", "power0", "filtered"} | ({"outputs"} if hardware else set())),
         capabilities=frozenset({"replay"} if replays else set()),
         parameter_shapes=parameter_shapes(network),
