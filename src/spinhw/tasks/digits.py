@@ -1,7 +1,9 @@
 """Sequential digits: 8 x 8 images read pixel by pixel, 64 samples each (Plouet et al. 2024, section III)."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -9,8 +11,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from spinhw.config import Settings
 from spinhw.streams import torch_stream
+from spinhw.tasks.augmentation import augment
+from spinhw.tasks.base import Batch, Classes, Feed, Part, Task, TaskSettings
 from spinhw.units import TimeS
 
 # scikit-learn's digits: counts from 0 to 16 of the pixels set in each 4 x 4 block.
@@ -18,9 +21,10 @@ _WHITEST = 16.0
 CLASSES = 10
 
 
-class DigitsSettings(Settings):
+class DigitsSettings(TaskSettings):
     """The sequential digits task."""
 
+    split_keys = ("train_fraction", "held_out")
     kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
     sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; 1 fs to 1 s.")
     train_fraction: float = Field(
@@ -48,6 +52,20 @@ class DigitsSettings(Settings):
     def samples(self) -> int:
         """Samples of a sequence."""
         return 64
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Inputs of a black and of a white pixel."""
+        return self.input_scale * (0.0 - self.input_offset), self.input_scale * (1.0 - self.input_offset)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The one part that `held_out` names."""
+        return (self.held_out,)
+
+    def open(self, feed: Feed) -> "DigitsTask":
+        """Make the task."""
+        return DigitsTask(self, feed)
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,66 @@ def split(settings: DigitsSettings, seed: int) -> Split:
         kept = round(0.8 * trained)
         train, test = train[:kept], train[kept:]
     return Split(images[train], labels[train], images[test], labels[test])
+
+
+class DigitsTask(Task):
+    """Sequential digits: every member has its own split, its own order and its own noise, as if it were alone.
+
+    Args:
+        settings: The task.
+        feed: How images are shown.
+    """
+
+    def __init__(self, settings: DigitsSettings, feed: Feed) -> None:
+        self._settings, self._feed = settings, feed
+
+    @property
+    def batches(self) -> int:
+        return ceil(self.sequences / self._feed.batch_size)
+
+    @property
+    def sequences(self) -> int:
+        return len(_split(self._settings, 0).train_labels)
+
+    def held_out_sequences(self, part: Part) -> int:
+        return len(_split(self._settings, 0).test_labels)
+
+    def train(self, seeds: Sequence[int], epoch: int, batch: int) -> Batch:
+        settings, size, here = self._settings, self._feed.batch_size, (epoch, batch)
+        splits = [_split(settings, seed) for seed in seeds]
+        chosen = [_order(self.sequences, seed, epoch)[batch * size : (batch + 1) * size] for seed in seeds]
+        images = torch.stack([one.train[place] for one, place in zip(splits, chosen, strict=True)])
+        labels = torch.stack([one.train_labels[place] for one, place in zip(splits, chosen, strict=True)])
+        if self._feed.augmentation is not None:
+            # All members at once: a tenth of the calls.
+            streams = (torch_stream("augmentation", seed, *here) for seed in seeds)
+            images = augment(images.flatten(0, 1), self._feed.augmentation, *streams).view(images.shape)
+        inputs = as_sequence(images, settings)
+        if self._feed.input_noise > 0:
+            shape = inputs.shape[1:]
+            noise = [torch.randn(shape, generator=torch_stream("input noise", seed, *here)) for seed in seeds]
+            inputs = inputs + self._feed.input_noise * torch.stack(noise)
+        return Batch(inputs, Classes(labels))
+
+    def held_out(self, seeds: Sequence[int], part: Part) -> Iterator[Batch]:
+        splits, size = [_split(self._settings, seed) for seed in seeds], self._feed.batch_size
+        for start in range(0, self.held_out_sequences(part), size):
+            chosen = slice(start, start + size)
+            images = torch.stack([one.test[chosen] for one in splits])
+            labels = torch.stack([one.test_labels[chosen] for one in splits])
+            yield Batch(as_sequence(images, self._settings), Classes(labels))
+
+
+@lru_cache(maxsize=1024)
+def _split(settings: DigitsSettings, seed: int) -> Split:
+    """Draw the split of a seed once; every batch asks for it. Not to be changed."""
+    return split(settings, seed)
+
+
+@lru_cache(maxsize=256)
+def _order(images: int, seed: int, epoch: int) -> Tensor:
+    """Draw the order in which a seed shows its images in an epoch; all its batches ask for it. Not to be changed."""
+    return torch.randperm(images, generator=torch_stream("order", seed, epoch))
 
 
 def as_sequence(images: Tensor, settings: DigitsSettings) -> Tensor:
