@@ -1,4 +1,5 @@
-from .digits import DigitsSettings, Split, as_sequence, split
+from .digits import Split, as_sequence, split
+from .digits_settings import DigitsSettings
 
 __all__ = [
     "DigitsSettings",

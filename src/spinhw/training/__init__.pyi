@@ -1,5 +1,5 @@
 from .aligning import align_run, write_alignment
-from .augmentation import AugmentationSettings
+from .augmentation_settings import AugmentationSettings
 from .cost import Budget, budget
 from .divergence import Diverged
 from .examples import Examples

@@ -12,7 +12,7 @@ from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import DigitsSettings
-from spinhw.training.augmentation import AugmentationSettings
+from spinhw.training.augmentation_settings import AugmentationSettings
 from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
 
 Rate = Annotated[float, Field(gt=0.0)]
