@@ -1,9 +1,11 @@
 """Which synapses exist: layers, exact-count random masks, and the counts that the energy rests on."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,17 @@ def mask_count(shape: tuple[int, int], density: float) -> int:
     return round(density * shape[0] * shape[1])
 
 
-def draw_mask(shape: tuple[int, int], density: float, generator: torch.Generator) -> Tensor:
+def draw_mask(shape: tuple[int, int], density: float, generator: "torch.Generator") -> "Tensor":
     """Draw a boolean mask (destination, source) with exactly `mask_count` synapses, uniformly at random."""
+    import torch
+
     size = shape[0] * shape[1]
     mask = torch.zeros(size, dtype=torch.bool)
     mask[torch.randperm(size, generator=generator)[: mask_count(shape, density)]] = True
     return mask.view(shape)  # (destination, source)
 
 
-def draw_masks(topology: Topology, generator: torch.Generator) -> dict[str, Tensor]:
+def draw_masks(topology: Topology, generator: "torch.Generator") -> "dict[str, Tensor]":
     """Draw the mask of every masked weight matrix, by parameter name."""
     return {
         name: draw_mask(shape, topology.density(name), generator) for name, shape in topology.masked_shapes().items()

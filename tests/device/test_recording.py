@@ -13,7 +13,7 @@ from spinhw.device import ObservationPlan, Recorder, Recording, SimulatedSetting
 from spinhw.device.batch_file import read_batch
 from spinhw.device.contract import check_device
 from spinhw.device.network_promises import probe_inputs, probe_parameters
-from spinhw.device.recorded import RecordedSettings
+from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.errors import ConfigError, DeviceError
 
 NETWORK = NetworkSettings(layers=(4, 3), outputs=2, readout_samples=2)

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
-from spinhw.surrogate import PARAMETERS
 from spinhw.units import DurationS
 
 Segments = Annotated[int, Field(ge=1, le=10_000)]
@@ -94,4 +93,6 @@ class PlanSettings(Settings):
     @property
     def ordered_free(self) -> tuple[str, ...]:
         """The free parameters in their usual order."""
+        from spinhw.surrogate import PARAMETERS
+
         return tuple(name for name in PARAMETERS if name in self.free)

@@ -19,7 +19,7 @@ from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
 from spinhw.flipflop.settings import RecurrentSettings
 from spinhw.flipflop.smallest import smallest, train_sizes
-from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.weights import save_network
 from spinhw.report import TerminalProgress, percent
 from spinhw.report.tables import joules

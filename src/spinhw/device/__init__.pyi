@@ -7,7 +7,8 @@ from .multiplex import Correction, MultiplexedDevice
 from .opening import open_bank, open_device, open_synapses
 from .plan import ObservationPlan
 from .reading import Reading, Samples
-from .recorded import RecordedDevice, RecordedSettings
+from .recorded import RecordedDevice
+from .recorded_settings import RecordedSettings
 from .recorder import Recorder
 from .recording import Recording
 from .settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, device_schema, is_bench, load_device

@@ -7,7 +7,7 @@ import torch
 
 from spinhw.device.opening import open_device
 from spinhw.device.plan import ObservationPlan
-from spinhw.device.recorded import RecordedSettings
+from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.device.rehearsal import Counted, rehearse_batch, without_stand_in
 from spinhw.device.segments import Segments, samples_per_input
 from spinhw.device.settings import DeviceSettings

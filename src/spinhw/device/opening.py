@@ -11,7 +11,8 @@ from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.limits import Limit
 from spinhw.device.multiplex.build import multiplexed, played_samples
-from spinhw.device.recorded import RecordedSettings, open_recorded
+from spinhw.device.recorded import open_recorded
+from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, load_device
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank

@@ -3,41 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from spinhw.config import Settings
 from spinhw.conversion import Conversion
 from spinhw.device.base import Device
 from spinhw.device.batch import Batch, digest, played_of
 from spinhw.device.batch_file import OLDER, plan_of
 from spinhw.device.reading import Reading, Samples
+from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.device.recording import Recording
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.trace import Signal
 from spinhw.errors import ConfigError
 from spinhw.network import Answer, NetworkSettings
-
-
-class RecordedSettings(Settings):
-    """A recording in place of the device that it was made with."""
-
-    kind: Literal["recorded"] = Field(description="'recorded': replays a recording.")
-    folder: str = Field(
-        min_length=1, description="Folder of the recording, or of the run that made it; seen from this file's folder."
-    )
-
-    @property
-    def id(self) -> str:
-        """Name for people."""
-        return self.folder
-
-    def at_home(self, folder: Path) -> "RecordedSettings":
-        """Write out the folder in full, so that the settings can be read from anywhere."""
-        return self.model_copy(update={"folder": str((folder / self.folder).resolve())})
 
 
 class RecordedDevice(Device):

@@ -9,12 +9,10 @@ from pydantic import Field, TypeAdapter
 from spinhw.chip import ChipSettings
 from spinhw.config import Settings, build, find_profile, read_yaml
 from spinhw.conversion import ConversionSettings
-from spinhw.device.recorded import RecordedSettings
+from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.errors import ConfigError, did_you_mean
 from spinhw.instruments import StationSettings, load_station
-from spinhw.instruments.build import build_instruments
 from spinhw.instruments.settings import at_home
-from spinhw.instruments.traffic import Traffic
 
 
 class SimulatedSettings(Settings):
@@ -127,6 +125,9 @@ def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
         return build(RecordedSettings, data, str(path), overrides).at_home(path.parent)
     if model is MultiplexedSettings:
         return _load_multiplexed(data, path, overrides)
+    from spinhw.instruments.build import build_instruments
+    from spinhw.instruments.traffic import Traffic
+
     settings = load_station(path, tuple(overrides))
     # Drivers, templates and limits are looked at now, while the file can still be named.
     build_instruments(settings, str(path), Traffic())

@@ -1,9 +1,11 @@
-from .decisions import DecisionSettings, draw_decisions
+from .decision_settings import DecisionSettings
+from .decisions import draw_decisions
 from .keras import read_keras
 from .network import RecurrentNetwork
 from .run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
 from .settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
-from .task import FlipFlopSettings, draw_trials
+from .task import draw_trials
+from .task_settings import FlipFlopSettings
 from .trials import Trials
 from .walking import walk
 from .weights import load_network, save_network

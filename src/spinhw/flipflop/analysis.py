@@ -15,7 +15,7 @@ from spinhw.flipflop.learner import measure
 from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.robustness import HOLD_STEPS, Hold, RobustnessCurve, long_hold, robustness
 from spinhw.flipflop.score import TOLERANCE, Score
-from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.walking import Walk, walk
 from spinhw.streams import torch_stream
 

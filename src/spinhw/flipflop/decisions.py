@@ -6,66 +6,20 @@ the sequence: which of two answers is right. A trial that ends before the sequen
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from spinhw.config import Settings
+from spinhw.flipflop.decision_settings import DecisionSettings
 from spinhw.flipflop.trials import Trials
-
-DecisionKind = Literal["perceptual", "context", "match", "parametric"]
 
 # Contrast of evidence in percent, and pairs of vibration frequencies in Hz.
 _PERCEPTUAL_COHERENCE = (6.4, 12.8, 25.6, 51.2)
 _CONTEXT_COHERENCE = (5.0, 15.0, 50.0)
 _FREQUENCY_PAIRS = ((18, 10), (22, 14), (26, 18), (30, 22), (34, 26))
 
-# Periods in ms: fixation, then stimuli and delays in turn, then the time to answer.
-_PERIODS: dict[str, tuple[float, ...]] = {
-    "perceptual": (100, 2000, 100),
-    "context": (300, 750, 3000, 100),  # The delay is drawn: exponential of mean 600 ms, within 300 to 3000 ms.
-    "match": (300, 500, 1000, 500, 900),
-    "parametric": (500, 500, 1000, 500, 100),
-}
+# Of a delay that is drawn.
 _DELAY_MEAN_MS, _DELAY_LEAST_MS, _DELAY_MOST_MS = 600.0, 300.0, 3000.0
-_INPUTS = {"perceptual": 3, "context": 7, "match": 3, "parametric": 2}
-
-
-class DecisionSettings(Settings):
-    """One of the four tasks."""
-
-    kind: DecisionKind = Field(
-        description="'perceptual' or 'context' (decision making), 'match' (delayed match to sample), 'parametric' "
-        "(working memory)."
-    )
-    step_ms: float = Field(default=20.0, gt=0.0, le=100.0, description="Milliseconds of a step, above 0, to 100.")
-    noise: float = Field(
-        default=1.0,
-        ge=0.0,
-        description="Noise of the stimuli: its standard deviation per sample is this / sqrt(step_ms); 0 or above.",
-    )
-
-    @property
-    def inputs(self) -> int:
-        """Input channels, the fixation cue included."""
-        return _INPUTS[self.kind]
-
-    @property
-    def outputs(self) -> int:
-        """Output channels."""
-        return 1
-
-    @property
-    def steps(self) -> int:
-        """Length of a sequence."""
-        return sum(self.periods)
-
-    @property
-    def periods(self) -> tuple[int, ...]:
-        """Steps of each period, at least 1; a delay that is drawn counts with its longest."""
-        return tuple(max(1, round(period / self.step_ms)) for period in _PERIODS[self.kind])
 
 
 def draw_decisions(settings: DecisionSettings, count: int, generator: torch.Generator) -> Trials:

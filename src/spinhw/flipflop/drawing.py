@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from spinhw.flipflop.decisions import DecisionSettings, draw_decisions
+from spinhw.flipflop.decision_settings import DecisionSettings
+from spinhw.flipflop.decisions import draw_decisions
 from spinhw.flipflop.settings import FlipFlopTraining, TaskSettings
 from spinhw.flipflop.task import draw_trials
 from spinhw.flipflop.trials import Trials

@@ -13,7 +13,7 @@ from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.run import COMMAND, network_files
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.story import write_page
-from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.weights import load_network
 from spinhw.training import RunFolder
 

@@ -12,7 +12,7 @@ from spinhw.flipflop.fixed_points import FixedPoints
 from spinhw.flipflop.learner import AnyNetwork, measure
 from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.score import TOLERANCE, Score
-from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.task_settings import FlipFlopSettings
 
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5)
 AMPLITUDES = (0.25, 0.5, 0.75, 1.0, 1.5)

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from spinhw.config import Settings
 from spinhw.device import DeviceSettings
-from spinhw.flipflop.decisions import DecisionSettings
-from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.decision_settings import DecisionSettings
+from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.network import NetworkSettings
 from spinhw.training.model_settings import or_a_name
 from spinhw.units import TimeS

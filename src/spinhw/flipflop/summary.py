@@ -10,7 +10,7 @@ from spinhw.flipflop.loop import Ensemble, each
 from spinhw.flipflop.oscillators import OscillatorNetwork
 from spinhw.flipflop.robustness import HOLD_STEPS, holding, long_hold
 from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
-from spinhw.flipflop.task import FlipFlopSettings
+from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.trials import Trials
 from spinhw.training.statistics import over_seeds
 from spinhw.training.versions import versions

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.task import FlipFlopSettings, Pulses, render
+from spinhw.flipflop.task import Pulses, render
+from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.trials import Trials
 
 # As in the published code: a pulse on every channel each 70 steps, the first at step 30.

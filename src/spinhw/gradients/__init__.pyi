@@ -4,14 +4,15 @@ from .checks import knows_truth, refuse_mode
 from .device_watch import DeviceWatch, DriftAlarm
 from .hardware import HardwareInLoop
 from .model_free import projection, random_direction
-from .modes import MODES, Mode, ModeName
+from .modes import MODES, Mode
+from .names import ModeName
 from .network_refit import NetworkRefit
 from .network_watch import NetworkWatch
-from .neuron_chart import LEAST_SEQUENCES, NeuronChart
+from .neuron_chart import NeuronChart
 from .refits import ChipBatch, Refit, Refits
 from .shots import inferences, shoot
 from .truth import true_end
-from .watch_settings import WatchSettings
+from .watch_settings import LEAST_SEQUENCES, WatchSettings
 
 __all__ = [
     "ChannelMask",

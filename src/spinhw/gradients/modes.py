@@ -13,8 +13,6 @@ from spinhw.gradients.observer import observer
 from spinhw.gradients.truth import oracle
 from spinhw.gradients.whole import whole
 
-ModeName = Literal["surrogate", "output", "layerwise", "observer", "spsa", "finite_difference", "oracle"]
-
 
 @dataclass(frozen=True)
 class Mode:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from spinhw.gradients.network_refit import fit_again, network_record
-from spinhw.gradients.neuron_chart import LEAST_SEQUENCES, NeuronChart, Shift
+from spinhw.gradients.neuron_chart import NeuronChart, Shift
 from spinhw.gradients.refits import ChipBatch
-from spinhw.gradients.watch_settings import WatchSettings
+from spinhw.gradients.watch_settings import LEAST_SEQUENCES, WatchSettings
 from spinhw.states import part_of
 from spinhw.surrogate import CoupledRefit
 from spinhw.surrogate.shifts import shift_evidence

@@ -29,7 +29,6 @@ _MARGIN = 1.5
 # How far the model of the first looks may be off, and what is too small a shift to matter.
 _SPREAD, _LEAST = 0.1, 0.003
 _SIZE = len(WATCHED)
-LEAST_SEQUENCES = 12
 # Of what is left once the parameters that are named have moved, as a probability: less is unexplained.
 _UNEXPLAINED = 0.01
 

@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from spinhw.config import Settings
-from spinhw.gradients.neuron_chart import LEAST_SEQUENCES
+
+# A chart of fewer sequences has too few of them for its statistics.
+LEAST_SEQUENCES = 12
 
 
 class WatchSettings(Settings):

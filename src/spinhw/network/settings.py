@@ -1,15 +1,18 @@
 """A network as designed: sizes, densities, nominal neuron and read-out, and the bounds of its drives."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import torch
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
 from spinhw.network.answer import Answer
-from spinhw.rollout import Neurons
 from spinhw.topology import Topology
 from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
+
+if TYPE_CHECKING:
+    import torch
+
+    from spinhw.rollout import Neurons
 
 Density = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -95,8 +98,10 @@ class NetworkSettings(Settings):
             self.inputs, self.layers, self.outputs, self.density_input, self.density_inter, self.density_intra
         )
 
-    def neurons(self, dtype: torch.dtype | None = None) -> Neurons:
+    def neurons(self, dtype: "torch.dtype | None" = None) -> "Neurons":
         """Nominal neurons, (1, neuron)."""
+        from spinhw.rollout import Neurons
+
         limits = self.saturation
         bounds = (
             (limits.lowest_over_gamma, limits.highest_over_gamma) if isinstance(limits, SigmoidSaturation) else None

@@ -1,5 +1,7 @@
-from .engines import Engine, rollout, rollout_driven
-from .parameters import Extras, Neurons, Rollout, Sparsity, Steps, Weights
+from .engines import rollout, rollout_driven
+from .names import Engine
+from .parameters import Extras, Neurons, Rollout, Sparsity, Weights
+from .steps import Steps
 
 __all__ = [
     "Engine",

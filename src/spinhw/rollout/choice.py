@@ -11,11 +11,10 @@ from torch.autograd import forward_ad
 
 from spinhw.rollout.folding import wants_gradient
 from spinhw.rollout.memory import memory_for
+from spinhw.rollout.names import Engine
 from spinhw.rollout.parameters import Extras, Rollout
 from spinhw.rollout.problem import NetworkProblem, Problem
 from spinhw.rollout.soundness import check_finite, warn_of_long_steps
-
-Engine = Literal["auto", "reference", "cpu", "gpu"]
 
 
 def solve(problem: Problem, engine: Engine) -> Rollout:

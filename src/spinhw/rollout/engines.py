@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from spinhw.rollout.checks import check_driven, check_network
-from spinhw.rollout.choice import Engine, solve
-from spinhw.rollout.parameters import Extras, Neurons, Rollout, Steps, Weights
+from spinhw.rollout.choice import solve
+from spinhw.rollout.names import Engine
+from spinhw.rollout.parameters import Extras, Neurons, Rollout, Weights
 from spinhw.rollout.problem import DrivenProblem, NetworkProblem
+from spinhw.rollout.steps import Steps
 
 
 def rollout(

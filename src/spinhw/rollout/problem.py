@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from spinhw.rollout.parameters import Extras, Neurons, Steps, Weights
+from spinhw.rollout.parameters import Extras, Neurons, Weights
+from spinhw.rollout.steps import Steps
 
 Named = dict[str, Tensor]
 

@@ -6,9 +6,10 @@ from torch import Tensor
 from spinhw.physics import thermal_step
 from spinhw.rollout.cells import CELLS, Cell
 from spinhw.rollout.drivers import Driver, GivenDriver, NetworkDriver
-from spinhw.rollout.parameters import Extras, Rollout, Steps
+from spinhw.rollout.parameters import Extras, Rollout
 from spinhw.rollout.problem import DrivenProblem, NetworkProblem
 from spinhw.rollout.recurrence import recurrence
+from spinhw.rollout.steps import Steps
 
 
 def rollout(problem: NetworkProblem) -> Rollout:

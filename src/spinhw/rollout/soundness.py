@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import SpinhwWarning
-from spinhw.rollout.parameters import MOST_SUBSTEPS, Rollout
+from spinhw.rollout.parameters import Rollout
 from spinhw.rollout.problem import NetworkProblem
+from spinhw.rollout.steps import MOST_SUBSTEPS
 
 # Largest growth |a| h of a step, with a = sigma I - gamma. Growth alone multiplies the odds x / (1 - x) by e^(a h) in a
 # step: at 2 by 7.4, so that a power jumps from 0.27 to 0.73. What the neurons tell each other on the way there is lost,

@@ -1,7 +1,8 @@
-from .augmentation import AugmentationSettings
+from .augmentation_settings import AugmentationSettings
 from .base import Batch, Classes, Feed, Part, Task, TaskSettings, Values
 from .batches import chosen, joined
-from .digits import DigitsSettings, Split, as_sequence, split
+from .digits import Split, as_sequence, split
+from .digits_settings import DigitsSettings
 from .kinds import TASKS
 from .objective import Metric, confusion, loss, metrics, right_answers
 

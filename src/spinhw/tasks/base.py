@@ -10,7 +10,7 @@ from spinhw.config import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spinhw.tasks.augmentation import AugmentationSettings
+    from spinhw.tasks.augmentation_settings import AugmentationSettings
 
 Part = Literal["validation", "test"]
 

@@ -4,68 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
-from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from spinhw.streams import torch_stream
 from spinhw.tasks.augmentation import augment
-from spinhw.tasks.base import Batch, Classes, Feed, Part, Task, TaskSettings
-from spinhw.units import TimeS
+from spinhw.tasks.base import Batch, Classes, Feed, Part, Task
+from spinhw.tasks.digits_settings import DigitsSettings
 
 # scikit-learn's digits: counts from 0 to 16 of the pixels set in each 4 x 4 block.
 _WHITEST = 16.0
-CLASSES = 10
-
-
-class DigitsSettings(TaskSettings):
-    """The sequential digits task."""
-
-    split_keys = ("train_fraction", "held_out")
-    kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
-    sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; 1 fs to 1 s.")
-    train_fraction: float = Field(
-        default=0.5, ge=0.01, le=0.99, description="Share of the images used for training, 0.01 to 0.99."
-    )
-    input_offset: float = Field(default=0.3, description="Subtracted from each pixel, which lies in 0 to 1.")
-    input_scale: float = Field(default=4.0, gt=0.0, description="Then multiplies it: u = scale (pixel - offset).")
-    held_out: Literal["test", "validation"] = Field(
-        default="test",
-        description="What accuracy is measured on: the test half, or a fifth of the training half taken out of it "
-        "(for choosing hyper-parameters; the test half is then not looked at).",
-    )
-
-    @property
-    def inputs(self) -> int:
-        """Input channels."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """Classes."""
-        return CLASSES
-
-    @property
-    def samples(self) -> int:
-        """Samples of a sequence."""
-        return 64
-
-    @property
-    def input_range(self) -> tuple[float, float]:
-        """Inputs of a black and of a white pixel."""
-        return self.input_scale * (0.0 - self.input_offset), self.input_scale * (1.0 - self.input_offset)
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The one part that `held_out` names."""
-        return (self.held_out,)
-
-    def open(self, feed: Feed) -> "DigitsTask":
-        """Make the task."""
-        return DigitsTask(self, feed)
 
 
 @dataclass(frozen=True)

@@ -2,4 +2,4 @@
 
 from spinhw.registry import Registry
 
-TASKS = Registry("spinhw.tasks", "task", {"sequential_digits": "spinhw.tasks.digits:DigitsSettings"})
+TASKS = Registry("spinhw.tasks", "task", {"sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings"})

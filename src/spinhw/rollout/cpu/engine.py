@@ -38,7 +38,7 @@ from spinhw.rollout.cpu.kernels.vector import LANES, PIECE
 from spinhw.rollout.cpu.pattern import Pattern
 from spinhw.rollout.cpu.plain import PlainJob, is_plain
 from spinhw.rollout.folding import wants_gradient
-from spinhw.rollout.parameters import Steps
+from spinhw.rollout.steps import Steps
 
 # Which sum over steps is the adjoint of which coefficient.
 _CELL_SUMS = [SUM_GAIN, SUM_OFFSET, SUM_P1, SUM_P0, SUM_P2, SUM_DECAY, SUM_KAPPA]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spinhw.rollout.cpu.engine import Given, Wanted, integrate
 from spinhw.rollout.cpu.pattern import pattern_of
-from spinhw.rollout.parameters import Steps
+from spinhw.rollout.steps import Steps
 
 Ends = tuple[list[Tensor], list[Tensor]]  # outputs and leaves of a small graph
 

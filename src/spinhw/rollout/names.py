@@ -1,0 +1,5 @@
+"""The engines by name."""
+
+from typing import Literal
+
+Engine = Literal["auto", "reference", "cpu", "gpu"]
