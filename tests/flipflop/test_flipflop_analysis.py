@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from spinhw.errors import ConfigError
-from spinhw.flipflop import FlipFlopSettings, RecurrentNetwork, RecurrentSettings, save_network
+from spinhw.flipflop import save_network
 from spinhw.flipflop.analysis import Analysis, analyse
 from spinhw.flipflop.autonomous import autonomous
 from spinhw.flipflop.examine import Subject, examine, find_subject, write_analysis
@@ -20,11 +20,13 @@ from spinhw.flipflop.figures import cube_edges
 from spinhw.flipflop.fixed_points import find_fixed_points, starts_around
 from spinhw.flipflop.geometry import fit_cube, project, spectrum
 from spinhw.flipflop.robustness import long_hold, robustness
-from spinhw.flipflop.score import score
-from spinhw.flipflop.task import draw_trials
-from spinhw.flipflop.trials import Trials
 from spinhw.flipflop.walking import counted_codes
+from spinhw.network import RecurrentNetwork, RecurrentSettings
 from spinhw.streams import torch_stream
+from spinhw.tasks import FlipFlopSettings
+from spinhw.tasks.flipflop import draw_trials
+from spinhw.tasks.score import score
+from spinhw.tasks.trials import Trials
 
 GAIN = 1.5  # Of a unit onto itself: tanh(1.5 h) = h at 0 and at +-0.8586.
 TASK = FlipFlopSettings(delay_steps=0, noise=0.02)

@@ -12,20 +12,14 @@ import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.flipflop import (
-    FlipFlopSettings,
-    RecurrentNetwork,
-    RecurrentSettings,
-    draw_trials,
-    load_network,
-    read_keras,
-    save_network,
-)
-from spinhw.flipflop.kernels import activate
+from spinhw.flipflop import load_network, read_keras, save_network
 from spinhw.flipflop.learner import measure
-from spinhw.flipflop.recurrence import TanhWeights, recur
+from spinhw.network import RecurrentNetwork, RecurrentSettings
+from spinhw.network.recurrence import TanhWeights, recur
+from spinhw.network.tanh_kernels import activate
 from spinhw.rollout.cpu.workspace import workspace
 from spinhw.streams import torch_stream
+from spinhw.tasks import FlipFlopSettings, draw_trials
 
 PUBLISHED = Path(
     os.environ.get("SPINHW_FLIPFLOP_KERAS", Path(__file__).parents[3] / "shared" / "data" / "flipflop_keras")

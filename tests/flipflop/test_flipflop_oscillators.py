@@ -11,19 +11,12 @@ import torch
 from spinhw.config import build
 from spinhw.device import load_device
 from spinhw.errors import ConfigError
-from spinhw.flipflop import (
-    FlipFlopRun,
-    FlipFlopSettings,
-    draw_trials,
-    load_flipflop,
-    load_network,
-    resume_flipflop,
-    train_flipflop,
-)
+from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
 from spinhw.flipflop.examine import find_subject
 from spinhw.flipflop.oscillators import OscillatorNetwork, answer_on_device
 from spinhw.network import NetworkSettings
 from spinhw.streams import torch_stream
+from spinhw.tasks import FlipFlopSettings, draw_trials
 from spinhw.training import Interrupted
 from spinhw.training.checkpoint import load_checkpoint
 

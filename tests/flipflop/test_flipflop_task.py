@@ -5,9 +5,10 @@ import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.flipflop import DecisionSettings, FlipFlopSettings, draw_decisions, draw_trials, walk
-from spinhw.flipflop.task import Pulses, draw_pulses, render
+from spinhw.flipflop import walk
 from spinhw.streams import torch_stream
+from spinhw.tasks import DecisionSettings, FlipFlopSettings, draw_decisions, draw_trials
+from spinhw.tasks.flipflop import Pulses, draw_pulses, render
 
 CORRECTED, PUBLISHED = FlipFlopSettings(), FlipFlopSettings.published()
 

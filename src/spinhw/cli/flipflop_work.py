@@ -17,12 +17,12 @@ from spinhw.flipflop.keras import read_keras
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
-from spinhw.flipflop.settings import RecurrentSettings
 from spinhw.flipflop.smallest import smallest, train_sizes
-from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.weights import save_network
+from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.report import TerminalProgress, percent
 from spinhw.report.tables import joules
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.training import Interrupted, default_folder
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.run_folder import exists_already

@@ -12,12 +12,12 @@ from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_around
 from spinhw.flipflop.geometry import Cube, Eigenvalues, Projection, fit_cube, project, spectrum
 from spinhw.flipflop.learner import measure
-from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.robustness import HOLD_STEPS, Hold, RobustnessCurve, long_hold, robustness
-from spinhw.flipflop.score import TOLERANCE, Score
-from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.walking import Walk, walk
+from spinhw.network.recurrent import RecurrentNetwork
 from spinhw.streams import torch_stream
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.score import TOLERANCE, Score
 
 _SCORED_TRIALS = 512
 _CURVE_TRIALS = 64

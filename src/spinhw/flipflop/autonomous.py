@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.network import RecurrentNetwork
+from spinhw.network.recurrent import RecurrentNetwork
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from torch import Tensor
 from spinhw.device import Device, ObservationPlan, Signal
 from spinhw.errors import ConfigError
 from spinhw.flipflop.oscillators import OscillatorNetwork, play
-from spinhw.flipflop.score import Score, score
-from spinhw.flipflop.trials import Trials
 from spinhw.gradients import (
     NetworkRefit,
     Refits,
@@ -20,6 +18,8 @@ from spinhw.gradients import (
     straight_through,
 )
 from spinhw.surrogate import CoupledRefit, Oscillators
+from spinhw.tasks.score import Score, score
+from spinhw.tasks.trials import Trials
 
 
 class FlipFlopLoop:

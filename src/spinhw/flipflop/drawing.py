@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from spinhw.flipflop.decision_settings import DecisionSettings
-from spinhw.flipflop.decisions import draw_decisions
 from spinhw.flipflop.settings import FlipFlopTraining, TaskSettings
-from spinhw.flipflop.task import draw_trials
-from spinhw.flipflop.trials import Trials
 from spinhw.streams import torch_stream
+from spinhw.tasks.decision_settings import DecisionSettings
+from spinhw.tasks.decisions import draw_decisions
+from spinhw.tasks.flipflop import draw_trials
+from spinhw.tasks.trials import Trials
 
 
 def draw(task: TaskSettings, count: int, generator: torch.Generator) -> Trials:

@@ -9,12 +9,12 @@ from spinhw.atomic import not_written, write_atomically
 from spinhw.errors import ConfigError
 from spinhw.flipflop.analysis import Analysis, Tell, analyse, compare
 from spinhw.flipflop.figures import draw_analysis
-from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.run import COMMAND, network_files
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.story import write_page
-from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.flipflop.weights import load_network
+from spinhw.network.recurrent import RecurrentNetwork
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.training import RunFolder
 
 MOST_NETWORKS = 4  # For more, ask: each takes ten to twenty seconds.

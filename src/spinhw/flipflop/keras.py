@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
-from spinhw.flipflop.network import RecurrentNetwork, from_weights
-from spinhw.flipflop.settings import RecurrentSettings
+from spinhw.network.recurrent import RecurrentNetwork, from_weights
+from spinhw.network.recurrent_settings import RecurrentSettings
 
 _WANTED = "one SimpleRNN (tanh) and one Dense (linear) layer"
 

@@ -11,13 +11,14 @@ from torch import Tensor
 from spinhw.device import Device
 from spinhw.flipflop.device_loop import FlipFlopLoop
 from spinhw.flipflop.drawing import Feed
-from spinhw.flipflop.network import RecurrentNetwork
 from spinhw.flipflop.oscillators import OscillatorNetwork
-from spinhw.flipflop.score import Score, score
-from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
-from spinhw.flipflop.trials import Trials
+from spinhw.flipflop.settings import FlipFlopRun, FlipFlopTraining
+from spinhw.network.recurrent import RecurrentNetwork
+from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.states import part_of
 from spinhw.streams import torch_stream
+from spinhw.tasks.score import Score, score
+from spinhw.tasks.trials import Trials
 from spinhw.training.optimiser import MemberAdam
 
 _EVALUATED_AT_ONCE = 256

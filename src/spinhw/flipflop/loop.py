@@ -16,8 +16,9 @@ from spinhw.errors import ConfigError
 from spinhw.flipflop.drawing import held_out_trials
 from spinhw.flipflop.learner import Member, learning_rate
 from spinhw.flipflop.oscillators import OscillatorNetwork, device_of
-from spinhw.flipflop.score import Score
-from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
+from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.network.recurrent_settings import RecurrentSettings
+from spinhw.tasks.score import Score
 from spinhw.training import Diverged, Interrupted, Progress, RunFolder
 from spinhw.training.checkpoint import save_checkpoint
 from spinhw.training.interrupt import Interrupt

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from spinhw.device import Device, DeviceSettings, ObservationPlan, open_device
 from spinhw.energy import EnergySettings, ledger
-from spinhw.flipflop.network import Activity
-from spinhw.flipflop.trials import Trials
 from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.network.recurrent import Activity
 from spinhw.rollout import Steps
+from spinhw.tasks.trials import Trials
 
 # Steps per nanosecond at which simulated chips integrate, and so the figures that count.
 FINE_STEPS_PER_NS = 16

@@ -10,9 +10,9 @@ from torch import Tensor
 from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.fixed_points import FixedPoints
 from spinhw.flipflop.learner import AnyNetwork, measure
-from spinhw.flipflop.network import RecurrentNetwork
-from spinhw.flipflop.score import TOLERANCE, Score
-from spinhw.flipflop.task_settings import FlipFlopSettings
+from spinhw.network.recurrent import RecurrentNetwork
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.score import TOLERANCE, Score
 
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5)
 AMPLITUDES = (0.25, 0.5, 0.75, 1.0, 1.5)

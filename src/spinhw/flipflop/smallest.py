@@ -10,7 +10,8 @@ from spinhw.atomic import not_written, write_atomically
 from spinhw.errors import ConfigError
 from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, resume_flipflop, train_flipflop
-from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
+from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.plots.canvas import BLUE, GREY, page
 from spinhw.training import SILENT, Progress
 

@@ -9,9 +9,10 @@ from spinhw.flipflop.learner import AnyNetwork, measure
 from spinhw.flipflop.loop import Ensemble, each
 from spinhw.flipflop.oscillators import OscillatorNetwork
 from spinhw.flipflop.robustness import HOLD_STEPS, holding, long_hold
-from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
-from spinhw.flipflop.task_settings import FlipFlopSettings
-from spinhw.flipflop.trials import Trials
+from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.network.recurrent_settings import RecurrentSettings
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.trials import Trials
 from spinhw.training.statistics import over_seeds
 from spinhw.training.versions import versions
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.task import Pulses, render
-from spinhw.flipflop.task_settings import FlipFlopSettings
-from spinhw.flipflop.trials import Trials
+from spinhw.tasks.flipflop import Pulses, render
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.trials import Trials
 
 # As in the published code: a pulse on every channel each 70 steps, the first at step 30.
 FIRST_ONSET = 30

@@ -8,10 +8,10 @@ from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.flipflop.keras import read_keras
 from spinhw.flipflop.learner import AnyNetwork
-from spinhw.flipflop.network import from_weights
 from spinhw.flipflop.oscillators import OscillatorNetwork
-from spinhw.flipflop.settings import RecurrentSettings
 from spinhw.network import NetworkSettings
+from spinhw.network.recurrent import from_weights
+from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.training.checkpoint import load_checkpoint, save_checkpoint
 
 _HDF5_ENDINGS = {".hdf5", ".h5", ".keras"}

@@ -1,10 +1,15 @@
 from .augmentation_settings import AugmentationSettings
 from .base import Batch, Classes, Feed, Part, Task, TaskSettings, Values
 from .batches import chosen, joined
+from .decision_settings import DecisionSettings
+from .decisions import draw_decisions
 from .digits import Split, as_sequence, split
 from .digits_settings import DigitsSettings
+from .flipflop import draw_trials
+from .flipflop_settings import FlipFlopSettings
 from .kinds import TASKS
 from .objective import Metric, confusion, loss, metrics, right_answers
+from .trials import Trials
 
 __all__ = [
     "TASKS",
@@ -26,5 +31,10 @@ __all__ = [
     "loss",
     "metrics",
     "right_answers",
+    "draw_decisions",
+    "draw_trials",
+    "Trials",
+    "DecisionSettings",
+    "FlipFlopSettings",
     "split",
 ]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.task_settings import FlipFlopSettings
-from spinhw.flipflop.trials import Trials
+from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.trials import Trials
 
 
 @dataclass(frozen=True)

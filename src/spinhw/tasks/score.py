@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.trials import Trials
+from spinhw.tasks.trials import Trials
 
 # An output is settled within half the distance between the two levels' middle and a level, some steps after a change.
 TOLERANCE = 0.5

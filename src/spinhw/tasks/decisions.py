@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.decision_settings import DecisionSettings
-from spinhw.flipflop.trials import Trials
+from spinhw.tasks.decision_settings import DecisionSettings
+from spinhw.tasks.trials import Trials
 
 # Contrast of evidence in percent, and pairs of vibration frequencies in Hz.
 _PERCEPTUAL_COHERENCE = (6.4, 12.8, 25.6, 51.2)

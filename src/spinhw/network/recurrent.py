@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spinhw.flipflop.recurrence import TanhWeights, recur
-from spinhw.flipflop.settings import RecurrentSettings
+from spinhw.network.recurrence import TanhWeights, recur
+from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.streams import torch_stream
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from spinhw.flipflop.kernels import activate, pull_back
+from spinhw.network.tanh_kernels import activate, pull_back
 from spinhw.rollout.cpu.workspace import Loan
 
 _ALIGNED = 16  # Floats: a row then begins at a cache line.
