@@ -78,7 +78,7 @@ def test_a_batch_is_what_the_chip_did(chip):
             np.testing.assert_allclose(trace.power0.values[..., neuron], wanted[:, 0], atol=0.02)
         for number in range(2):
             wanted = made._response.signal("output", number, instants[:, -2:].ravel()).reshape(BATCH, 2).mean(1)
-            np.testing.assert_allclose(trace.outputs.values[:, number], wanted, atol=0.03)
+            np.testing.assert_allclose(trace.outputs.values[:, 0, number], wanted, atol=0.03)
     assert trace.shots == (0, 2)  # seven neurons on four inputs
     assert set(applied) == set(trace.applied) | {"b_out"}
     assert bool(trace.power.good.all()) and bool(trace.outputs.good.all())

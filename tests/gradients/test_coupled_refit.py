@@ -172,7 +172,7 @@ def test_the_model_in_the_loop_runs_on_the_synapses_as_they_were_found():
     with device:
         loop = HardwareInLoop(network, device, "output", refit=refits)
         loop(inputs().expand(2, -1, -1, -1))
-        passed = loop._pass(network.member_values(), inputs().expand(2, -1, -1, -1))
+        passed = loop._pass(network.member_values(), inputs().expand(2, -1, -1, -1), None)
     for name in ("w_ext.1", "w_int.2"):
         factor = torch.stack([refit.acting(name) for refit in refits])
         assert float((factor - 1).abs().max()) > 1e-4  # Something was found: else the rest says nothing.

@@ -83,7 +83,7 @@ def test_digitised_signals_are_those_of_the_chip_called_directly():
         np.testing.assert_allclose(seen[places], signal, atol=0.5 * step + 1e-5)
     seen, times, step = record(made, 4)
     last = np.rint((ends_s()[:, -1] - times[0]) / (times[1] - times[0])).astype(int)
-    np.testing.assert_allclose(seen[last], truth.outputs.values[0, :, 1] * OUTPUT_V, atol=0.5 * step + 1e-5)
+    np.testing.assert_allclose(seen[last], truth.outputs.values[0, :, 0, 1] * OUTPUT_V, atol=0.5 * step + 1e-5)
 
 
 def test_power_between_the_samples_and_in_the_rests_is_continuous():

@@ -29,12 +29,30 @@ def train(
 
     Example: [bold]spinhw flipflop train quick --out runs/flipflop[/]
     """
+    from spinhw.errors import ConfigError
+    from spinhw.flipflop.run import find_config, has_oscillators
+
+    if has_oscillators(config):
+        from spinhw.cli import training
+
+        path = find_config(config)
+        if resume is None:
+            training.train_config(path, device, sets or [], out)
+        else:
+            training.resume_config(path, device, sets or [], out, resume)
+        return
+    if device is not None:
+        raise ConfigError(
+            "a device runs networks of kind spintronic, and these are recurrent networks in software",
+            seen=f"--device {device}",
+            todo="leave out --device, or train the preset 'oscillators'",
+        )
     from spinhw.cli.flipflop_work import resume_config, train_config
 
     if resume is None:
-        train_config(config, device, sets or [], out)
+        train_config(config, sets or [], out)
     else:
-        resume_config(config, device, sets or [], out, resume)
+        resume_config(config, sets or [], out, resume)
 
 
 @flipflop.command()

@@ -11,7 +11,6 @@ from rich.table import Table
 from spinhw.cli.terminal import make_console
 from spinhw.errors import ConfigError
 from spinhw.flipflop.analysis import Analysis
-from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.examine import examine, find_subject
 from spinhw.flipflop.keras import read_keras
 from spinhw.flipflop.learner import measure
@@ -19,10 +18,9 @@ from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
 from spinhw.flipflop.smallest import smallest, train_sizes
 from spinhw.flipflop.weights import save_network
-from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.report import TerminalProgress, percent
-from spinhw.report.tables import joules
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.trial_task import measuring_trials
 from spinhw.training import Interrupted, default_folder
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.run_folder import exists_already
@@ -30,21 +28,21 @@ from spinhw.training.run_folder import exists_already
 _IMPORT_TRIALS = 1024
 
 
-def train_config(config: str, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
+def train_config(config: str, overrides: Sequence[str], out: Path | None) -> None:
     """Train a config into a new run folder and show what came out.
 
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_flipflop(config, overrides, device), make_console()
+    settings, console = load_flipflop(config, overrides), make_console()
     folder = out or default_folder(Path(config))
     if folder.exists():
         raise exists_already(folder)
     training, network = settings.training, settings.network
-    count, units = len(training.seeds), network.units if isinstance(network, RecurrentSettings) else sum(network.layers)
+    count, units = len(training.seeds), network.units
     console.print(
         f"training {count} {network.kind} {'network' if count == 1 else 'networks'} of {units} units for "
-        f"{settings.all_epochs} epochs of {training.batches} steps into {escape(str(folder))}",
+        f"{training.epochs} epochs of {settings.batches} steps into {escape(str(folder))}",
         soft_wrap=True,
     )
     with TerminalProgress(console) as progress:
@@ -52,7 +50,7 @@ def train_config(config: str, device: str | None, overrides: Sequence[str], out:
     _show(console, results)
 
 
-def resume_config(config: str, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
+def resume_config(config: str, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
     """Go on with a run and show what came out.
 
     Raises:
@@ -60,7 +58,7 @@ def resume_config(config: str, device: str | None, overrides: Sequence[str], out
     """
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
-    settings, console = load_flipflop(config, overrides, device), make_console()
+    settings, console = load_flipflop(config, overrides), make_console()
     with TerminalProgress(console) as progress:
         results = resume_flipflop(folder, settings, progress)
     _show(console, results)
@@ -137,7 +135,7 @@ def _show(console: Console, results: FlipFlopResults) -> None:
     for name, value in _rows(summary):
         table.add_row(name, value)
     console.print(table)
-    learned = summary.get("on_device", summary)["learned"]
+    learned = summary["learned"]
     lost = [seed for seed, well in zip(summary["seeds"], learned, strict=True) if not well]
     if lost:
         console.print(
@@ -146,7 +144,7 @@ def _show(console: Console, results: FlipFlopResults) -> None:
             "bits); at least 200 network.units; training.gradient_norm 1 where the loss jumps"
         )
     console.print(f"run folder: {escape(str(results.folder))}", soft_wrap=True)
-    if summary["task"] == "flipflop" and "converged" not in summary:
+    if summary["task"] == "flipflop":
         console.print(f"next:       spinhw flipflop analyse {escape(str(results.folder))}", soft_wrap=True)
 
 
@@ -166,18 +164,9 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = []
-    if "held" in summary:
-        rows.append((f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"])))
-    if "converged" in summary:
-        rows.append(("the same as fine as a chip: end within 1/2", percent(summary["converged"]["final"])))
-        rows.append(("energy per step", joules(summary["energy_per_step_j"])))
-    for stage, name in (("before", "as trained on the simulator"), ("after", "after the loop")):
-        found = summary.get("on_device", {}).get(stage)
-        if found is not None:
-            rows.append((f"on the device, {name}: end within 1/2", percent(found["final"])))
-            rows.append((f"on the device, {name}: hold for {summary['hold_steps']} steps", percent(found["held"])))
-    return rows
+    if "held" not in summary:
+        return []
+    return [(f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"]))]
 
 
 def _findings(found: Analysis) -> Table:

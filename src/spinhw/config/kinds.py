@@ -57,6 +57,6 @@ class ByKind:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Describe every kind there is, those of other packages included."""
-        models = {kind: self.registry.find(kind) for kind in self.registry.names()}
-        variants = [handler(model.__pydantic_core_schema__) for model in models.values()]
+        models = dict.fromkeys(self.registry.find(kind) for kind in self.registry.names())  # Kinds may share one.
+        variants = [handler(model.__pydantic_core_schema__) for model in models]
         return variants[0] if len(variants) == 1 else {"oneOf": variants}

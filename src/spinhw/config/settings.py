@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -39,6 +39,8 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key)
+    # Keys of older versions, and what is written in place of each, in words.
+    moved: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -51,7 +53,7 @@ class Settings(BaseModel):
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key {key}; {hint}",
-                    {"key": repr(key), "name": str(key), "hint": nearest(str(key), known)},
+                    {"key": repr(key), "name": str(key), "hint": cls.moved.get(str(key)) or nearest(str(key), known)},
                 )
         switches = {field.alias or name for name, field in cls.model_fields.items() if field.annotation is bool}
         return {key: value if key in switches else _no_number(value) for key, value in data.items()}

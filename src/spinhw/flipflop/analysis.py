@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from spinhw.flipflop.autonomous import autonomous
-from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_around
 from spinhw.flipflop.geometry import Cube, Eigenvalues, Projection, fit_cube, project, spectrum
 from spinhw.flipflop.learner import measure
@@ -18,6 +17,7 @@ from spinhw.network.recurrent import RecurrentNetwork
 from spinhw.streams import torch_stream
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.tasks.score import TOLERANCE, Score
+from spinhw.tasks.trial_task import measuring_trials
 
 _SCORED_TRIALS = 512
 _CURVE_TRIALS = 64

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from spinhw.flipflop.analysis import COMPARED, Analysis, compare
-from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.geometry import Projection
 from spinhw.plots.canvas import BLUE, COLOURS, GREEN, GREY, LIGHT, ORANGE, VERMILION, page
+from spinhw.tasks.trial_task import measuring_trials
 
 _SIDE_BY_SIDE = 4  # Networks in a picture that compares them.
 _NOT_DRAWN = ("final", "stable")  # They say little that the other panels do not.

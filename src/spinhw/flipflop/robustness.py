@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.drawing import measuring_trials
 from spinhw.flipflop.fixed_points import FixedPoints
-from spinhw.flipflop.learner import AnyNetwork, measure
+from spinhw.flipflop.learner import measure
 from spinhw.network.recurrent import RecurrentNetwork
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.tasks.score import TOLERANCE, Score
+from spinhw.tasks.trial_task import measuring_trials
 
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5)
 AMPLITUDES = (0.25, 0.5, 0.75, 1.0, 1.5)
@@ -97,7 +97,7 @@ def holding(task: FlipFlopSettings, steps: int) -> FlipFlopSettings:
 
 @torch.no_grad()
 def long_hold(
-    network: AnyNetwork,
+    network: RecurrentNetwork,
     task: FlipFlopSettings,
     trials: int,
     points: FixedPoints | None = None,

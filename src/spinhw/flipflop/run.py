@@ -1,23 +1,21 @@
 """Whole flip-flop runs: train, go on, measure."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import not_written
-from spinhw.config import build, find_recipe, shipped
+from spinhw.config import find_recipe, load, read_yaml, shipped
 from spinhw.errors import ConfigError
-from spinhw.flipflop.learner import AnyNetwork
 from spinhw.flipflop.loop import Ensemble, train
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.summary import summarise
 from spinhw.flipflop.weights import save_network
+from spinhw.network import RecurrentNetwork
 from spinhw.training import SILENT, Interrupted, Progress, RunFolder
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.interrupt import Interrupt
-from spinhw.training.load import read_with_device
 from spinhw.training.run import refuse_other_settings
 from spinhw.training.run_lock import run_lock
 
@@ -42,23 +40,35 @@ class FlipFlopResults:
     metrics: list[dict[str, Any]]
 
 
-def load_flipflop(config: str | Path, overrides: Sequence[str] = (), device: str | None = None) -> FlipFlopRun:
+def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlopRun:
     """Read a run from YAML.
 
     Args:
         config: A file, ``examples/NAME`` among the shipped ones, or one of `PRESETS`.
         overrides: Such as ["training.epochs=5"].
-        device: Name or file of a device profile, in place of the file's own.
 
     Raises:
         ConfigError: One line for each thing that is wrong.
     """
+    return load(FlipFlopRun, find_config(config), overrides)
+
+
+def find_config(config: str | Path) -> Path:
+    """Find the YAML file of a run: the path as it is, a shipped recipe, or a preset.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
     path = Path(config)
     if str(config) in PRESETS and not path.is_file():
         path = shipped("examples") / "flipflop" / f"{config}.yaml"
-    path = find_recipe(path)
-    data, left = read_with_device(path, overrides, device)
-    return build(FlipFlopRun, data, str(path), left)
+    return find_recipe(path)
+
+
+def has_oscillators(config: str | Path) -> bool:
+    """Tell whether a file describes networks of oscillators, or their software peer, which `spinhw.train` trains."""
+    network = read_yaml(find_config(config)).get("network")
+    return isinstance(network, Mapping) and network.get("kind") in ("spintronic", "ctrnn")
 
 
 def train_flipflop(settings: FlipFlopRun, folder: Path, progress: Progress = SILENT) -> FlipFlopResults:
@@ -115,9 +125,8 @@ def network_files(folder: RunFolder) -> list[Path]:
 
 def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> FlipFlopResults:
     try:
-        with ExitStack() as devices:
-            train(ensemble, folder, progress, interrupt, devices)
-            summary = summarise(ensemble)
+        train(ensemble, folder, progress, interrupt)
+        summary = summarise(ensemble)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(
             "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
@@ -128,17 +137,13 @@ def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt:
 
 
 def _save_networks(ensemble: Ensemble, folder: RunFolder) -> None:
-    """Save every network; one that was in the loop is good on its own chip alone, and has a folder of its own."""
     networks = folder.path / "networks"
     for member in ensemble.members:
-        about: dict[str, Any] = {"seed": member.seed, "step": member.simulated_step}
-        _save(networks / f"seed-{member.seed}.safetensors", member.trained_network(), about)
-        if member.loop is not None and ensemble.settings.training.loop_epochs:
-            about = {"seed": member.seed, "step": member.best_step, "device": member.loop.device.name}
-            _save(networks / "on_device" / f"seed-{member.seed}.safetensors", member.best_network(), about)
+        about: dict[str, Any] = {"seed": member.seed, "step": member.best_step}
+        _save(networks / f"seed-{member.seed}.safetensors", member.best_network(), about)
 
 
-def _save(path: Path, network: AnyNetwork, about: dict[str, Any]) -> None:
+def _save(path: Path, network: RecurrentNetwork, about: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

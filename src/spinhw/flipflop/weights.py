@@ -7,17 +7,14 @@ from typing import Any
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.flipflop.keras import read_keras
-from spinhw.flipflop.learner import AnyNetwork
-from spinhw.flipflop.oscillators import OscillatorNetwork
-from spinhw.network import NetworkSettings
-from spinhw.network.recurrent import from_weights
+from spinhw.network.recurrent import RecurrentNetwork, from_weights
 from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.training.checkpoint import load_checkpoint, save_checkpoint
 
 _HDF5_ENDINGS = {".hdf5", ".h5", ".keras"}
 
 
-def save_network(path: Path, network: AnyNetwork, about: Mapping[str, Any] | None = None) -> None:
+def save_network(path: Path, network: RecurrentNetwork, about: Mapping[str, Any] | None = None) -> None:
     """Write a network into one file.
 
     Args:
@@ -29,13 +26,10 @@ def save_network(path: Path, network: AnyNetwork, about: Mapping[str, Any] | Non
         ConfigError: The file cannot be written.
     """
     design = network.settings.model_dump(mode="json", by_alias=True)
-    facts: dict[str, Any] = {"network": design, "about": dict(about or {})}
-    if isinstance(network, OscillatorNetwork):
-        facts |= {"seed": network.seed, "interval_s": network.oscillators.steps.sample_interval_s}
-    save_checkpoint(path, network.state_dict(), facts)
+    save_checkpoint(path, network.state_dict(), {"network": design, "about": dict(about or {})})
 
 
-def load_network(path: Path) -> AnyNetwork:
+def load_network(path: Path) -> RecurrentNetwork:
     """Read a network that `save_network` wrote, or a Keras SimpleRNN.
 
     Raises:
@@ -50,9 +44,4 @@ def load_network(path: Path) -> AnyNetwork:
             allowed="a file from networks/ in a run folder, or one that `spinhw flipflop import` wrote",
             todo="name the run folder itself, or one of those files",
         )
-    if "interval_s" in facts:
-        oscillators = build(NetworkSettings, facts["network"], str(path))
-        network = OscillatorNetwork(oscillators, facts["seed"], facts["interval_s"])
-        network.load_state_dict(tensors)
-        return network
     return from_weights(build(RecurrentSettings, facts["network"], str(path)), tensors)

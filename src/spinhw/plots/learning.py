@@ -25,6 +25,8 @@ class LearningCurves:
         converged: Share recognised after the last epoch at 16 steps per ns, (seed,); None where it was not measured.
         images: Which images those of the curves are, such as "validation".
         final: Which images those of the converged value are, such as "test".
+        measure: What is drawn, in words.
+        is_share: Whether it is a share, drawn in percent.
     """
 
     epochs: NDArray[np.int64]
@@ -33,6 +35,8 @@ class LearningCurves:
     converged: NDArray[np.float64] | None = None
     images: str = "validation"
     final: str = "test"
+    measure: str = "accuracy"
+    is_share: bool = True
 
 
 def plot_learning(curves: LearningCurves, path: Path) -> None:
@@ -46,15 +50,21 @@ def plot_learning(curves: LearningCurves, path: Path) -> None:
 
 def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
     """Draw accuracy in percent: each seed thin, median and quartiles over them, the converged value at the end."""
-    percent = 100 * curves.accuracy
+    scale = 100.0 if curves.is_share else 1.0
+    percent = scale * curves.accuracy
     _spread(axes, curves.epochs, percent, BLUE)
     if curves.converged is not None:
-        _draw_converged(axes, curves.epochs[-1], 100 * curves.converged, curves.final)
-    axes.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{curves.images} images recognised")
-    lowest = _lowest_shown(percent)
-    if curves.converged is not None:
-        lowest = min(lowest, _lowest_shown(100 * curves.converged[None]))
-    axes.set_ylim(lowest, 100.0)
+        _draw_converged(axes, curves.epochs[-1], scale * curves.converged, curves)
+    if curves.measure == "accuracy":
+        axes.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{curves.images} images recognised")
+    else:
+        unit = " (%)" if curves.is_share else ""
+        axes.set(xlabel="epoch", ylabel=f"{curves.measure}{unit}", title=f"{curves.images} sequences")
+    if curves.is_share:
+        lowest = _lowest_shown(percent)
+        if curves.converged is not None:
+            lowest = min(lowest, _lowest_shown(100 * curves.converged[None]))
+        axes.set_ylim(lowest, 100.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     axes.legend(loc="lower right")
@@ -85,12 +95,14 @@ def _label(statistic: str, seeds: int) -> str:
     return "one seed" if seeds == 1 else f"{statistic} of {seeds} seeds"
 
 
-def _draw_converged(axes: Axes, epoch: int, percent: NDArray[np.float64], images: str) -> None:
-    spread = f" ± {percent.std(ddof=1):.1f}" if len(percent) > 1 else ""
-    label = f"{images} images, converged at 16 steps per ns: {percent.mean():.1f}{spread} %"
-    error = percent.std(ddof=1) if len(percent) > 1 else None
+def _draw_converged(axes: Axes, epoch: int, values: NDArray[np.float64], curves: LearningCurves) -> None:
+    digits, unit = (1, " %") if curves.is_share else (4, "")
+    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    what = "images" if curves.measure == "accuracy" else "sequences"
+    label = f"{curves.final} {what}, converged at 16 steps per ns: {values.mean():.{digits}f}{spread}{unit}"
+    error = values.std(ddof=1) if len(values) > 1 else None
     axes.errorbar(
-        epoch, percent.mean(), yerr=error, fmt="D", color=VERMILION, markersize=5, capsize=3, label=label, zorder=4
+        epoch, values.mean(), yerr=error, fmt="D", color=VERMILION, markersize=5, capsize=3, label=label, zorder=4
     )
 
 

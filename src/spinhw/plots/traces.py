@@ -34,6 +34,7 @@ class Traces:
     bounds: tuple[float, float] | None = None
     rest: float | None = None
     spintronic: bool = True
+    title: str = "digit"
 
 
 def plot_traces(traces: Traces, path: Path) -> None:
@@ -52,7 +53,7 @@ def draw_traces(figure: Figure | SubFigure, traces: Traces) -> list[Axes]:
     grid[0, 0].set_ylabel(r"drive $I\,/\,\gamma$")
     grid[1, 0].set_ylabel("power $x$ (of full scale)" if traces.spintronic else "state $x$")
     handles, _ = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, [str(label) for label in traces.labels], title="digit", loc="outside right center")
+    figure.legend(handles, [str(label) for label in traces.labels], title=traces.title, loc="outside right center")
     return list(grid.flat)
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinhw.energy import EnergyLedger
+from spinhw.training.measures import SHARES, measure_of
 
 # Converged and training-step accuracy may differ by this much; more means that the network learned its integrator.
 _MOST_GAP = 0.01
@@ -41,6 +42,16 @@ class Verdict(Protocol):
     @property
     def detail(self) -> str:
         """What was seen."""
+
+
+def figure_text(name: str, figure: Mapping[str, Any]) -> str:
+    """Write a figure over seeds, in percent where it is a share."""
+    if name in SHARES:
+        return percent(figure)
+    mean, low_high = f"{figure['mean']:.4f}", figure["interval95"]
+    if figure["std"] is None:
+        return f"{mean} (one seed)"
+    return f"{mean} ± {figure['std']:.4f}  (95 % interval of the mean {low_high[0]:.4f} to {low_high[1]:.4f})"
 
 
 def percent(figure: Mapping[str, Any]) -> str:
@@ -100,7 +111,8 @@ def _alarms(alarms: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _accuracy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    converged, coarse = percent(summary["accuracy_converged"]), percent(summary["accuracy"])
+    measure, called = measure_of(summary)
+    converged, coarse = (figure_text(measure, summary[key]) for key in (f"{measure}_converged", measure))
     if summary.get("in_the_loop", False):
         first, *others = _device_rows(summary)
         return [
@@ -109,8 +121,8 @@ def _accuracy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("the same, at the training step", coarse),
             *others,
         ]
-    rows = [("accuracy converged (headline)", converged), ("accuracy at the training step", coarse)]
-    return rows + _device_rows(summary) if "accuracy_on_device" in summary else rows
+    rows = [(f"{called} converged (headline)", converged), (f"{called} at the training step", coarse)]
+    return rows + _device_rows(summary) if f"{measure}_on_device" in summary else rows
 
 
 def _device_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -118,7 +130,8 @@ def _device_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     measured = [] if measured_j is None else [("energy per image, measured at the supply", joules(measured_j))]
     spent_j = found.get("energy_per_image_spent_here_j")
     spent = [] if spent_j is None else [("spent here for an image, in place of the chip", joules(spent_j))]
-    return [("accuracy on the device", percent(found["accuracy_on_device"])), *measured, *spent]
+    measure, called = measure_of(found)
+    return [(f"{called} on the device", figure_text(measure, found[f"{measure}_on_device"])), *measured, *spent]
 
 
 def _energy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -143,23 +156,25 @@ def _quantiles(values: Mapping[str, float]) -> str:
 def warnings(summary: Mapping[str, Any]) -> list[str]:
     """Say what makes the figures of a run less than they seem."""
     found = []
-    fine, coarse = summary["accuracy_converged"]["mean"], summary["accuracy"]["mean"]
-    if abs(fine - coarse) > _MOST_GAP:
+    measure, called = measure_of(summary)
+    fine, coarse = summary[f"{measure}_converged"]["mean"], summary[measure]["mean"]
+    if measure in SHARES and abs(fine - coarse) > _MOST_GAP:
         found.append(
-            f"converged and training-step accuracy differ by {100 * abs(fine - coarse):.1f} points: the network "
+            f"converged and training-step {called} differ by {100 * abs(fine - coarse):.1f} points: the network "
             "learned its integrator; raise training.substeps"
         )
-    guessing = 1 / len(summary["confusion"])
-    if fine < _LEARNED * guessing:
-        found.append(
-            f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of guessing; "
-            "more training.epochs or another training.learning_rate usually helps"
-        )
+    if "confusion" in summary:
+        guessing = 1 / len(summary["confusion"])
+        if fine < _LEARNED * guessing:
+            found.append(
+                f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of "
+                "guessing; more training.epochs or another training.learning_rate usually helps"
+            )
     for channel in summary.get("masked_channels", []):
         found.append(f"{channel}; it was masked while training, and the model stood in for it")
     found += _drifted(summary.get("drift_alarms", []))
     if summary["held_out"] == "validation":
-        found.append("accuracy was measured on validation images, not on the test half (task.held_out)")
+        found.append(f"{called}: measured on the validation part, not on the test part (task.held_out)")
     return found
 
 
@@ -177,9 +192,10 @@ def _drifted(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
 def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     """Print what an evaluation of a run gave."""
     table = Table(title=f"after {found['epochs']} epochs", show_header=False)
-    table.add_row("accuracy converged", percent(found["accuracy_converged"]))
-    table.add_row("accuracy at the training step", percent(found["accuracy"]))
-    if "accuracy_on_device" in found:
+    measure, called = measure_of(found)
+    table.add_row(f"{called} converged", figure_text(measure, found[f"{measure}_converged"]))
+    table.add_row(f"{called} at the training step", figure_text(measure, found[measure]))
+    if f"{measure}_on_device" in found:
         device = found["device"]
         for row in _device_rows(found):
             table.add_row(*row)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spinhw.tasks.augmentation_settings import AugmentationSettings
+    from spinhw.tasks.objective import Metric
 
 Part = Literal["validation", "test"]
 
@@ -70,11 +71,13 @@ class Feed:
         batch_size: Sequences of each member in a batch, at least 1; held-out ones come as many at a time.
         input_noise: Standard deviation of Gaussian noise on the scaled inputs, 0 or above.
         augmentation: Random maps of images; None for none. Tasks without images do not look at it.
+        epochs: Of the whole training: for tasks that change on the way.
     """
 
     batch_size: int
     input_noise: float = 0.0
     augmentation: "AugmentationSettings | None" = None
+    epochs: int = 0
 
 
 class Task(ABC):
@@ -112,6 +115,17 @@ class Task(ABC):
             seeds: One for each member.
             part: One of the task's parts.
         """
+
+    def metrics(self, answers: "Tensor", batch: Batch) -> "list[Metric]":
+        """Say how good answers are, each member for itself; the first measure is the headline.
+
+        Args:
+            answers: (member, batch, answer, output).
+            batch: What they answer.
+        """
+        from spinhw.tasks.objective import metrics
+
+        return metrics(answers, batch)
 
 
 class TaskSettings(Settings, ABC):

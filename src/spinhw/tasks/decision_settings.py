@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from spinhw.config import Settings
+from spinhw.tasks.trial_settings import TrialSettings
 
 DecisionKind = Literal["perceptual", "context", "match", "parametric"]
 
@@ -18,7 +18,7 @@ _PERIODS: dict[str, tuple[float, ...]] = {
 _INPUTS = {"perceptual": 3, "context": 7, "match": 3, "parametric": 2}
 
 
-class DecisionSettings(Settings):
+class DecisionSettings(TrialSettings):
     """One of the four tasks."""
 
     kind: DecisionKind = Field(
@@ -41,6 +41,17 @@ class DecisionSettings(Settings):
     def outputs(self) -> int:
         """Output channels."""
         return 1
+
+    @property
+    def samples(self) -> int:
+        """Samples of a sequence."""
+        return self.steps
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Inputs of cue and stimuli, and what noise adds to them."""
+        spread = 4.0 * self.noise / self.step_ms**0.5
+        return -spread, 1.0 + spread
 
     @property
     def steps(self) -> int:

@@ -4,14 +4,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.config import Settings
+from spinhw.tasks.trial_settings import TrialSettings
 
+# A sample of the noise passes this many standard deviations once in 16 000 samples.
+FOUR_SIGMA = 4.0
 Steps = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Range = tuple[Steps, Steps]
 
 
-class FlipFlopSettings(Settings):
+class FlipFlopSettings(TrialSettings):
     """Every number of the generator; the defaults are the corrected task."""
 
     kind: Literal["flipflop"] = Field(default="flipflop", description="The task.")
@@ -40,6 +42,13 @@ class FlipFlopSettings(Settings):
     )
     last_target_zero: bool = Field(
         default=False, description="Set the target to 0 at the last step, as the published code does by mistake."
+    )
+
+    long_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="From the middle of the training on, every other batch has sequences of so many steps, which end "
+        "with a long hold: what a network never saw it need not do. Held-out sequences are as long. Null for none.",
     )
 
     @classmethod
@@ -93,6 +102,15 @@ class FlipFlopSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _long_sequences_are_longer(self) -> Self:
+        if self.long_steps is not None and (self.long_steps <= self.steps or not self.fresh):
+            raise ValueError(
+                f"long_steps is {self.long_steps}; it must be above the {self.steps} steps of other sequences, and the "
+                "sequences fresh"
+            )
+        return self
+
     @property
     def last_onset(self) -> int:
         """Latest step at which a pulse may start."""
@@ -107,3 +125,14 @@ class FlipFlopSettings(Settings):
     def outputs(self) -> int:
         """Output channels."""
         return self.bits
+
+    @property
+    def samples(self) -> int:
+        """Samples of a sequence."""
+        return self.steps
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Inputs of the two pulses, and what noise adds to them."""
+        highest = self.amplitude + FOUR_SIGMA * self.noise
+        return -highest, highest

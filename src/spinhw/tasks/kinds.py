@@ -2,4 +2,13 @@
 
 from spinhw.registry import Registry
 
-TASKS = Registry("spinhw.tasks", "task", {"sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings"})
+_DECISIONS = "spinhw.tasks.decision_settings:DecisionSettings"
+TASKS = Registry(
+    "spinhw.tasks",
+    "task",
+    {
+        "sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings",
+        "flipflop": "spinhw.tasks.flipflop_settings:FlipFlopSettings",
+        **dict.fromkeys(("perceptual", "context", "match", "parametric"), _DECISIONS),
+    },
+)

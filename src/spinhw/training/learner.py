@@ -12,10 +12,10 @@ from torch import Tensor
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.states import part_of
-from spinhw.training.average import WeightAverage
 from spinhw.training.device_loop import DeviceLoop
 from spinhw.training.divergence import Diverged
 from spinhw.training.drawn_chips import DrawnChips
+from spinhw.training.kept import BestWeights, WeightAverage
 from spinhw.training.optimiser import MemberAdam, freeze, trained
 from spinhw.training.settings import RunSettings
 from spinhw.training.surrogate import TrainedSurrogate
@@ -80,6 +80,7 @@ class Learner:
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.
         self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
+        self.best = BestWeights(self.network) if training.kept == "best" else None
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
         self.steps = 0  # Steps of the optimiser that are done.
@@ -90,7 +91,13 @@ class Learner:
 
     @property
     def evaluated(self) -> SpintronicNetwork:
-        """The networks that count: the running average, where there is one."""
+        """The networks that count: the running average or the best at any look, where the run keeps these."""
+        kept = self.average or self.best
+        return self.network if kept is None else kept.network
+
+    @property
+    def looked_at(self) -> SpintronicNetwork:
+        """The networks that a look measures: the running average, or the present ones."""
         return self.network if self.average is None else self.average.network
 
     @property
@@ -114,9 +121,16 @@ class Learner:
         finally:
             self.loop_state, self._refits, self.loop = loop.state(), loop.tensors(), None
 
-    def forget_moments(self) -> None:
-        """Let the optimiser start anew from the present weights."""
-        self.adam = MemberAdam(trained(self.network))
+    def begin_loop(self, anew: bool) -> None:
+        """Go on with a device in the loop, from the best weights where the run keeps these.
+
+        Args:
+            anew: Whether the optimiser forgets its moments.
+        """
+        if self.best is not None:
+            self.best.go_on_from_here()
+        if anew:
+            self.adam = MemberAdam(trained(self.network))
 
     @contextmanager
     def training_time(self) -> Iterator[None]:
@@ -136,6 +150,8 @@ class Learner:
         parts = {"network": self.network.state_dict(), "adam": self.adam.state()}
         if self.average is not None:
             parts["average"] = self.average.network.state_dict()
+        if self.best is not None:
+            parts["best"] = self.best.network.state_dict()
         parts["refits"] = self._refits if self.loop is None else self.loop.tensors()
         return {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
 
@@ -146,6 +162,7 @@ class Learner:
             "batch": self.batch,
             "steps": self.steps,
             "sums": vars(self.sums),
+            **({} if self.best is None else {"best_losses": self.best.losses}),
             "wall_s": self.wall_s,
             "train_wall_s": self.train_wall_s,
             "loop": self.loop_state if self.loop is None else self.loop.state(),
@@ -164,6 +181,9 @@ class Learner:
             self.adam.restore(part_of(tensors, "adam"))
             if self.average is not None:
                 self.average.network.load_state_dict(part_of(tensors, "average"))
+            if self.best is not None:
+                self.best.network.load_state_dict(part_of(tensors, "best"))
+                self.best.losses = list(facts["best_losses"])
         except (RuntimeError, KeyError) as error:
             raise ConfigError(
                 "the checkpoint belongs to other networks than the config",

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from spinhw.errors import CalibrationError
-from spinhw.tasks import Batch, Task, loss, metrics, right_answers
+from spinhw.tasks import Batch, Task, loss, right_answers
 from spinhw.training.alignment import summed_up
 from spinhw.training.checkpoint import save_checkpoint
 from spinhw.training.deploy import answer_on_device
@@ -48,8 +48,9 @@ def train_until(
     batches, training = task.batches, settings.training
     with learner.training_time():
         while learner.epoch < (training.epochs if until is None else until):
-            rates = learning_rates(training, learner.epoch)
             while learner.batch < batches:
+                share = learner.batch / batches if training.schedule_per == "step" else 0
+                rates = learning_rates(training, learner.epoch + share)
                 shown = task.train(learner.seeds, learner.epoch, learner.batch)
                 losses, answers = train_step(learner, shown, training, rates)
                 learner.sums.add(losses, right_answers(answers, shown), shown.size)
@@ -90,6 +91,7 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
     if learner.surrogate is not None and learner.surrogate.draws:
         learner.network.use_neurons(learner.surrogate.neurons())  # What is evaluated is what is most probable.
     learner.adam.clip(training.gradient_clip)
+    learner.adam.clip_norms(training.gradient_norm)
     learner.adam.step(rates)
     learner.network.limit_weights_()
     learner.refuse_divergence(learner.finite_weights())
@@ -144,8 +146,10 @@ def _metrics_row(learner: Learner, task: Task, settings: RunSettings, rates: lis
 
 
 def _looked(learner: Learner, task: Task, training: TrainingSettings) -> dict[str, Any]:
-    answers, batch = held_out_answers(learner.evaluated, task, learner.seeds, "validation", training)
-    return {one.name: one.values for one in metrics(answers, batch)}
+    answers, batch = held_out_answers(learner.looked_at, task, learner.seeds, "validation", training)
+    if learner.best is not None and learner.loop is None:
+        learner.best.update(loss(answers, batch).tolist())
+    return {one.name: one.values for one in task.metrics(answers, batch)}
 
 
 def _on_device(learner: Learner, task: Task, training: TrainingSettings, look: bool) -> dict[str, Any]:
@@ -163,9 +167,11 @@ def _on_device(learner: Learner, task: Task, training: TrainingSettings, look: b
         learner.loop.alignments = []
     if look:
         seen = answer_on_device(
-            learner.evaluated, task, learner.seeds, "validation", learner.loop.device, lambda done, total: None
+            learner.looked_at, task, learner.seeds, "validation", learner.loop.device, lambda done, total: None
         )
-        found |= {f"{one.name}_on_device": one.values for one in metrics(seen.answers, seen.batch)}
+        if learner.best is not None:
+            learner.best.update(loss(seen.answers, seen.batch).tolist())
+        found |= {f"{one.name}_on_device": one.values for one in task.metrics(seen.answers, seen.batch)}
     return found
 
 

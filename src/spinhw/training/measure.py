@@ -7,7 +7,7 @@ from torch import Tensor
 
 from spinhw.device import Device
 from spinhw.network import SpintronicNetwork
-from spinhw.tasks import Batch, Classes, Task, confusion, metrics
+from spinhw.tasks import Batch, Classes, Task, confusion
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers, refuse_non_finite
 from spinhw.training.progress import NamedTick
@@ -36,8 +36,8 @@ def measure_simulated(settings: RunSettings, network: SpintronicNetwork, task: T
     fine, _ = held_out_answers(
         network, task, seeds, part, training, settings.fine_steps, partial(tick, f"{headline} converged")
     )
-    found = {one.name: over_seeds(one.values) for one in metrics(coarse, batch)}
-    found |= {f"{one.name}_converged": over_seeds(one.values) for one in metrics(fine, batch)}
+    found = {one.name: over_seeds(one.values) for one in task.metrics(coarse, batch)}
+    found |= {f"{one.name}_converged": over_seeds(one.values) for one in task.metrics(fine, batch)}
     return found | _confusion(fine, batch)
 
 
@@ -62,7 +62,7 @@ def measure_on_device(
     found = answer_on_device(network, task, seeds, part, device, told)
     refuse_non_finite(found.answers, seeds)
     return {
-        **{f"{one.name}_on_device": over_seeds(one.values) for one in metrics(found.answers, found.batch)},
+        **{f"{one.name}_on_device": over_seeds(one.values) for one in task.metrics(found.answers, found.batch)},
         "device": {
             "kind": device.describe().kind,
             "ids": list(found.device_ids),

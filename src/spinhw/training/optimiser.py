@@ -50,6 +50,17 @@ class MemberAdam:
             torch.nn.utils.clip_grad_value_(self._parameters.values(), largest)
 
     @torch.no_grad()
+    def clip_norms(self, largest: float | None) -> None:
+        """Scale every member's gradient down to a norm, over all its parameters; None does nothing."""
+        gradients = [value.grad for value in self._parameters.values() if value.grad is not None]
+        if largest is None or not gradients:
+            return
+        norms = torch.stack([one.flatten(1).square().sum(1) for one in gradients]).sum(0).sqrt()  # (member,)
+        share = (largest / (norms + 1e-6)).clamp_max(1.0)
+        for one in gradients:
+            one.mul_(share.view(-1, *[1] * (one.ndim - 1)))
+
+    @torch.no_grad()
     def step(self, rates: Sequence[float]) -> None:
         """Take one step with a learning rate for each member."""
         largest = max(rates)

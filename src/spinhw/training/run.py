@@ -138,7 +138,11 @@ def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progr
         learner.restore(tensors, facts)
         task = settings.open_task()
         tick = partial(_tick, opened, progress, interrupt)
-        found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, task, tick)}
+        found = {
+            "epochs": learner.epoch,
+            "measure": settings.task.headline,
+            **measure_simulated(settings, learner.evaluated, task, tick),
+        }
         with _device_of(settings, learner, device) as measuring:
             found |= measure_on_device(settings, learner.evaluated, task, measuring, tick)
             found |= _spent_facts(settings, measuring)
@@ -216,8 +220,8 @@ def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -
             folder.write_instruments(device.look_over())
             yield device
     else:
-        if 0 < training.loop_start == learner.epoch and learner.batch == 0 and training.loop_learning_rate is not None:
-            learner.forget_moments()
+        if 0 < training.loop_start == learner.epoch and learner.batch == 0:
+            learner.begin_loop(training.loop_learning_rate is not None)
         with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
             folder.write_instruments(loop.device.look_over())
             yield loop.device

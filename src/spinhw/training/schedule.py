@@ -5,8 +5,8 @@ import math
 from spinhw.training.settings import TrainingSettings
 
 
-def learning_rates(training: TrainingSettings, epoch: int) -> list[float]:
-    """Give the learning rate of every seed in an epoch (the first is 0).
+def learning_rates(training: TrainingSettings, epoch: float) -> list[float]:
+    """Return the learning rate of every seed in an epoch (the first is 0), or between two where it falls step by step.
 
     'paper': rate / (1 + epoch / decay), as published. 'cosine': rate (1 + cos(pi epoch / epochs)) / 2. Epochs in the
     loop with a device may have a rate of their own, rate / (1 + epoch / decay) from the first of them on.

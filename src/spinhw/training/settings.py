@@ -51,11 +51,17 @@ class TrainingSettings(Settings):
         description="'paper' divides the learning rate by 1 + epoch / learning_rate_decay; 'cosine' lets it fall "
         "to zero at the end.",
     )
+    schedule_per: Literal["epoch", "step"] = Field(
+        default="epoch", description="Whether the learning rate falls from 'epoch' to epoch, or at each 'step'."
+    )
     learning_rate_decay: float = Field(
         default=20.0, gt=0.0, description="Epochs after which 'paper' has halved the rate; above 0."
     )
     gradient_clip: float | None = Field(
         default=1.0, gt=0.0, description="Largest gradient element in size; null for no clipping."
+    )
+    gradient_norm: float | None = Field(
+        default=None, gt=0.0, description="Largest norm of the gradient of a network; null for no clipping."
     )
     input_noise: float = Field(
         default=0.0,
@@ -73,6 +79,12 @@ class TrainingSettings(Settings):
         gt=0.0,
         lt=1.0,
         description="Decay per step of a running average of the weights, used instead of them; null for off.",
+    )
+    keep: Literal["last", "average", "best"] | None = Field(
+        default=None,
+        description="Which weights count: the 'last', their running 'average' (of decay weight_average), or the 'best' "
+        "of all looks, with the lowest loss on the validation part. Null: the average where weight_average is set, "
+        "else the last.",
     )
     substeps: int = Field(
         default=2, ge=1, le=1000, description="Integration steps for each sample interval while training, 1 to 1000."
@@ -192,6 +204,11 @@ class TrainingSettings(Settings):
             return self.epochs
         return max(0, self.epochs - (self.epochs if self.loop_epochs is None else self.loop_epochs))
 
+    @property
+    def kept(self) -> Literal["last", "average", "best"]:
+        """Which weights count."""
+        return self.keep or ("last" if self.weight_average is None else "average")
+
     def substeps_in(self, epoch: int) -> int:
         """Integration steps per sample that an epoch, counted from 0, is trained with."""
         return 1 if epoch < self.coarse_share * self.loop_start else self.substeps
@@ -201,6 +218,11 @@ class TrainingSettings(Settings):
         twice = [str(seed) for seed, count in Counter(self.seeds).items() if count > 1]
         if twice:
             raise ValueError(f"seeds must differ, and {', '.join(twice)} stands there more than once")
+        if self.keep is not None and (self.keep == "average") != (self.weight_average is not None):
+            raise ValueError(
+                f"keep is '{self.keep}' and weight_average {self.weight_average}: an average needs its decay, and "
+                "nothing else has one"
+            )
         if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != len(self.seeds):
             raise ValueError(
                 f"learning_rate lists {len(self.learning_rate)} rates for {len(self.seeds)} seeds; give one for each"
@@ -277,6 +299,12 @@ class RunSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _best_can_be_told(self) -> Self:
+        if self.training.kept == "best" and "validation" not in self.task.parts:
+            raise ValueError("training.keep is 'best', which is told by a validation part: this task has none")
+        return self
+
+    @model_validator(mode="after")
     def _converged_accuracy_can_be_measured(self) -> Self:
         try:
             _ = self.fine_steps
@@ -306,7 +334,7 @@ class RunSettings(Settings):
     def open_task(self) -> Task:
         """Make the task, shown as the training says."""
         training = self.training
-        return self.task.open(Feed(training.batch_size, training.input_noise, training.augmentation))
+        return self.task.open(Feed(training.batch_size, training.input_noise, training.augmentation, training.epochs))
 
     @property
     def steps(self) -> Steps:

@@ -33,7 +33,7 @@ def start_from(learner: Learner, settings: RunSettings) -> None:
     other = folder.settings()
     _refuse_misfit(folder, other, settings)
     tensors, _ = load_checkpoint(folder.checkpoint)
-    counted = "network" if other.training.weight_average is None else "average"
+    counted = {"best": "best", "average": "average"}.get(other.training.kept, "network")
     rows = torch.tensor([other.training.seeds.index(seed) for seed in learner.seeds])
     weights = {name: tensors[f"{counted}/{name}"][rows] for name in learner.network.state_dict()}
     for network in {learner.network, learner.evaluated}:

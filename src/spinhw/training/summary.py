@@ -89,6 +89,7 @@ def headline(settings: RunSettings, task: Task) -> dict[str, Any]:
     neurons, synapses = counts(settings.network)
     return {
         "task": settings.task.kind,
+        "measure": settings.task.headline,
         "network": settings.network.kind,
         "held_out": settings.task.final_part,
         "held_out_images": task.held_out_sequences(settings.task.final_part),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spinhw.atomic import write_atomically
 from spinhw.device import Device, DeviceSettings, SimulatedSettings, open_device
 from spinhw.errors import ConfigError
-from spinhw.tasks import Task, metrics
+from spinhw.tasks import Task
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import refuse_non_finite
@@ -137,4 +137,4 @@ def _on(device: Device, learner: Learner, settings: RunSettings, task: Task, pla
     network, alike = repeated(learner.evaluated, place, seed, count), (seed,) * count
     found = answer_on_device(network, task, alike, settings.task.final_part, device, lambda done, total: None)
     refuse_non_finite(found.answers, alike)
-    return metrics(found.answers, found.batch)[0].values
+    return task.metrics(found.answers, found.batch)[0].values
