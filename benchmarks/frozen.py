@@ -76,12 +76,14 @@ CASES = {
         "--set training.gradient=output --set recording=all --out OUT"
     ),
     "flipflop quick": Case(
-        "flipflop train quick --set training.epochs=1 --set training.sequences=640 --set training.evaluate_every=5 "
-        "--set network.units=100 --out OUT"
+        "flipflop train quick --set training.epochs=1 --set task.sequences=640 --set training.evaluate_every=5 "
+        "--set network.units=100 --out OUT",
+        before="flipflop train quick --set training.epochs=1 --set training.sequences=640 "
+        "--set training.evaluate_every=5 --set network.units=100 --out OUT",
     ),
     "flipflop oscillators": Case(
-        "flipflop train oscillators --device imperfect-chip --set training.seeds=[0,1] --set training.epochs=1 "
-        "--set training.sequences=640 --set training.loop_epochs=1 --set training.evaluate_every=5 --out OUT"
+        "flipflop train oscillators --device imperfect-chip --set training.seeds=[0,1] --set training.epochs=2 "
+        "--set task.sequences=640 --set training.loop_epochs=1 --out OUT"
     ),
     "calibrate quick": Case("calibrate --device imperfect-chip --plan quick --out OUT/record.yaml"),
 }

@@ -14,10 +14,11 @@ from spinhw.config import build
 from spinhw.errors import ConfigError, SpinhwError
 from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
 from spinhw.flipflop.learner import learning_rate, measure
-from spinhw.flipflop.run import PRESETS
+from spinhw.flipflop.run import PRESETS, find_config, has_oscillators
 from spinhw.flipflop.smallest import Size, smallest
-from spinhw.tasks.trial_task import Feed, held_out_trials
-from spinhw.training import Diverged, Interrupted
+from spinhw.tasks import Feed
+from spinhw.tasks.trial_task import held_out_trials
+from spinhw.training import Diverged, Interrupted, load_run
 from spinhw.training.checkpoint import load_checkpoint
 
 # One bit, soon learned.
@@ -30,22 +31,23 @@ SMALL: dict[str, Any] = {
         "delay_steps": 1,
         "onsets": [[1, 15], [10, 30]],
         "absent": [0, 0],
+        "sequences": 90,
+        "held_out": 32,
     },
     "network": {"kind": "tanh", "inputs": 1, "outputs": 1, "units": 20},
     "training": {
         "seeds": [0, 1],
         "epochs": 3,
-        "sequences": 90,
         "batch_size": 16,
         "learning_rate": 3e-3,
         "evaluate_every": 4,
-        "held_out": 32,
     },
 }
 
 
-def small(**training: Any) -> FlipFlopRun:
-    return build(FlipFlopRun, SMALL | {"training": SMALL["training"] | training}, "small.yaml")
+def small(task: Mapping[str, Any] | None = None, **training: Any) -> FlipFlopRun:
+    changed = {"task": SMALL["task"] | (task or {}), "training": SMALL["training"] | training}
+    return build(FlipFlopRun, SMALL | changed, "small.yaml")
 
 
 class StopsAfter:
@@ -75,7 +77,7 @@ def networks(folder: Path) -> list[dict[str, torch.Tensor]]:
 @pytest.mark.parametrize("stop", [2, 6, 9])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, stop: int, fresh: bool) -> None:
-    settings = small(fresh=fresh)
+    settings = small({"fresh": fresh})
     whole = train_flipflop(settings, tmp_path / "whole")
     with pytest.raises(Interrupted, match=r"spinhw flipflop train .*config.yaml --resume"):
         train_flipflop(settings, tmp_path / "parts", StopsAfter(stop))
@@ -95,7 +97,7 @@ def test_networks_learn_and_the_best_one_is_kept(tmp_path: Path) -> None:
     assert results.summary["learned"] == [True, True]
     assert results.summary["bits_right"]["mean"] >= 0.97
     best = [min(values) for values in zip(*(row["best_mse"] for row in results.metrics), strict=True)]
-    held_out = held_out_trials(results.settings.task, results.settings.training)
+    held_out = held_out_trials(results.settings.task)
     found = [
         measure(load_network(results.folder / "networks" / f"seed-{seed}.safetensors"), held_out).mse for seed in (0, 1)
     ]
@@ -111,16 +113,14 @@ def test_a_member_learns_what_it_would_learn_alone_on_any_number_of_threads(tmp_
 
 
 def test_long_sequences_come_in_the_second_half_only() -> None:
-    settings = small(long_steps=100, epochs=4)
-    feed = Feed.of(settings.task, settings.training, 0)
-    lengths = [[feed.batch(epoch, batch).inputs.shape[1] for batch in range(2)] for epoch in range(4)]
+    task = small({"long_steps": 100}).task.open(Feed(16, epochs=4))
+    lengths = [[task.train([0], epoch, batch).inputs.shape[2] for batch in range(2)] for epoch in range(4)]
     assert lengths == [[60, 60], [60, 60], [60, 100], [60, 100]]
 
 
 def test_kept_sequences_are_all_shown_once_in_each_epoch_in_another_order() -> None:
-    settings = small(fresh=False)
-    feed = Feed.of(settings.task, settings.training, 0)
-    epochs = [torch.cat([feed.batch(epoch, batch).inputs for batch in range(6)]) for epoch in range(2)]
+    task = small({"fresh": False}).task.open(Feed(16))
+    epochs = [torch.cat([task.train([0], epoch, batch).inputs[0] for batch in range(6)]) for epoch in range(2)]
     assert len(epochs[0]) == 90
     assert not torch.equal(*epochs)
     first, second = (epoch.flatten(1).sum(1).sort().values for epoch in epochs)
@@ -128,16 +128,13 @@ def test_kept_sequences_are_all_shown_once_in_each_epoch_in_another_order() -> N
 
 
 def test_learning_rates_follow_their_schedules() -> None:
-    decay = small(schedule="decay", decay=0.5).training
+    decay = small(schedule="decay", decay=0.5)
     assert [learning_rate(decay, step) / 3e-3 for step in (0, 2)] == pytest.approx([1.0, 0.5])
-    cosine = small(schedule="cosine", warm_up=2).training
-    total = cosine.epochs * cosine.batches
+    cosine = small(schedule="cosine", warm_up=2)
+    total = cosine.training.epochs * cosine.batches
     assert learning_rate(cosine, 0) == pytest.approx(1.5e-3)
     assert learning_rate(cosine, 2) == pytest.approx(3e-3)
     assert learning_rate(cosine, total - 1) == pytest.approx(0.0, abs=0.02 * 3e-3)
-    loop = small(loop_epochs=2, loop_learning_rate=0.05).training
-    assert learning_rate(loop, total) == pytest.approx(0.05)
-    assert learning_rate(loop, total + loop.batches) == pytest.approx(0.025)
 
 
 def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
@@ -147,16 +144,16 @@ def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_load_and_fit_together(preset: str) -> None:
-    settings = load_flipflop(preset)
+    settings = load_run(find_config(preset)) if has_oscillators(preset) else load_flipflop(preset)
     assert settings.task.kind == (preset if settings.task.outputs == 1 else "flipflop")
 
 
 def test_the_published_preset_is_the_published_recipe() -> None:
     settings = load_flipflop("published")
     training, network = settings.training, settings.network
-    assert settings.task == type(settings.task).published()
+    assert settings.task == type(settings.task).published(fresh=False)
     assert (network.units, network.bias, network.initial, network.leak) == (400, False, "orthogonal", 1.0)
-    assert (training.epochs, training.sequences, training.batches) == (20, 30_050, 235)
+    assert (training.epochs, settings.task.sequences, settings.batches) == (20, 30_050, 235)
     assert (training.learning_rate, training.decay, training.gradient_norm) == (1e-4, 1e-4, None)
 
 
@@ -164,7 +161,10 @@ def test_the_published_preset_is_the_published_recipe() -> None:
     ("changes", "message"),
     [
         (["network.inputs=2"], r"network.inputs is 2, but the task flipflop has 3"),
-        (["training.long_steps=100"], r"training.long_steps is 100; it must be above the 420 steps"),
+        (["task.long_steps=100"], r"long_steps is 100; it must be above the 420 steps"),
+        (["training.long_steps=1000"], r"unknown key 'long_steps'; it is written task.long_steps now"),
+        (["training.loop_epochs=2"], r"unknown key 'loop_epochs'; networks of oscillators .* 'spinhw train'"),
+        (["device=ideal"], r"unknown key 'device'; networks of oscillators"),
         (["training.seeds=[1, 1]"], r"seeds must differ, and 1 stands there more than once"),
         (["network.units=0"], r"--set network.units: must be greater than or equal to 1; seen: 0"),
         (["task.pulse_steps=90"], r"pulses overlap: one may start 71 steps after"),
@@ -257,7 +257,7 @@ def test_sizes_are_trained_once_and_shown(recipe: Path, tmp_path: Path) -> None:
         (("smallest", "--units", "4;8"), "--units: no list of numbers; seen: 4;8; allowed: such as 4,8,16"),
         (("smallest", "--units", "0"), "network.units: must be greater than or equal to 1"),
         (("perceptual", "--units", "4"), "the size is asked for of flip-flop networks; seen: task perceptual"),
-        (("oscillators", "--units", "4"), "unknown key 'units'"),
+        (("oscillators", "--units", "4"), "networks of oscillators are trained by 'spinhw train'"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused_in_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from spinhw.atomic import not_written, write_atomically
 from spinhw.errors import ConfigError
 from spinhw.flipflop.analysis import Analysis, Tell, analyse, compare
 from spinhw.flipflop.figures import draw_analysis
-from spinhw.flipflop.run import COMMAND, network_files
+from spinhw.flipflop.run import COMMAND, has_oscillators, network_files
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.story import write_page
 from spinhw.flipflop.weights import load_network
@@ -45,8 +45,15 @@ def find_subject(source: Path) -> Subject:
         raise ConfigError(f"{source}: there is no such run folder or file", todo="check the path")
     if source.is_dir():
         run = RunFolder.open(source, COMMAND)
+        if has_oscillators(run.config):
+            raise ConfigError(
+                f"{source}: the analysis is of recurrent networks in software",
+                seen="networks of oscillators",
+                allowed="tanh, gru or lstm",
+                todo="how oscillators do and what they spend is in summary.json of their run",
+            )
         task = run.settings_as(FlipFlopRun).task
-        networks = {path.stem: _software(path) for path in network_files(run)}
+        networks = {path.stem: load_network(path) for path in network_files(run)}
         if not networks:
             raise ConfigError(f"{source}: this run has not finished", todo=f"finish it with: {run.resume_command}")
         if not isinstance(task, FlipFlopSettings):
@@ -57,7 +64,7 @@ def find_subject(source: Path) -> Subject:
                 todo="its scores are in summary.json",
             )
         return Subject(networks, task, source / "analysis")
-    network = _software(source)
+    network = load_network(source)
     inputs, outputs = network.settings.inputs, network.settings.outputs
     if inputs != outputs or inputs > 8:
         raise ConfigError(
@@ -66,18 +73,6 @@ def find_subject(source: Path) -> Subject:
             allowed="as many outputs as inputs, 1 to 8",
         )
     return Subject({source.stem: network}, FlipFlopSettings.published(bits=inputs), Path(f"{source.stem}-analysis"))
-
-
-def _software(path: Path) -> RecurrentNetwork:
-    network = load_network(path)
-    if not isinstance(network, RecurrentNetwork):
-        raise ConfigError(
-            f"{path}: the analysis is of recurrent networks in software",
-            seen=f"kind {network.settings.kind}",
-            allowed="tanh, gru or lstm",
-            todo="how oscillators do, hold and what they spend is in summary.json of their run",
-        )
-    return network
 
 
 def examine(

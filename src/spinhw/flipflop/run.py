@@ -50,7 +50,13 @@ def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlop
     Raises:
         ConfigError: One line for each thing that is wrong.
     """
-    return load(FlipFlopRun, find_config(config), overrides)
+    path = find_config(config)
+    if has_oscillators(path):
+        raise ConfigError(
+            f"{path}: networks of oscillators are trained by 'spinhw train', as any task is",
+            todo=f"spinhw train {path}",
+        )
+    return load(FlipFlopRun, path, overrides)
 
 
 def find_config(config: str | Path) -> Path:

@@ -73,7 +73,9 @@ def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
 def draw_loss(axes: Axes, curves: LearningCurves) -> None:
     """Draw the training loss on a logarithmic axis."""
     _spread(axes, curves.epochs, curves.loss, GREY)
-    axes.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+    axes.set(
+        xlabel="epoch", ylabel="training loss (nats)" if curves.measure == "accuracy" else "training loss", yscale="log"
+    )
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -94,7 +94,8 @@ def _title(results: RunResults) -> str:
     )
     count = f"{seeds} seeds" if seeds > 1 else "one seed"
     size = f"{facts['neurons']} neurons, {facts['synapses']} synapses"
+    sequence = "image" if measure == "accuracy" else "sequence"
     name = "Sequential digits" if facts["task"] == "sequential_digits" else f"{facts['task']}, {called}"
     unit_text = " %" if measure in SHARES else ""
     value = f"{scale * figure['mean']:.{digits}f}{spread}{unit_text}"
-    return f"{name}: {value} converged ({count}), {energy} per image, {size}"
+    return f"{name}: {value} converged ({count}), {energy} per {sequence}, {size}"
