@@ -15,7 +15,7 @@ from spinhw.flipflop.examine import find_subject
 from spinhw.gradients import HardwareInLoop
 from spinhw.network import NetworkSettings, RecurrentSettings
 from spinhw.tasks import Feed
-from spinhw.training import Interrupted, RunSettings, evaluate, load_run, resume, train
+from spinhw.training import Interrupted, RunSettings, budget, evaluate, load_run, resume, train
 from spinhw.training.deploy import device_for
 from spinhw.training.learner import Learner
 
@@ -94,6 +94,14 @@ def test_the_weights_of_the_best_look_are_kept(tmp_path: Path) -> None:
     assert found.values == pytest.approx(lowest, rel=1e-4)
 
 
+def test_what_a_run_asks_of_its_chip_is_what_it_was_said_to_ask(tmp_path: Path) -> None:
+    settings = run_settings("imperfect-chip", epochs=2, loop_epochs=1, task={"sequences": 96, "held_out": 16})
+    told = budget(settings)
+    assert told is not None
+    spent = train(settings, tmp_path / "run").summary["inferences"]["on_device"]
+    assert sum(stage.inferences for stage in told.stages) == spent
+
+
 def test_a_best_that_nothing_can_tell_is_refused() -> None:
     with pytest.raises(ConfigError, match="training.keep is 'best', which is told by a validation part"):
         build(RunSettings, {"training": {"keep": "best"}}, "run.yaml")
@@ -125,6 +133,7 @@ def test_a_chip_in_the_loop_gives_back_what_its_imperfections_took(tmp_path: Pat
     before, after = (found.summary for found in (alone, results))
     assert after["mse_on_device"]["mean"] < 0.5 * before["mse_on_device"]["mean"]
     assert after["final_on_device"]["mean"] > before["final_on_device"]["mean"] + 0.3
+    assert {"held", "held_on_device"} < set(after)
     assert after["device"]["ids"] == ["chip-0"]
     assert results.metrics[-1]["inferences_on_device"] == 2 * 640
     assert evaluate(tmp_path / "run")["final_on_device"]["mean"] > before["final_on_device"]["mean"] + 0.3

@@ -14,12 +14,12 @@ from spinhw.flipflop.analysis import Analysis
 from spinhw.flipflop.examine import examine, find_subject
 from spinhw.flipflop.keras import read_keras
 from spinhw.flipflop.learner import measure
-from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
 from spinhw.flipflop.smallest import smallest, train_sizes
 from spinhw.flipflop.weights import save_network
 from spinhw.report import TerminalProgress, percent
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
+from spinhw.tasks.trial_settings import HOLD_STEPS
 from spinhw.tasks.trial_task import measuring_trials
 from spinhw.training import Interrupted, default_folder
 from spinhw.training.interrupt import Interrupt

@@ -11,12 +11,13 @@ from spinhw.flipflop.autonomous import autonomous
 from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_around
 from spinhw.flipflop.geometry import Cube, Eigenvalues, Projection, fit_cube, project, spectrum
 from spinhw.flipflop.learner import measure
-from spinhw.flipflop.robustness import HOLD_STEPS, Hold, RobustnessCurve, long_hold, robustness
+from spinhw.flipflop.robustness import Hold, RobustnessCurve, long_hold, robustness
 from spinhw.flipflop.walking import Walk, walk
 from spinhw.network.recurrent import RecurrentNetwork
 from spinhw.streams import torch_stream
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.tasks.score import TOLERANCE, Score
+from spinhw.tasks.trial_settings import HOLD_STEPS
 from spinhw.tasks.trial_task import measuring_trials
 
 _SCORED_TRIALS = 512

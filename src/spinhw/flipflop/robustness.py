@@ -10,14 +10,15 @@ from torch import Tensor
 from spinhw.flipflop.fixed_points import FixedPoints
 from spinhw.flipflop.learner import measure
 from spinhw.network.recurrent import RecurrentNetwork
+from spinhw.tasks.flipflop import holding
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.tasks.score import TOLERANCE, Score
+from spinhw.tasks.trial_settings import HOLD_STEPS
 from spinhw.tasks.trial_task import measuring_trials
 
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5)
 AMPLITUDES = (0.25, 0.5, 0.75, 1.0, 1.5)
 WIDTHS = (3, 5, 10, 15, 20, 30)
-HOLD_STEPS = 1000
 # A state rests where no unit changes by more than this in a step, and is at a memory within this distance.
 _AT_REST = 1e-5
 _NEAR = 0.5
@@ -87,12 +88,6 @@ class Hold:
     held: float
     signs: float
     spurious: float | None
-
-
-def holding(task: FlipFlopSettings, steps: int) -> FlipFlopSettings:
-    """Give a task with whole pulses whose sequences go on for so many steps after the last answer."""
-    whole = task.last_onset + task.pulse_steps + task.delay_steps + steps
-    return task.model_copy(update={"steps": whole, "cut_pulses": False, "last_target_zero": False})
 
 
 @torch.no_grad()

@@ -8,11 +8,11 @@ from typing import Any
 
 from spinhw.atomic import not_written, write_atomically
 from spinhw.errors import ConfigError
-from spinhw.flipflop.robustness import HOLD_STEPS
 from spinhw.flipflop.run import FlipFlopResults, resume_flipflop, train_flipflop
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.network.recurrent_settings import RecurrentSettings
 from spinhw.plots.canvas import BLUE, GREY, page
+from spinhw.tasks.trial_settings import HOLD_STEPS
 from spinhw.training import SILENT, Progress
 
 # Share of trials that must end with the right sign of every output.

@@ -5,11 +5,11 @@ from typing import Any
 
 from spinhw.flipflop.learner import measure
 from spinhw.flipflop.loop import Ensemble, each
-from spinhw.flipflop.robustness import HOLD_STEPS, long_hold
+from spinhw.flipflop.robustness import long_hold
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.network import RecurrentNetwork
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
-from spinhw.tasks.trial_settings import TESTED
+from spinhw.tasks.trial_settings import HOLD_STEPS, TESTED
 from spinhw.tasks.trial_task import measuring_trials
 from spinhw.training.statistics import over_seeds
 from spinhw.training.versions import versions

@@ -96,6 +96,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     share = summary["drive_saturated_share"]
     return [
         *rows,
+        *([(SHARES["held"], percent(summary["held"]))] if "held" in summary else []),
         *_energy_rows(summary),
         ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
         ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
@@ -131,7 +132,8 @@ def _device_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     spent_j = found.get("energy_per_image_spent_here_j")
     spent = [] if spent_j is None else [("spent here for an image, in place of the chip", joules(spent_j))]
     measure, called = measure_of(found)
-    return [(f"{called} on the device", figure_text(measure, found[f"{measure}_on_device"])), *measured, *spent]
+    held = [(f"{SHARES['held']}, on the device", percent(found["held_on_device"]))] if "held_on_device" in found else []
+    return [(f"{called} on the device", figure_text(measure, found[f"{measure}_on_device"])), *held, *measured, *spent]
 
 
 def _energy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spinhw.tasks.augmentation_settings import AugmentationSettings
     from spinhw.tasks.objective import Metric
 
-Part = Literal["validation", "test"]
+Part = Literal["validation", "test", "held"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +162,15 @@ class TaskSettings(Settings, ABC):
     @abstractmethod
     def parts(self) -> tuple[Part, ...]:
         """Held-out parts that there are, at least one."""
+
+    @property
+    def further_parts(self) -> tuple[Part, ...]:
+        """Parts that are judged apart in the end, by the headline alone: such as long holds."""
+        return ()
+
+    def samples_of(self, part: Part) -> int:
+        """Samples of the longest sequence of a part."""
+        return self.samples
 
     @property
     def headline(self) -> str:

@@ -66,3 +66,9 @@ def render(pulses: Pulses, settings: FlipFlopSettings) -> Trials:
     if settings.last_target_zero:
         targets[:, -1] = 0.0
     return Trials(inputs, targets)
+
+
+def holding(task: FlipFlopSettings, steps: int) -> FlipFlopSettings:
+    """Return a task with whole pulses whose sequences go on for so many steps after the last answer."""
+    whole = task.last_onset + task.pulse_steps + task.delay_steps + steps
+    return task.model_copy(update={"steps": whole, "cut_pulses": False, "last_target_zero": False})

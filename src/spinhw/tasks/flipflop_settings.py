@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.tasks.trial_settings import TrialSettings
+from spinhw.tasks.base import Part
+from spinhw.tasks.trial_settings import HOLD_STEPS, TrialSettings
 
 # A sample of the noise passes this many standard deviations once in 16 000 samples.
 FOUR_SIGMA = 4.0
@@ -125,6 +126,17 @@ class FlipFlopSettings(TrialSettings):
     def outputs(self) -> int:
         """Output channels."""
         return self.bits
+
+    @property
+    def further_parts(self) -> tuple[Part, ...]:
+        """Trials that end with a long hold."""
+        return ("held",)
+
+    def samples_of(self, part: Part) -> int:
+        """Samples of a sequence of a part."""
+        if part == "held":
+            return self.last_onset + self.pulse_steps + self.delay_steps + HOLD_STEPS
+        return self.long_steps or self.steps if part == "validation" else self.steps
 
     @property
     def samples(self) -> int:

@@ -9,6 +9,8 @@ from spinhw.units import TimeS
 
 # Trials of the test part: fresh ones, which a run is judged on.
 TESTED = 1024
+# Trials whose last answer must last, and steps by which they are longer.
+HOLD_TRIALS, HOLD_STEPS = 256, 1000
 
 
 class TrialSettings(TaskSettings):

@@ -9,11 +9,11 @@ from spinhw.streams import torch_stream
 from spinhw.tasks.base import Batch, Feed, Part, Task, Values
 from spinhw.tasks.decision_settings import DecisionSettings
 from spinhw.tasks.decisions import draw_decisions
-from spinhw.tasks.flipflop import draw_trials
+from spinhw.tasks.flipflop import draw_trials, holding
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.tasks.objective import Metric
 from spinhw.tasks.score import score
-from spinhw.tasks.trial_settings import TESTED, TrialSettings
+from spinhw.tasks.trial_settings import HOLD_STEPS, HOLD_TRIALS, TESTED, TrialSettings
 from spinhw.tasks.trials import Trials
 
 # Measures of `Score` in the order in which they are told, and whether more is better.
@@ -66,16 +66,24 @@ class TrialTask(Task):
         return self._settings.sequences
 
     def held_out_sequences(self, part: Part) -> int:
-        return self._settings.held_out if part == "validation" else TESTED
+        return {"validation": self._settings.held_out, "test": TESTED, "held": HOLD_TRIALS}[part]
 
     def train(self, seeds: Sequence[int], epoch: int, batch: int) -> Batch:
         return _stacked([self._shown(seed, epoch, batch) for seed in seeds])
 
     def held_out(self, seeds: Sequence[int], part: Part) -> Iterator[Batch]:
-        settings, size = self._settings, self._feed.batch_size
-        every = held_out_trials(settings) if part == "validation" else measuring_trials(settings, TESTED, "final")
+        size = self._feed.batch_size
+        every = self._every(part)
         for start in range(0, len(every), size):
             yield _stacked([every.chosen(slice(start, start + size))] * len(seeds))
+
+    def _every(self, part: Part) -> Trials:
+        settings = self._settings
+        if part == "validation":
+            return held_out_trials(settings)
+        if part == "held" and isinstance(settings, FlipFlopSettings):
+            return measuring_trials(holding(settings, HOLD_STEPS), HOLD_TRIALS, "hold 0")
+        return measuring_trials(settings, TESTED, "final")
 
     def metrics(self, answers: Tensor, batch: Batch) -> list[Metric]:
         scores = [score(one, trials) for one, trials in zip(answers, _of_members(batch), strict=True)]

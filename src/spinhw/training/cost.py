@@ -125,12 +125,20 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
     in_turn = len(training.seeds) if device.members == 1 else 1
     epochs = training.epochs - training.loop_start
 
-    def stage(what: str, times: int, images: int, plan: ObservationPlan, averages: int, reprogrammed: bool) -> Stage:
+    def stage(
+        what: str,
+        times: int,
+        images: int,
+        plan: ObservationPlan,
+        averages: int,
+        reprogrammed: bool,
+        samples: int = settings.task.samples,
+    ) -> Stage:
         """Batches that show every member so many images, so many times."""
         batches = times * in_turn * ceil(images / size)
         if settings.records == "all":
             plan = plan.completed(device.neurons, device.channels)
-        shape = (min(size, images), settings.task.samples)
+        shape = (min(size, images), samples)
         interval_s = settings.task.sample_interval_s
         if isinstance(profile, MultiplexedSettings):
             effort = bank_effort(profile, network, interval_s, shape, averages)
@@ -157,8 +165,12 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
             yield stage("alignment", compared * each, min(size, shown), readout, training.averages, True)
         looks_there = looks(settings, training.epochs) - looks(settings, training.loop_start)
         if looks_there:
-            yield stage("evaluation", looks_there, task.held_out_sequences("validation"), readout, 1, False)
-    yield stage("closing", 1, held_out, readout, 1, False)
+            samples = settings.task.samples_of("validation")
+            yield stage("evaluation", looks_there, task.held_out_sequences("validation"), readout, 1, False, samples)
+    yield stage("closing", 1, held_out, readout, 1, False, settings.task.samples_of(settings.task.final_part))
+    for part in settings.task.further_parts:
+        samples = settings.task.samples_of(part)
+        yield stage(f"closing, {part}", 1, task.held_out_sequences(part), readout, 1, False, samples)
 
 
 def _compared(training: TrainingSettings, batches: int) -> int:

@@ -38,6 +38,9 @@ def measure_simulated(settings: RunSettings, network: SpintronicNetwork, task: T
     )
     found = {one.name: over_seeds(one.values) for one in task.metrics(coarse, batch)}
     found |= {f"{one.name}_converged": over_seeds(one.values) for one in task.metrics(fine, batch)}
+    for apart in settings.task.further_parts:
+        answers, batch_apart = held_out_answers(network, task, seeds, apart, training, tick=partial(tick, apart))
+        found[apart] = over_seeds(task.metrics(answers, batch_apart)[0].values)
     return found | _confusion(fine, batch)
 
 
@@ -61,7 +64,12 @@ def measure_on_device(
     told = partial(tick, f"{settings.task.headline} on the device")
     found = answer_on_device(network, task, seeds, part, device, told)
     refuse_non_finite(found.answers, seeds)
+    further = {}
+    for apart in settings.task.further_parts:
+        seen = answer_on_device(network, task, seeds, apart, device, partial(tick, f"{apart} on the device"))
+        further[f"{apart}_on_device"] = over_seeds(task.metrics(seen.answers, seen.batch)[0].values)
     return {
+        **further,
         **{f"{one.name}_on_device": over_seeds(one.values) for one in task.metrics(found.answers, found.batch)},
         "device": {
             "kind": device.describe().kind,

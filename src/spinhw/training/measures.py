@@ -9,6 +9,7 @@ SHARES = {
     "bits_right": "trials that end with the right signs",
     "settled": "settled within 1/2",
     "signs": "right signs",
+    "held": "trials that hold for 1000 steps more",
 }
 
 

@@ -62,11 +62,12 @@ def inference_facts(settings: RunSettings, task: Task, account: EnergyLedger, pl
     training, members = settings.training, len(settings.training.seeds)
     held_out = members * task.held_out_sequences(settings.task.final_part)
     looked_at = members * task.held_out_sequences("validation") if "validation" in settings.task.parts else 0
+    apart = members * sum(task.held_out_sequences(part) for part in settings.task.further_parts)
     shown_at, before = looks(settings, training.epochs), looks(settings, training.loop_start)
-    shown = 0 if settings.device is None else (shown_at - before) * looked_at + held_out
+    shown = 0 if settings.device is None else (shown_at - before) * looked_at + held_out + apart
     found = {
         "training": training.loop_start * members * task.sequences,
-        "evaluation": shown_at * looked_at + 2 * held_out,
+        "evaluation": shown_at * looked_at + 2 * held_out + apart,
         "on_device": played + shown,
     }
     total = sum(found.values())
