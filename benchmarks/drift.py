@@ -25,11 +25,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import machine  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREEN, GREY, VERMILION, page  # noqa: E402
+from spinhw.tasks import metrics  # noqa: E402
 from spinhw.training import RunFolder, RunSettings, load_run, resume, train  # noqa: E402
-from spinhw.training.data import EnsembleData, training_batch  # noqa: E402
 from spinhw.training.deploy import answer_on_device  # noqa: E402
 from spinhw.training.device_loop import open_loop  # noqa: E402
-from spinhw.training.held_out import accuracy  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
 from spinhw.training.loop import train_step  # noqa: E402
 from spinhw.training.schedule import learning_rates  # noqa: E402
@@ -67,20 +66,24 @@ def followed(settings: RunSettings) -> list[list[float]]:
     """Train in the loop and give the accuracy on the chips, by look and seed."""
     learner, training = Learner(settings), settings.training
     start_from(learner, settings)
-    data = EnsembleData.load(settings.task, training.seeds)
-    each, found = data.batches(training.batch_size), []
+    task, found = settings.open_task(), []
     with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
         for number in range(max(LOOKS) + 1):
             if number in LOOKS:
-                answers = answer_on_device(
-                    learner.network, data, loop.device, training.batch_size, lambda done, total: None
+                seen = answer_on_device(
+                    learner.network,
+                    task,
+                    training.seeds,
+                    settings.task.final_part,
+                    loop.device,
+                    lambda done, total: None,
                 )
-                found.append(accuracy(answers.logits, data.test_labels))
+                found.append(metrics(seen.answers, seen.batch)[0].values)
                 print(f"  {number:3d} batches: {100 * np.mean(found[-1]):.2f} %", flush=True)
             if number < max(LOOKS):
-                learner.epoch, batch = divmod(number, each)
-                inputs, labels = training_batch(data, training, learner.epoch, batch)
-                train_step(learner, inputs, labels, training, learning_rates(training, learner.epoch))
+                learner.epoch, batch = divmod(number, task.batches)
+                shown = task.train(training.seeds, learner.epoch, batch)
+                train_step(learner, shown, training, learning_rates(training, learner.epoch))
     return found
 
 
@@ -91,7 +94,7 @@ def measure(run: Path, folder: Path, rate: float) -> dict[str, Any]:
     still = trained_in_loop(settings_of(source, run), base)
     print(f"without drift: {100 * np.mean(still):.2f} %", flush=True)
     # The shots of the training: one for each batch.
-    shots = EPOCHS * EnsembleData.load(source.task, source.training.seeds[:1]).batches(source.training.batch_size)
+    shots = EPOCHS * source.open_task().batches
     meanwhile = f"device.chip.drift.individual_per_1000_shots={DRIFT * (1000 / shots) ** 0.5}"
     during = trained_in_loop(settings_of(source, run, meanwhile), folder / "during")
     print(f"with drift during the training: {100 * np.mean(during):.2f} %", flush=True)

@@ -27,6 +27,7 @@ from torch import Tensor
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+
 from benchmarks.machine import machine  # noqa: E402
 from spinhw.chip import Chip, HiddenOscillators, Identity  # noqa: E402
 from spinhw.device import (  # noqa: E402
@@ -40,10 +41,9 @@ from spinhw.device import (  # noqa: E402
 from spinhw.network import NetworkSettings  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREY, VERMILION, letter, page  # noqa: E402
 from spinhw.rollout import Neurons  # noqa: E402
-from spinhw.tasks.digits import as_sequence  # noqa: E402
 from spinhw.training import RunSettings, evaluate, load_run, resume, train  # noqa: E402
 from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
-from spinhw.training.data import EnsembleData  # noqa: E402
+from spinhw.training.held_out import first_held_out  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
 from spinhw.virtual.settings import load_bench  # noqa: E402
 
@@ -66,7 +66,7 @@ class UntilTheLoop:
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         if epoch >= self.epoch:
             raise EnoughError
 
@@ -81,7 +81,7 @@ class Course:
     def __init__(self) -> None:
         self.batches: list[list[float]] = []
 
-    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         self.batches.append([epoch + batch / total[1], accuracy])
 
     def on_epoch(self, row: Any) -> None: ...
@@ -130,10 +130,10 @@ def measure(settings: RunSettings, folder: Path) -> Iterator[dict[str, Any]]:
         pass
     oscillator = hidden_in(profile, settings.network, seed)
 
-    def full_chip(*arguments: Any) -> Device:
+    def full_chip(*arguments: Any, **named: Any) -> Device:
         return chip_of(oscillator, settings.network, settings.task.sample_interval_s)
 
-    found: dict[str, Any] = {"machine": machine(), "seed": seed, "held_out": settings.task.held_out}
+    found: dict[str, Any] = {"machine": machine(), "seed": seed, "held_out": settings.task.final_part}
     found["gamma_over_nominal"] = float(oscillator.gamma) * settings.network.tau_s
     found |= {"sigma": float(oscillator.sigma), "q": float(oscillator.q)}
     with patch("spinhw.training.deploy.open_device", full_chip):
@@ -168,8 +168,7 @@ def traces(settings: RunSettings, folder: Path, oscillator: Neurons) -> dict[str
     learner = Learner(settings)
     learner.restore(tensors, facts)
     network = learner.evaluated
-    data = EnsembleData.load(settings.task, settings.training.seeds)
-    image = as_sequence(data.test[:, :1], settings.task)
+    image = first_held_out(settings.open_task(), settings.training.seeds, settings.task.final_part, 1).inputs
     device = open_device(settings.device, settings.network, settings.task.sample_interval_s, settings.training.seeds)
     if not isinstance(device, MultiplexedDevice):
         raise TypeError("no multiplexed device was opened")

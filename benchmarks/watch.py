@@ -26,7 +26,6 @@ from spinhw.chip import Chip  # noqa: E402
 from spinhw.device import SimulatedDevice  # noqa: E402
 from spinhw.gradients import DriftAlarm  # noqa: E402
 from spinhw.training import RunSettings, load_run  # noqa: E402
-from spinhw.training.data import EnsembleData, training_batch  # noqa: E402
 from spinhw.training.device_loop import DeviceLoop, open_loop  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
 from spinhw.training.loop import train_step  # noqa: E402
@@ -78,8 +77,7 @@ def follow(settings: RunSettings, quiet: int, after: int) -> Followed:
     """Train in the loop, with a shift after so many quiet looks and so many looks after it."""
     learner, training, watch = Learner(settings), settings.training, settings.training.watch
     start_from(learner, settings)
-    data = EnsembleData.load(settings.task, training.seeds)
-    each = data.batches(training.batch_size)
+    task = settings.open_task()
     with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
         drift, chip = loop.watch, chip_of(loop)
         if drift is None or watch is None:
@@ -93,9 +91,9 @@ def follow(settings: RunSettings, quiet: int, after: int) -> Followed:
         for number in range(change + (after - 1) * watch.every + 1):
             if number == change:
                 shift(chip)
-            learner.epoch, batch = divmod(number, each)
-            inputs, labels = training_batch(data, training, learner.epoch, batch)
-            train_step(learner, inputs, labels, training, learning_rates(training, learner.epoch))
+            learner.epoch, batch = divmod(number, task.batches)
+            shown = task.train(training.seeds, learner.epoch, batch)
+            train_step(learner, shown, training, learning_rates(training, learner.epoch))
             trace = loop.hardware.trace
             if number == 0 and trace is not None and trace.power is not None:
                 moving = trace.power.values[0].std((0, 1)) > MOVES

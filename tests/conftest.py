@@ -4,9 +4,9 @@ import itertools
 import os
 import signal
 import sys
-from pathlib import Path
 
-CACHE = Path(__file__).parent.parent / ".pytest_cache"
+from kernel_cache import CACHE, share_with_workers
+
 # Before anything imports torch or matplotlib, and in the environment so that the commands that tests start obey too:
 # no window opens, and one thread, because the tests' tensors are small and the bits of a sum depend on the threads.
 os.environ["MPLBACKEND"] = "Agg"
@@ -19,13 +19,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 # Triton interprets its kernels: no GPU is needed.
 os.environ["TRITON_INTERPRET"] = "1"
 
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    if sys.platform == "win32":
-        os.environ["NUMBA_CACHE_DIR"] = str(CACHE / f"numba-{worker}")
-    else:
-        from kernel_cache import share
-
-        share(CACHE / "numba", CACHE / f"numba-{worker}")
+share_with_workers()
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -4,16 +4,29 @@ Of two processes that save different code under one name, Numba may keep one's c
 turns by a lock for each kernel, and what a test starts gets a folder of its worker's own, with copies.
 """
 
-import fcntl
 import os
 import shutil
+import sys
 from pathlib import Path
 
 ENTRY = "NUMBA_CACHE_DIR"
+CACHE = Path(__file__).parent.parent / ".pytest_cache"
+
+
+def share_with_workers() -> None:
+    """Share kernels with the other workers of this session, if this process is one of theirs or was started by one."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        own = CACHE / f"numba-{worker}"
+        if sys.platform == "win32":
+            os.environ[ENTRY] = str(own)
+        else:
+            share(CACHE / "numba", own)
 
 
 def share(shared: Path, own: Path) -> None:
     """Compile into a shared folder from now on, and give processes that are started a folder of their own."""
+    import fcntl  # Windows has none.
+
     shared.mkdir(parents=True, exist_ok=True)
     os.environ[ENTRY] = str(shared)  # Read when Numba is imported.
     from numba.core.caching import NullCache

@@ -29,9 +29,11 @@ def calibrated(played: Played, free, count: int):
 def test_noise_free_parameters_are_recovered(free):
     true = truth(12, readout=free == ALL)
     found = calibrated(measured(true, 0.0, batch=12), free, 12)
-    assert found.converged.all()
-    # With 3 of 20 seeds one of the twelve ends at a wrong place: it hardly shows.
-    assert int((relative(found.oscillators, true).amax(0) < 1e-4).sum()) >= 9
+    # Nearer to its threshold under the bias than 5 %, or below it, one hardly shows: 2 in 100 are within these 10 %.
+    shows = BIAS * true.sigma > 1.1 * true.gamma
+    assert int(shows.sum()) >= 9
+    assert found.converged[shows].all()
+    assert relative(found.oscillators, true)[:, shows].max() < 1e-4
 
 
 def test_errors_are_honest():

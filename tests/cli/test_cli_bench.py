@@ -4,13 +4,14 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+from fakes.processes import python
 from fakes.visa import BANK_INSTRUMENTS, BANK_TRUTH, BANK_WIRING, bench_file
 from spinhw.cli import bench as commands
 from spinhw.device import load_device
@@ -27,7 +28,11 @@ sys.argv = ["spinhw", "virtual-bench", "serve", *sys.argv[1:]]
 main()
 """
 # Windows has Ctrl-Break, POSIX has not: another signal plays its part.
-CTRL_BREAK = "signal.SIGBREAK = signal.SIGUSR1"
+CTRL_BREAK = """
+signal.SIGBREAK = signal.SIGUSR1
+import importlib, spinhw.safety
+importlib.reload(spinhw.safety)  # Which has looked for it already.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -37,16 +42,11 @@ def home(tmp_path, monkeypatch):
 
 
 @contextmanager
-def served(folder, before: str = "", asked: tuple[str, ...] = ()) -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
+def served(folder, before: str = "", asked: tuple[str, ...] = ()) -> Iterator[tuple[Any, dict[str, str]]]:
     """Serve the small bank, or what is asked for, in a process of its own; give it and the addresses that it prints."""
     truth = folder / "truth.yaml"
     truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
-    child = subprocess.Popen(
-        [sys.executable, "-c", SERVE.format(before=before), *(asked or (str(truth),))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = python(SERVE.format(before=before), *(asked or (truth,)))
     addresses = {}
     for line in child.stdout:
         if line.startswith("Ctrl-C"):
@@ -56,8 +56,8 @@ def served(folder, before: str = "", asked: tuple[str, ...] = ()) -> Iterator[tu
     try:
         yield child, addresses
     finally:
-        child.kill()
-        child.communicate()
+        with child:
+            child.kill()
 
 
 def say(address: str, message: str) -> str:
@@ -97,7 +97,11 @@ def test_devices_scan_asks_visa_itself(spinhw):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(("name", "before"), [("SIGINT", ""), ("SIGTERM", ""), ("SIGUSR1", CTRL_BREAK)])
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [("SIGINT", ""), ("SIGTERM", ""), ("SIGUSR1", CTRL_BREAK)],
+    ids=["SIGINT", "SIGTERM", "Ctrl-Break"],
+)
 def test_a_served_bench_answers_on_loopback_until_it_is_told_to_end(tmp_path, name, before):
     with served(tmp_path, before) as (child, addresses):
         assert addresses.keys() == BANK_TRUTH["instruments"].keys()
@@ -190,9 +194,8 @@ def mine(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_off_names_the_process_that_has_a_bench_and_ends_it_when_told_to(spinhw, mine):
     file, addresses = mine
-    command = [sys.executable, "-c", HOLDER, str(file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"ready\n"
+    with python(HOLDER, file) as child:
+        assert child.stdout.readline() == "ready\n"
         for words in (("off",), ("check",)):
             refused = spinhw(*words, "--device", file)
             assert refused.code == 3
@@ -207,9 +210,8 @@ def test_off_names_the_process_that_has_a_bench_and_ends_it_when_told_to(spinhw,
 
 def test_what_a_killed_process_left_on_comes_down_without_being_asked(spinhw, mine):
     file, addresses = mine
-    command = [sys.executable, "-c", HOLDER, str(file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"ready\n"
+    with python(HOLDER, file) as child:
+        assert child.stdout.readline() == "ready\n"
         child.kill()
     refused = spinhw("check", "--device", file)
     assert refused.code == 3

@@ -18,7 +18,7 @@ from spinhw.errors import CalibrationError, ConfigError, DeviceError, SpinhwWarn
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import rollout
 from spinhw.streams import torch_stream
-from spinhw.surrogate import Oscillators
+from spinhw.surrogate import PARAMETERS, Oscillators
 
 INTERVAL_S = 1e-9
 NETWORK = NetworkSettings(layers=(4, 3), outputs=2, readout_samples=2, weight_scale=2.0)
@@ -157,10 +157,15 @@ def test_bench_keeps_the_contract_and_learns_what_latency_is_left(tmp_path):
             device.program(weights())
             trace = device.run(images(), averages=2)
             uploads, shots, found = device.last.uploads, device.last.shots, device.corrector.oscillators
+            errors = device.corrector.refit.errors()[PARAMETERS.index("delay")]
         alike = Oscillators.nominal(made.oscillators.hidden.neurons).picked(torch.arange(NEURONS) % 2)
     assert uploads == device.last.passes
     assert shots == 2 * uploads
-    assert found.delay.tolist() == pytest.approx([100e-12, 100e-12], abs=15e-12)
+    # An oscillator whose neurons hardly move tells little, and says so by its error: 3 to 144 ps over seeds. The larger
+    # of the two scores is 0.9 +- 0.6, the smaller of the two errors 5.7 +- 2.9 ps: four scores are then less than the
+    # 100 ps there are to learn.
+    assert float(((found.delay - 100e-12) / errors).abs().max()) < 4
+    assert float(errors.min()) < 25e-12
     coupled = SpintronicNetwork(NETWORK, seed=0).double()
     neurons = alike.neurons(NETWORK.neurons(torch.float64))
     wanted = rollout(coupled.weights(), neurons, images()[None].double(), coupled.steps.at_least_per_ns(16))

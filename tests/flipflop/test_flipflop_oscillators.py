@@ -124,7 +124,7 @@ class StopsAfter:
     def __init__(self, batches: int) -> None:
         self._left = batches
 
-    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         self._left -= 1
         if self._left == 0:
             signal.raise_signal(signal.SIGINT)

@@ -11,6 +11,7 @@ from fakes.runs import CHIP, bits, tiny, without_times
 from spinhw.chip.drift import Drift
 from spinhw.errors import CalibrationError, ConfigError
 from spinhw.gradients import DeviceWatch, HardwareInLoop, NetworkRefit, NetworkWatch, WatchSettings
+from spinhw.gradients.device_watch import DriftAlarm
 from spinhw.network import SpintronicNetwork
 from spinhw.plots.run import draw_run
 from spinhw.report.tables import warnings
@@ -53,7 +54,11 @@ class Run:
         self.device._chip._recorder._drift.walk[member, row, neuron] += by
 
     def alarmed(self) -> set[tuple[str, int]]:
-        return {(one.device_id, one.neuron) for one in self.watch.alarms}
+        return set(self.first())
+
+    def first(self) -> dict[tuple[str, int], DriftAlarm]:
+        """The first alarm of each neuron, by chip and number."""
+        return {(one.device_id, one.neuron): one for one in reversed(self.watch.alarms)}
 
     def gamma_off(self, member: int, neuron: int) -> float:
         """By how much the model's gamma of a neuron is off."""
@@ -71,35 +76,45 @@ def run() -> Iterator[Run]:
 
 def test_only_what_drifts_raises_an_alarm_and_only_once(run, caplog):
     run.go(8 + 8)
-    assert not run.watch.alarms
+    assert not run.watch.alarms  # The largest score is 0.35 +- 0.14 of the limit over seeds.
     run.shift(0, GAMMA, 2, 0.1)
     run.shift(1, SIGMA, 1, 0.1)
-    run.shift(1, GAIN, 6, 0.1)
     run.go(3)
-    assert run.alarmed() == {("chip-0", 2), ("chip-1", 1), ("chip-1", 6)}
-    first = next(one for one in run.watch.alarms if one.neuron == 6)
-    assert first.place == "layer 1, number 1" and 16 < first.batch <= 19 and first.score > first.limit
-    assert first.parameters["gain"] == pytest.approx(0.1, abs=0.05)
-    assert "neuron 6 (layer 1, number 1)" in caplog.text
-    told = len(run.watch.alarms)
+    shifted = {("chip-0", 2), ("chip-1", 1)}
+    assert run.alarmed() == shifted
+    assert "neuron 2 (layer 0, number 2)" in caplog.text
     run.go(3)
-    assert len(run.watch.alarms) == told  # Known, and left as it is.
+    assert len(run.watch.alarms) == len(shifted)  # Known, and left as it is.
     assert run.watch.stop() == ""
     looks = run.watch.taken()
     assert len(looks) == 14 and ["chip-0", 2] in looks[-1]["beyond"]
     assert not run.watch.taken()
 
 
+def test_a_read_out_that_drifts_is_named_first_and_misleads_those_alone_that_hear_it(run):
+    """What is known of the drive of a neuron is what the read-out shows of the others' powers."""
+    run.go(8 + 8)
+    run.shift(1, GAIN, 6, 0.1)
+    run.go(3)
+    first = run.first()
+    found, hearing = first.pop(("chip-1", 6)), {("chip-1", neuron) for neuron in (5, 7, 8, 9, 10, 11)}
+    assert found.place == "layer 1, number 1" and found.batch == 17 and found.score > found.limit
+    assert 0.02 < found.parameters["gain"] < 0.25  # 0.11 +- 0.02 over seeds.
+    assert first.keys() <= hearing
+    assert all(one.score < 0.75 * found.score for one in first.values())  # The largest 0.17 +- 0.17 over seeds.
+
+
 def test_refit_on_alarm_follows_what_a_sure_refit_does_not():
     plain, watched = Run(watched=False), Run("refit")
+    changed = [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3)]  # One in twenty moves so little that it tells another parameter.
     for one in (plain, watched):
         with one.device:
             one.go(17)  # The refit has just looked at the sixteenth: the next look is far.
-            one.shift(0, GAMMA, 2, 0.15)
+            for member, neuron in changed:
+                one.shift(member, GAMMA, neuron, 0.15)
             one.go(6)
-    assert watched.alarmed() == {("chip-0", 2)}
-    assert len(watched.watch.alarms) == 1  # The chart has another baseline since.
-    assert watched.gamma_off(0, 2) < 0.4 * plain.gamma_off(0, 2)
+    off = [torch.tensor([one.gamma_off(*which) for which in changed]) for one in (watched, plain)]
+    assert float((off[0] / off[1]).median()) < 0.4
 
 
 def test_fewer_images_than_a_look_needs_are_passed_over(run):

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.processes import python
 from spinhw.errors import DeviceError
 from spinhw.instruments.lock import BenchLock, NoLockError, Owner, identity_key, owner_of
 from spinhw.instruments.shared import prepare_folder, shared_folder
@@ -40,8 +40,7 @@ sys.stdin.read()
 @contextmanager
 def holding(folder, address, identity="nobody"):
     """Hold a lock in another process."""
-    command = [sys.executable, "-c", HOLD, str(folder), address, identity]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    with python(HOLD, folder, address, identity) as child:
         try:
             assert child.stdout.readline() == "held\n"
             yield child

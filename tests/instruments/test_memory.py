@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-import subprocess
 import sys
 import tempfile
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.processes import python
 from spinhw.instruments.memory import BenchMemory, Left, memory_file
 
 ADDRESSES = ("GPIB0::24::INSTR", "TCPIP0::192.0.2.5::5025::SOCKET")
@@ -38,8 +38,8 @@ def path():
 
 
 def killed(path, *outputs):
-    child = subprocess.run([sys.executable, "-c", KILLED, str(path), *outputs])
-    assert child.returncode == 1
+    with python(KILLED, path, *outputs) as child:
+        assert child.wait() == 1
 
 
 def test_all_spellings_of_the_addresses_are_one_bench(tmp_path, monkeypatch):

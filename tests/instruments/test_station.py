@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from fakes.lab import TinyServer, TinySource
+from fakes.processes import python
 from spinhw.config import build, load
 from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off
@@ -207,9 +207,8 @@ with open_station(sys.argv[1], state_folder=Path(sys.argv[2])) as station:
 
 
 def start(file, folder):
-    command = [sys.executable, "-c", CHILD, str(file), str(folder)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert child.stdout.readline() == b"ready\n", child.communicate()
+    child = python(CHILD, file, folder)
+    assert child.stdout.readline() == "ready\n", child.communicate()
     return child
 
 

@@ -13,7 +13,9 @@ from spinhw.report import TerminalProgress
     [
         ({"accuracy": [0.5, 0.7]}, "loss 1.000  accuracy 60.0 %"),
         ({"accuracy": [0.5], "accuracy_on_device": [0.9]}, "loss 1.000  accuracy on the device 90.0 %"),
-        ({"accuracy": None}, "loss 1.000"),
+        ({"train_accuracy": [0.8, 0.9], "accuracy": [0.5, 0.7]}, "loss 1.000  accuracy 60.0 %"),
+        ({"train_accuracy": [0.8, 0.9]}, "loss 1.000  train accuracy 85.0 %"),
+        ({}, "loss 1.000"),
     ],
 )
 def test_the_accuracy_that_counts_is_told(row, told):

@@ -11,13 +11,14 @@ from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.plots.alignment import plot_alignment
+from spinhw.tasks import Batch, Classes
 from spinhw.training import RunSettings, align_run, train
-from spinhw.training.alignment import LabelledBatch, OwnSlopes, Reference, align, cosine, loop_gradients, summed_up
+from spinhw.training.alignment import OwnSlopes, Reference, align, cosine, loop_gradients, summed_up
 
 
-def labelled(images: int = 6) -> LabelledBatch:
+def labelled(images: int = 6) -> Batch:
     labels = torch.arange(images).remainder(4).expand(2, -1)
-    return LabelledBatch(batch(images=images), labels)
+    return Batch(batch(images=images), Classes(labels))
 
 
 def test_cosine_of_gradients_is_taken_for_each_member():

@@ -8,9 +8,9 @@ import torch
 from fakes.loops import Stop
 from spinhw.config import build
 from spinhw.errors import ConfigError
+from spinhw.tasks import chosen
 from spinhw.training import Interrupted, RunSettings, load_run, resume, train
 from spinhw.training.checkpoint import load_checkpoint
-from spinhw.training.data import EnsembleData, training_batch
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
 from spinhw.training.loop import train_step
@@ -43,14 +43,14 @@ def settings_of(chip: dict | None = None, seeds=(3, 5), device: Any = None, more
 
 def answers(settings: RunSettings, number: int = 0, images: int = 20) -> tuple[Learner, torch.Tensor]:
     learner = Learner(settings)
-    inputs, _ = training_batch(EnsembleData.load(settings.task, settings.training.seeds), settings.training, 0, 0)
-    return learner, learner.chips.logits(learner.network, inputs[:, :images], number, learner.network.steps)
+    shown = chosen(settings.open_task().train(settings.training.seeds, 0, 0), slice(images))
+    return learner, learner.chips.logits(learner.network, shown, number, learner.network.steps)
 
 
 def test_on_ideal_chips_it_is_training_as_ever():
     learner, found = answers(settings_of({}))
-    inputs, _ = training_batch(EnsembleData.load(settings_of().task, (3, 5)), settings_of().training, 0, 0)
-    torch.testing.assert_close(found, logits(learner.network, inputs), rtol=1e-4, atol=1e-5)
+    shown = settings_of().open_task().train((3, 5), 0, 0)
+    torch.testing.assert_close(found, logits(learner.network, shown), rtol=1e-4, atol=1e-5)
 
 
 def test_every_step_has_chips_of_its_own_and_only_its_own():
@@ -78,8 +78,8 @@ def test_gradient_is_that_of_the_drawn_chip():
         with torch.no_grad():
             for name, value in parameters.items():
                 value.add_(sign * size * step[name] * (1 if sign > 0 else 2))
-        inputs, _ = training_batch(EnsembleData.load(settings.task, (3, 5)), settings.training, 0, 0)
-        ends.append(float(learner.chips.logits(learner.network, inputs, 0, learner.network.steps).detach().norm() ** 2))
+        shown = settings.open_task().train((3, 5), 0, 0)
+        ends.append(float(learner.chips.logits(learner.network, shown, 0, learner.network.steps).detach().norm() ** 2))
     expected = sum(float((parameters[name].grad * value).sum()) for name, value in step.items())
     assert (ends[0] - ends[1]) / (2 * size) == pytest.approx(expected, rel=0.02)
 
@@ -99,8 +99,7 @@ def test_images_of_a_batch_are_dealt_out_to_several_chips():
 def test_only_biases_and_readout_are_trained_where_no_more_is_asked_for():
     settings = settings_of(more={"trainable": "biases_and_readout"})
     learner, before = Learner(settings), Learner(settings)
-    inputs, labels = training_batch(EnsembleData.load(settings.task, (3, 5)), settings.training, 0, 0)
-    train_step(learner, inputs, labels, settings.training, [0.1, 0.1])
+    train_step(learner, settings.open_task().train((3, 5), 0, 0), settings.training, [0.1, 0.1])
     old = dict(before.network.named_parameters())
     changed = {name for name, value in learner.network.named_parameters() if not torch.equal(value, old[name])}
     assert changed == {"bias.0", "bias.1", "w_out", "b_out"}

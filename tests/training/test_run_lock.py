@@ -1,12 +1,11 @@
 """Two processes in one run folder: the second is refused, and a lock never outlives its holder."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from fakes.processes import python
 from spinhw.errors import ConfigError
 from spinhw.training.run_lock import run_lock
 
@@ -21,9 +20,7 @@ with run_lock(Path(sys.argv[1])):
 
 
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
+    with python(HOLD, tmp_path) as other:
         assert other.stdout.readline() == "held\n"
         refusal = rf"another process is at work in this run folder; seen: process {other.pid} on .*; next: wait until"
         with pytest.raises(ConfigError, match=refusal), run_lock(tmp_path):

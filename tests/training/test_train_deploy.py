@@ -8,9 +8,8 @@ from spinhw.config import build
 from spinhw.device import SimulatedSettings
 from spinhw.errors import ConfigError, LimitError
 from spinhw.training import Interrupted, RunSettings, evaluate, load_run, resume, train
-from spinhw.training.data import EnsembleData
 from spinhw.training.deploy import answer_on_device, device_for
-from spinhw.training.held_out import held_out_logits
+from spinhw.training.held_out import held_out_answers
 from spinhw.training.learner import Learner
 
 NOISY = {
@@ -40,20 +39,27 @@ def tiny(device: Any = None, network: dict | None = None, **training) -> RunSett
 
 
 def answers(settings: RunSettings) -> Any:
-    data = EnsembleData.load(settings.task, settings.training.seeds)
     assert settings.device is not None
     with device_for(settings, settings.device) as device:
-        return answer_on_device(Learner(settings).network, data, device, 10, lambda done, total: None)
+        return answer_on_device(
+            Learner(settings).network,
+            settings.open_task(),
+            settings.training.seeds,
+            settings.task.final_part,
+            device,
+            lambda done, total: None,
+        )
 
 
 @pytest.mark.parametrize("network", [{}, {"readout": "software", "readout_samples": 3}])
 @pytest.mark.parametrize("channels", [None, 3])
 def test_ideal_device_answers_as_the_converged_simulation(network, channels):
     settings = tiny({"kind": "simulated", "channels": channels}, network)
-    data = EnsembleData.load(settings.task, settings.training.seeds)
-    expected = held_out_logits(Learner(settings).network, data, settings.training, settings.fine_steps)
+    seeds, part = settings.training.seeds, settings.task.final_part
+    network, task = Learner(settings).network, settings.open_task()
+    expected, _ = held_out_answers(network, task, seeds, part, settings.training, settings.fine_steps)
     measured = answers(settings)
-    torch.testing.assert_close(measured.logits, expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(measured.answers, expected, rtol=1e-3, atol=1e-3)
     assert measured.good_share == 1.0
     assert measured.device_ids == ("chip-3", "chip-5")
     assert measured.energy_j is None
@@ -61,14 +67,14 @@ def test_ideal_device_answers_as_the_converged_simulation(network, channels):
 
 def test_seed_has_the_same_chip_whoever_stands_beside_it():
     both, alone = answers(tiny(NOISY)), answers(tiny(NOISY, seeds=[5]))
-    torch.testing.assert_close(both.logits[1:], alone.logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(both.answers[1:], alone.answers, rtol=1e-4, atol=1e-5)
 
 
 def test_clipped_outputs_count_as_zero_and_are_told():
     narrow = {"kind": "simulated", "chip": {"output_readout": {"adc": {"lowest": -1e-6, "highest": 1e-6}}}}
     measured = answers(tiny(narrow))
     assert measured.good_share < 0.5
-    assert (measured.logits == 0).float().mean() > 0.5
+    assert (measured.answers == 0).float().mean() > 0.5
 
 
 def test_run_reports_the_accuracy_on_its_device(tmp_path):

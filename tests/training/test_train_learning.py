@@ -1,16 +1,16 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
+from spinhw.tasks import Batch, Classes, loss, right_answers
 from spinhw.training import RunSettings, TrainingSettings
-from spinhw.training.data import EnsembleData, training_batch
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
 from spinhw.training.loop import train_step
-from spinhw.training.loss import correct_answers, member_losses
 from spinhw.training.member import member_of
 from spinhw.training.optimiser import MemberAdam
 from spinhw.training.schedule import learning_rates
@@ -29,11 +29,11 @@ def small(network: dict | None = None, **training) -> RunSettings:
 
 def steps(settings: RunSettings, count: int) -> tuple[Learner, list[torch.Tensor]]:
     learner = Learner(settings)
-    data = EnsembleData.load(settings.task, settings.training.seeds)
+    task = settings.open_task()
     rates, losses = learning_rates(settings.training, 0), []
     for batch in range(count):
-        inputs, labels = training_batch(data, settings.training, 0, batch)
-        losses.append(train_step(learner, inputs, labels, settings.training, rates)[0])
+        shown = task.train(settings.training.seeds, 0, batch)
+        losses.append(train_step(learner, shown, settings.training, rates)[0])
     return learner, losses
 
 
@@ -42,22 +42,26 @@ def test_loss_falls():
     assert (torch.stack(losses[-3:]).mean(0) < torch.stack(losses[:3]).mean(0) - 0.1).all()
 
 
+def asked(labels: torch.Tensor) -> Batch:
+    return Batch(torch.zeros(*labels.shape, 64, 1), Classes(labels))
+
+
 def test_loss_is_the_negative_log_likelihood_of_each_member():
     answers, labels = torch.randn(2, 5, 10, generator=torch.Generator().manual_seed(1)), torch.arange(10).view(2, 5)
     expected = [-torch.log_softmax(answers[m], -1)[range(5), labels[m]].mean() for m in range(2)]
-    torch.testing.assert_close(member_losses(answers, labels), torch.stack(expected))
+    torch.testing.assert_close(loss(answers[:, :, None], asked(labels)), torch.stack(expected))
 
 
 def test_label_smoothing_mixes_in_the_uniform_distribution():
     answers, labels = torch.randn(1, 5, 10, generator=torch.Generator().manual_seed(1)), torch.arange(5)[None]
     uniform = -torch.log_softmax(answers, -1).mean(-1).mean(1)
-    expected = 0.9 * member_losses(answers, labels) + 0.1 * uniform
-    torch.testing.assert_close(member_losses(answers, labels, 0.1), expected)
+    expected = 0.9 * loss(answers[:, :, None], asked(labels)) + 0.1 * uniform
+    torch.testing.assert_close(loss(answers[:, :, None], asked(labels), 0.1), expected)
 
 
 def test_correct_answers_are_counted_by_member():
     answers = torch.eye(3)[None].repeat(2, 1, 1)
-    assert correct_answers(answers, torch.tensor([[0, 1, 2], [0, 0, 0]])).tolist() == [3, 1]
+    assert right_answers(answers[:, :, None], asked(torch.tensor([[0, 1, 2], [0, 0, 0]]))).tolist() == [3, 1]
 
 
 def test_member_of_an_ensemble_trains_as_it_does_alone():
@@ -148,8 +152,10 @@ def test_weight_average_follows_the_weights_and_is_what_is_evaluated():
 def test_member_of_an_ensemble_answers_as_in_it():
     learner, _ = steps(small(), 1)
     inputs = torch.randn(2, 3, 64, 1, generator=torch.Generator().manual_seed(3))
-    alone = logits(member_of(learner.network, 1, 5), inputs[1:])
-    torch.testing.assert_close(alone, logits(learner.network, inputs)[1:], rtol=1e-4, atol=1e-5)
+    shown, labels = asked(torch.zeros(2, 3)), torch.zeros(1, 3)
+    both, one = replace(shown, inputs=inputs), replace(asked(labels), inputs=inputs[1:])
+    alone = logits(member_of(learner.network, 1, 5), one)
+    torch.testing.assert_close(alone, logits(learner.network, both)[1:], rtol=1e-4, atol=1e-5)
 
 
 def test_divergence_stops_and_names_the_seed():
@@ -157,15 +163,13 @@ def test_divergence_stops_and_names_the_seed():
     learner = Learner(settings)
     with torch.no_grad():
         learner.network.w_out[1] = math.nan
-    data = EnsembleData.load(settings.task, settings.training.seeds)
-    batch = training_batch(data, settings.training, 0, 0)
+    batch = settings.open_task().train(settings.training.seeds, 0, 0)
     with pytest.raises(ConfigError, match=r"diverged in epoch 1, batch 1: seed 5;.*learning_rate"):
-        train_step(learner, *batch, settings.training, [0.1, 0.1])
+        train_step(learner, batch, settings.training, [0.1, 0.1])
 
 
 def test_step_that_ruins_the_weights_is_noticed_at_once():
     settings = small({"weight_limit": None})
-    data = EnsembleData.load(settings.task, settings.training.seeds)
-    batch = training_batch(data, settings.training, 0, 0)
+    batch = settings.open_task().train(settings.training.seeds, 0, 0)
     with pytest.raises(ConfigError, match="seed 3, 5;"):
-        train_step(Learner(settings), *batch, settings.training, [math.inf, math.inf])
+        train_step(Learner(settings), batch, settings.training, [math.inf, math.inf])

@@ -102,7 +102,7 @@ def test_run_leaves_what_it_promises(whole):
     assert watcher.batches == [(epoch, batch + 1) for epoch in range(EPOCHS) for batch in range(BATCHES)]
     assert set(watcher.evaluated) == {"accuracy", "accuracy converged"}
     assert watcher.rows == results.metrics
-    assert [row["accuracy"] is not None for row in results.metrics] == [False, True, True]
+    assert ["accuracy" in row for row in results.metrics] == [False, True, True]  # Its validation part.
     assert json.loads((results.folder / "summary.json").read_text()) == results.summary
     assert (results.folder / "config.yaml").is_file()
 
@@ -236,7 +236,7 @@ def test_gpu_engine_is_refused_without_a_gpu(tmp_path, monkeypatch):
 def test_answers_that_overflow_are_one_clear_line(tmp_path):
     data = tiny(epochs=0).model_dump(mode="json", by_alias=True)
     data["network"] |= {"out_gain": 1e38, "weight_scale": 1e6, "weight_limit": None}
-    with pytest.raises(ConfigError, match="answers of the networks overflow: seed 3, 5; seen: logits") as caught:
+    with pytest.raises(ConfigError, match="answers of the networks overflow: seed 3, 5; seen: answers") as caught:
         train(build(RunSettings, data, "run.yaml"), tmp_path / "run")
     assert "\n" not in str(caught.value)
 

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from threading import Condition
 
 import pytest
 import pyvisa
@@ -14,6 +15,22 @@ from spinhw.virtual.faults import KINDS, Faults, FaultSettings
 
 LINES = {"read_termination": "\n", "write_termination": "\n", "timeout": 50}
 ALWAYS = {"late_delay": "500 ms", "slow_delay": "1 ms"}
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Without sockets, time passes while somebody waits for it and not while a busy machine does something else."""
+    now = [0.0]
+
+    class Waiting(Condition):
+        def wait(self, timeout=None):
+            now[0] += timeout
+
+    class Clock:
+        monotonic = staticmethod(lambda: now[0])
+
+    monkeypatch.setattr("spinhw.virtual.visa_session.time", Clock)
+    monkeypatch.setattr("spinhw.virtual.visa_session.Condition", Waiting)
 
 
 def client(name="synapses", **rates):

@@ -200,17 +200,20 @@ def test_link_never_gives_a_wrong_answer_whatever_goes_wrong(door, tmp_path):
     with serving(made) as addresses:
         address, backend = (addresses, "@py") if door == "TCP" else (made.addresses, f"{path}@spinhw")
         link = Link("board", partial(open_wire, address["board"], backend, 0.1), identity="^SPINHW", timeout_s=0.1)
-        right, failed = 0, 0
-        for number in range(100):
+        right, failed, everything = 0, 0, set(rates)
+        for number in range(1000):  # 100 are enough on most machines: the busier one is, the more run out of time.
+            if right >= 40 and failed >= 6 and {fault.kind for fault in made.faults.log} == everything:
+                break
+            asked = 1 + number % 8  # So that the answer to the question before is another one.
             try:
                 link.open()
-                reply = link.ask_once(f":SYN:COUN?;:SYN:STAG? {number % 8},0;:SYST:VERS?")
-                assert reply == f"{ADDRESSES};#10;SPINHW-SYNAPSE-1"
+                reply = link.ask_once(":SYN:COUN?;" * asked + f":SYN:STAG? {number % 8},0;:SYST:VERS?")
+                assert reply == f"{ADDRESSES};" * asked + "#10;SPINHW-SYNAPSE-1"
                 right += 1
             except (LinkError, RefusedError):
                 failed += 1
         link.close()
     manager.close()
-    assert right > 40
-    assert failed > 5
-    assert {fault.kind for fault in made.faults.log} == set(rates)
+    assert right >= 40
+    assert failed >= 6
+    assert {fault.kind for fault in made.faults.log} == everything

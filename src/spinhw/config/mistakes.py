@@ -96,6 +96,16 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
         return ConfigError(
             f"{place}: this {name} is not known", seen=seen, allowed=allowed, todo=did_you_mean(seen, known)
         )
+    if kind == "unknown_kind":
+        tag, known = (*keys, "kind"), context["known"]
+        return ConfigError(
+            f"{_place(tag, tag, data, source, set_keys)}: this kind is not known",
+            seen=context["kind"],
+            allowed=", ".join(known),
+            todo=did_you_mean(context["kind"], known) or "install the package that adds it",
+        )
+    if kind == "broken_kind":
+        return ConfigError(f"{_place((*keys, 'kind'), keys, data, source, set_keys)}: {context['text']}")
     place = _place(keys, keys, data, source, set_keys, whole=kind == "value_error")
     if kind == "missing":
         there = ", ".join(map(str, detail["input"])) if isinstance(detail["input"], Mapping) else ""

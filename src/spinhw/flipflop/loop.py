@@ -201,9 +201,7 @@ def _row(ensemble: Ensemble) -> dict[str, Any]:
 def _tell(progress: Progress, ensemble: Ensemble) -> None:
     training = ensemble.settings.training
     loss = sum(ensemble.losses) / (len(ensemble.losses) * ensemble.batch)
-    right = [one.bits_right for one in ensemble.scores or []]
-    mean = sum(right) / len(right) if right else 0.0
-    progress.on_batch(ensemble.epoch, ensemble.batch, (ensemble.settings.all_epochs, training.batches), loss, mean)
+    progress.on_batch(ensemble.epoch, ensemble.batch, (ensemble.settings.all_epochs, training.batches), loss, None)
 
 
 def _interrupted(ensemble: Ensemble, folder: RunFolder) -> Interrupted:

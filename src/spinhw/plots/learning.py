@@ -20,15 +20,19 @@ class LearningCurves:
 
     Args:
         epochs: Epochs after which accuracy was measured, (epoch,), counted from 1.
-        accuracy: Share of the held-out images recognised, at the training step, (epoch, seed).
+        accuracy: Share of images recognised, at the training step, (epoch, seed).
         loss: Training loss, the mean over each epoch, (epoch, seed).
         converged: Share recognised after the last epoch at 16 steps per ns, (seed,); None where it was not measured.
+        images: Which images those of the curves are, such as "validation".
+        final: Which images those of the converged value are, such as "test".
     """
 
     epochs: NDArray[np.int64]
     accuracy: NDArray[np.float64]
     loss: NDArray[np.float64]
     converged: NDArray[np.float64] | None = None
+    images: str = "validation"
+    final: str = "test"
 
 
 def plot_learning(curves: LearningCurves, path: Path) -> None:
@@ -45,9 +49,12 @@ def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
     percent = 100 * curves.accuracy
     _spread(axes, curves.epochs, percent, BLUE)
     if curves.converged is not None:
-        _draw_converged(axes, curves.epochs[-1], 100 * curves.converged)
-    axes.set(xlabel="epoch", ylabel="accuracy (%)", title="held-out images recognised")
-    axes.set_ylim(_lowest_shown(percent), 100.0)
+        _draw_converged(axes, curves.epochs[-1], 100 * curves.converged, curves.final)
+    axes.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{curves.images} images recognised")
+    lowest = _lowest_shown(percent)
+    if curves.converged is not None:
+        lowest = min(lowest, _lowest_shown(100 * curves.converged[None]))
+    axes.set_ylim(lowest, 100.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     axes.legend(loc="lower right")
@@ -78,9 +85,9 @@ def _label(statistic: str, seeds: int) -> str:
     return "one seed" if seeds == 1 else f"{statistic} of {seeds} seeds"
 
 
-def _draw_converged(axes: Axes, epoch: int, percent: NDArray[np.float64]) -> None:
+def _draw_converged(axes: Axes, epoch: int, percent: NDArray[np.float64], images: str) -> None:
     spread = f" ± {percent.std(ddof=1):.1f}" if len(percent) > 1 else ""
-    label = f"converged, 16 steps per ns: {percent.mean():.1f}{spread} %"
+    label = f"{images} images, converged at 16 steps per ns: {percent.mean():.1f}{spread} %"
     error = percent.std(ddof=1) if len(percent) > 1 else None
     axes.errorbar(
         epoch, percent.mean(), yerr=error, fmt="D", color=VERMILION, markersize=5, capsize=3, label=label, zorder=4

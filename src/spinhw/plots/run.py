@@ -38,13 +38,16 @@ def draw_run(results: RunResults, folder: Path) -> dict[str, Path]:
 
 
 def learning_curves(results: RunResults) -> LearningCurves:
-    """Take the epochs after which the held-out accuracy was measured."""
-    looks = [row for row in results.metrics if row["accuracy"] is not None]
+    """Take the looks at the validation part; where there were none, the training images as they were shown."""
+    looks = [row for row in results.metrics if row.get("accuracy") is not None]
+    rows, name = (looks, "accuracy") if looks else (results.metrics, "train_accuracy")
     return LearningCurves(
-        epochs=np.array([row["epoch"] for row in looks]),
-        accuracy=np.array([row["accuracy"] for row in looks]),
-        loss=np.array([row["loss"] for row in looks]),
+        epochs=np.array([row["epoch"] for row in rows]),
+        accuracy=np.array([row[name] for row in rows]),
+        loss=np.array([row["loss"] for row in rows]),
         converged=np.array(results.summary["accuracy_converged"]["per_seed"]),
+        images="validation" if looks else "training",
+        final=results.summary["held_out"],
     )
 
 

@@ -44,17 +44,17 @@ class TerminalProgress:
     ) -> None:
         self._bar.stop()
 
-    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         """Move the bar on by a batch."""
         news = f"epoch {epoch + 1}/{total[0]}  loss {loss:.3f}{self._accuracy}"
         self._show("training", epoch * total[1] + batch, total[0] * total[1], news)
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
-        """Remember the held-out accuracy where it was measured: that on the device, where there is one in the loop."""
-        told = {"accuracy": row["accuracy"], "accuracy on the device": row.get("accuracy_on_device")}
+        """Remember the accuracy that was measured last: on validation images, or on those of the training."""
+        told = {name.replace("_", " "): row.get(name) for name in ("train_accuracy", "accuracy", "accuracy_on_device")}
         for name, seen in told.items():
             if seen is not None:
-                self._accuracy = f"  {name} {100 * sum(seen) / len(seen):.1f} %"
+                self._accuracy = f"  {name.replace('on device', 'on the device')} {100 * sum(seen) / len(seen):.1f} %"
 
     def on_evaluation(self, what: str, done: int, total: int) -> None:
         """Move the bar of an evaluation on."""

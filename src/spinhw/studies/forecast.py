@@ -11,7 +11,7 @@ from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.studies.point import Point
 from spinhw.training import RunSettings
-from spinhw.training.data import EnsembleData
+from spinhw.training.summary import looks
 
 # What a network's time per step depends on; everything else only multiplies it.
 Shape = tuple[object, ...]
@@ -43,12 +43,12 @@ def _shape(settings: RunSettings) -> Shape:
 def _total_s(settings: RunSettings, training_step_s: float, forward_s: float) -> float:
     """Count steps; the times are those of a batch with one integration step for each sample."""
     training = settings.training
-    images = EnsembleData.load(settings.task, training.seeds[:1])
+    task = settings.open_task()
     integrations = sum(training.substeps_in(epoch) for epoch in range(training.epochs))
-    looks = 1 + math.ceil(training.epochs / training.evaluate_every)
-    held_out = math.ceil(images.test_labels.shape[1] / training.batch_size)
-    evaluated = held_out * (settings.fine_steps.substeps + looks * training.substeps)
-    return training_step_s * images.batches(training.batch_size) * integrations + forward_s * evaluated
+    shown = 1 + looks(settings, training.epochs)
+    held_out = math.ceil(task.held_out_sequences(settings.task.final_part) / training.batch_size)
+    evaluated = held_out * (settings.fine_steps.substeps + shown * training.substeps)
+    return training_step_s * task.batches * integrations + forward_s * evaluated
 
 
 def _time_step(settings: RunSettings) -> tuple[float, float]:

@@ -4,14 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from spinhw.config import Settings
+from spinhw.tasks.base import Feed, Part, Task, TaskSettings
 from spinhw.units import TimeS
 
 CLASSES = 10
 
 
-class DigitsSettings(Settings):
+class DigitsSettings(TaskSettings):
     """The sequential digits task."""
+
+    split_keys = ("train_fraction", "held_out")
 
     kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
     sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; 1 fs to 1 s.")
@@ -40,3 +42,19 @@ class DigitsSettings(Settings):
     def samples(self) -> int:
         """Samples of a sequence."""
         return 64
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Inputs of a black and of a white pixel."""
+        return self.input_scale * (0.0 - self.input_offset), self.input_scale * (1.0 - self.input_offset)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The one part that `held_out` names."""
+        return (self.held_out,)
+
+    def open(self, feed: Feed) -> Task:
+        """Make the task."""
+        from spinhw.tasks.digits import DigitsTask
+
+        return DigitsTask(self, feed)

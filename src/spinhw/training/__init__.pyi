@@ -1,5 +1,4 @@
 from .aligning import align_run, write_alignment
-from .augmentation_settings import AugmentationSettings
 from .cost import Budget, budget
 from .divergence import Diverged
 from .examples import Examples
@@ -14,7 +13,6 @@ from .summary import energy_ledger, spent_lines
 from .transfer import evaluate_on_chips, write_transfer
 
 __all__ = [
-    "AugmentationSettings",
     "Budget",
     "Diverged",
     "Examples",

@@ -8,15 +8,15 @@ from typing import Any
 from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
 from spinhw.gradients import refuse_mode
-from spinhw.training.alignment import DIRECTIONS, LabelledBatch, Reference, align
+from spinhw.tasks import Batch, Task
+from spinhw.training.alignment import DIRECTIONS, Reference, align
 from spinhw.training.checkpoint import load_checkpoint
-from spinhw.training.data import EnsembleData, training_batch
 from spinhw.training.deploy import device_for, refuse_misfit
 from spinhw.training.device_loop import put_in_loop
 from spinhw.training.learner import Learner
 from spinhw.training.progress import SILENT, Progress
 from spinhw.training.run_folder import RunFolder
-from spinhw.training.settings import RunSettings, TrainingSettings
+from spinhw.training.settings import RunSettings
 from spinhw.training.start import start_from
 
 # What is compared where nothing is named; finite differences take thousands of shots.
@@ -60,7 +60,7 @@ def align_run(
     else:
         learner.restore(*load_checkpoint(RunFolder.open(folder).checkpoint))
     training, network = settings.training, learner.evaluated
-    data = EnsembleData.load(settings.task, training.seeds)
+    task = settings.open_task()
     with device_for(settings, settings.device) as device:
         for mode in modes:
             refuse_mode(mode, device)
@@ -69,7 +69,7 @@ def align_run(
         cosines = align(
             loops,
             reference,
-            _batches(data, training, learner.epoch, batches),
+            _batches(task, training.seeds, learner.epoch, batches),
             training.label_smoothing,
             lambda done: progress.on_evaluation("alignment", done, batches),
         )
@@ -91,8 +91,8 @@ def write_alignment(found: dict[str, Any], path: Path) -> None:
     write_atomically(path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
 
 
-def _batches(data: EnsembleData, training: TrainingSettings, epoch: int, count: int) -> Iterator[LabelledBatch]:
+def _batches(task: Task, seeds: Sequence[int], epoch: int, count: int) -> Iterator[Batch]:
     """Give training batches that the run has not seen yet: those of the epochs to come."""
-    each = data.batches(training.batch_size)
+    each = task.batches
     for number in range(count):
-        yield LabelledBatch(*training_batch(data, training, epoch + number // each, number % each))
+        yield task.train(seeds, epoch + number // each, number % each)

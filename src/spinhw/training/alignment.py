@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,26 +10,13 @@ from torch import Tensor
 from spinhw.errors import ConfigError
 from spinhw.gradients import HardwareInLoop, knows_truth, logits_of, projection, random_direction
 from spinhw.network import SpintronicNetwork
-from spinhw.training.loss import member_losses
+from spinhw.tasks import Batch, loss
 from spinhw.training.statistics import bootstrap_interval
 
 Gradients = dict[str, Tensor]
 
 # Random directions of a batch along which a bench is asked for its own slope, and what each of them takes.
 DIRECTIONS, MEASUREMENTS = 16, 4
-
-
-@dataclass(frozen=True)
-class LabelledBatch:
-    """Images of all members with their labels.
-
-    Args:
-        inputs: (member, batch, time, input).
-        labels: (member, batch).
-    """
-
-    inputs: Tensor
-    labels: Tensor
 
 
 def gradients_of(network: SpintronicNetwork, losses: Tensor, held: Iterable[str]) -> Gradients:
@@ -61,7 +47,7 @@ class OwnSlopes:
     def __init__(
         self,
         loop: HardwareInLoop,
-        batch: LabelledBatch,
+        batch: Batch,
         key: Sequence[str | int],
         directions: int,
         label_smoothing: float,
@@ -85,10 +71,10 @@ class OwnSlopes:
         self.slopes = torch.stack([torch.stack([slope(one), slope(one)]) for one in self.directions])
 
     @staticmethod
-    def _losses(loop: HardwareInLoop, batch: LabelledBatch, values: Mapping[str, Tensor], smoothing: float) -> Tensor:
-        signal = loop.end_for(values, batch.inputs)
+    def _losses(loop: HardwareInLoop, batch: Batch, values: Mapping[str, Tensor], smoothing: float) -> Tensor:
+        signal = loop.end_for(values, batch.inputs, batch.lengths)
         end = torch.where(signal.good, signal.values, 0.0).to(loop.network.w_out.dtype)
-        return member_losses(logits_of(loop.network, end).detach(), batch.labels, smoothing)
+        return loss(logits_of(loop.network, end).detach(), batch, smoothing)
 
     def cosine(self, gradients: Gradients) -> Tensor:
         """Estimate the cosine between a gradient and the device's own, (member,).
@@ -109,9 +95,9 @@ def held_by(loop: HardwareInLoop) -> list[str]:
     return sorted(name for name, value in loop.network.named_parameters() if name in shapes and value.requires_grad)
 
 
-def loop_gradients(loop: HardwareInLoop, batch: LabelledBatch, label_smoothing: float) -> Gradients:
+def loop_gradients(loop: HardwareInLoop, batch: Batch, label_smoothing: float) -> Gradients:
     """Measure a batch and give its gradient by the mode of a loop; in mode oracle that is the true one."""
-    losses = member_losses(loop.answers(batch.inputs), batch.labels, label_smoothing)
+    losses = loss(loop.answers(batch.inputs, batch.lengths), batch, label_smoothing)
     device = loop.device
     held = set(dict(loop.network.named_parameters())) if device is None else device.describe().parameter_shapes
     return gradients_of(loop.network, losses, held)
@@ -137,7 +123,7 @@ class Reference:
         )
         self._smoothing, self._directions = label_smoothing, directions
 
-    def of(self, batch: LabelledBatch, *key: str | int) -> Callable[[Gradients], list[float]]:
+    def of(self, batch: Batch, *key: str | int) -> Callable[[Gradients], list[float]]:
         """Ask the device for its gradient of a batch, and give what tells the members' cosines of others with it.
 
         Args:
@@ -154,7 +140,7 @@ class Reference:
 def align(
     loops: Mapping[str, HardwareInLoop],
     reference: Reference,
-    batches: Iterable[LabelledBatch],
+    batches: Iterable[Batch],
     label_smoothing: float,
     tick: Callable[[int], None] = lambda done: None,
 ) -> dict[str, dict[str, Any]]:

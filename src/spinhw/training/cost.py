@@ -10,8 +10,8 @@ from spinhw.device.effort import Effort, batch_effort
 from spinhw.gradients import knows_truth
 from spinhw.gradients.modes import MODES
 from spinhw.network import SpintronicNetwork
+from spinhw.tasks import Task
 from spinhw.training.alignment import DIRECTIONS, MEASUREMENTS
-from spinhw.training.data import EnsembleData
 from spinhw.training.deploy import device_for, readout_plan
 from spinhw.training.model import make_refits
 from spinhw.training.settings import RunSettings, TrainingSettings
@@ -114,13 +114,12 @@ def budget(settings: RunSettings) -> Budget | None:
     if settings.device is None:
         return None
     device = device_for(settings, settings.device)
-    data = EnsembleData.load(settings.task, settings.training.seeds)
-    stages = tuple(stage for stage in _stages(settings, settings.device, device, data) if stage.batches)
+    stages = tuple(stage for stage in _stages(settings, settings.device, device, settings.open_task()) if stage.batches)
     energy_j = sum(_energy_j(settings, stage) for stage in stages)
     return Budget(device.name, stages, energy_j, sum(_spent_j(settings, stage) for stage in stages))
 
 
-def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data: EnsembleData) -> Iterator[Stage]:
+def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task: Task) -> Iterator[Stage]:
     training, network, device = settings.training, settings.network, opened.describe()
     readout, size = readout_plan(device, network), training.batch_size
     in_turn = len(training.seeds) if device.members == 1 else 1
@@ -141,7 +140,7 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data
         programmings = batches if reprogrammed else times * in_turn
         return Stage(what, batches, times * images * len(training.seeds), programmings, effort, recorded)
 
-    shown, held_out = data.train_labels.shape[1], data.test_labels.shape[1]
+    shown, held_out = task.sequences, task.held_out_sequences(settings.task.final_part)
     if epochs:
         every, plan = ObservationPlan.split(device.neurons, device.channels), readout
         if MODES[training.gradient or "output"].measured == "neurons":
@@ -152,13 +151,13 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, data
         others = epochs * _perturbations(settings, device)
         if others:
             yield stage("perturbations", others, shown, readout, training.averages, True)
-        compared = _compared(training, data.batches(size))
+        compared = _compared(training, task.batches)
         if compared:
             each = 1 if knows_truth(opened) else MEASUREMENTS * DIRECTIONS
             yield stage("alignment", compared * each, min(size, shown), readout, training.averages, True)
-        looks_there = looks(training, training.epochs) - looks(training, training.loop_start)
+        looks_there = looks(settings, training.epochs) - looks(settings, training.loop_start)
         if looks_there:
-            yield stage("evaluation", looks_there, held_out, readout, 1, False)
+            yield stage("evaluation", looks_there, task.held_out_sequences("validation"), readout, 1, False)
     yield stage("closing", 1, held_out, readout, 1, False)
 
 

@@ -1,18 +1,18 @@
 """Trained networks on a device: programmed, measured, read out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Trace, is_bench, open_device
+from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Signal, Trace, is_bench, open_device
 from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
 from spinhw.network import NetworkSettings, SpintronicNetwork
-from spinhw.tasks import DigitsSettings, as_sequence
-from spinhw.training.data import EnsembleData
+from spinhw.tasks import Batch, Part, Task, joined
 from spinhw.training.progress import Tick
 from spinhw.training.settings import RunSettings
 
@@ -22,14 +22,16 @@ class DeviceAnswers:
     """What a device answered.
 
     Args:
-        logits: (member, image, 1, class).
+        answers: (member, sequence, answer, output).
+        batch: What was asked.
         good_share: Share of the samples used that were good; the others count as zero.
         device_ids: Who answered, for each member.
         energy_j: Measured energy of one inference, in joules, mean over all of them; None where none was measured.
         instruments: Who answered on a bench and with which settings, as last read back; empty for simulated devices.
     """
 
-    logits: Tensor
+    answers: Tensor
+    batch: Batch
     good_share: float
     device_ids: tuple[str, ...]
     energy_j: float | None
@@ -38,47 +40,47 @@ class DeviceAnswers:
 
 @torch.no_grad()
 def answer_on_device(
-    network: SpintronicNetwork, data: EnsembleData, device: Device, size: int, tick: Tick
+    network: SpintronicNetwork, task: Task, seeds: Sequence[int], part: Part, device: Device, tick: Tick
 ) -> DeviceAnswers:
-    """Show the held-out images of every member to a device: all members at once, or one after another on a single chip.
+    """Show the held-out sequences to a device: all members at once, or one after another on a single chip.
 
     Args:
         network: The trained networks.
-        data: Their data.
+        task: Their task.
+        seeds: Seed of each member.
+        part: Which held-out sequences.
         device: Open; with one chip for each member, or one chip.
-        size: Images of one batch.
         tick: Told of the progress; may raise to stop.
 
     Raises:
         LimitError: A weight, bias or input is beyond a limit of the device.
         DeviceError: The device failed.
     """
-    members, values, plan = len(data.seeds), network.member_values(), readout_plan(device.describe(), network.settings)
+    members, values, plan = len(seeds), network.member_values(), readout_plan(device.describe(), network.settings)
+    total = members * task.held_out_sequences(part)
     at_once = members if device.describe().members == members else 1
     answers, traces = [], []
     for first in range(0, members, at_once):
         chosen = slice(first, first + at_once)
         device.program({name: value[chosen] for name, value in values.items()})
         parts = []
-        for chunk in data.test[chosen].split(size, dim=1):
-            trace = device.run(as_sequence(chunk, data.task), observe=plan)
-            parts.append(_end(trace, network).to(network.w_out.dtype))
-            traces.append(_Used.of(trace, network, chunk.shape[0] * chunk.shape[1]))
-            tick(sum(used.images for used in traces), data.test_labels.numel())
+        for batch in task.held_out(seeds[chosen], part):
+            trace = device.run(batch.inputs, observe=plan, lengths=batch.lengths)
+            signal = end_signal(trace, network, batch.lengths)
+            parts.append(
+                signal.or_else(torch.zeros_like(signal.values)).to(network.w_out.dtype)
+            )  # Bad ones count as 0.
+            traces.append(_Used.of(signal, trace, len(batch.inputs) * batch.size))
+            tick(sum(used.images for used in traces), total)
         answers.append(torch.cat(parts, dim=1))
     return DeviceAnswers(
         logits_of(network, torch.cat(answers)),
+        joined(list(task.held_out(seeds, part))),
         sum(used.good for used in traces) / sum(used.samples for used in traces),
         tuple(dict.fromkeys(device.describe().device_ids)),
         _mean_energy(traces),
         device.snapshot(),
     )
-
-
-def _end(trace: Trace, network: SpintronicNetwork) -> Tensor:
-    """Give the end signal, (member, image, ...); bad samples count as zero."""
-    signal = end_signal(trace, network)
-    return signal.or_else(torch.zeros_like(signal.values))
 
 
 def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | None = None) -> Device:
@@ -92,7 +94,7 @@ def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | 
         keeper: Records what it measures; None for nobody.
     """
     members = 1 if is_bench(profile) else settings.training.seeds
-    device = open_device(profile, settings.network, settings.task.sample_interval_s, members)
+    device = open_device(profile, settings.network, settings.task.sample_interval_s, members, answer=settings.answer)
     if keeper is not None:
         device.record_with(keeper)
     return device
@@ -119,7 +121,7 @@ def refuse_misfit(settings: RunSettings) -> None:
 def _refuse_limits(settings: RunSettings, device: Device) -> None:
     largest, lines = settings.network.weight_limit, device.conversion
     extremes = {
-        "input": (lines.input, _input_range(settings.task), "task.input_scale"),
+        "input": (lines.input, settings.task.input_range, "task.input_scale"),
         "weight": (lines.weight, None if largest is None else (-largest, largest), "network.weight_limit"),
         "bias": (lines.bias, None if largest is None else (-largest, largest), "network.weight_limit"),
     }
@@ -151,11 +153,6 @@ def readout_plan(device: Description, network: NetworkSettings) -> ObservationPl
     return ObservationPlan.split(range(*network.topology().slices()[-1].indices(sum(network.layers))), device.channels)
 
 
-def _input_range(task: DigitsSettings) -> tuple[float, float]:
-    black, white = (float(as_sequence(torch.full((1, 1), pixel), task)[0]) for pixel in (0.0, 1.0))
-    return black, white
-
-
 @dataclass(frozen=True)
 class _Used:
     """What one batch on a device is remembered by."""
@@ -166,8 +163,8 @@ class _Used:
     energy_j: float | None
 
     @classmethod
-    def of(cls, trace: Trace, network: SpintronicNetwork, images: int) -> "_Used":
-        good = end_signal(trace, network).good
+    def of(cls, signal: Signal, trace: Trace, images: int) -> "_Used":
+        good = signal.good
         return cls(images, good.numel(), int(good.sum()), trace.energy_j)
 
 

@@ -12,7 +12,8 @@ from spinhw.device import Device
 from spinhw.device.batch import Keeper
 from spinhw.gradients import ChannelMask, Choices, DeviceWatch, HardwareInLoop, NetworkRefit
 from spinhw.network import SpintronicNetwork
-from spinhw.training.alignment import Gradients, LabelledBatch, Reference
+from spinhw.tasks import Batch
+from spinhw.training.alignment import Gradients, Reference
 from spinhw.training.deploy import device_for
 from spinhw.training.drift_watch import make_watch
 from spinhw.training.model import make_refits
@@ -50,7 +51,7 @@ class DeviceLoop:
         """Channels that stayed bad and are not used any more, each with what was seen of it."""
         return [] if self.hardware.mask is None else [str(one) for one in self.hardware.mask.masked]
 
-    def compare(self, batch: LabelledBatch, gradients: Gradients, step: int) -> None:
+    def compare(self, batch: Batch, gradients: Gradients, step: int) -> None:
         """Compare gradients with the device's own.
 
         Args:

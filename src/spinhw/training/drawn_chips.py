@@ -10,6 +10,7 @@ from spinhw.device import SimulatedDevice, open_device
 from spinhw.gradients import logits_of, true_end
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Engine, Steps
+from spinhw.tasks import Batch
 from spinhw.training.model_settings import DrawnChipsSettings
 from spinhw.training.settings import RunSettings
 
@@ -26,34 +27,39 @@ class DrawnChips:
     """
 
     def __init__(self, settings: RunSettings, asked: DrawnChipsSettings) -> None:
-        self._network, self._interval_s = settings.network, settings.task.sample_interval_s
+        self._network, self._interval_s, self._answer = (
+            settings.network,
+            settings.task.sample_interval_s,
+            settings.answer,
+        )
         self._asked, self._seeds = asked, settings.training.seeds
         self._chips = lru_cache(maxsize=1)(self._draw)
 
     def logits(
-        self, network: SpintronicNetwork, inputs: Tensor, number: int, steps: Steps, engine: Engine = "auto"
+        self, network: SpintronicNetwork, batch: Batch, number: int, steps: Steps, engine: Engine = "auto"
     ) -> Tensor:
         """Return the answers (member, batch, answer, output) of networks on their chips.
 
         Args:
             network: The networks.
-            inputs: (member, batch, time, input); dealt out to the chips of each network.
+            batch: Sequences of all members; dealt out to the chips of each network.
             number: Number of the step of the optimiser: says which chips, and keys their noise.
             steps: Time grid.
             engine: Engine of the rollout.
         """
-        each, images = self._asked.per_batch, inputs.shape[1]
+        each, images, inputs = self._asked.per_batch, batch.size, batch.inputs
         chips = self._chips(number // self._asked.redraw_every)
         values = {name: value.repeat_interleave(each, 0) for name, value in network.member_values().items()}
-        truth = chips.oracle(values, _dealt(inputs, each), steps, shot=number, engine=engine)
-        end = true_end(truth, network)  # (member * chip, image, ...)
+        ends = None if batch.lengths is None else _dealt(batch.lengths, each)
+        truth = chips.oracle(values, _dealt(inputs, each), steps, shot=number, engine=engine, lengths=ends)
+        end = true_end(truth, network, ends)  # (member * chip, image, ...)
         return logits_of(network, end.reshape(len(inputs), -1, *end.shape[2:])[:, :images])
 
     def _draw(self, draw: int) -> SimulatedDevice:
         """Make the chips of a draw; their names are those of no chip that a profile has."""
         profile = self._asked.profile
         profile = profile.model_copy(update={"id": f"{profile.id}.drawn-{draw}"})
-        device = open_device(profile, self._network, self._interval_s, self._numbers())
+        device = open_device(profile, self._network, self._interval_s, self._numbers(), answer=self._answer)
         if not isinstance(device, SimulatedDevice):
             raise TypeError(f"a simulated chip was expected, not {type(device).__name__}")
         return device

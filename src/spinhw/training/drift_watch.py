@@ -6,7 +6,6 @@ from spinhw.device import Device, ObservationPlan
 from spinhw.errors import ConfigError
 from spinhw.gradients import LEAST_SEQUENCES, MODES, DeviceWatch, NetworkRefit, NetworkWatch
 from spinhw.network import SpintronicNetwork
-from spinhw.training.data import EnsembleData
 from spinhw.training.deploy import device_for
 from spinhw.training.model import lacks, make_refits, online_refit
 from spinhw.training.settings import RunSettings
@@ -91,8 +90,7 @@ def refuse_idle_watch(settings: RunSettings) -> None:
     in_turn = training.gradient is not None and MODES[training.gradient].measured != "neurons"
     in_turn = in_turn and settings.network.readout == "hardware"
     turns = len(ObservationPlan.split(about.neurons, about.channels).repeats) if in_turn else 1
-    data = EnsembleData.load(settings.task, training.seeds[:1])
-    batches = (training.epochs - training.loop_start) * data.batches(training.batch_size)
+    batches = (training.epochs - training.loop_start) * settings.open_task().batches
     # The first look that is judged is at the first multiple of `every` after those that learn.
     needed = turns * (-(-asked.learn // asked.every) * asked.every + 1)
     if batches < needed:

@@ -7,8 +7,9 @@ import torch
 
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
-from spinhw.tasks import as_sequence
-from spinhw.training.data import EnsembleData
+from spinhw.tasks import Task
+from spinhw.training.held_out import first_held_out
+from spinhw.training.settings import RunSettings
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _NEAR = 0.01  # A drive within this share of the span from a bound counts as saturated.
@@ -29,13 +30,13 @@ class DriveStatistics:
 
 
 @torch.no_grad()
-def drive_statistics(network: SpintronicNetwork, data: EnsembleData) -> DriveStatistics:
-    """Look at the mean drive of every sample interval, for up to 20 held-out images of each member.
+def drive_statistics(network: SpintronicNetwork, settings: RunSettings, task: Task) -> DriveStatistics:
+    """Look at the mean drive of every sample interval, for up to 20 held-out sequences of each member.
 
     Raises:
         ConfigError: Some are not finite.
     """
-    inputs = as_sequence(data.test[:, :_IMAGES], data.task)
+    inputs = first_held_out(task, settings.training.seeds, settings.task.final_part, _IMAGES).inputs
     drive = network.run(inputs, record_drive=True).drive
     if drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
-from spinhw.tasks import as_sequence
-from spinhw.training.data import EnsembleData
+from spinhw.tasks import Batch, Classes, Task, chosen, joined
 from spinhw.training.member import member_of
+from spinhw.training.settings import RunSettings
+
+# Sequences that are shown of a task without classes.
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -40,28 +44,40 @@ class Examples:
 
 
 @torch.no_grad()
-def record_examples(network: SpintronicNetwork, data: EnsembleData, steps: Steps | None = None) -> Examples:
-    """Record the first member on its first held-out image of each class.
+def record_examples(
+    network: SpintronicNetwork, settings: RunSettings, task: Task, steps: Steps | None = None
+) -> Examples:
+    """Record the first member on its first held-out sequence of each class; of other tasks on its first few.
 
     Args:
         network: An ensemble.
-        data: Its data.
+        settings: The run.
+        task: Its task.
         steps: Another time grid than the network's own.
     """
-    labels = data.test_labels[0]
-    chosen = torch.tensor([int((labels == value).nonzero()[0, 0]) for value in labels.unique()])
-    inputs = as_sequence(data.test[:1, chosen], data.task)  # (1, image, time, 1)
-    first = member_of(network, 0, data.seeds[0])
-    run = first.run(inputs, steps, record_drive=True)
+    seed = settings.training.seeds[0]
+    batch = joined(list(task.held_out([seed], settings.task.final_part)))
+    shown = chosen(batch, _one_of_each(batch))
+    first = member_of(network, 0, seed)
+    run = first.run(shown.inputs, steps, record_drive=True)
     if run.drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")
+    answers, target = first.read_out(run.filtered, shown.lengths)[0], shown.target
     return Examples(
-        labels=labels[chosen].numpy(),
-        answers=first.read_out(run.filtered)[0, :, 0].argmax(-1).numpy(),
-        sample_interval_s=data.task.sample_interval_s,
-        inputs=inputs[0, :, :, 0].numpy(),
+        labels=target.labels[0].numpy() if isinstance(target, Classes) else np.arange(shown.size),
+        answers=answers[:, 0].argmax(-1).numpy() if isinstance(target, Classes) else np.arange(shown.size),
+        sample_interval_s=settings.task.sample_interval_s,
+        inputs=shown.inputs[0, :, :, 0].numpy(),
         drive_over_gamma=(run.drive[0] / first.neurons().gamma).numpy(),
         state=torch.cat((run.power0[0, :, None], run.power[0]), dim=1).numpy(),
         filtered=run.filtered[0].numpy(),
         layers=network.settings.layers,
     )
+
+
+def _one_of_each(batch: Batch) -> Tensor:
+    target = batch.target
+    if not isinstance(target, Classes) or target.labels.ndim != 2:
+        return torch.arange(min(_SHOWN, batch.size))
+    labels = target.labels[0]
+    return torch.tensor([int((labels == value).nonzero()[0, 0]) for value in labels.unique()])

@@ -1,4 +1,4 @@
-"""How well trained networks recognise images that they have not seen."""
+"""How well trained networks do on sequences that they have not seen, by simulation."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,55 +7,75 @@ from torch import Tensor
 
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
-from spinhw.tasks import as_sequence
-from spinhw.training.data import EnsembleData
+from spinhw.tasks import Batch, Part, Task, chosen, joined
 from spinhw.training.divergence import Diverged
 from spinhw.training.forward import logits
-from spinhw.training.loss import correct_answers
 from spinhw.training.progress import Tick
 from spinhw.training.settings import TrainingSettings
 
 
-def held_out_chunks(data: EnsembleData, size: int, tick: Tick | None = None) -> Iterator[Tensor]:
-    """Give the held-out images as inputs (member, batch, time, 1), a chunk at a time."""
-    images = data.test.shape[1]
-    for start in range(0, images, size):
-        yield as_sequence(data.test[:, start : start + size], data.task)
+def held_out_batches(task: Task, seeds: Sequence[int], part: Part, tick: Tick | None = None) -> Iterator[Batch]:
+    """Go through the held-out sequences of all members, a batch at a time, and tell of the progress."""
+    total, done = task.held_out_sequences(part), 0
+    for batch in task.held_out(seeds, part):
+        yield batch
+        done += batch.size
         if tick is not None:
-            tick(min(start + size, images), images)
+            tick(done, total)
 
 
 @torch.no_grad()
-def held_out_logits(
+def held_out_answers(
     network: SpintronicNetwork,
-    data: EnsembleData,
+    task: Task,
+    seeds: Sequence[int],
+    part: Part,
     training: TrainingSettings,
     steps: Steps | None = None,
     tick: Tick | None = None,
-) -> Tensor:
-    """Give the logits (member, image, class) of the held-out images, by simulation.
+) -> tuple[Tensor, Batch]:
+    """Return the answers (member, sequence, answer, output) to the held-out sequences, by simulation, and these.
 
     Args:
         network: The networks.
-        data: Their data.
-        training: Images at a time, and the engine.
+        task: Their task.
+        seeds: Seed of each member.
+        part: Which held-out sequences.
+        training: The engine.
         steps: Another time grid than the network's own.
         tick: Told of the progress.
 
     Raises:
-        Diverged: Some are not finite.
+        Diverged: Some answers are not finite.
     """
-    chunks = held_out_chunks(data, training.batch_size, tick)
-    answers = torch.cat([logits(network, inputs, steps, training.engine) for inputs in chunks], dim=1)
-    refuse_non_finite(answers, data.seeds)
-    return answers
+    batches = list(task.held_out(seeds, part))
+    answers, done, total = [], 0, task.held_out_sequences(part)
+    for batch in batches:
+        answers.append(logits(network, batch, steps, training.engine))
+        done += batch.size
+        if tick is not None:
+            tick(done, total)
+    found = torch.cat(answers, dim=1)
+    refuse_non_finite(found, seeds)
+    return found, joined(batches)
+
+
+def first_held_out(task: Task, seeds: Sequence[int], part: Part, count: int) -> Batch:
+    """Return the first so many held-out sequences of every member, or all where there are fewer."""
+    batches, found = [], 0
+    for batch in task.held_out(seeds, part):
+        batches.append(batch)
+        found += batch.size
+        if found >= count:
+            break
+    return chosen(joined(batches), slice(count))
 
 
 def refuse_non_finite(answers: Tensor, seeds: Sequence[int]) -> None:
     """Stop where the networks' answers are no numbers to count with.
 
     Args:
-        answers: Logits, (member, image, class).
+        answers: (member, sequence, answer, output).
         seeds: Seed of each member.
 
     Raises:
@@ -67,29 +87,6 @@ def refuse_non_finite(answers: Tensor, seeds: Sequence[int]) -> None:
             "the answers of the networks overflow",
             fine,
             seeds,
-            seen="logits that are not finite",
+            seen="answers that are not finite",
             todo="bring network.weight_limit, out_gain, gain, sigma, drive_rate and task.input_scale nearer to one",
         )
-
-
-def accuracy(answers: Tensor, labels: Tensor) -> list[float]:
-    """Give each member's share of right answers, 0 to 1.
-
-    Args:
-        answers: Logits, (member, image, class).
-        labels: (member, image).
-    """
-    return [count / labels.shape[1] for count in correct_answers(answers, labels).tolist()]
-
-
-def confusion(answers: Tensor, labels: Tensor) -> list[list[int]]:
-    """Count answers by class, summed over members: row is the true class, column the answer.
-
-    Args:
-        answers: Logits, (member, image, class).
-        labels: (member, image).
-    """
-    classes = answers.shape[-1]
-    pairs = labels.flatten() * classes + answers.argmax(-1).flatten()
-    counts: list[list[int]] = torch.bincount(pairs, minlength=classes**2).view(classes, classes).tolist()
-    return counts

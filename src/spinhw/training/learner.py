@@ -27,13 +27,13 @@ class EpochSums:
     """Sums over the batches of an epoch so far, one number per member.
 
     Args:
-        loss: Negative log-likelihood times images, in nats.
-        correct: Right answers.
-        images: Images shown to each member.
+        loss: Loss times sequences.
+        correct: Right answers; None where answers are no classes.
+        images: Sequences shown to each member.
     """
 
     loss: list[float]
-    correct: list[int]
+    correct: list[int] | None
     images: int = 0
 
     @classmethod
@@ -41,19 +41,22 @@ class EpochSums:
         """Begin an epoch."""
         return cls([0.0] * members, [0] * members)
 
-    def add(self, losses: Tensor, correct: Tensor, images: int) -> None:
-        """Take in a batch: mean losses and right answers (member,), and its number of images."""
+    def add(self, losses: Tensor, correct: Tensor | None, images: int) -> None:
+        """Take in a batch: mean losses and right answers (member,), and its number of sequences."""
         self.loss = [total + images * one for total, one in zip(self.loss, losses.tolist(), strict=True)]
-        self.correct = [total + one for total, one in zip(self.correct, correct.tolist(), strict=True)]
+        if correct is None or self.correct is None:
+            self.correct = None
+        else:
+            self.correct = [total + one for total, one in zip(self.correct, correct.tolist(), strict=True)]
         self.images += images
 
     def mean_loss(self) -> list[float]:
-        """Mean loss per image of every member, in nats."""
+        """Mean loss per sequence of every member."""
         return [total / self.images for total in self.loss]
 
-    def accuracy(self) -> list[float]:
-        """Share of right answers of every member."""
-        return [total / self.images for total in self.correct]
+    def shares(self) -> dict[str, list[float]]:
+        """Return ``train_accuracy``, the share of right answers of every member; nothing where there are no classes."""
+        return {} if self.correct is None else {"train_accuracy": [total / self.images for total in self.correct]}
 
 
 class Learner:
@@ -66,7 +69,7 @@ class Learner:
     def __init__(self, settings: RunSettings) -> None:
         training = settings.training
         self.seeds = training.seeds
-        self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds)
+        self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds, settings.answer)
         self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings)
         if self.surrogate is not None:
             self.network.use_neurons(self.surrogate.neurons())

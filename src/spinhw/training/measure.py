@@ -3,72 +3,77 @@
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+
 from spinhw.device import Device
 from spinhw.network import SpintronicNetwork
-from spinhw.training.data import EnsembleData
+from spinhw.tasks import Batch, Classes, Task, confusion, metrics
 from spinhw.training.deploy import answer_on_device
-from spinhw.training.held_out import accuracy, confusion, held_out_logits, refuse_non_finite
+from spinhw.training.held_out import held_out_answers, refuse_non_finite
 from spinhw.training.progress import NamedTick
 from spinhw.training.settings import RunSettings
 from spinhw.training.statistics import over_seeds
 
 
-def measure_simulated(
-    settings: RunSettings, network: SpintronicNetwork, data: EnsembleData, tick: NamedTick
-) -> dict[str, Any]:
-    """Measure by simulation: ``accuracy``, ``accuracy_converged`` and, converged, ``confusion``.
+def measure_simulated(settings: RunSettings, network: SpintronicNetwork, task: Task, tick: NamedTick) -> dict[str, Any]:
+    """Measure by simulation, on the task's final part.
+
+    Each of the task's measures, such as ``accuracy``, at the step of the training and, as ``accuracy_converged``, at a
+    fine one; of classes also ``confusion``, converged.
 
     Args:
         settings: The run.
         network: The trained networks.
-        data: Their data.
+        task: Their task.
         tick: Told of the progress; may raise to stop.
 
     Raises:
         ConfigError: The answers are not finite.
     """
-    training, labels = settings.training, data.test_labels
-    coarse = held_out_logits(network, data, training, tick=partial(tick, "accuracy"))
-    fine = held_out_logits(network, data, training, settings.fine_steps, partial(tick, "accuracy converged"))
-    return {
-        "accuracy": over_seeds(accuracy(coarse, labels)),
-        "accuracy_converged": over_seeds(accuracy(fine, labels)),
-        "confusion": confusion(fine, labels),
-    }
+    training, seeds, part = settings.training, settings.training.seeds, settings.task.final_part
+    headline = settings.task.headline
+    coarse, batch = held_out_answers(network, task, seeds, part, training, tick=partial(tick, headline))
+    fine, _ = held_out_answers(
+        network, task, seeds, part, training, settings.fine_steps, partial(tick, f"{headline} converged")
+    )
+    found = {one.name: over_seeds(one.values) for one in metrics(coarse, batch)}
+    found |= {f"{one.name}_converged": over_seeds(one.values) for one in metrics(fine, batch)}
+    return found | _confusion(fine, batch)
 
 
 def measure_on_device(
-    settings: RunSettings,
-    network: SpintronicNetwork,
-    data: EnsembleData,
-    device: Device | None,
-    tick: NamedTick,
+    settings: RunSettings, network: SpintronicNetwork, task: Task, device: Device | None, tick: NamedTick
 ) -> dict[str, Any]:
-    """Measure on a device, open: ``accuracy_on_device`` and ``device``; nothing where there is none.
+    """Measure on a device, open, on the task's final part: ``accuracy_on_device`` and ``device``; nothing without one.
 
     On a bench also ``instruments``: who answered, and all settings as last read back.
 
     Args:
         settings: The run.
         network: The trained networks.
-        data: Their data.
+        task: Their task.
         device: The device.
         tick: Told of the progress; may raise to stop.
     """
     if device is None:
         return {}
-    size = settings.training.batch_size
-    answers = answer_on_device(network, data, device, size, partial(tick, "accuracy on the device"))
-    refuse_non_finite(answers.logits, data.seeds)
+    seeds, part = settings.training.seeds, settings.task.final_part
+    told = partial(tick, f"{settings.task.headline} on the device")
+    found = answer_on_device(network, task, seeds, part, device, told)
+    refuse_non_finite(found.answers, seeds)
     return {
-        "accuracy_on_device": over_seeds(accuracy(answers.logits, data.test_labels)),
+        **{f"{one.name}_on_device": over_seeds(one.values) for one in metrics(found.answers, found.batch)},
         "device": {
             "kind": device.describe().kind,
-            "ids": list(answers.device_ids),
+            "ids": list(found.device_ids),
             "seed": device.describe().seed,
-            "good_share": answers.good_share,
-            "energy_per_image_j": answers.energy_j,
-            "confusion": confusion(answers.logits, data.test_labels),
+            "good_share": found.good_share,
+            "energy_per_image_j": found.energy_j,
+            **_confusion(found.answers, found.batch),
         },
-        **({"instruments": answers.instruments} if answers.instruments else {}),
+        **({"instruments": found.instruments} if found.instruments else {}),
     }
+
+
+def _confusion(answers: Tensor, batch: Batch) -> dict[str, Any]:
+    return {"confusion": confusion(answers, batch.target.labels)} if isinstance(batch.target, Classes) else {}

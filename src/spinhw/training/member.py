@@ -13,7 +13,7 @@ def member_of(network: SpintronicNetwork, member: int, seed: int) -> SpintronicN
         member: Which one, from 0.
         seed: Its seed.
     """
-    alone = SpintronicNetwork(network.settings, network.steps, [seed])
+    alone = SpintronicNetwork(network.settings, network.steps, [seed], network.answer)
     alone.load_state_dict({name: tensor[member : member + 1] for name, tensor in network.state_dict().items()})
     if network.calibrated:
         alone.use_neurons(network.neurons().of_member(member))
@@ -29,7 +29,7 @@ def repeated(network: SpintronicNetwork, member: int, seed: int, times: int) -> 
         seed: Its seed.
         times: How many copies, at least 1.
     """
-    copies = SpintronicNetwork(network.settings, network.steps, [seed] * times)
+    copies = SpintronicNetwork(network.settings, network.steps, [seed] * times, network.answer)
     rows = torch.full((times,), member)
     copies.load_state_dict({name: tensor[rows] for name, tensor in network.state_dict().items()})
     return copies

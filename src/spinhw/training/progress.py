@@ -10,15 +10,15 @@ NamedTick = Callable[[str, int, int], None]  # The same, with what is done in fr
 class Progress(Protocol):
     """Looks on from the side; must not raise and must not change anything."""
 
-    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         """A training batch is done.
 
         Args:
             epoch: Epoch that runs, from 0.
             batch: Batches of it that are done, from 1.
             total: Epochs of the run, and batches of an epoch.
-            loss: Mean over members of the epoch so far, in nats.
-            accuracy: The same, 0 to 1, on training images as they were shown.
+            loss: Mean over members of the epoch so far.
+            accuracy: The same, 0 to 1, on training sequences as they were shown; None where answers are no classes.
         """
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ class Progress(Protocol):
 class _Silent:
     """Progress for nobody."""
 
-    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float) -> None:
+    def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         """Do nothing."""
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:

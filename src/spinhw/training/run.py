@@ -1,4 +1,4 @@
-"""Whole runs: train_until, go on, measure."""
+"""Whole runs: train, go on, measure."""
 
 import json
 import logging
@@ -16,8 +16,8 @@ from spinhw.config import Settings
 from spinhw.device import Device, DeviceSettings
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
+from spinhw.tasks import Task
 from spinhw.training.checkpoint import load_checkpoint
-from spinhw.training.data import EnsembleData
 from spinhw.training.deploy import device_for, refuse_misfit
 from spinhw.training.device_loop import open_loop
 from spinhw.training.drift_watch import refuse_model
@@ -136,11 +136,11 @@ def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progr
     with _threads(settings.training.threads or facts["threads"]), Interrupt() as interrupt:
         learner = Learner(settings)
         learner.restore(tensors, facts)
-        data = EnsembleData.load(settings.task, settings.training.seeds)
+        task = settings.open_task()
         tick = partial(_tick, opened, progress, interrupt)
-        found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, data, tick)}
+        found = {"epochs": learner.epoch, **measure_simulated(settings, learner.evaluated, task, tick)}
         with _device_of(settings, learner, device) as measuring:
-            found |= measure_on_device(settings, learner.evaluated, data, measuring, tick)
+            found |= measure_on_device(settings, learner.evaluated, task, measuring, tick)
             found |= _spent_facts(settings, measuring)
     append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
     return found
@@ -158,12 +158,12 @@ def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Setting
         raise ConfigError(
             f"{folder.path}: the run was started with another config",
             seen=", ".join(changed),
-            todo=f"resume with {folder.config}, or train_until into another folder",
+            todo=f"resume with {folder.config}, or train into another folder",
         )
 
 
 def refuse_engine(settings: RunSettings) -> None:
-    """Check that the engine which the run names can train_until here: networks are trained in float32 on the CPU.
+    """Check that the engine which the run names can train here: networks are trained in float32 on the CPU.
 
     Raises:
         ConfigError: Says what it lacks.
@@ -182,15 +182,14 @@ def _go_on(
     settings: RunSettings, learner: Learner, folder: RunFolder, progress: Progress, interrupt: Interrupt
 ) -> RunResults:
     try:
-        data = EnsembleData.load(settings.task, settings.training.seeds)
-        training = settings.training
-        train_until(learner, data, training, folder, progress, interrupt, until=training.loop_start)
+        task = settings.open_task()
+        train_until(learner, task, settings, folder, progress, interrupt, until=settings.training.loop_start)
         with _device_in_use(settings, learner, folder) as device:
-            train_until(learner, data, training, folder, progress, interrupt)
-            summary = _summary(settings, learner, data, device, partial(_tick, folder, progress, interrupt))
+            train_until(learner, task, settings, folder, progress, interrupt)
+            summary = _summary(settings, learner, task, device, partial(_tick, folder, progress, interrupt))
         folder.write_instruments(summary.pop("instruments", {}))
         folder.write_summary(summary)
-        recorded = record_examples(learner.evaluated, data, settings.fine_steps)
+        recorded = record_examples(learner.evaluated, settings, task, settings.fine_steps)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(
             "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
@@ -238,21 +237,21 @@ def _device_of(settings: RunSettings, learner: Learner, other: DeviceSettings | 
 
 
 def _summary(
-    settings: RunSettings, learner: Learner, data: EnsembleData, device: Device | None, tick: "partial[None]"
+    settings: RunSettings, learner: Learner, task: Task, device: Device | None, tick: "partial[None]"
 ) -> dict[str, Any]:
     network = learner.evaluated
-    simulated = measure_simulated(settings, network, data, tick)  # First: it says best what overflows.
-    drives = drive_statistics(network, data)
+    simulated = measure_simulated(settings, network, task, tick)  # First: it says best what overflows.
+    drives = drive_statistics(network, settings, task)
     played, masked = (0, []) if learner.loop is None else (learner.loop.inferences, learner.loop.masked)
     watch = None if learner.loop is None else learner.loop.watch
-    on_device = measure_on_device(settings, network, data, device, tick)
+    on_device = measure_on_device(settings, network, task, device, tick)
     account = with_spent(settings, energy_ledger(settings), None if device is None else device.spent())
     return {
-        **headline(settings, data),
+        **headline(settings, task),
         **simulated,
         **on_device,
         **energy_facts(account),
-        **inference_facts(settings, data, account, played),
+        **inference_facts(settings, task, account, played),
         "masked_channels": masked,
         **({} if watch is None else {"drift_alarms": [asdict(one) for one in watch.alarms]}),
         "drive_over_gamma": drives.quantiles,

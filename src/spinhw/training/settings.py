@@ -5,14 +5,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.config import Settings
+from spinhw.config import ByKind, Settings
 from spinhw.device import DeviceSettings, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName, WatchSettings
-from spinhw.network import NetworkSettings
+from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
-from spinhw.tasks import DigitsSettings
-from spinhw.training.augmentation_settings import AugmentationSettings
+from spinhw.tasks import TASKS, AugmentationSettings, Feed, Task, TaskSettings
 from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
 
 Rate = Annotated[float, Field(gt=0.0)]
@@ -92,7 +91,7 @@ class TrainingSettings(Settings):
         default=16, ge=16, le=1000, description="Steps per nanosecond of the converged accuracy, 16 to 1000."
     )
     evaluate_every: int = Field(
-        default=5, ge=1, description="Epochs between looks at the held-out accuracy, at least 1."
+        default=5, ge=1, description="Epochs between looks at the validation part, where the task has one, at least 1."
     )
     checkpoint_every: int = Field(default=1, ge=1, description="Epochs between checkpoints, at least 1.")
     engine: Engine = Field(
@@ -212,7 +211,9 @@ class TrainingSettings(Settings):
 class RunSettings(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
 
-    task: DigitsSettings = Field(default=DigitsSettings(), description="The task.")
+    task: Annotated[TaskSettings, ByKind(TASKS, default="sequential_digits")] = Field(
+        default_factory=lambda: TASKS.find("sequential_digits")(), description="The task."
+    )
     network: NetworkSettings = Field(default=NetworkSettings(), description="The network.")
     training: TrainingSettings = Field(default=TrainingSettings(), description="How it is trained.")
     device: DeviceSettings | None = Field(
@@ -265,6 +266,10 @@ class RunSettings(Settings):
         for name, wanted in (("inputs", task.inputs), ("outputs", task.outputs)):
             if getattr(network, name) != wanted:
                 raise ValueError(f"network.{name} is {getattr(network, name)}, but the task {task.kind} has {wanted}")
+        if task.answers == "always" and network.readout_samples != 1:
+            raise ValueError(
+                f"network.readout_samples must be 1: the task {task.kind} asks for an answer after each sample"
+            )
         if network.readout_samples > task.samples:
             raise ValueError(
                 f"network.readout_samples is {network.readout_samples}, but a sequence has {task.samples} samples"
@@ -287,6 +292,21 @@ class RunSettings(Settings):
         if self.recording is not None:
             return self.recording
         return "observed" if self.device is not None and is_bench(self.device) else "none"
+
+    @property
+    def answer(self) -> Answer:
+        """Which samples of a sequence answer: its end, as the network says, or each of them, as the task may ask."""
+        return Answer(None, pooled=False) if self.task.answers == "always" else self.network.answer
+
+    def looks_after(self, epoch: int) -> bool:
+        """Tell whether the validation part is looked at after so many epochs; never where the task has none."""
+        every = self.training.evaluate_every
+        return "validation" in self.task.parts and (epoch % every == 0 or epoch == self.training.epochs)
+
+    def open_task(self) -> Task:
+        """Make the task, shown as the training says."""
+        training = self.training
+        return self.task.open(Feed(training.batch_size, training.input_noise, training.augmentation))
 
     @property
     def steps(self) -> Steps:

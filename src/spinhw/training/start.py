@@ -11,8 +11,6 @@ from spinhw.training.learner import Learner
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 
-# What decides which images a network was trained with; another choice would put some of them among the held-out ones.
-_SPLIT = ("train_fraction", "held_out")
 # What decides which synapses there are.
 _SHAPE = ("kind", "inputs", "layers", "outputs", "density_input", "density_inter", "density_intra")
 
@@ -62,5 +60,5 @@ def _refuse_misfit(folder: RunFolder, other: RunSettings, settings: RunSettings)
 
 
 def _decisive(settings: RunSettings) -> dict[str, Any]:
-    split = {f"task.{key}": getattr(settings.task, key) for key in _SPLIT}
+    split = {f"task.{key}": getattr(settings.task, key) for key in ("kind", *settings.task.split_keys)}
     return split | {f"network.{key}": getattr(settings.network, key) for key in _SHAPE}

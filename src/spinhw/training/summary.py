@@ -5,9 +5,9 @@ from typing import Any
 
 from spinhw.energy import EnergyLedger, EnergyLine, Spent, ledger, software_ledger, spent_line
 from spinhw.network import NetworkSettings
-from spinhw.training.data import EnsembleData
+from spinhw.tasks import Task
 from spinhw.training.run_folder import RunFolder
-from spinhw.training.settings import RunSettings, TrainingSettings
+from spinhw.training.settings import RunSettings
 
 
 def counts(network: NetworkSettings) -> tuple[int, int]:
@@ -50,23 +50,23 @@ def spent_lines(folder: RunFolder) -> list[EnergyLine]:
     return [EnergyLine(**line) for line in folder.summary()["energy_lines"] if line["form"] == "spent"]
 
 
-def inference_facts(
-    settings: RunSettings, data: EnsembleData, account: EnergyLedger, played: int = 0
-) -> dict[str, Any]:
+def inference_facts(settings: RunSettings, task: Task, account: EnergyLedger, played: int = 0) -> dict[str, Any]:
     """Count the inferences of a whole run and what they would cost on the hardware.
 
     Args:
         settings: The run.
-        data: Its data.
+        task: Its task.
         account: Energy of one inference.
         played: Sequences played on the device while training.
     """
-    training, held_out = settings.training, data.test_labels.numel()
-    shown_at, before = looks(training, training.epochs), looks(training, training.loop_start)
-    shown = 0 if settings.device is None else (1 + shown_at - before) * held_out
+    training, members = settings.training, len(settings.training.seeds)
+    held_out = members * task.held_out_sequences(settings.task.final_part)
+    looked_at = members * task.held_out_sequences("validation") if "validation" in settings.task.parts else 0
+    shown_at, before = looks(settings, training.epochs), looks(settings, training.loop_start)
+    shown = 0 if settings.device is None else (shown_at - before) * looked_at + held_out
     found = {
-        "training": training.loop_start * data.train_labels.numel(),
-        "evaluation": (shown_at + 2) * held_out,
+        "training": training.loop_start * members * task.sequences,
+        "evaluation": shown_at * looked_at + 2 * held_out,
         "on_device": played + shown,
     }
     total = sum(found.values())
@@ -79,21 +79,20 @@ def inference_facts(
     }
 
 
-def looks(training: TrainingSettings, epochs: int) -> int:
-    """Count the epochs after which the held-out images are shown, among the first of them."""
-    last = epochs == training.epochs and epochs % training.evaluate_every > 0
-    return epochs // training.evaluate_every + last
+def looks(settings: RunSettings, epochs: int) -> int:
+    """Count the epochs after which the validation part is shown, among the first of them."""
+    return sum(settings.looks_after(epoch) for epoch in range(1, epochs + 1))
 
 
-def headline(settings: RunSettings, data: EnsembleData) -> dict[str, Any]:
+def headline(settings: RunSettings, task: Task) -> dict[str, Any]:
     """Say what was trained and on what it was measured."""
     neurons, synapses = counts(settings.network)
     return {
         "task": settings.task.kind,
         "network": settings.network.kind,
-        "held_out": settings.task.held_out,
-        "held_out_images": data.test_labels.shape[1],
-        "train_images": data.train_labels.shape[1],
+        "held_out": settings.task.final_part,
+        "held_out_images": task.held_out_sequences(settings.task.final_part),
+        "train_images": task.sequences,
         "seeds": list(settings.training.seeds),
         "start": settings.training.start,
         "epochs": settings.training.epochs,

@@ -1,22 +1,21 @@
 """Trained networks on many simulated chips: how well they do on one that they have never seen."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from spinhw.atomic import write_atomically
 from spinhw.device import Device, DeviceSettings, SimulatedSettings, open_device
 from spinhw.errors import ConfigError
+from spinhw.tasks import Task, metrics
 from spinhw.training.checkpoint import load_checkpoint
-from spinhw.training.data import EnsembleData
 from spinhw.training.deploy import answer_on_device
-from spinhw.training.held_out import accuracy, refuse_non_finite
+from spinhw.training.held_out import refuse_non_finite
 from spinhw.training.learner import Learner
 from spinhw.training.member import repeated
 from spinhw.training.progress import SILENT, Progress, Tick
@@ -57,14 +56,14 @@ def evaluate_on_chips(
     profile = _simulated(device or settings.device)
     learner = Learner(settings)
     learner.restore(*load_checkpoint(opened.checkpoint))
-    data = EnsembleData.load(settings.task, settings.training.seeds)
+    task = settings.open_task()
     tick = partial(progress.on_evaluation, "accuracy on chips")
     own = _own(settings, profile, chips)
     if len(own) == chips * len(settings.training.seeds):
         raise ConfigError(
             "every network was trained on the only chip that there would be", seen=chips, todo="raise --chips"
         )
-    table = np.concatenate(list(_measured(settings, learner, data, profile, chips, tick)), axis=1)  # (seed, chip)
+    table = np.concatenate(list(_measured(settings, learner, task, profile, chips, tick)), axis=1)  # (seed, chip)
     left_out = np.zeros_like(table, dtype=bool)
     for seed, chip in own:
         left_out[seed, chip] = True
@@ -110,35 +109,32 @@ def _own(settings: RunSettings, profile: SimulatedSettings, chips: int) -> list[
 def _measured(
     settings: RunSettings,
     learner: Learner,
-    data: EnsembleData,
+    task: Task,
     profile: SimulatedSettings,
     chips: int,
     tick: Tick,
 ) -> Iterator[NDArray[np.float64]]:
     """Give the accuracies (seed, chip) of some chips after others."""
     groups = [range(first, min(first + _TOGETHER, chips)) for first in range(0, chips, _TOGETHER)]
-    total, done = len(groups) * len(data.seeds), 0
+    seeds, done = settings.training.seeds, 0
+    total = len(groups) * len(seeds)
     for group in groups:
         rows = []
-        with open_device(profile, settings.network, settings.task.sample_interval_s, group) as device:
-            for place in range(len(data.seeds)):
+        with open_device(
+            profile, settings.network, settings.task.sample_interval_s, group, answer=settings.answer
+        ) as device:
+            for place in range(len(seeds)):
                 tick(done, total)
-                rows.append(_on(device, learner, data, place, group, settings.training.batch_size))
+                rows.append(_on(device, learner, settings, task, place))
                 done += 1
         tick(done, total)
         yield np.array(rows)
 
 
-def _on(
-    device: Device, learner: Learner, data: EnsembleData, place: int, chips: Sequence[int], size: int
-) -> list[float]:
-    """Give the accuracy of one network on each of some chips."""
-    count, seed = len(chips), data.seeds[place]
-    rows = torch.full((count,), place)
-    alike = EnsembleData(
-        data.task, (seed,) * count, *(one[rows] for one in (data.train, data.train_labels, data.test, data.test_labels))
-    )
-    network = repeated(learner.evaluated, place, seed, count)
-    answers = answer_on_device(network, alike, device, size, lambda done, total: None).logits
-    refuse_non_finite(answers, alike.seeds)
-    return accuracy(answers, alike.test_labels)
+def _on(device: Device, learner: Learner, settings: RunSettings, task: Task, place: int) -> list[float]:
+    """Give the headline figure of one network on each chip of a device."""
+    count, seed = device.describe().members, learner.seeds[place]
+    network, alike = repeated(learner.evaluated, place, seed, count), (seed,) * count
+    found = answer_on_device(network, task, alike, settings.task.final_part, device, lambda done, total: None)
+    refuse_non_finite(found.answers, alike)
+    return metrics(found.answers, found.batch)[0].values

@@ -1,6 +1,5 @@
 """Sessions in processes of their own, over TCP, that end in every way; run by `instruments/test_proof_exits.py`."""
 
-import multiprocessing
 import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fakes.processes import CONTEXT, ready
 from spinhw.errors import DeviceError, LimitError, SpinhwError
 from spinhw.instruments import CurrentSource, RFSource, WaveformSource, open_station, switch_off
 from spinhw.instruments.outputs import everything, nothing_else
@@ -18,9 +18,6 @@ from spinhw.instruments.station import Station
 _MOST_ROUNDS, _LAST_ROUNDS = 100_000, 5
 _RATE_HZ = 1e9
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
-
 
 class BrokenError(Exception):
     """The program of the session fails."""
@@ -28,6 +25,7 @@ class BrokenError(Exception):
 
 def start(work: Callable[..., None], shared: Path, *arguments: Any) -> tuple[Any, Connection]:
     """Begin something in a process of its own; give it, and what it says."""
+    ready()
     here, there = CONTEXT.Pipe()
     process = CONTEXT.Process(target=_begun, args=(work, str(shared), there, *arguments), daemon=True)
     process.start()

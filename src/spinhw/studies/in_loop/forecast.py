@@ -11,10 +11,10 @@ from spinhw.network import SpintronicNetwork
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.point import Point
 from spinhw.training import RunSettings
-from spinhw.training.data import EnsembleData
 from spinhw.training.deploy import device_for, readout_plan
 from spinhw.training.device_loop import put_in_loop
 from spinhw.training.model import make_refits
+from spinhw.training.summary import looks
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def forecast_in_loop_s(points: Iterable[Point]) -> dict[str, float]:
 
 def _total_s(settings: RunSettings, times: _Times) -> float:
     training = settings.training
-    images = EnsembleData.load(settings.task, training.seeds[:1])
-    batches = (training.epochs - training.loop_start) * images.batches(training.batch_size)
-    held_out = math.ceil(images.test_labels.shape[1] / training.batch_size)
-    looks = math.ceil(training.epochs / training.evaluate_every) if batches else 0
+    task = settings.open_task()
+    batches = (training.epochs - training.loop_start) * task.batches
+    held_out = math.ceil(task.held_out_sequences(settings.task.final_part) / training.batch_size)
+    shown = looks(settings, training.epochs) if batches else 0
     refits = _refits(batches, training.refit_every)
     # Played once more in the end, and integrated as finely by simulation.
-    one = (batches - refits) * times.step_s + refits * times.look_s + (looks + 2) * held_out * times.play_s
+    one = (batches - refits) * times.step_s + refits * times.look_s + (shown + 2) * held_out * times.play_s
     return len(training.seeds) * one
 
 

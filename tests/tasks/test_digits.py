@@ -3,17 +3,17 @@ import torch
 
 from spinhw.config import build
 from spinhw.streams import torch_stream
-from spinhw.tasks import DigitsSettings, as_sequence, split
-from spinhw.training import AugmentationSettings, TrainingSettings
-from spinhw.training.augmentation import affine, augment, warp
-from spinhw.training.data import EnsembleData, training_batch
+from spinhw.tasks import AugmentationSettings, DigitsSettings, Feed, as_sequence, split
+from spinhw.tasks.augmentation import affine, augment, warp
 
 TASK = DigitsSettings()
 NOISY = {"input_noise": 0.4, "augmentation": {"shift_pixels": 1.0, "rotation_deg": 10.0, "zoom": 0.1, "shear": 0.1}}
 
 
-def training(**data) -> TrainingSettings:
-    return build(TrainingSettings, data, "training")
+def shown(seeds, epoch, batch, batch_size=120, input_noise=0.0, augmentation=None):
+    maps = build(AugmentationSettings, augmentation or {}, "augmentation")
+    found = TASK.open(Feed(batch_size, input_noise, maps)).train(seeds, epoch, batch)
+    return found.inputs, found.target.labels
 
 
 def key(images: torch.Tensor) -> set[bytes]:
@@ -21,14 +21,13 @@ def key(images: torch.Tensor) -> set[bytes]:
 
 
 def test_halves_are_disjoint_and_complete():
-    data = EnsembleData.load(TASK, (0, 1))
-    assert data.train.shape == (2, 898, 8, 8)
-    assert data.test.shape == (2, 899, 8, 8)
-    for member in range(2):
-        train, test = key(data.train[member]), key(data.test[member])
-        assert not train & test
-        assert len(train | test) == 1797
-    assert not torch.equal(data.train[0], data.train[1])
+    first, second = split(TASK, 0), split(TASK, 1)
+    for one in (first, second):
+        assert one.train.shape == (898, 8, 8)
+        assert one.test.shape == (899, 8, 8)
+        assert not key(one.train) & key(one.test)
+        assert len(key(one.train) | key(one.test)) == 1797
+    assert not torch.equal(first.train, second.train)
 
 
 def test_validation_is_taken_from_the_training_half_only():
@@ -40,50 +39,56 @@ def test_validation_is_taken_from_the_training_half_only():
 
 
 def test_every_image_is_shown_once_in_an_epoch_the_last_batch_included():
-    data, settings = EnsembleData.load(TASK, (3,)), training(seeds=[3])
-    batches = [training_batch(data, settings, 0, batch) for batch in range(data.batches(settings.batch_size))]
-    assert [labels.shape[1] for _, labels in batches] == [120] * 7 + [58]
-    shown = torch.cat([inputs[0] for inputs, _ in batches])
-    assert key(shown) == key(as_sequence(data.train[0], TASK))
+    task = TASK.open(Feed(120))
+    batches = [task.train([3], 0, batch) for batch in range(task.batches)]
+    assert [one.size for one in batches] == [120] * 7 + [58]
+    assert sum(one.size for one in batches) == task.sequences
+    seen = torch.cat([one.inputs[0] for one in batches])
+    assert key(seen) == key(as_sequence(split(TASK, 3).train, TASK))
 
 
-def test_order_is_drawn_once_for_all_batches_of_an_epoch(monkeypatch):
-    data, settings, drawn = EnsembleData.load(TASK, (3, 4)), training(seeds=[3, 4]), []
-    real = torch.randperm
-    monkeypatch.setattr(torch, "randperm", lambda *args, **named: drawn.append(args) or real(*args, **named))
+def test_held_out_images_are_those_of_each_seed_in_order():
+    task = TASK.open(Feed(120))
+    batches = list(task.held_out([3, 4], "test"))
+    assert sum(one.size for one in batches) == task.held_out_sequences("test") == 899
+    for member, seed in enumerate((3, 4)):
+        assert torch.equal(
+            torch.cat([one.inputs[member] for one in batches]), as_sequence(split(TASK, seed).test, TASK)
+        )
+        assert torch.equal(torch.cat([one.target.labels[member] for one in batches]), split(TASK, seed).test_labels)
+
+
+def test_order_is_drawn_once_for_all_batches_of_an_epoch(mocker):
+    shown([3, 4], 4710, 0)  # The splits are drawn once for all epochs.
+    drawn = mocker.spy(torch, "randperm")
     for batch in range(3):
-        training_batch(data, settings, 4711, batch)
-    assert len(drawn) == 2
+        shown([3, 4], 4711, batch)
+    assert drawn.call_count == 2
 
 
 def test_labels_stay_with_their_images():
-    data, settings = EnsembleData.load(TASK, (3,)), training(seeds=[3], batch_size=898)
-    inputs, labels = training_batch(data, settings, 2, 0)
+    inputs, labels = shown([3], 2, 0, batch_size=898)
     found = {image.numpy().tobytes(): int(label) for image, label in zip(inputs[0], labels[0], strict=True)}
-    sequences = as_sequence(data.train[0], TASK)
-    assert all(
-        found[image.numpy().tobytes()] == label for image, label in zip(sequences, data.train_labels[0], strict=True)
-    )
+    one = split(TASK, 3)
+    pairs = zip(as_sequence(one.train, TASK), one.train_labels, strict=True)
+    assert all(found[image.numpy().tobytes()] == label for image, label in pairs)
 
 
 def test_member_of_an_ensemble_draws_what_it_draws_alone():
-    both, alone = training(seeds=[3, 8], **NOISY), training(seeds=[8], **NOISY)
-    inputs, labels = training_batch(EnsembleData.load(TASK, (3, 8)), both, 4, 6)
-    expected_inputs, expected_labels = training_batch(EnsembleData.load(TASK, (8,)), alone, 4, 6)
+    inputs, labels = shown([3, 8], 4, 6, **NOISY)
+    expected_inputs, expected_labels = shown([8], 4, 6, **NOISY)
     assert torch.equal(inputs[1], expected_inputs[0])
     assert torch.equal(labels[1], expected_labels[0])
 
 
 def test_epochs_and_batches_differ():
-    data, settings = EnsembleData.load(TASK, (3,)), training(seeds=[3], **NOISY)
-    first, other_batch, other_epoch = (training_batch(data, settings, *place)[0] for place in ((0, 0), (0, 1), (1, 0)))
+    first, other_batch, other_epoch = (shown([3], *place, **NOISY)[0] for place in ((0, 0), (0, 1), (1, 0)))
     assert not torch.equal(first, other_batch)
     assert not torch.equal(first, other_epoch)
 
 
 def test_input_noise_has_the_spread_asked_for():
-    data = EnsembleData.load(TASK, (3,))
-    clean, noisy = (training_batch(data, training(seeds=[3], input_noise=std), 0, 0)[0] for std in (0.0, 0.4))
+    clean, noisy = (shown([3], 0, 0, input_noise=std)[0] for std in (0.0, 0.4))
     assert (noisy - clean).std() == pytest.approx(0.4, rel=0.02)
 
 

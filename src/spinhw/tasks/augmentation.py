@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from spinhw.training.augmentation_settings import AugmentationSettings
+from spinhw.tasks.augmentation_settings import AugmentationSettings
 
 
 def augment(images: Tensor, settings: AugmentationSettings, *generators: torch.Generator) -> Tensor:

@@ -1,0 +1,168 @@
+"""What a task is: sequences by seed, with what a network should answer to them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from spinhw.config import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from spinhw.tasks.augmentation_settings import AugmentationSettings
+
+Part = Literal["validation", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Right classes.
+
+    Args:
+        labels: Whole numbers from 0, (member, batch) for one answer at the end of each sequence, or (member, batch,
+            time) for one after each sample.
+    """
+
+    labels: "Tensor"
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Right values after each sample.
+
+    Args:
+        values: (member, batch, time, output).
+    """
+
+    values: "Tensor"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sequences of all members, and what should be answered to them. Every sequence starts from the initial state.
+
+    Args:
+        inputs: u, (member, batch, time, input).
+        target: What is right.
+        lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
+        weight: How much each answer counts, (member, batch, time, 1); None where all count the same.
+        washout: Samples at the beginning whose answers do not count, 0 or above.
+    """
+
+    inputs: "Tensor"
+    target: Classes | Values
+    lengths: "Tensor | None" = None
+    weight: "Tensor | None" = None
+    washout: int = 0
+
+    @property
+    def size(self) -> int:
+        """Sequences of each member."""
+        return int(self.inputs.shape[1])
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How sequences are shown while a network is trained.
+
+    Args:
+        batch_size: Sequences of each member in a batch, at least 1; held-out ones come as many at a time.
+        input_noise: Standard deviation of Gaussian noise on the scaled inputs, 0 or above.
+        augmentation: Random maps of images; None for none. Tasks without images do not look at it.
+    """
+
+    batch_size: int
+    input_noise: float = 0.0
+    augmentation: "AugmentationSettings | None" = None
+
+
+class Task(ABC):
+    """Sequences of any number of seeds. Every number is keyed by seed, epoch and batch: resuming needs no more."""
+
+    @property
+    @abstractmethod
+    def batches(self) -> int:
+        """Batches of an epoch, at least 1; the last one may be smaller."""
+
+    @property
+    @abstractmethod
+    def sequences(self) -> int:
+        """Sequences of an epoch, of each seed."""
+
+    @abstractmethod
+    def held_out_sequences(self, part: Part) -> int:
+        """Count the sequences of a part, of each seed."""
+
+    @abstractmethod
+    def train(self, seeds: Sequence[int], epoch: int, batch: int) -> Batch:
+        """Make a training batch of all members; a member's does not depend on who stands beside it.
+
+        Args:
+            seeds: One for each member.
+            epoch: Counted from 0.
+            batch: Of the epoch, counted from 0, below `batches`.
+        """
+
+    @abstractmethod
+    def held_out(self, seeds: Sequence[int], part: Part) -> Iterator[Batch]:
+        """Go through the sequences of a part, which nothing was trained on; the same every time.
+
+        Args:
+            seeds: One for each member.
+            part: One of the task's parts.
+        """
+
+
+class TaskSettings(Settings, ABC):
+    """A task as written in YAML, under ``task``. Other packages add theirs to the entry points ``spinhw.tasks``."""
+
+    kind: str
+    # Keys that decide which sequences a network was trained with: another choice would show some of the held-out ones.
+    split_keys: ClassVar[tuple[str, ...]] = ()
+    # Whether a network answers once, at the end of a sequence, or after each sample.
+    answers: ClassVar[Literal["once", "always"]] = "once"
+    sample_interval_s: Any
+
+    @property
+    @abstractmethod
+    def inputs(self) -> int:
+        """Input channels."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Output channels: classes, or values."""
+
+    @property
+    @abstractmethod
+    def samples(self) -> int:
+        """Samples of the longest sequence."""
+
+    @property
+    @abstractmethod
+    def input_range(self) -> tuple[float, float]:
+        """Lowest and highest input without noise."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """Held-out parts that there are, at least one."""
+
+    @property
+    def headline(self) -> str:
+        """Name of the measure that counts: that which `metrics` gives first."""
+        return "accuracy"
+
+    @property
+    def final_part(self) -> Part:
+        """The part that is measured in the end: the test part, or where there is none the validation part."""
+        return "test" if "test" in self.parts else "validation"
+
+    @abstractmethod
+    def open(self, feed: Feed) -> Task:
+        """Make the task.
+
+        Args:
+            feed: How its sequences are shown.
+        """
