@@ -15,7 +15,7 @@ from spinhw.errors import ConfigError, SpinhwError
 from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
 from spinhw.flipflop.drawing import Feed, held_out_trials
 from spinhw.flipflop.learner import learning_rate, measure
-from spinhw.flipflop.run import PRESETS
+from spinhw.flipflop.load import PRESETS
 from spinhw.flipflop.smallest import Size, smallest
 from spinhw.training import Diverged, Interrupted
 from spinhw.training.checkpoint import load_checkpoint

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,22 +10,18 @@ from rich.table import Table
 
 from spinhw.cli.terminal import make_console
 from spinhw.errors import ConfigError
-from spinhw.flipflop.analysis import Analysis
-from spinhw.flipflop.drawing import measuring_trials
-from spinhw.flipflop.examine import examine, find_subject
-from spinhw.flipflop.keras import read_keras
-from spinhw.flipflop.learner import measure
-from spinhw.flipflop.robustness import HOLD_STEPS
-from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
-from spinhw.flipflop.settings import RecurrentSettings
-from spinhw.flipflop.smallest import smallest, train_sizes
-from spinhw.flipflop.task_settings import FlipFlopSettings
-from spinhw.flipflop.weights import save_network
+from spinhw.flipflop.load import COMMAND, load_flipflop, task_of
+from spinhw.flipflop.settings import FlipFlopRun, RecurrentSettings
 from spinhw.report import TerminalProgress, percent
 from spinhw.report.tables import joules
-from spinhw.training import Interrupted, default_folder
+from spinhw.training import Interrupted, RunFolder, default_folder
 from spinhw.training.interrupt import Interrupt
+from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_folder import exists_already
+
+if TYPE_CHECKING:
+    from spinhw.flipflop import FlipFlopResults
+    from spinhw.flipflop.analysis import Analysis
 
 _IMPORT_TRIALS = 1024
 
@@ -47,6 +43,8 @@ def train_config(config: str, device: str | None, overrides: Sequence[str], out:
         f"{settings.all_epochs} epochs of {training.batches} steps into {escape(str(folder))}",
         soft_wrap=True,
     )
+    from spinhw.flipflop import train_flipflop
+
     with TerminalProgress(console) as progress:
         results = train_flipflop(settings, folder, progress)
     _show(console, results)
@@ -61,6 +59,10 @@ def resume_config(config: str, device: str | None, overrides: Sequence[str], out
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
     settings, console = load_flipflop(config, overrides, device), make_console()
+    opened = RunFolder.open(folder, COMMAND)
+    refuse_other_settings(opened, opened.settings_as(FlipFlopRun), settings)
+    from spinhw.flipflop import resume_flipflop
+
     with TerminalProgress(console) as progress:
         results = resume_flipflop(folder, settings, progress)
     _show(console, results)
@@ -68,6 +70,9 @@ def resume_config(config: str, device: str | None, overrides: Sequence[str], out
 
 def analyse_source(source: Path, out: Path | None, trials: int | None, networks: int) -> None:
     """Analyse a run or a file of weights, and show what was found."""
+    task_of(source)
+    from spinhw.flipflop.examine import examine, find_subject
+
     subject, console = find_subject(source), make_console()
     folder = out or subject.folder
     with TerminalProgress(console) as progress, Interrupt() as interrupt:
@@ -94,6 +99,9 @@ def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Pat
     except ValueError as error:
         raise ConfigError("--units: no list of numbers", seen=units, allowed="such as 4,8,16") from error
     runs, console = [load_flipflop(config, [*overrides, f"network.units={one}"]) for one in sizes], make_console()
+    from spinhw.flipflop.robustness import HOLD_STEPS
+    from spinhw.flipflop.smallest import smallest, train_sizes
+
     with TerminalProgress(console) as progress:
         found = train_sizes(runs, folder, progress)
     table = Table("units", "end with every sign right", f"hold {HOLD_STEPS} steps", "seeds that do the task")
@@ -115,6 +123,12 @@ def import_weights(source: Path, out: Path | None) -> None:
     target = out or Path(f"{source.stem}.safetensors")
     if target.exists():
         raise ConfigError(f"{target}: this exists already", todo="name another file with --out")
+    if not source.exists():
+        raise ConfigError(f"{source}: there is no such file", todo="check the path")
+    from spinhw.flipflop import FlipFlopSettings, read_keras, save_network
+    from spinhw.flipflop.drawing import measuring_trials
+    from spinhw.flipflop.learner import measure
+
     network, console = read_keras(source), make_console()
     save_network(target, network, {"imported": source.name})
     size = network.settings
@@ -128,7 +142,7 @@ def import_weights(source: Path, out: Path | None) -> None:
         )
 
 
-def _show(console: Console, results: FlipFlopResults) -> None:
+def _show(console: Console, results: "FlipFlopResults") -> None:
     summary = results.summary
     table = Table(
         title=f"{summary['network']}, {summary['units']} units, {summary['task']}, {len(summary['seeds'])} seeds",
@@ -180,7 +194,7 @@ def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _findings(found: Analysis) -> Table:
+def _findings(found: "Analysis") -> Table:
     table = Table(title=escape(found.name), show_header=False)
     score, points, hold, shape = found.score, found.points, found.hold, found.spectrum
     table.add_row("mean squared error", f"{score.mse:.4f}")

@@ -1,8 +1,9 @@
 from .decision_settings import DecisionSettings
 from .decisions import draw_decisions
 from .keras import read_keras
+from .load import load_flipflop
 from .network import RecurrentNetwork
-from .run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
+from .run import FlipFlopResults, resume_flipflop, train_flipflop
 from .settings import FlipFlopRun, FlipFlopTraining, RecurrentSettings
 from .task import draw_trials
 from .task_settings import FlipFlopSettings

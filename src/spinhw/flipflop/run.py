@@ -1,15 +1,14 @@
 """Whole flip-flop runs: train, go on, measure."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import not_written
-from spinhw.config import build, find_recipe, shipped
 from spinhw.errors import ConfigError
 from spinhw.flipflop.learner import AnyNetwork
+from spinhw.flipflop.load import COMMAND
 from spinhw.flipflop.loop import Ensemble, train
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.summary import summarise
@@ -17,12 +16,8 @@ from spinhw.flipflop.weights import save_network
 from spinhw.training import SILENT, Interrupted, Progress, RunFolder
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.interrupt import Interrupt
-from spinhw.training.load import read_with_device
-from spinhw.training.run import refuse_other_settings
+from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_lock import run_lock
-
-COMMAND = "spinhw flipflop train"
-PRESETS = ("quick", "published", "best", "smallest", "oscillators", "perceptual", "context", "match", "parametric")
 
 
 @dataclass(frozen=True)
@@ -40,25 +35,6 @@ class FlipFlopResults:
     settings: FlipFlopRun
     summary: dict[str, Any]
     metrics: list[dict[str, Any]]
-
-
-def load_flipflop(config: str | Path, overrides: Sequence[str] = (), device: str | None = None) -> FlipFlopRun:
-    """Read a run from YAML.
-
-    Args:
-        config: A file, ``examples/NAME`` among the shipped ones, or one of `PRESETS`.
-        overrides: Such as ["training.epochs=5"].
-        device: Name or file of a device profile, in place of the file's own.
-
-    Raises:
-        ConfigError: One line for each thing that is wrong.
-    """
-    path = Path(config)
-    if str(config) in PRESETS and not path.is_file():
-        path = shipped("examples") / "flipflop" / f"{config}.yaml"
-    path = find_recipe(path)
-    data, left = read_with_device(path, overrides, device)
-    return build(FlipFlopRun, data, str(path), left)
 
 
 def train_flipflop(settings: FlipFlopRun, folder: Path, progress: Progress = SILENT) -> FlipFlopResults:
@@ -106,11 +82,6 @@ def resume_flipflop(folder: Path, settings: FlipFlopRun | None = None, progress:
         ensemble.restore(*load_checkpoint(opened.checkpoint))
         opened.forget_metrics_after(ensemble.epoch)
         return _go_on(ensemble, opened, progress, interrupt)
-
-
-def network_files(folder: RunFolder) -> list[Path]:
-    """List the networks of a finished run, by seed."""
-    return sorted((folder.path / "networks").glob("seed-*.safetensors"), key=lambda path: int(path.stem[5:]))
 
 
 def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> FlipFlopResults:
