@@ -33,13 +33,43 @@ _UNITS = rf"(?:1?\s*/\s*)?{_WORD}(?:\s*[*/ ]\s*{_WORD})*"
 _NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)"
 _QUANTITY = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>{_UNITS}|)")
 
+# What nearly every file is written in is read and written without pint, whose import takes longer than all of
+# `spinhw schema`: to the same bits and the same letters, as tests/config/test_units.py shows.
+_PREFIXES = {
+    "f": 1e-15,
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "m": 1e-3,
+    "": 1.0,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+}
+_BY_POWER = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_SYMBOLS = {unit: "Ω" if unit == "ohm" else unit for unit in EXAMPLES if unit != "1/s"}
+
 
 @lru_cache(maxsize=1)
 def registry() -> "pint.UnitRegistry":
-    """Return the one unit registry of the process."""
+    """Return the one unit registry of the process, kept on disk where that can be: made anew it takes 0.4 s."""
     import pint
 
-    return pint.UnitRegistry()
+    try:
+        return pint.UnitRegistry(cache_folder=":auto:")
+    except Exception:  # No folder to write to, a full disk, a file cut short: what it may be is pint's own affair.
+        return pint.UnitRegistry()
+
+
+@lru_cache(maxsize=16)
+def _factors(unit: str) -> dict[str, float]:
+    """Give the factor to SI of each plain way to write a unit: "ns" and "1/ns", not "nanosecond"."""
+    if unit == "1/s":
+        return {f"1/{prefix}s": 1 / factor for prefix, factor in _PREFIXES.items()}
+    names = {unit, _SYMBOLS[unit]}
+    return {prefix + name: factor for prefix, factor in _PREFIXES.items() for name in names}
 
 
 def parse_quantity(text: object, unit: str) -> float:
@@ -59,6 +89,14 @@ def parse_quantity(text: object, unit: str) -> float:
         raise ValueError(f"this is no number with a unit: write a decimal point, not a comma, as in {EXAMPLES[unit]!r}")
     if found is None:
         raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}")
+    factor = _factors(unit).get(found["unit"].replace(" ", ""))
+    value = _by_pint(found, unit) if factor is None else float(found["number"]) * factor
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number is needed, such as {EXAMPLES[unit]!r}")
+    return value
+
+
+def _by_pint(found: re.Match[str], unit: str) -> float:
     try:
         unit_text = "1 " + found["unit"] if found["unit"].startswith("/") else found["unit"]
         quantity: pint.Quantity = registry().Quantity(float(found["number"]), unit_text)
@@ -68,10 +106,7 @@ def parse_quantity(text: object, unit: str) -> float:
         raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
     if not quantity.is_compatible_with(unit):
         raise ValueError(f"the unit {quantity.units:~} is not one of {unit}; write for instance {EXAMPLES[unit]!r}")
-    value = float(quantity.to(unit).magnitude)
-    if not math.isfinite(value):
-        raise ValueError(f"a finite number is needed, such as {EXAMPLES[unit]!r}")
-    return value
+    return float(quantity.to(unit).magnitude)
 
 
 def format_quantity(value: float, unit: str) -> str:
@@ -85,6 +120,10 @@ def format_quantity(value: float, unit: str) -> str:
 
 def show_quantity(value: float, unit: str, digits: int = 4) -> str:
     """Write an SI number for people: with a prefix, rounded to significant digits, such as "24.68 pJ"."""
+    power = math.floor(math.log10(abs(value)) / 3) * 3 if value and math.isfinite(value) else 0
+    if unit in _SYMBOLS and power in _BY_POWER:
+        prefix = _BY_POWER[power]
+        return f"{value * (1 / _PREFIXES[prefix]):.{digits}g} {prefix}{_SYMBOLS[unit]}"
     compact = registry().Quantity(value, unit).to_compact()
     return f"{compact.magnitude:.{digits}g} {compact.units:~}"
 

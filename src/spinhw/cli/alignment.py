@@ -9,15 +9,16 @@ from rich.markup import escape
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
-from spinhw.plots.alignment import plot_alignment
+from spinhw.gradients.names import refuse_unknown_mode
 from spinhw.report import TerminalProgress, alignment_table
-from spinhw.training import RunFolder, RunSettings, align_run, default_folder, load_run, write_alignment
+from spinhw.training import RunFolder, RunSettings, default_folder, load_run
+from spinhw.training.refusals import refuse_missing, without_device
 
 
 def align_source(
     source: Path,
     device: str | None,
-    modes: Sequence[str],
+    modes: Sequence[str] | None,
     batches: int,
     directions: int,
     overrides: Sequence[str],
@@ -33,9 +34,18 @@ def align_source(
     folder = out or run or default_folder(find_recipe(source).with_stem(f"{source.stem}-align"))
     if run is None and out is None and folder.exists():
         raise ConfigError(f"{folder}: this exists already", todo="choose another folder with --out")
+    for mode in modes or []:
+        refuse_unknown_mode(mode)
+    if settings.device is None:
+        raise without_device()
+    refuse_missing(settings)
+    from spinhw.plots.alignment import plot_alignment
+    from spinhw.training import write_alignment
+    from spinhw.training.aligning import USUAL, align_run
+
     console = make_console()
     with TerminalProgress(console) as progress:
-        found = align_run(settings, run, modes, batches, directions, progress)
+        found = align_run(settings, run, modes or USUAL, batches, directions, progress)
     title = _title(settings, found["epochs"], found["reference"])
     console.print(alignment_table(found["cosines"], title))
     write_alignment(found, folder / "alignment.json")

@@ -123,9 +123,8 @@ def align(
     Example: [bold]spinhw align runs/short --device imperfect-chip[/]
     """
     from spinhw.cli.alignment import align_source
-    from spinhw.training.aligning import USUAL
 
-    align_source(source, device, modes or USUAL, batches, directions, sets or [], out)
+    align_source(source, device, modes, batches, directions, sets or [], out)
 
 
 @app.command()

@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinhw.config import profile_names, shipped
-from spinhw.device.rehearsal import rehearse_bank, rehearse_device, rehearse_synapses
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.discovery import ADAPTED, driver_names
@@ -119,6 +118,8 @@ def show_rehearsal(out: Console, settings: StationSettings, network: NetworkSett
 
 
 def _rehearsed(settings: StationSettings, network: NetworkSettings, interval_s: float) -> list[str]:
+    from spinhw.device.rehearsal import rehearse_bank, rehearse_device, rehearse_synapses
+
     if settings.wiring is not None and settings.wiring.kind == "resonators":
         return rehearse_synapses(settings)
     rehearse = rehearse_device if settings.wiring is not None and settings.wiring.kind == "chip" else rehearse_bank

@@ -1,54 +1,19 @@
-"""`spinhw calibrate` and `spinhw calibrate show`."""
+"""`spinhw calibrate` and `spinhw calibrate show`: what is asked for is looked at before anything heavy is imported."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from spinhw.calibration import (
-    PlanSettings,
-    SynapsePlanSettings,
-    Taken,
-    calibrate_bank,
-    calibrate_synapses,
-    device_time_s,
-    load_plan,
-    load_taken,
-    rest_of,
-    segments_of,
-    traces_folder,
-)
-from spinhw.calibration.picture import Compared, compare, residuals_over_noise
-from spinhw.cli.synapses import draw_synapses, forecast_synapses, show_synapse_table
-from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank, open_synapses
+from spinhw.calibration import SynapsePlanSettings, load_plan
+from spinhw.device import DeviceSettings, SimulatedSettings, load_device
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
-from spinhw.instruments.wiring import OscillatorWiring
 from spinhw.network import NetworkSettings
-from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
-from spinhw.records import CalibrationRecord, ParameterTable, ReadoutFacts, SynapseRecord, load_either
-from spinhw.surrogate import Calibrated
-from spinhw.training import load_run
-from spinhw.units import parse_quantity, show_quantity
-
-# What a fit of one oscillator and a shot of a bench take, roughly: for the forecast only.
-_FIT_S, _SHOT_S = 0.15, 0.3
-_LABELS = {
-    "gamma": "γ (1/µs)",
-    "sigma": "σ",
-    "q": "Q",
-    "gain": "gain",
-    "offset": "offset",
-    "delay": "delay (ns)",
-    "lag": "lag (ns)",
-    "cutoff": "high-pass (MHz)",
-}
-_SCALES = {"cutoff": 1e-6, "gamma": 1e-6, "delay": 1e9, "lag": 1e9}
+from spinhw.records import SynapseRecord, load_either
+from spinhw.units import parse_quantity
 
 
 @dataclass(frozen=True)
@@ -97,7 +62,12 @@ def calibrate_device(asked: Asked) -> None:
     path = asked.out or Path("calibration") / f"{_record_name(settings, asked.member, plan.kind)}.yaml"
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
+    network, interval_s = _network(asked.config, asked.interval)
     path.parent.mkdir(parents=True, exist_ok=True)
+    from spinhw.calibration import calibrate_bank, calibrate_synapses, traces_folder
+    from spinhw.cli.oscillators import forecast_oscillators, show_oscillator_table
+    from spinhw.cli.synapses import forecast_synapses, show_synapse_table
+    from spinhw.device import open_bank, open_synapses
 
     def told(kind: str, place: int, count: int) -> None:
         console.print(f"  {place} of {count}: {kind} recorded")
@@ -108,11 +78,10 @@ def calibrate_device(asked: Asked) -> None:
             found, _, _ = calibrate_synapses(synapses, plan, path, asked.note, told)
         show_synapse_table(console, found)
     else:
-        network, interval_s = _network(asked.config, asked.interval)
         with open_bank(settings, network, interval_s, members=[asked.member]) as bank:
-            _forecast(console, bank, settings, plan, interval_s, 1 / network.tau_s)
+            forecast_oscillators(console, bank, settings, plan, interval_s, 1 / network.tau_s)
             record, _, _ = calibrate_bank(bank, plan, network, path, asked.note, told)
-        show_table(console, record)
+        show_oscillator_table(console, record)
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
 
 
@@ -124,6 +93,8 @@ def wired(settings: DeviceSettings) -> str | None:
 
 def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
     if config is not None:
+        from spinhw.training import load_run
+
         run = load_run(config)
         return run.network, run.task.sample_interval_s
     try:
@@ -137,29 +108,6 @@ def _record_name(settings: DeviceSettings, member: int, kind: str) -> str:
     return f"{name}-synapses" if kind == "synapses" else name
 
 
-def _forecast(
-    console: Console,
-    bank: OscillatorBank,
-    settings: DeviceSettings,
-    plan: PlanSettings,
-    interval_s: float,
-    gamma_per_s: float,
-) -> None:
-    """Say first what will be done and how long it takes, roughly."""
-    about, segments = bank.describe(), segments_of(plan)
-    repeats = math.ceil(about.neurons / (about.channels or about.neurons))
-    on_bench = isinstance(settings, StationSettings) and isinstance(settings.wiring, OscillatorWiring)
-    rest_s = max(rest_of(plan, gamma_per_s), about.least_rest_s) if on_bench else 0.0
-    shot_s = _SHOT_S if on_bench else 0.0
-    shots = repeats * sum(one.averages for one in plan.experiments)
-    driven = show_quantity(device_time_s(plan, interval_s, rest_s, repeats), "s", 3)
-    about_s = shots * shot_s + _FIT_S * about.neurons * segments / 500 + 5
-    console.print(
-        f"{bank.name}: plan {plan.name}, {about.neurons} oscillators, {shots} shots, {repeats * segments} segments; "
-        f"the device is driven for {driven}; about {max(10, round(about_s, -1)):.0f} s in all"
-    )
-
-
 def show_record(path: Path, picture: Path | None) -> None:
     """Print a record and draw its data against its fit.
 
@@ -167,13 +115,16 @@ def show_record(path: Path, picture: Path | None) -> None:
         ConfigError: The record cannot be read.
     """
     console, record = Console(highlight=False, emoji=False), load_either(path)
+    from spinhw.cli.oscillators import draw_oscillators, show_oscillator_table
+    from spinhw.cli.synapses import draw_synapses, show_synapse_table
+
     draw: Callable[[Sequence[Path], Path], None]
     if isinstance(record, SynapseRecord):
         show_synapse_table(console, record)
         draw = partial(draw_synapses, record)
     else:
-        show_table(console, record)
-        draw = partial(_draw, record)
+        show_oscillator_table(console, record)
+        draw = partial(draw_oscillators, record)
     files = [path.parent / one.traces for one in record.experiments]
     missing = [str(one) for one in files if not one.is_file()]
     if missing:
@@ -182,109 +133,3 @@ def show_record(path: Path, picture: Path | None) -> None:
     target = picture or path.with_suffix(".png")
     draw(files, target)
     console.print(f"picture: {target}")
-
-
-def _draw(record: CalibrationRecord, files: Sequence[Path], picture: Path) -> None:
-    plot_calibration(_figure(record, [load_taken(one) for one in files]), picture)
-
-
-def show_table(console: Console, record: CalibrationRecord) -> None:
-    """Print what was found: median and range over the oscillators, with the typical standard error."""
-    made = record.made
-    table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots")
-    for heading in ("parameter", "unit", "median", "lowest", "highest", "std. error"):
-        table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right", no_wrap=True)
-    rows = dict(record.parameters) | ({} if record.cutoff is None else {"cutoff": record.cutoff})
-    for name, one in rows.items():
-        values = np.array([value for value in one.values if value is not None])
-        errors = np.array([error for error in one.errors if error is not None])
-        if not one.fitted or not len(values):
-            table.add_row(name, one.unit, *["-"] * 3, "fixed")
-            continue
-        cells = [f"{number:.4g}" for number in (np.median(values), values.min(), values.max())]
-        table.add_row(name, one.unit, *cells, f"{np.median(errors):.2g}")
-    console.print(table)
-    for name, one in record.parameters.items():
-        if not one.fitted:
-            console.print(f"  {name} was not fitted: {one.why}")
-    noise = [one for one in record.noise if one is not None]
-    chi2 = [one for one in record.reduced_chi2 if one is not None]
-    console.print(
-        f"noise of one sample {np.median(noise):.2g} of full power; reduced chi2 {np.median(chi2):.2f} (median); "
-        f"{record.device.oscillators - len(record.failed)} of {record.device.oscillators} oscillators calibrated"
-    )
-    if record.readout is not None:
-        console.print(_readout_line(record.readout))
-    if record.left_out:
-        segments = sum(one.segments for one in record.experiments)
-        parts = ", ".join(f"{count} of oscillator {number}" for number, count in record.left_out.items())
-        console.print(
-            f"of {segments} segments some do not count, because an oscillator had not come to rest before them: {parts}"
-        )
-    for number, why in record.failed.items():
-        console.print(f"  oscillator {number} FAILED: {why}")
-
-
-def _readout_line(readout: ReadoutFacts) -> str:
-    low, high = ([one for one in ends if one is not None] for ends in (readout.lowest, readout.highest))
-    steps = [one for one in readout.step if one is not None]
-    span = f"{max(low):.3g} to {min(high):.3g} of full power" if low and high else "of a range that it does not tell"
-    step = f", in steps of {np.median(steps):.2g}" if steps else ""
-    most = max((one for one in readout.clipped if one is not None), default=0.0)
-    return f"read-out {span}{step}; at most {100 * most:.2g} % of the samples of an oscillator beyond it"
-
-
-def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFigure:
-    calibrated = Calibrated.of(record)
-    compared, tau_s = compare(taken, calibrated), record.nominal.tau_s
-    shown = _chosen(record)
-    main = compared[-1]
-    sweep = next((one for one in compared if one.kind == "drive_sweep"), None)
-    settled, fit, levels = np.zeros((0, len(shown))), np.zeros((0, len(shown))), np.zeros(0)
-    if sweep is not None:
-        last = slice(-max(1, sweep.power.shape[1] // 8), None)
-        settled = sweep.power[:, last][..., shown].mean(1).numpy()
-        fit = sweep.fit[:, last][..., shown].mean(1).numpy()
-        levels = sweep.drive[:, -1, 0].numpy() * tau_s
-    made = record.made
-    return CalibrationFigure(
-        f"{record.device.id}: plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots",
-        [_trace(main, number, tau_s) for number in shown],
-        [_found(record.parameters[name], name) for name in record.free]
-        + ([] if record.cutoff is None else [_found(record.cutoff, "cutoff")]),
-        levels,
-        settled,
-        fit,
-        residuals_over_noise(compared, calibrated).numpy(),
-    )
-
-
-def _chosen(record: CalibrationRecord) -> list[int]:
-    """Pick the oscillators with the best, the median and the worst fit."""
-    ranked = sorted(
-        (chi2, number)
-        for number, chi2 in enumerate(record.reduced_chi2)
-        if chi2 is not None and number not in record.failed
-    )
-    places = sorted({0, len(ranked) // 2, len(ranked) - 1})
-    return [ranked[place][1] for place in places]
-
-
-def _trace(one: Compared, number: int, tau_s: float) -> FittedTrace:
-    power = np.where(one.good[0, :, number].numpy(), one.power[0, :, number].numpy(), np.nan)
-    return FittedTrace(
-        f"oscillator {number}, {one.kind.replace('_', ' ')}",
-        np.arange(one.power.shape[1], dtype=np.float64) * one.interval_s,
-        one.drive[0, :, number].numpy() * tau_s,
-        power,
-        one.fit[0, :, number].numpy(),
-    )
-
-
-def _found(table: ParameterTable, name: str) -> FoundParameter:
-    scale = _SCALES.get(name, 1.0)
-
-    def numbers(values: Sequence[float | None]) -> np.ndarray:
-        return np.array([np.nan if one is None else one * scale for one in values])
-
-    return FoundParameter(_LABELS[name], numbers(table.values), np.nan_to_num(numbers(table.errors)))

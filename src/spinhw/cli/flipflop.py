@@ -30,7 +30,7 @@ def train(
     Example: [bold]spinhw flipflop train quick --out runs/flipflop[/]
     """
     from spinhw.errors import ConfigError
-    from spinhw.flipflop.run import find_config, has_oscillators
+    from spinhw.flipflop.load import find_config, has_oscillators
 
     if has_oscillators(config):
         from spinhw.cli import training

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,20 +10,17 @@ from rich.table import Table
 
 from spinhw.cli.terminal import make_console
 from spinhw.errors import ConfigError
-from spinhw.flipflop.analysis import Analysis
-from spinhw.flipflop.examine import examine, find_subject
-from spinhw.flipflop.keras import read_keras
-from spinhw.flipflop.learner import measure
-from spinhw.flipflop.run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
-from spinhw.flipflop.smallest import smallest, train_sizes
-from spinhw.flipflop.weights import save_network
+from spinhw.flipflop.load import COMMAND, load_flipflop, task_of
+from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.report import TerminalProgress, percent
-from spinhw.tasks.flipflop_settings import FlipFlopSettings
-from spinhw.tasks.trial_settings import HOLD_STEPS
-from spinhw.tasks.trial_task import measuring_trials
-from spinhw.training import Interrupted, default_folder
+from spinhw.training import Interrupted, RunFolder, default_folder
 from spinhw.training.interrupt import Interrupt
+from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_folder import exists_already
+
+if TYPE_CHECKING:
+    from spinhw.flipflop import FlipFlopResults
+    from spinhw.flipflop.analysis import Analysis
 
 _IMPORT_TRIALS = 1024
 
@@ -45,6 +42,8 @@ def train_config(config: str, overrides: Sequence[str], out: Path | None) -> Non
         f"{training.epochs} epochs of {settings.batches} steps into {escape(str(folder))}",
         soft_wrap=True,
     )
+    from spinhw.flipflop import train_flipflop
+
     with TerminalProgress(console) as progress:
         results = train_flipflop(settings, folder, progress)
     _show(console, results)
@@ -59,6 +58,10 @@ def resume_config(config: str, overrides: Sequence[str], out: Path | None, folde
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
     settings, console = load_flipflop(config, overrides), make_console()
+    opened = RunFolder.open(folder, COMMAND)
+    refuse_other_settings(opened, opened.settings_as(FlipFlopRun), settings)
+    from spinhw.flipflop import resume_flipflop
+
     with TerminalProgress(console) as progress:
         results = resume_flipflop(folder, settings, progress)
     _show(console, results)
@@ -66,6 +69,9 @@ def resume_config(config: str, overrides: Sequence[str], out: Path | None, folde
 
 def analyse_source(source: Path, out: Path | None, trials: int | None, networks: int) -> None:
     """Analyse a run or a file of weights, and show what was found."""
+    task_of(source)
+    from spinhw.flipflop.examine import examine, find_subject
+
     subject, console = find_subject(source), make_console()
     folder = out or subject.folder
     with TerminalProgress(console) as progress, Interrupt() as interrupt:
@@ -92,6 +98,9 @@ def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Pat
     except ValueError as error:
         raise ConfigError("--units: no list of numbers", seen=units, allowed="such as 4,8,16") from error
     runs, console = [load_flipflop(config, [*overrides, f"network.units={one}"]) for one in sizes], make_console()
+    from spinhw.flipflop.smallest import smallest, train_sizes
+    from spinhw.tasks.trial_settings import HOLD_STEPS
+
     with TerminalProgress(console) as progress:
         found = train_sizes(runs, folder, progress)
     table = Table("units", "end with every sign right", f"hold {HOLD_STEPS} steps", "seeds that do the task")
@@ -113,6 +122,13 @@ def import_weights(source: Path, out: Path | None) -> None:
     target = out or Path(f"{source.stem}.safetensors")
     if target.exists():
         raise ConfigError(f"{target}: this exists already", todo="name another file with --out")
+    if not source.exists():
+        raise ConfigError(f"{source}: there is no such file", todo="check the path")
+    from spinhw.flipflop import read_keras, save_network
+    from spinhw.flipflop.learner import measure
+    from spinhw.tasks import FlipFlopSettings
+    from spinhw.tasks.trial_task import measuring_trials
+
     network, console = read_keras(source), make_console()
     save_network(target, network, {"imported": source.name})
     size = network.settings
@@ -126,7 +142,7 @@ def import_weights(source: Path, out: Path | None) -> None:
         )
 
 
-def _show(console: Console, results: FlipFlopResults) -> None:
+def _show(console: Console, results: "FlipFlopResults") -> None:
     summary = results.summary
     table = Table(
         title=f"{summary['network']}, {summary['units']} units, {summary['task']}, {len(summary['seeds'])} seeds",
@@ -169,7 +185,7 @@ def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"]))]
 
 
-def _findings(found: Analysis) -> Table:
+def _findings(found: "Analysis") -> Table:
     table = Table(title=escape(found.name), show_header=False)
     score, points, hold, shape = found.score, found.points, found.hold, found.spectrum
     table.add_row("mean squared error", f"{score.mse:.4f}")

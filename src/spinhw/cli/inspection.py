@@ -1,45 +1,20 @@
 """Commands that look and change nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from spinhw.calibration import plan_schema
-from spinhw.cli import bench
-from spinhw.device import (
-    MultiplexedSettings,
-    RecordedSettings,
-    SimulatedSettings,
-    device_schema,
-    load_device,
-    open_bank,
-    open_device,
-    open_synapses,
-)
-from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
-from spinhw.flipflop import FlipFlopRun
-from spinhw.instruments import StationSettings
-from spinhw.network import NetworkSettings
-from spinhw.records import record_schema
-from spinhw.report import print_energy, verdict_table
-from spinhw.studies import GridSettings
-from spinhw.studies.in_loop import LoopGridSettings
-from spinhw.training import RunFolder, RunSettings, energy_ledger, load_run, spent_lines
-from spinhw.tuning import SpaceSettings
-
-# The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
-_PROBE = NetworkSettings(layers=(32, 32, 32))
-# One of few neurons where they are played one after another.
-_SMALL = NetworkSettings(layers=(6, 6))
-_INTERVAL_S = 1e-9
 
 
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
     """Print the account of one inference of a run or a config; of a finished run with what it spent on its bench."""
+    from spinhw.report import print_energy
+    from spinhw.training import RunFolder, energy_ledger, load_run, spent_lines
+
     folder = RunFolder.open(source) if source.is_dir() else None
     account = energy_ledger(load_run(source if folder is None else folder.config, overrides))
     for line in [] if folder is None else spent_lines(folder):
@@ -58,6 +33,8 @@ def check_profile(name: str, play: bool = False) -> None:
         ConfigError: It is a recording.
         DeviceError: A promise is broken; names it. Or a bench is not as it may be used.
     """
+    from spinhw.device import RecordedSettings, load_device
+
     settings, console = load_device(name), Console(highlight=False, emoji=False)
     if isinstance(settings, RecordedSettings):
         raise ConfigError(
@@ -65,7 +42,10 @@ def check_profile(name: str, play: bool = False) -> None:
             allowed="a device or a bench",
             todo="replay it with the config of its run: spinhw train CONFIG --device " + name,
         )
-    contracts = _contracts(settings, console, play)
+    from spinhw.cli.contracts import check_contracts
+    from spinhw.report import verdict_table
+
+    contracts = check_contracts(settings, console, play)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
@@ -75,60 +55,17 @@ def check_profile(name: str, play: bool = False) -> None:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
 
 
-def _contracts(
-    settings: SimulatedSettings | StationSettings | MultiplexedSettings, console: Console, play: bool
-) -> dict[str, list[Verdict]]:
-    if isinstance(settings, SimulatedSettings):
-        return _of_chip(settings)
-    if isinstance(settings, StationSettings):
-        return _of_bench(settings, console, play)
-    if isinstance(settings.bank, StationSettings):
-        bench.show_bench(console, settings.bank)
-        if not play:
-            return {}
-    return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
-
-
-def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:
-    return {
-        "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
-        "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
-        "synapse bank": check_synapses(lambda: open_synapses(settings)),
-    }
-
-
-def _of_bench(settings: StationSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
-    network = bench.probe_network(settings, _PROBE)
-    bench.show_rehearsal(console, settings, network, _INTERVAL_S)
-    bench.show_bench(console, settings)
-    if not play:
-        return {}
-    if settings.wiring is not None and settings.wiring.kind == "resonators":
-        return {"synapse bank": check_synapses(lambda: open_synapses(settings))}
-    if settings.wiring is not None and settings.wiring.kind == "oscillators":
-        return {"oscillator bank": check_bank(lambda: open_bank(settings, network, _INTERVAL_S))}
-    return {"network device": check_device(lambda: open_device(settings, network, _INTERVAL_S))}
-
-
 def show_schema(what: str, out: Path | None) -> None:
     """Print or write a JSON schema.
 
     Raises:
         ConfigError: There is no such schema, or the file cannot be written.
     """
-    schemas = {
-        "run": lambda: RunSettings.model_json_schema(by_alias=True),
-        "device": device_schema,
-        "study": lambda: GridSettings.model_json_schema(by_alias=True),
-        "loop_study": lambda: LoopGridSettings.model_json_schema(by_alias=True),
-        "flipflop": lambda: FlipFlopRun.model_json_schema(by_alias=True),
-        "tuning": lambda: SpaceSettings.model_json_schema(by_alias=True),
-        "record": record_schema,
-        "plan": plan_schema,
-    }
-    if what not in schemas:
-        raise ConfigError(f"there is no schema {what!r}", allowed=", ".join(schemas), todo=did_you_mean(what, schemas))
-    text = schema_text(schemas[what]())
+    if what not in _SCHEMAS:
+        raise ConfigError(
+            f"there is no schema {what!r}", allowed=", ".join(_SCHEMAS), todo=did_you_mean(what, _SCHEMAS)
+        )
+    text = schema_text(_SCHEMAS[what]())
     if out is None:
         print(text, end="")
         return
@@ -141,3 +78,64 @@ def show_schema(what: str, out: Path | None) -> None:
 def schema_text(schema: dict[str, Any]) -> str:
     """Write a schema as it is shipped: in ASCII, for a shell of Windows writes no UTF-8 into a file."""
     return json.dumps(schema, indent=2, ensure_ascii=True) + "\n"
+
+
+def _run() -> dict[str, Any]:
+    from spinhw.training import RunSettings
+
+    return RunSettings.model_json_schema(by_alias=True)
+
+
+def _device() -> dict[str, Any]:
+    from spinhw.device import device_schema
+
+    return device_schema()
+
+
+def _study() -> dict[str, Any]:
+    from spinhw.studies import GridSettings
+
+    return GridSettings.model_json_schema(by_alias=True)
+
+
+def _loop_study() -> dict[str, Any]:
+    from spinhw.studies.in_loop import LoopGridSettings
+
+    return LoopGridSettings.model_json_schema(by_alias=True)
+
+
+def _flipflop() -> dict[str, Any]:
+    from spinhw.flipflop import FlipFlopRun
+
+    return FlipFlopRun.model_json_schema(by_alias=True)
+
+
+def _tuning() -> dict[str, Any]:
+    from spinhw.tuning import SpaceSettings
+
+    return SpaceSettings.model_json_schema(by_alias=True)
+
+
+def _record() -> dict[str, Any]:
+    from spinhw.records import record_schema
+
+    return record_schema()
+
+
+def _plan() -> dict[str, Any]:
+    from spinhw.calibration import plan_schema
+
+    return plan_schema()
+
+
+# Each imports no more than its own settings.
+_SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "run": _run,
+    "device": _device,
+    "study": _study,
+    "loop_study": _loop_study,
+    "flipflop": _flipflop,
+    "tuning": _tuning,
+    "record": _record,
+    "plan": _plan,
+}

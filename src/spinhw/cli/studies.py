@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,26 +15,19 @@ from spinhw.config import load, shipped
 from spinhw.device.settings import SimulatedSettings
 from spinhw.errors import ConfigError
 from spinhw.report.study import StudyBar, print_claims, print_grid, show_time
-from spinhw.studies import (
-    Claim,
-    GridSettings,
-    Outcome,
-    Outlook,
-    Point,
-    PointStore,
-    StudyProgress,
-    look_ahead,
-    run_studies,
-)
+from spinhw.studies import Claim, GridSettings, Point
 from spinhw.studies.catalogue import STUDIES, studies_named
-from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, look_ahead_in_loop, run_loop_study
+from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings
 from spinhw.training import Interrupted
+
+if TYPE_CHECKING:
+    from spinhw.studies import Outcome, Outlook, StudyProgress
 
 GRID, LOOP_GRID = Path("studies") / "paper.yaml", Path("studies") / "chip_in_the_loop.yaml"
 _KNOWN = (*STUDIES, *LOOP_STUDIES)
 
 # What is left to do, once it is known what there is: (progress) -> claims.
-_Work = Callable[[StudyProgress], list[Claim]]
+_Work = Callable[["StudyProgress"], list[Claim]]
 
 
 @dataclass(frozen=True)
@@ -70,11 +64,13 @@ def run_study(
 
 def _run_figures(console: Console, name: str, grid: GridSettings, out: Path, workers: _Workers) -> None:
     studies = studies_named(name, grid, _KNOWN)
+    from spinhw.studies import PointStore, look_ahead, run_studies
+
     lines = [(study.name, ", ".join(study.protocols), study.points) for study in studies]
     with _timing(console, lines):
         outlook = look_ahead(studies, PointStore(out))
 
-    def work(progress: StudyProgress) -> list[Claim]:
+    def work(progress: "StudyProgress") -> list[Claim]:
         return run_studies(studies, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
 
     _work(console, outlook, out, workers, work)
@@ -83,10 +79,13 @@ def _run_figures(console: Console, name: str, grid: GridSettings, out: Path, wor
 
 def _run_in_loop(console: Console, name: str, grid: LoopGridSettings, out: Path, workers: _Workers) -> None:
     study = LOOP_STUDIES[name](grid)
+    from spinhw.studies import PointStore
+    from spinhw.studies.in_loop import look_ahead_in_loop, run_loop_study
+
     with _timing(console, [(study.name, "chips in the loop", study.points)]):
         outlook = look_ahead_in_loop([study], PointStore(out))
 
-    def work(progress: StudyProgress) -> list[Claim]:
+    def work(progress: "StudyProgress") -> list[Claim]:
         return run_loop_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
 
     _work(console, outlook, out, workers, work)
@@ -105,7 +104,7 @@ def _networks(points: Sequence[Point]) -> int:
     return sum(len(point.settings.training.seeds) for point in points)
 
 
-def _work(console: Console, outlook: Outlook, out: Path, workers: _Workers, work: _Work) -> None:
+def _work(console: Console, outlook: "Outlook", out: Path, workers: _Workers, work: _Work) -> None:
     console.print(_expected(outlook, workers, out), soft_wrap=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -128,7 +127,7 @@ class _Progress:
     def __init__(self, bar: StudyBar) -> None:
         self._bar = bar
 
-    def on_point(self, point: Point, predicted_s: float, outcome: Outcome) -> None:
+    def on_point(self, point: Point, predicted_s: float, outcome: "Outcome") -> None:
         median = sorted(outcome.shown())[len(outcome.seeds) // 2]
         self._bar.advance(f"{_what(point)}: {100 * median:.1f} %", predicted_s, outcome.wall_s)
 
@@ -146,7 +145,7 @@ def _what(point: Point) -> str:
     )
 
 
-def _expected(outlook: Outlook, workers: _Workers, out: Path) -> str:
+def _expected(outlook: "Outlook", workers: _Workers, out: Path) -> str:
     done = len(outlook.points) - len(outlook.missing)
     kept = f", {done} of them done already" if done else ""
     count = workers.count

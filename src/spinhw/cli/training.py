@@ -1,7 +1,8 @@
-"""Commands that train and measure."""
+"""Commands that train and measure. Settings and paths are looked at before what does the work is imported."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,22 +11,13 @@ from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.device import is_bench, load_device
 from spinhw.errors import ConfigError
-from spinhw.plots import draw_run
-from spinhw.plots.transfer import plot_transfer
-from spinhw.report import TerminalProgress, print_budget, print_evaluation, print_figures, print_run, transfer_table
-from spinhw.training import (
-    RunResults,
-    RunSettings,
-    budget,
-    default_folder,
-    evaluate,
-    evaluate_on_chips,
-    load_run,
-    resume,
-    train,
-    write_transfer,
-)
+from spinhw.report import TerminalProgress, print_evaluation, print_figures, print_run, transfer_table
+from spinhw.training import RunFolder, RunSettings, default_folder, load_run
+from spinhw.training.refusals import refuse_missing, refuse_other_settings, simulated
 from spinhw.training.run_folder import exists_already
+
+if TYPE_CHECKING:
+    from spinhw.training import RunResults
 
 
 def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
@@ -38,10 +30,14 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
         raise exists_already(folder)
+    refuse_missing(settings)
     if recipe != config:
         console.print(f"the shipped recipe: {escape(str(recipe))}", soft_wrap=True)
+    from spinhw.training import train
+
     _announce(console, settings, folder)
-    _show_budget(console, settings)
+    if settings.device is not None and is_bench(settings.device):  # People wait beside it.
+        _show_budget(console, settings)
     with TerminalProgress(console) as progress:
         results = train(settings, folder, progress)
     _show(console, results)
@@ -56,10 +52,9 @@ def show_budget(config: Path, device: str | None, overrides: Sequence[str], resu
     if resume is not None:
         raise ConfigError("--dry-run and --resume do not go together", todo="leave out --resume: it tells a whole run")
     settings = load_run(config, overrides, device)
-    found = budget(settings)
-    if found is None:
+    if settings.device is None:
         raise ConfigError(f"{config}: no device is named, so nothing would be measured", todo="add --device NAME")
-    print_budget(make_console(), found)
+    _show_budget(make_console(), settings)
 
 
 def resume_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
@@ -71,6 +66,10 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
     settings, console = load_run(config, overrides, device), make_console()
+    opened = RunFolder.open(folder)
+    refuse_other_settings(opened, opened.settings(), settings)
+    from spinhw.training import resume
+
     with TerminalProgress(console) as progress:
         results = resume(folder, settings, progress)
     _show(console, results)
@@ -79,6 +78,9 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
 def evaluate_folder(folder: Path, device: str | None) -> None:
     """Measure the networks of a run and show what came out."""
     profile, console = (None if device is None else load_device(device)), make_console()
+    RunFolder.open(folder).settings()
+    from spinhw.training import evaluate
+
     with TerminalProgress(console) as progress:
         found = evaluate(folder, profile, progress)
     print_evaluation(console, found)
@@ -91,6 +93,10 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> No
         ConfigError: The device is not a simulated one.
     """
     profile, console = (None if device is None else load_device(device)), make_console()
+    simulated(profile or RunFolder.open(folder).settings().device)
+    from spinhw.plots.transfer import plot_transfer
+    from spinhw.training import evaluate_on_chips, write_transfer
+
     with TerminalProgress(console) as progress:
         found = evaluate_on_chips(folder, chips, profile, progress)
     console.print(transfer_table(found))
@@ -104,8 +110,10 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> No
 
 
 def _show_budget(console: Console, settings: RunSettings) -> None:
-    """Show before a run on a bench what it takes: people wait beside it."""
-    found = budget(settings) if settings.device is not None and is_bench(settings.device) else None
+    from spinhw.report import print_budget
+    from spinhw.training import budget
+
+    found = budget(settings)
     if found is not None:
         print_budget(console, found)
 
@@ -118,7 +126,9 @@ def _announce(console: Console, settings: RunSettings, folder: Path) -> None:
     console.print("(the first run on a machine compiles the integrator: about twenty seconds before the bar moves)")
 
 
-def _show(console: Console, results: RunResults) -> None:
+def _show(console: Console, results: "RunResults") -> None:
+    from spinhw.plots import draw_run
+
     print_run(console, results.summary, results.folder)
     folder = results.folder / "figures"
     try:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
@@ -12,7 +11,6 @@ from spinhw.atomic import write_atomically
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe, load, shipped
 from spinhw.errors import ConfigError
-from spinhw.plots.search import plot_search
 from spinhw.training import Interrupted
 from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
 
@@ -66,6 +64,10 @@ def _tell(console: Console, tried: Tried, trials: int, search: Search) -> None:
 def _leave(
     console: Console, recipe: Path, space: SpaceSettings, search: Search, overrides: Sequence[str], folder: Path
 ) -> None:
+    import numpy as np
+
+    from spinhw.plots.search import plot_search
+
     every = search.tried()
     write_atomically(folder / "trials.csv", trials_csv(every).encode())
     save_best(recipe, search, overrides, folder / "best.yaml")

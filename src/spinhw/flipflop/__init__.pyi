@@ -1,5 +1,6 @@
 from .keras import read_keras
-from .run import FlipFlopResults, load_flipflop, resume_flipflop, train_flipflop
+from .load import load_flipflop
+from .run import FlipFlopResults, resume_flipflop, train_flipflop
 from .settings import FlipFlopRun, FlipFlopTraining
 from .walking import walk
 from .weights import load_network, save_network

@@ -9,8 +9,7 @@ from spinhw.atomic import not_written, write_atomically
 from spinhw.errors import ConfigError
 from spinhw.flipflop.analysis import Analysis, Tell, analyse, compare
 from spinhw.flipflop.figures import draw_analysis
-from spinhw.flipflop.run import COMMAND, has_oscillators, network_files
-from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.flipflop.load import COMMAND, network_files, task_of
 from spinhw.flipflop.story import write_page
 from spinhw.flipflop.weights import load_network
 from spinhw.network.recurrent import RecurrentNetwork
@@ -41,28 +40,9 @@ def find_subject(source: Path) -> Subject:
     Raises:
         ConfigError: There are none, or they do another task.
     """
-    if not source.exists():
-        raise ConfigError(f"{source}: there is no such run folder or file", todo="check the path")
-    if source.is_dir():
-        run = RunFolder.open(source, COMMAND)
-        if has_oscillators(run.config):
-            raise ConfigError(
-                f"{source}: the analysis is of recurrent networks in software",
-                seen="networks of oscillators",
-                allowed="tanh, gru or lstm",
-                todo="how oscillators do and what they spend is in summary.json of their run",
-            )
-        task = run.settings_as(FlipFlopRun).task
-        networks = {path.stem: load_network(path) for path in network_files(run)}
-        if not networks:
-            raise ConfigError(f"{source}: this run has not finished", todo=f"finish it with: {run.resume_command}")
-        if not isinstance(task, FlipFlopSettings):
-            raise ConfigError(
-                f"{source}: the analysis is of flip-flop networks",
-                seen=f"task {task.kind}",
-                allowed="task flipflop",
-                todo="its scores are in summary.json",
-            )
+    task = task_of(source)
+    if task is not None:
+        networks = {path.stem: load_network(path) for path in network_files(RunFolder.open(source, COMMAND))}
         return Subject(networks, task, source / "analysis")
     network = load_network(source)
     inputs, outputs = network.settings.inputs, network.settings.outputs

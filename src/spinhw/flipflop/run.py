@@ -1,13 +1,12 @@
 """Whole flip-flop runs: train, go on, measure."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import not_written
-from spinhw.config import find_recipe, load, read_yaml, shipped
 from spinhw.errors import ConfigError
+from spinhw.flipflop.load import COMMAND
 from spinhw.flipflop.loop import Ensemble, train
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.summary import summarise
@@ -16,11 +15,8 @@ from spinhw.network import RecurrentNetwork
 from spinhw.training import SILENT, Interrupted, Progress, RunFolder
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.interrupt import Interrupt
-from spinhw.training.run import refuse_other_settings
+from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_lock import run_lock
-
-COMMAND = "spinhw flipflop train"
-PRESETS = ("quick", "published", "best", "smallest", "oscillators", "perceptual", "context", "match", "parametric")
 
 
 @dataclass(frozen=True)
@@ -38,43 +34,6 @@ class FlipFlopResults:
     settings: FlipFlopRun
     summary: dict[str, Any]
     metrics: list[dict[str, Any]]
-
-
-def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlopRun:
-    """Read a run from YAML.
-
-    Args:
-        config: A file, ``examples/NAME`` among the shipped ones, or one of `PRESETS`.
-        overrides: Such as ["training.epochs=5"].
-
-    Raises:
-        ConfigError: One line for each thing that is wrong.
-    """
-    path = find_config(config)
-    if has_oscillators(path):
-        raise ConfigError(
-            f"{path}: networks of oscillators are trained by 'spinhw train', as any task is",
-            todo=f"spinhw train {path}",
-        )
-    return load(FlipFlopRun, path, overrides)
-
-
-def find_config(config: str | Path) -> Path:
-    """Find the YAML file of a run: the path as it is, a shipped recipe, or a preset.
-
-    Raises:
-        ConfigError: There is no such file.
-    """
-    path = Path(config)
-    if str(config) in PRESETS and not path.is_file():
-        path = shipped("examples") / "flipflop" / f"{config}.yaml"
-    return find_recipe(path)
-
-
-def has_oscillators(config: str | Path) -> bool:
-    """Tell whether a file describes networks of oscillators, or their software peer, which `spinhw.train` trains."""
-    network = read_yaml(find_config(config)).get("network")
-    return isinstance(network, Mapping) and network.get("kind") in ("spintronic", "ctrnn")
 
 
 def train_flipflop(settings: FlipFlopRun, folder: Path, progress: Progress = SILENT) -> FlipFlopResults:
@@ -122,11 +81,6 @@ def resume_flipflop(folder: Path, settings: FlipFlopRun | None = None, progress:
         ensemble.restore(*load_checkpoint(opened.checkpoint))
         opened.forget_metrics_after(ensemble.epoch)
         return _go_on(ensemble, opened, progress, interrupt)
-
-
-def network_files(folder: RunFolder) -> list[Path]:
-    """List the networks of a finished run, by seed."""
-    return sorted((folder.path / "networks").glob("seed-*.safetensors"), key=lambda path: int(path.stem[5:]))
 
 
 def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> FlipFlopResults:

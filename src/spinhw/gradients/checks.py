@@ -1,8 +1,9 @@
 """What does not go together is refused before anything is measured, in one line each."""
 
 from spinhw.device import Description, Device, ObservationPlan, SimulatedDevice
-from spinhw.errors import ConfigError, nearest
+from spinhw.errors import ConfigError
 from spinhw.gradients.modes import MODES, Mode
+from spinhw.gradients.names import refuse_unknown_mode
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Neurons
 
@@ -16,13 +17,7 @@ def mode_named(name: str) -> Mode:
     Raises:
         ConfigError: There is none of this name.
     """
-    if name not in MODES:
-        raise ConfigError(
-            "training.gradient: there is no such gradient",
-            seen=name,
-            allowed=", ".join(MODES),
-            todo=nearest(name, MODES),
-        )
+    refuse_unknown_mode(name)
     return MODES[name]
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import write_atomically
-from spinhw.errors import ConfigError
 from spinhw.gradients import refuse_mode
 from spinhw.tasks import Batch, Task
 from spinhw.training.alignment import DIRECTIONS, Reference, align
@@ -15,6 +14,7 @@ from spinhw.training.deploy import device_for, refuse_misfit
 from spinhw.training.device_loop import put_in_loop
 from spinhw.training.learner import Learner
 from spinhw.training.progress import SILENT, Progress
+from spinhw.training.refusals import without_device
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 from spinhw.training.start import start_from
@@ -52,7 +52,7 @@ def align_run(
         DeviceError: The device failed.
     """
     if settings.device is None:
-        raise ConfigError("there is no device to compare gradients with", todo="name one with --device")
+        raise without_device()
     refuse_misfit(settings)
     learner = Learner(settings)
     if folder is None:

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from spinhw.atomic import append_line
-from spinhw.config import Settings
 from spinhw.device import Device, DeviceSettings
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
@@ -30,12 +29,13 @@ from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.progress import SILENT, Progress
 from spinhw.training.reach import reach_device
 from spinhw.training.record import recorder_of
+from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.results import RunResults
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.run_lock import run_lock
 from spinhw.training.settings import RunSettings
 from spinhw.training.start import start_from
-from spinhw.training.summary import changed_keys, energy_facts, energy_ledger, headline, inference_facts, with_spent
+from spinhw.training.summary import energy_facts, energy_ledger, headline, inference_facts, with_spent
 from spinhw.training.versions import changed_versions, versions
 
 _log = logging.getLogger(__name__)
@@ -148,22 +148,6 @@ def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progr
             found |= _spent_facts(settings, measuring)
     append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
     return found
-
-
-def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Settings) -> None:
-    """Check that a run is resumed with the settings that it was started with.
-
-    Raises:
-        ConfigError: Names the keys that differ.
-    """
-    there, here = (settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted))
-    changed = changed_keys(there, here)
-    if changed:
-        raise ConfigError(
-            f"{folder.path}: the run was started with another config",
-            seen=", ".join(changed),
-            todo=f"resume with {folder.config}, or train into another folder",
-        )
 
 
 def refuse_engine(settings: RunSettings) -> None:

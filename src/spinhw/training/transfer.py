@@ -19,6 +19,7 @@ from spinhw.training.held_out import refuse_non_finite
 from spinhw.training.learner import Learner
 from spinhw.training.member import repeated
 from spinhw.training.progress import SILENT, Progress, Tick
+from spinhw.training.refusals import simulated
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 from spinhw.training.statistics import of_pairs
@@ -53,7 +54,7 @@ def evaluate_on_chips(
         raise ValueError(f"there must be a chip or more, not {chips}")
     opened = RunFolder.open(folder)
     settings = opened.settings()
-    profile = _simulated(device or settings.device)
+    profile = simulated(device or settings.device)
     learner = Learner(settings)
     learner.restore(*load_checkpoint(opened.checkpoint))
     task = settings.open_task()
@@ -85,17 +86,6 @@ def write_transfer(found: dict[str, Any], path: Path) -> None:
         ConfigError: The file cannot be written.
     """
     write_atomically(path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
-
-
-def _simulated(device: DeviceSettings | None) -> SimulatedSettings:
-    if isinstance(device, SimulatedSettings):
-        return device
-    raise ConfigError(
-        "there is no distribution to take chips from",
-        seen="no device" if device is None else f"kind {device.kind}",
-        allowed="a simulated device",
-        todo="name one with --device, such as imperfect-chip",
-    )
 
 
 def _own(settings: RunSettings, profile: SimulatedSettings, chips: int) -> list[list[int]]:

@@ -48,10 +48,10 @@ class Search:
     def __init__(
         self, config: Path, space: SpaceSettings, storage: str, name: str, overrides: Sequence[str] = ()
     ) -> None:
-        self._optuna = _optuna()
         self._config, self._space, self._overrides = config, space, overrides
         for values in _corners(space):
             trial_settings(config, space, overrides, values)
+        self._optuna = _optuna()
         self._study = self._open(storage, name)
 
     def run(self, trials: int, tell: Callable[[Tried], None]) -> None:

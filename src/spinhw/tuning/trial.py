@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spinhw.training import Diverged, RunSettings, load_run, train
+from spinhw.training import RunSettings, load_run
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 
 Values = Mapping[str, float | int | str]
@@ -32,6 +32,8 @@ def trial_settings(config: Path, space: SpaceSettings, overrides: Sequence[str],
 
 def trial_score(settings: RunSettings) -> float:
     """Train a trial and give the mean converged accuracy on validation images, 0 to 1; 0 where training diverged."""
+    from spinhw.training import Diverged, train
+
     with tempfile.TemporaryDirectory(prefix="spinhw-trial-") as folder:
         try:
             summary = train(settings, Path(folder) / "run").summary

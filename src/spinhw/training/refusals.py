@@ -1,0 +1,99 @@
+"""What settings and paths alone tell against a run: said before anything that takes time is imported."""
+
+from pathlib import Path
+from typing import Any
+
+from spinhw.config import Settings
+from spinhw.device import DeviceSettings, SimulatedSettings
+from spinhw.errors import ConfigError
+from spinhw.records import find_record
+from spinhw.training.run_folder import RunFolder
+from spinhw.training.settings import RunSettings
+from spinhw.training.summary import changed_keys
+
+# What decides which synapses there are.
+_SHAPE = ("kind", "inputs", "layers", "outputs", "density_input", "density_inter", "density_intra")
+
+
+def refuse_missing(settings: RunSettings) -> None:
+    """Check that the run to start from and the calibration record are there, and that the former fits.
+
+    Raises:
+        ConfigError: Says what is missing or differs.
+    """
+    refuse_start(settings)
+    record = None if settings.calibration is None else Path(settings.calibration.record)
+    if record is not None and not record.is_dir():
+        find_record(record, "")
+
+
+def refuse_start(settings: RunSettings) -> None:
+    """Check that `training.start` trained the networks that a run wants to start from; nothing without one.
+
+    Raises:
+        ConfigError: It is no run folder, or has other seeds, networks or images.
+    """
+    if settings.training.start is not None:
+        folder = RunFolder.open(Path(settings.training.start))
+        _refuse_misfit(folder, folder.settings(), settings)
+
+
+def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Settings) -> None:
+    """Check that a run is resumed with the settings that it was started with.
+
+    Raises:
+        ConfigError: Names the keys that differ.
+    """
+    there, here = (settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted))
+    changed = changed_keys(there, here)
+    if changed:
+        raise ConfigError(
+            f"{folder.path}: the run was started with another config",
+            seen=", ".join(changed),
+            todo=f"resume with {folder.config}, or train into another folder",
+        )
+
+
+def without_device() -> ConfigError:
+    """Make the error for a comparison of gradients without a device."""
+    return ConfigError("there is no device to compare gradients with", todo="name one with --device")
+
+
+def simulated(device: DeviceSettings | None) -> SimulatedSettings:
+    """Give the profile of simulated chips, and refuse what is none.
+
+    Raises:
+        ConfigError: It is none; says what it is.
+    """
+    if isinstance(device, SimulatedSettings):
+        return device
+    raise ConfigError(
+        "there is no distribution to take chips from",
+        seen="no device" if device is None else f"kind {device.kind}",
+        allowed="a simulated device",
+        todo="name one with --device, such as imperfect-chip",
+    )
+
+
+def _refuse_misfit(folder: RunFolder, other: RunSettings, settings: RunSettings) -> None:
+    missing = sorted(set(settings.training.seeds) - set(other.training.seeds))
+    if missing:
+        raise ConfigError(
+            f"training.start: {folder.path} did not train every seed",
+            seen=f"no seed {', '.join(map(str, missing))}",
+            allowed=", ".join(map(str, other.training.seeds)),
+            todo="name some of these in training.seeds",
+        )
+    there, here = _decisive(other), _decisive(settings)
+    different = [key for key in there if there[key] != here[key]]
+    if different:
+        raise ConfigError(
+            f"training.start: {folder.path} trained other networks, or with other images",
+            seen=", ".join(f"{key} {there[key]} there, {here[key]} here" for key in different),
+            todo="write the same here",
+        )
+
+
+def _decisive(settings: RunSettings) -> dict[str, Any]:
+    split = {f"task.{key}": getattr(settings.task, key) for key in ("kind", *settings.task.split_keys)}
+    return split | {f"network.{key}": getattr(settings.network, key) for key in _SHAPE}
