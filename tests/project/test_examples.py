@@ -1,8 +1,7 @@
 """Every shipped example runs, and every shipped YAML file loads and points an editor at its schema."""
 
 import re
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import pytest
@@ -83,10 +82,9 @@ def test_profiles_and_recipes_are_found() -> None:
     assert (shipped("examples") / "digits.yaml").is_file()
 
 
-def test_own_loop_learns() -> None:
-    script = ROOT / "examples" / "own_loop.py"
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, cwd=ROOT)
-    losses = [float(text) for text in re.findall(r"loss (\d+\.\d+)", done.stdout)]
+def test_own_loop_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "own_loop.py"), run_name="__main__")
+    losses = [float(text) for text in re.findall(r"loss (\d+\.\d+)", capsys.readouterr().out)]
     assert len(losses) == 5
     assert losses[-1] < 0.7 * losses[0]
 

@@ -2,8 +2,6 @@
 
 import logging
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from fakes.processes import python
 from spinhw.rollout import Extras, Neurons, Rollout, Steps, Weights, rollout, rollout_driven
 
 pytest.importorskip("triton", reason="the package triton, which exists for Linux only, is not installed")
@@ -199,7 +198,7 @@ def test_layout_follows_width_and_shared_memory() -> None:
 
 def test_kernels_compile_for_a_gpu(tmp_path: Path) -> None:
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    script = Path(__file__).parents[1] / "fakes" / "compile_kernels.py"
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=100)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("_kernel ") == 4
+    with python("import fakes.compile_kernels", environment=environment) as child:
+        said, complaints = child.communicate()
+    assert child.returncode == 0, complaints
+    assert said.count("_kernel ") == 4
