@@ -47,8 +47,9 @@ def test_errors_are_honest():
     assert float(told.double().mean()) > 0.97
     for row, name in enumerate(PARAMETERS):
         within = float((off[row, told[row]] < 1).double().mean())
-        assert 0.53 < within < 0.82, f"{name}: {within}"  # Three standard deviations for 96 around 68 %.
+        assert 0.48 < within < 0.88, f"{name}: {within}"  # Four standard deviations for 96 around 68 %.
         assert float((off[row, told[row]] < 3).double().mean()) >= 0.96, name
+    assert 0.58 < float((off[told] < 1).double().mean()) < 0.78  # 0.68 +- 0.024 over seeds.
     # The median: one of these ends at a wrong place, as its residuals say.
     torch.testing.assert_close(found.noise.median(), torch.tensor(0.01).double(), rtol=0.02, atol=0)
 
@@ -103,16 +104,22 @@ def test_a_lag_of_zero_stays_at_its_bound_and_is_no_trouble():
     assert found.converged.all()
     assert (found.oscillators.lag == 0).any()
     assert found.errors().isfinite().all()
-    within = ((found.oscillators.delay - true.delay) / found.errors()[PARAMETERS.index("delay")]).abs() < 1
-    assert 0.4 < float(within.double().mean()) < 0.95
+    scores = (found.oscillators.delay - true.delay) / found.errors()[PARAMETERS.index("delay")]
+    assert 0.4 < float(scores.square().mean().sqrt()) < 1.8  # 1.0 +- 0.2 over seeds.
 
 
 def test_a_lag_that_shows_is_not_left_at_zero():
     """Zero may be the best lag nearby, with a delay many errors off; a search from elsewhere finds the true one."""
     true = truth(48, delay=0.6e-9, lag=0.3e-9)
-    found = calibrated(measured(true, 0.01, batch=48), ALL, 48)
+    played = measured(true, 0.01, batch=48)
+    found = calibrated(played, ALL, 48)
+    shows = BIAS * true.sigma > 1.1 * true.gamma
+    held = (shows & (found.oscillators.lag == 0)).nonzero()[:, 0]
+    known = fit([played.of(held)], true.picked(held), ALL)  # It cannot do better from where they truly are.
+    gained = (found.noise[held] ** 2 / known.noise**2 - 1) * known.samples
+    assert (gained < 9).all()  # 4 at most, for by so much a lag must show; without another search up to 20 to 100.
     off = (found.oscillators.delay - true.delay).abs() / found.errors()[ALL.index("delay")]
-    assert off.max() < 9  # 3.2 +- 1.2 over seeds.
+    assert off.max() < 7  # 3.1 +- 0.9 over seeds.
 
 
 def test_correlations_lie_within_one():

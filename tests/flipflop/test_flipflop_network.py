@@ -137,7 +137,7 @@ def test_balanced_weights_have_no_outlier() -> None:
     sizes = torch.linalg.eigvals(RecurrentNetwork(RecurrentSettings(units=200, excitatory=0.8)).connectivity).abs()
     largest = sizes.sort(descending=True).values
     assert largest[0].item() == pytest.approx(1.0, abs=1e-4)
-    assert largest[5] > 0.6
+    assert largest[5] > 0.3  # 0.75 +- 0.11 over seeds; 0.09 beside an outlier.
 
 
 def test_density_is_exact_and_absent_weights_stay_absent() -> None:

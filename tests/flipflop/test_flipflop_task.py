@@ -77,7 +77,8 @@ def test_the_published_defects_are_there_and_can_be_switched_off() -> None:
 
 def test_zero_outputs_err_as_much_as_on_the_published_data() -> None:
     trials = draw_trials(PUBLISHED, 4000, torch_stream("test"))
-    assert trials.loss(torch.zeros_like(trials.targets)).item() == pytest.approx(0.622, abs=0.006)
+    loss = trials.loss(torch.zeros_like(trials.targets)).item()
+    assert loss == pytest.approx(0.622, abs=0.01)  # 0.6255 +- 0.0014 over seeds.
 
 
 def test_every_answer_of_the_corrected_task_fits_into_the_sequence() -> None:
@@ -129,7 +130,7 @@ def test_decisions_wait_for_the_cue_and_are_even(kind: str) -> None:
     cue = trials.inputs[..., :1]
     assert trials.inputs.shape == (2000, task.steps, task.inputs)
     assert ((trials.targets == 0) == (cue == 1)).all()
-    assert trials.targets[:, -1].mean() == pytest.approx(0.0, abs=0.08)
+    assert trials.targets[:, -1].mean() == pytest.approx(0.0, abs=0.1)  # Of 2000: four standard deviations and more.
     assert trials.weights is not None
     before, after = ((trials.weights * (cue == side)).sum(1) for side in (1, 0))
     torch.testing.assert_close(before, after)

@@ -151,8 +151,11 @@ class _State:
 def _tried_with_lag(
     played: Sequence[Played], state: _State, free: tuple[str, ...], held: Tensor, most_iterations: int
 ) -> _State:
-    """Search again from half a sample interval for oscillators whose lag is zero; keep what fits clearly better."""
-    start, lag_s = state.oscillators.picked(held), played[0].interval_s * played[0].every / 2
+    """Search again from a quarter of a sample interval where the lag is zero; keep what fits clearly better.
+
+    From half of one the search may fall back to zero over a lag of a quarter.
+    """
+    start, lag_s = state.oscillators.picked(held), played[0].interval_s * played[0].every / 4
     start = replace(start, lag=torch.full_like(start.lag, lag_s))
     tried = _search(
         [one.of(held) for one in played], start, free, torch.zeros_like(held, dtype=torch.bool), most_iterations
