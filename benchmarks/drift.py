@@ -30,10 +30,10 @@ from spinhw.training import RunFolder, RunSettings, load_run, resume, train  # n
 from spinhw.training.deploy import answer_on_device  # noqa: E402
 from spinhw.training.device_loop import open_loop  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
-from spinhw.training.loop import train_step  # noqa: E402
 from spinhw.training.schedule import learning_rates  # noqa: E402
 from spinhw.training.start import start_from  # noqa: E402
 from spinhw.training.statistics import bootstrap_interval  # noqa: E402
+from spinhw.training.step import train_step  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/drift.json", ROOT / "benchmarks/pictures/drift.png"
 RECIPE, DRIFT, EPOCHS = ROOT / "examples/chip_in_the_loop.yaml", 0.1, 6

@@ -28,9 +28,9 @@ from spinhw.gradients import DriftAlarm  # noqa: E402
 from spinhw.training import RunSettings, load_run  # noqa: E402
 from spinhw.training.device_loop import DeviceLoop, open_loop  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
-from spinhw.training.loop import train_step  # noqa: E402
 from spinhw.training.schedule import learning_rates  # noqa: E402
 from spinhw.training.start import start_from  # noqa: E402
+from spinhw.training.step import train_step  # noqa: E402
 
 RECIPE = ROOT / "examples/chip_in_the_loop.yaml"
 SHIFTED = ("gamma", "sigma", "gain")  # In the order of a chip's walk.

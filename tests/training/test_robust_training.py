@@ -13,7 +13,7 @@ from spinhw.training import Interrupted, RunSettings, load_run, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
-from spinhw.training.loop import train_step
+from spinhw.training.step import train_step
 
 SPREAD = {
     "spread": {"gamma": 0.2, "sigma": 0.2, "q": 0.2},

@@ -10,10 +10,10 @@ from spinhw.tasks import Batch, Classes, loss, right_answers
 from spinhw.training import RunSettings, TrainingSettings
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
-from spinhw.training.loop import train_step
 from spinhw.training.member import member_of
 from spinhw.training.optimiser import MemberAdam
 from spinhw.training.schedule import learning_rates
+from spinhw.training.step import train_step
 
 # A network that is trained in milliseconds per batch: few neurons, one first-order step per sample.
 SMALL = {

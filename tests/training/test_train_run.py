@@ -259,7 +259,7 @@ def test_run_that_cannot_be_saved_leaves_no_folder(tmp_path, monkeypatch):
     def full(*args):
         raise ConfigError("the disk is full")
 
-    monkeypatch.setattr("spinhw.training.loop.save_checkpoint", full)
+    monkeypatch.setattr("spinhw.training.trainee.save_checkpoint", full)
     with pytest.raises(ConfigError, match="disk is full"):
         train(tiny(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

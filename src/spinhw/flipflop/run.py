@@ -6,8 +6,8 @@ from typing import Any
 
 from spinhw.atomic import not_written
 from spinhw.errors import ConfigError
+from spinhw.flipflop.ensemble import Ensemble
 from spinhw.flipflop.load import COMMAND
-from spinhw.flipflop.loop import Ensemble, train
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.summary import summarise
 from spinhw.flipflop.weights import save_network
@@ -15,6 +15,7 @@ from spinhw.network import RecurrentNetwork
 from spinhw.training import SILENT, Interrupted, Progress, RunFolder
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.interrupt import Interrupt
+from spinhw.training.loop import train_until
 from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_lock import run_lock
 
@@ -85,7 +86,7 @@ def resume_flipflop(folder: Path, settings: FlipFlopRun | None = None, progress:
 
 def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> FlipFlopResults:
     try:
-        train(ensemble, folder, progress, interrupt)
+        train_until(ensemble.epochs, ensemble, folder, progress, interrupt)
         summary = summarise(ensemble)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(

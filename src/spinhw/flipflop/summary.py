@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from spinhw.flipflop.ensemble import Ensemble, each
 from spinhw.flipflop.learner import measure
-from spinhw.flipflop.loop import Ensemble, each
 from spinhw.flipflop.robustness import long_hold
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.network import RecurrentNetwork
@@ -32,7 +32,7 @@ def summarise(ensemble: Ensemble) -> dict[str, Any]:
         "units": network.units,
         "seeds": list(settings.training.seeds),
         "epochs": settings.training.epochs,
-        "steps": ensemble.step,
+        "steps": ensemble.steps,
         "fresh_trials": TESTED,
         **{name: over_seeds([one[name] for one in scores]) for name in scores[0]},
         **_held(settings, networks, ensemble.threads),

@@ -24,7 +24,7 @@ from spinhw.training.drives import drive_statistics
 from spinhw.training.examples import record_examples
 from spinhw.training.interrupt import Interrupt, Interrupted
 from spinhw.training.learner import Learner
-from spinhw.training.loop import save, train_until
+from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.progress import SILENT, Progress
 from spinhw.training.reach import reach_device
@@ -36,6 +36,7 @@ from spinhw.training.run_lock import run_lock
 from spinhw.training.settings import RunSettings
 from spinhw.training.start import start_from
 from spinhw.training.summary import energy_facts, energy_ledger, headline, inference_facts, with_spent
+from spinhw.training.trainee import EnsembleTrainee, save
 from spinhw.training.versions import changed_versions, versions
 
 _log = logging.getLogger(__name__)
@@ -171,9 +172,10 @@ def _go_on(
 ) -> RunResults:
     try:
         task = settings.open_task()
-        train_until(learner, task, settings, folder, progress, interrupt, until=settings.training.loop_start)
+        trainee = EnsembleTrainee(learner, task, settings)
+        train_until(settings.training.loop_start, trainee, folder, progress, interrupt)
         with _device_in_use(settings, learner, folder) as device:
-            train_until(learner, task, settings, folder, progress, interrupt)
+            train_until(settings.training.epochs, trainee, folder, progress, interrupt)
             summary = _summary(settings, learner, task, device, partial(_tick, folder, progress, interrupt))
         folder.write_instruments(summary.pop("instruments", {}))
         folder.write_summary(summary)

@@ -1,0 +1,64 @@
+"""One step of the optimiser: answers, loss, its gradient, and what is projected and averaged afterwards."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from spinhw.tasks import Batch, loss
+from spinhw.training.forward import logits
+from spinhw.training.learner import Learner
+from spinhw.training.settings import TrainingSettings
+
+
+def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates: list[float]) -> tuple[Tensor, Tensor]:
+    """Take one step of the optimiser; return the losses (member,) before it and the answers.
+
+    Args:
+        learner: Networks and optimiser; changed.
+        batch: Sequences of all members.
+        training: Label smoothing and gradient clipping.
+        rates: Learning rate of each member.
+
+    Raises:
+        ConfigError: Training diverged.
+    """
+    if learner.surrogate is not None and learner.surrogate.draws:
+        learner.network.use_neurons(learner.surrogate.drawn(learner.steps))
+    answers = _answers(learner, batch, training)
+    losses = loss(answers, batch, training.label_smoothing)  # (member,)
+    learner.refuse_divergence(losses.isfinite())
+    learner.adam.zero_grad()
+    losses.sum().backward()
+    _compare(learner, batch, training.align_every)
+    if learner.surrogate is not None and learner.surrogate.draws:
+        learner.network.use_neurons(learner.surrogate.neurons())  # What is evaluated is what is most probable.
+    learner.adam.clip(training.gradient_clip)
+    learner.adam.clip_norms(training.gradient_norm)
+    learner.adam.step(rates)
+    learner.network.limit_weights_()
+    learner.refuse_divergence(learner.finite_weights())
+    learner.steps += 1
+    if learner.average is not None:
+        learner.average.update(learner.steps)
+    return losses.detach(), answers.detach()
+
+
+def _answers(learner: Learner, batch: Batch, training: TrainingSettings) -> Tensor:
+    """Return the answers, (member, batch, answer, output), measured where a device is in the loop."""
+    if learner.loop is not None:
+        return learner.loop.hardware.answers(batch.inputs, batch.lengths)
+    steps = replace(learner.network.steps, substeps=training.substeps_in(learner.epoch))
+    if learner.chips is not None:
+        return learner.chips.logits(learner.network, batch, learner.steps, steps, training.engine)
+    return logits(learner.network, batch, steps, training.engine)
+
+
+def _compare(learner: Learner, batch: Batch, every: int | None) -> None:
+    """Compare the gradients just taken with the device's own, each so many steps in the loop."""
+    loop = learner.loop
+    if loop is None or every is None or learner.steps % every:
+        return
+    named = dict(learner.network.named_parameters())
+    held = {name: named[name].grad for name in loop.device.describe().parameter_shapes}
+    taken = {name: gradient.clone() for name, gradient in held.items() if gradient is not None}
+    loop.compare(batch, taken, learner.steps)
