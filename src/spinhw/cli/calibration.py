@@ -33,7 +33,7 @@ from spinhw.network import NetworkSettings
 from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
 from spinhw.records import CalibrationRecord, ParameterTable, ReadoutFacts, SynapseRecord, load_either
 from spinhw.surrogate import Calibrated
-from spinhw.training import load_run
+from spinhw.training import load_settings
 from spinhw.units import parse_quantity, show_quantity
 
 # What a fit of one oscillator and a shot of a bench take, roughly: for the forecast only.
@@ -124,7 +124,7 @@ def wired(settings: DeviceSettings) -> str | None:
 
 def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
     if config is not None:
-        run = load_run(config)
+        run = load_settings(config)
         return run.network, run.task.sample_interval_s
     try:
         return NetworkSettings(), parse_quantity(interval, "s")

@@ -28,7 +28,7 @@ from spinhw.records import record_schema
 from spinhw.report import print_energy, verdict_table
 from spinhw.studies import GridSettings
 from spinhw.studies.in_loop import LoopGridSettings
-from spinhw.training import RunFolder, RunSettings, energy_ledger, load_run, spent_lines
+from spinhw.training import RunFolder, RunSettings, energy_ledger, load_settings, spent_lines
 from spinhw.tuning import SpaceSettings
 
 # The contract is checked with the paper's network, so that what a profile says of single oscillators fits.
@@ -41,7 +41,7 @@ _INTERVAL_S = 1e-9
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
     """Print the account of one inference of a run or a config; of a finished run with what it spent on its bench."""
     folder = RunFolder.open(source) if source.is_dir() else None
-    account = energy_ledger(load_run(source if folder is None else folder.config, overrides))
+    account = energy_ledger(load_settings(source if folder is None else folder.config, overrides))
     for line in [] if folder is None else spent_lines(folder):
         account = account.beside(line)
     print_energy(Console(highlight=False, emoji=False), account)

@@ -20,7 +20,7 @@ from spinhw.training import (
     default_folder,
     evaluate,
     evaluate_on_chips,
-    load_run,
+    load_settings,
     resume,
     train,
     write_transfer,
@@ -34,7 +34,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_run(config, overrides, device), make_console()
+    settings, console = load_settings(config, overrides, device), make_console()
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
         raise exists_already(folder)
@@ -55,7 +55,7 @@ def show_budget(config: Path, device: str | None, overrides: Sequence[str], resu
     """
     if resume is not None:
         raise ConfigError("--dry-run and --resume do not go together", todo="leave out --resume: it tells a whole run")
-    settings = load_run(config, overrides, device)
+    settings = load_settings(config, overrides, device)
     found = budget(settings)
     if found is None:
         raise ConfigError(f"{config}: no device is named, so nothing would be measured", todo="add --device NAME")
@@ -70,7 +70,7 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
     """
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
-    settings, console = load_run(config, overrides, device), make_console()
+    settings, console = load_settings(config, overrides, device), make_console()
     with TerminalProgress(console) as progress:
         results = resume(folder, settings, progress)
     _show(console, results)
