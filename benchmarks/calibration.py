@@ -40,7 +40,7 @@ from spinhw.surrogate import (  # noqa: E402
     misfit,
 )
 from spinhw.tasks import as_sequence, split  # noqa: E402
-from spinhw.training import load_run, train  # noqa: E402
+from spinhw.training import load_settings, train  # noqa: E402
 from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
 from spinhw.virtual import BenchSettings  # noqa: E402
 from spinhw.virtual.oscillator_physics import OscillatorPhysics  # noqa: E402
@@ -51,7 +51,7 @@ PER_BENCH = 8
 ROOT = Path(__file__).parent.parent
 MOVES = 0.02  # Standard deviation of a power from which a neuron counts as one that oscillates.
 SEED, EPOCHS = 100, 20  # Of the network whose traces are looked at.
-NETWORK = load_run(ROOT / "examples/digits.yaml").network
+NETWORK = load_settings(ROOT / "examples/digits.yaml").network
 
 
 def bench_of(seed: int) -> dict[str, object]:
@@ -315,7 +315,7 @@ def _hidden(bank: object) -> Oscillators:
 
 def _ordinary() -> tuple[SpintronicNetwork, Tensor]:
     """Train a network on digits for a few epochs, and give 120 of its images."""
-    settings = load_run(ROOT / "examples/digits.yaml", [f"training.seeds=[{SEED}]", f"training.epochs={EPOCHS}"])
+    settings = load_settings(ROOT / "examples/digits.yaml", [f"training.seeds=[{SEED}]", f"training.epochs={EPOCHS}"])
     network = SpintronicNetwork(NETWORK, Steps(INTERVAL_S, 2), seed=SEED)
     with tempfile.TemporaryDirectory() as folder:
         train(settings, Path(folder) / "run")

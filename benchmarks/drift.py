@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.machine import machine  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREEN, GREY, VERMILION, page  # noqa: E402
 from spinhw.tasks import metrics  # noqa: E402
-from spinhw.training import RunFolder, RunSettings, load_run, resume, train  # noqa: E402
+from spinhw.training import RunFolder, RunSettings, load_settings, resume, train  # noqa: E402
 from spinhw.training.deploy import answer_on_device  # noqa: E402
 from spinhw.training.device_loop import open_loop  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
@@ -46,7 +46,7 @@ def settings_of(source: RunSettings, start: Path, *changes: str) -> RunSettings:
     """Put the networks of a run into the loop with imperfect chips."""
     seeds = list(source.training.seeds)
     keys = [f"training.seeds={seeds}", f"task.held_out={source.task.held_out}", f"training.start={start}"]
-    return load_run(
+    return load_settings(
         RECIPE,
         [*keys, f"training.epochs={EPOCHS}", "training.loop_epochs=null", "training.evaluate_every=100", *changes],
     )

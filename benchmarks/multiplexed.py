@@ -35,7 +35,7 @@ from spinhw.network import NetworkSettings, SpintronicNetwork  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREEN, ORANGE, VERMILION, page  # noqa: E402
 from spinhw.surrogate import Oscillators  # noqa: E402
 from spinhw.tasks.digits import as_sequence, split  # noqa: E402
-from spinhw.training import load_run, train  # noqa: E402
+from spinhw.training import load_settings, train  # noqa: E402
 
 RESULTS, PICTURE = ROOT / "benchmarks/multiplexed.json", ROOT / "benchmarks/pictures/multiplexed.png"
 PASSES, INTERVAL_S, EPOCHS = 4, 1e-9, 20
@@ -98,7 +98,7 @@ class Trained:
 def trained(run: Path | None, images: int) -> Trained:
     """Train the network, or take the first seed of a run."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = load_run(ROOT / "examples/digits.yaml", ["training.seeds=[0]", f"training.epochs={EPOCHS}"])
+        settings = load_settings(ROOT / "examples/digits.yaml", ["training.seeds=[0]", f"training.epochs={EPOCHS}"])
         if run is None:
             run = Path(folder) / "run"
             train(settings, run)

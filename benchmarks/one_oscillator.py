@@ -41,7 +41,7 @@ from spinhw.device import (  # noqa: E402
 from spinhw.network import NetworkSettings  # noqa: E402
 from spinhw.plots.canvas import BLUE, GREY, VERMILION, letter, page  # noqa: E402
 from spinhw.rollout import Neurons  # noqa: E402
-from spinhw.training import RunSettings, evaluate, load_run, resume, train  # noqa: E402
+from spinhw.training import RunSettings, evaluate, load_settings, resume, train  # noqa: E402
 from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
 from spinhw.training.held_out import first_held_out  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
@@ -248,7 +248,7 @@ def main() -> None:
     if not asked.draw:
         torch.set_num_threads(1)
         with tempfile.TemporaryDirectory() as folder:
-            for found in measure(load_run(RECIPE, asked.set), asked.work or Path(folder)):
+            for found in measure(load_settings(RECIPE, asked.set), asked.work or Path(folder)):
                 asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     found = json.loads(asked.out.read_text(encoding="utf-8"))
     for name in ("oscillator", "chip"):

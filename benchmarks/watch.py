@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from spinhw.chip import Chip  # noqa: E402
 from spinhw.device import SimulatedDevice  # noqa: E402
 from spinhw.gradients import DriftAlarm  # noqa: E402
-from spinhw.training import RunSettings, load_run  # noqa: E402
+from spinhw.training import RunSettings, load_settings  # noqa: E402
 from spinhw.training.device_loop import DeviceLoop, open_loop  # noqa: E402
 from spinhw.training.learner import Learner  # noqa: E402
 from spinhw.training.schedule import learning_rates  # noqa: E402
@@ -44,7 +44,7 @@ def settings_of(run: Path, seed: int, action: str, every: int) -> RunSettings:
     keys = [f"training.seeds=[{seed}]", f"training.start={run}", f"training.watch={watch}"]
     still = "device.chip.drift.individual_per_1000_shots=1e-9"  # So that there is a walk to move.
     held_out = "task.held_out=validation" if seed >= 100 else "task.held_out=test"
-    return load_run(RECIPE, [*keys, still, held_out, "training.epochs=1000", "training.loop_epochs=null"])
+    return load_settings(RECIPE, [*keys, still, held_out, "training.epochs=1000", "training.loop_epochs=null"])
 
 
 def chip_of(loop: DeviceLoop) -> Chip:

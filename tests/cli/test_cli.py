@@ -337,7 +337,7 @@ def test_interrupt_before_training_is_130(spinhw, monkeypatch: pytest.MonkeyPatc
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "load_run", stop)
+    monkeypatch.setattr(training, "load_settings", stop)
     shown = spinhw("train", tiny)
     assert shown.code == 130
 

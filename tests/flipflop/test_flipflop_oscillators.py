@@ -15,7 +15,7 @@ from spinhw.flipflop.examine import find_subject
 from spinhw.gradients import HardwareInLoop
 from spinhw.network import NetworkSettings, RecurrentSettings
 from spinhw.tasks import Feed
-from spinhw.training import Interrupted, RunSettings, budget, evaluate, load_run, resume, train
+from spinhw.training import Interrupted, RunSettings, budget, evaluate, load_settings, resume, train
 from spinhw.training.deploy import device_for
 from spinhw.training.learner import Learner
 
@@ -158,7 +158,7 @@ def test_the_bridge_recipe_takes_a_device_and_is_not_analysed(tmp_path: Path, sp
     short = ["--set", "training.epochs=0", "--set", "training.seeds=[0]", "--set", "task.long_steps=null"]
     shown = spinhw("flipflop", "train", preset, *short, "--out", tmp_path / "run")
     assert shown.code == 0, shown.err
-    assert load_run(tmp_path / "run" / "config.yaml").network.kind == "spintronic"
+    assert load_settings(tmp_path / "run" / "config.yaml").network.kind == "spintronic"
     with pytest.raises(ConfigError, match="networks in software"):
         find_subject(tmp_path / "run")
     refused = spinhw("flipflop", "train", "quick", "--device", "ideal")

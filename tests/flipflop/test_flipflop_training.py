@@ -18,7 +18,7 @@ from spinhw.flipflop.load import PRESETS, find_config, has_oscillators
 from spinhw.flipflop.smallest import Size, smallest
 from spinhw.tasks import Feed
 from spinhw.tasks.trial_task import held_out_trials
-from spinhw.training import Diverged, Interrupted, load_run
+from spinhw.training import Diverged, Interrupted, load_settings
 from spinhw.training.checkpoint import load_checkpoint
 
 # One bit, soon learned.
@@ -144,7 +144,7 @@ def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_load_and_fit_together(preset: str) -> None:
-    settings = load_run(find_config(preset)) if has_oscillators(preset) else load_flipflop(preset)
+    settings = load_settings(find_config(preset)) if has_oscillators(preset) else load_flipflop(preset)
     assert settings.task.kind == (preset if settings.task.outputs == 1 else "flipflop")
 
 

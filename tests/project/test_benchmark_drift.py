@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
 from benchmarks import drift  # noqa: E402
-from spinhw.training import RunFolder, load_run, train  # noqa: E402
+from spinhw.training import RunFolder, load_settings, train  # noqa: E402
 from spinhw.training.checkpoint import load_checkpoint  # noqa: E402
 
 LOOKS = (0, 2)
@@ -31,7 +31,7 @@ def tiny(tmp_path_factory):
         for name, value in {"RECIPE": folder / "recipe.yaml", "EPOCHS": 1, "LOOKS": LOOKS}.items():
             patch.setattr(drift, name, value)
         simulator = ["device=null", "training.epochs=0", "training.gradient=null", "training.loop_epochs=null"]
-        train(load_run(drift.RECIPE, [*simulator, "training.refit=null"]), folder / "start")
+        train(load_settings(drift.RECIPE, [*simulator, "training.refit=null"]), folder / "start")
         found = drift.measure(folder / "start", folder / "work", rate=0.03)
         patch.setattr(drift, "train", lambda *given: pytest.fail("trained again"))
         folders = {"without_drift": folder / "work/in_the_loop", "during": folder / "work/during"}

@@ -10,7 +10,7 @@ from spinhw.config import profile_names, shipped
 from spinhw.device import load_device
 from spinhw.flipflop import load_flipflop
 from spinhw.network import SpintronicNetwork
-from spinhw.training import load_run
+from spinhw.training import load_settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "examples").glob("*.yaml"))
@@ -29,7 +29,7 @@ def test_every_yaml_points_an_editor_at_a_schema_that_is_there(path: Path) -> No
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_is_the_papers_network(path: Path) -> None:
-    settings = load_run(path)
+    settings = load_settings(path)
     topology = settings.network.topology()
     assert (topology.neurons, topology.synapses()) == (96, 2896)
     single = path.name == "one_oscillator.yaml"  # One oscillator plays one network at a time.
@@ -44,7 +44,7 @@ def test_every_flipflop_recipe_loads(path: Path) -> None:
 
 
 def test_the_paper_recipe_follows_the_paper_where_it_speaks() -> None:
-    settings = load_run(ROOT / "examples" / "digits_paper.yaml")
+    settings = load_settings(ROOT / "examples" / "digits_paper.yaml")
     network, training = settings.network, settings.training
     assert network.tau_s == pytest.approx(14.12e-9)
     assert (network.gain, network.saturation.kind, network.initial_state, network.weight_limit) == (
@@ -58,14 +58,16 @@ def test_the_paper_recipe_follows_the_paper_where_it_speaks() -> None:
 
 
 def test_the_imperfect_chip_recipe_is_the_playable_one_on_a_device() -> None:
-    plain, deployed = (load_run(ROOT / "examples" / name) for name in ("digits.yaml", "digits_imperfect_chip.yaml"))
+    plain, deployed = (
+        load_settings(ROOT / "examples" / name) for name in ("digits.yaml", "digits_imperfect_chip.yaml")
+    )
     assert plain.device is None
     assert deployed.device == load_device("imperfect-chip")
     assert deployed.model_copy(update={"device": None}) == plain
 
 
 def test_the_robust_recipe_is_the_demo_on_drawn_chips() -> None:
-    plain, robust = (load_run(ROOT / "examples" / name) for name in ("demo.yaml", "robust.yaml"))
+    plain, robust = (load_settings(ROOT / "examples" / name) for name in ("demo.yaml", "robust.yaml"))
     assert robust.training.chips.profile == load_device("imperfect-chip")
     drawn = plain.training.model_copy(update={"chips": robust.training.chips})
     assert plain.model_copy(update={"training": drawn}) == robust

@@ -15,7 +15,7 @@ from spinhw.errors import ConfigError, SpinhwWarning
 from spinhw.network import NetworkSettings, NoSaturation, SigmoidSaturation, SpintronicNetwork
 from spinhw.rollout import Neurons, Rollout, Steps, memory, reference, rollout, rollout_driven, soundness
 from spinhw.rollout.problem import NetworkProblem
-from spinhw.training.load import load_run
+from spinhw.training.load import load_settings
 from spinhw.training.settings import RunSettings
 
 BATCH, TIMES = 3, 4
@@ -132,7 +132,7 @@ def check_last_drive(problem: NetworkProblem) -> None:
 @pytest.mark.parametrize("recipe", ["digits", "digits_paper", "ctrnn"])
 def test_shipped_recipes_take_steps_that_are_short_enough(recipe: str) -> None:
     """Their coarse epochs too; for the unbounded drive of the paper's at its initial weights."""
-    settings = load_run(Path(f"examples/{recipe}.yaml"))
+    settings = load_settings(Path(f"examples/{recipe}.yaml"))
     model = SpintronicNetwork(
         settings.network, replace(settings.steps, substeps=settings.training.substeps_in(0)), (0,)
     )

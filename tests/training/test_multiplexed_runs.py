@@ -16,7 +16,7 @@ from spinhw.device import MultiplexedSettings, Recording, is_bench, open_device
 from spinhw.device.bank_effort import bank_effort
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
-from spinhw.training import Interrupted, RunFolder, RunSettings, budget, evaluate, load_run, resume, train
+from spinhw.training import Interrupted, RunFolder, RunSettings, budget, evaluate, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 
 BANK = {
@@ -78,7 +78,7 @@ def test_broken_off_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, whole)
 def test_a_recording_replays_to_the_same_weights(tmp_path, whole):
     results, folder = whole
     again = train(
-        load_run(folder / "config.yaml", device=str(folder / "recording" / "device.yaml")), tmp_path / "again"
+        load_settings(folder / "config.yaml", device=str(folder / "recording" / "device.yaml")), tmp_path / "again"
     )
     assert weights(tmp_path / "again") == weights(folder)
     assert again.summary["accuracy_on_device"] == results.summary["accuracy_on_device"]

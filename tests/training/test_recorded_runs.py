@@ -18,7 +18,7 @@ from spinhw.config import build
 from spinhw.device.batch_file import read_attributes
 from spinhw.device.recording import batch_count, batch_path
 from spinhw.errors import ConfigError
-from spinhw.training import Interrupted, RunFolder, RunSettings, load_run, resume, train
+from spinhw.training import Interrupted, RunFolder, RunSettings, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.virtual.faults import KINDS, Faults, FaultSettings
 
@@ -64,7 +64,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def replay(folder: Path, out: Path) -> Any:
     config = folder / "config.yaml"
-    return train(load_run(config, device=str(folder / "recording" / "device.yaml")), out).summary
+    return train(load_settings(config, device=str(folder / "recording" / "device.yaml")), out).summary
 
 
 @pytest.mark.parametrize("what", ["observed", "all"])
@@ -102,7 +102,7 @@ def test_a_deployed_run_is_recorded_too(tmp_path):
 
 def test_a_replay_with_other_settings_is_refused_in_one_line(tmp_path):
     train(tiny(recording="observed"), tmp_path / "run")
-    other = load_run(
+    other = load_settings(
         tmp_path / "run" / "config.yaml",
         ["training.learning_rate=0.1"],
         str(tmp_path / "run" / "recording" / "device.yaml"),

@@ -9,7 +9,7 @@ from fakes.loops import Stop
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.tasks import chosen
-from spinhw.training import Interrupted, RunSettings, load_run, resume, train
+from spinhw.training import Interrupted, RunSettings, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
@@ -130,10 +130,10 @@ def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path):
 def test_profile_of_the_chips_is_put_in_place_of_its_name(tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text("training: {chips: {profile: imperfect-chip}}\n", encoding="utf-8")
-    named = load_run(config).training.chips.profile
+    named = load_settings(config).training.chips.profile
     assert named.chip.spread.gamma == 0.2
-    assert load_run(config, ["training.chips.profile=ideal"]).training.chips.profile.chip.spread.gamma == 0.0
-    assert load_run(config, ["training.chips.profile.chip.spread.gamma=0.1"]).training.chips.profile.id == named.id
+    assert load_settings(config, ["training.chips.profile=ideal"]).training.chips.profile.chip.spread.gamma == 0.0
+    assert load_settings(config, ["training.chips.profile.chip.spread.gamma=0.1"]).training.chips.profile.id == named.id
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_chips_that_cannot_be_drawn_are_refused(tmp_path, text, message):
     config = tmp_path / "run.yaml"
     config.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
-        load_run(config)
+        load_settings(config)
 
 
 def test_weights_beyond_the_drawn_chips_are_refused_before_training(tmp_path):

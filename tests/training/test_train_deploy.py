@@ -7,7 +7,7 @@ import torch
 from spinhw.config import build
 from spinhw.device import SimulatedSettings
 from spinhw.errors import ConfigError, LimitError
-from spinhw.training import Interrupted, RunSettings, evaluate, load_run, resume, train
+from spinhw.training import Interrupted, RunSettings, evaluate, load_settings, resume, train
 from spinhw.training.deploy import answer_on_device, device_for
 from spinhw.training.held_out import held_out_answers
 from spinhw.training.learner import Learner
@@ -151,9 +151,9 @@ def write(path: Path, text: str) -> Path:
 
 def test_device_is_named_in_the_file_on_the_command_line_or_by_override(tmp_path):
     config = write(tmp_path / "run.yaml", "training: {epochs: 3}\ndevice: ideal\n")
-    by_file = load_run(config)
-    by_argument = load_run(config, device="imperfect-chip")
-    by_override = load_run(config, ["device=imperfect-chip", "device.seed=7", "training.epochs=4"])
+    by_file = load_settings(config)
+    by_argument = load_settings(config, device="imperfect-chip")
+    by_override = load_settings(config, ["device=imperfect-chip", "device.seed=7", "training.epochs=4"])
     assert by_file.device is not None
     assert by_argument.device is not None
     assert by_override.device is not None
@@ -164,27 +164,27 @@ def test_device_is_named_in_the_file_on_the_command_line_or_by_override(tmp_path
 
 
 def test_settings_with_a_device_survive_the_run_folder(tmp_path):
-    settings = load_run(write(tmp_path / "run.yaml", "device: imperfect-chip\n"))
-    assert load_run(write(tmp_path / "again.yaml", settings.to_yaml())) == settings
+    settings = load_settings(write(tmp_path / "run.yaml", "device: imperfect-chip\n"))
+    assert load_settings(write(tmp_path / "again.yaml", settings.to_yaml())) == settings
 
 
 def test_device_file_may_lie_beside_the_config(tmp_path, monkeypatch):
     write(tmp_path / "mine.yaml", "kind: simulated\nid: mine\n")
     monkeypatch.chdir("/")
-    settings = load_run(write(tmp_path / "run.yaml", "device: mine.yaml\n"))
+    settings = load_settings(write(tmp_path / "run.yaml", "device: mine.yaml\n"))
     assert settings.device is not None
     assert settings.device.id == "mine"
 
 
 def test_unknown_device_is_refused_with_a_list(tmp_path):
     with pytest.raises(ConfigError, match="'ideel' was not found; allowed: .*ideal.*did you mean 'ideal'"):
-        load_run(write(tmp_path / "run.yaml", "device: ideel\n"))
+        load_settings(write(tmp_path / "run.yaml", "device: ideel\n"))
 
 
 def test_wrong_key_in_a_device_file_names_that_file(tmp_path):
     write(tmp_path / "mine.yaml", "kind: simulated\nchipp: {}\n")
     with pytest.raises(ConfigError, match=r"mine.yaml: unknown key 'chipp'; did you mean 'chip'"):
-        load_run(write(tmp_path / "run.yaml", "device: mine.yaml\n"))
+        load_settings(write(tmp_path / "run.yaml", "device: mine.yaml\n"))
 
 
 def test_schema_lets_an_editor_accept_the_name_of_a_device():

@@ -136,11 +136,11 @@ def test_gradient_without_its_device_is_refused():
 
 
 def test_oracle_on_a_bench_is_refused_before_training(tmp_path):
-    from spinhw.training import load_run
+    from spinhw.training import load_settings
 
     config = tmp_path / "run.yaml"
     config.write_text("training: {gradient: oracle, seeds: [0]}\n", encoding="utf-8")
-    settings = load_run(config, device="bench-virtual")
+    settings = load_settings(config, device="bench-virtual")
     with pytest.raises(ConfigError, match="only a simulated chip knows its true gradient"):
         train(settings, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -5,7 +5,7 @@ import torch
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
-from spinhw.training import RunSettings, load_run, resume, train
+from spinhw.training import RunSettings, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 
 
@@ -66,4 +66,4 @@ def test_start_that_does_not_fit_is_refused_and_leaves_no_folder(first, tmp_path
 def test_start_is_looked_for_beside_the_config(first):
     config = first.parent / "next.yaml"
     config.write_text("training: {start: run, seeds: [3]}\n", encoding="utf-8")
-    assert load_run(config).training.start == str(first)
+    assert load_settings(config).training.start == str(first)

@@ -9,7 +9,7 @@ import pytest
 from spinhw.config import build, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.plots.search import plot_search
-from spinhw.training import load_run
+from spinhw.training import load_settings
 from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
 from spinhw.tuning.trial import trial_settings, written
 
@@ -63,7 +63,7 @@ def test_a_search_finds_the_optimum_and_writes_it_as_a_recipe(tmp_path: Path, ea
     best = max(found.tried(), key=lambda each: each.score)
     assert float(best.values["network.tau"]) == pytest.approx(10, rel=0.3)
     save_best(RECIPE, found, (), tmp_path / "best.yaml")
-    recipe = load_run(tmp_path / "best.yaml")
+    recipe = load_settings(tmp_path / "best.yaml")
     assert recipe.network.tau_s == pytest.approx(1e-9 * float(best.values["network.tau"]), rel=1e-5)
     assert recipe.task.held_out == "test"
     assert recipe.training.seeds == tuple(range(10))

@@ -11,7 +11,7 @@ from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
 from spinhw.gradients.names import refuse_unknown_mode
 from spinhw.report import TerminalProgress, alignment_table
-from spinhw.training import RunFolder, RunSettings, default_folder, load_run
+from spinhw.training import RunFolder, RunSettings, default_folder, load_settings
 from spinhw.training.refusals import refuse_missing, without_device
 
 
@@ -30,7 +30,7 @@ def align_source(
         ConfigError: There is no such run or config, or it does not fit the device.
     """
     run = source if source.is_dir() else None
-    settings = load_run(RunFolder.open(source).config if run else source, overrides, device)
+    settings = load_settings(RunFolder.open(source).config if run else source, overrides, device)
     folder = out or run or default_folder(find_recipe(source).with_stem(f"{source.stem}-align"))
     if run is None and out is None and folder.exists():
         raise ConfigError(f"{folder}: this exists already", todo="choose another folder with --out")

@@ -93,9 +93,9 @@ def wired(settings: DeviceSettings) -> str | None:
 
 def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
     if config is not None:
-        from spinhw.training import load_run
+        from spinhw.training import load_settings
 
-        run = load_run(config)
+        run = load_settings(config)
         return run.network, run.task.sample_interval_s
     try:
         return NetworkSettings(), parse_quantity(interval, "s")

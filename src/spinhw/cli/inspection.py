@@ -13,10 +13,10 @@ from spinhw.errors import ConfigError, DeviceError, did_you_mean
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
     """Print the account of one inference of a run or a config; of a finished run with what it spent on its bench."""
     from spinhw.report import print_energy
-    from spinhw.training import RunFolder, energy_ledger, load_run, spent_lines
+    from spinhw.training import RunFolder, energy_ledger, load_settings, spent_lines
 
     folder = RunFolder.open(source) if source.is_dir() else None
-    account = energy_ledger(load_run(source if folder is None else folder.config, overrides))
+    account = energy_ledger(load_settings(source if folder is None else folder.config, overrides))
     for line in [] if folder is None else spent_lines(folder):
         account = account.beside(line)
     print_energy(Console(highlight=False, emoji=False), account)

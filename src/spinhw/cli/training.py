@@ -12,7 +12,7 @@ from spinhw.config import find_recipe
 from spinhw.device import is_bench, load_device
 from spinhw.errors import ConfigError
 from spinhw.report import TerminalProgress, print_evaluation, print_figures, print_run, transfer_table
-from spinhw.training import RunFolder, RunSettings, default_folder, load_run
+from spinhw.training import RunFolder, RunSettings, default_folder, load_settings
 from spinhw.training.refusals import refuse_missing, refuse_other_settings, simulated
 from spinhw.training.run_folder import exists_already
 
@@ -26,7 +26,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_run(config, overrides, device), make_console()
+    settings, console = load_settings(config, overrides, device), make_console()
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
         raise exists_already(folder)
@@ -51,7 +51,7 @@ def show_budget(config: Path, device: str | None, overrides: Sequence[str], resu
     """
     if resume is not None:
         raise ConfigError("--dry-run and --resume do not go together", todo="leave out --resume: it tells a whole run")
-    settings = load_run(config, overrides, device)
+    settings = load_settings(config, overrides, device)
     if settings.device is None:
         raise ConfigError(f"{config}: no device is named, so nothing would be measured", todo="add --device NAME")
     _show_budget(make_console(), settings)
@@ -65,7 +65,7 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
     """
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
-    settings, console = load_run(config, overrides, device), make_console()
+    settings, console = load_settings(config, overrides, device), make_console()
     opened = RunFolder.open(folder)
     refuse_other_settings(opened, opened.settings(), settings)
     from spinhw.training import resume

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from spinhw.training import RunSettings, load_run
+from spinhw.training import RunSettings, load_settings
 
 # One thread a run: the cores are shared among points, and the bits do not depend on how many cores there are.
 _EVERY_POINT = ("training.threads=1",)
@@ -56,7 +56,7 @@ class Point:
 @lru_cache(maxsize=1024)
 def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
     """Load a run and name it; the same points stand in several figures."""
-    settings = load_run(Path(recipe), overrides)
+    settings = load_settings(Path(recipe), overrides)
     return settings, _digest(settings.to_yaml())
 
 

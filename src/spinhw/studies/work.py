@@ -15,7 +15,7 @@ from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import Outcome, PowerTrace, mean_weights
 from spinhw.studies.point import Point
-from spinhw.training import Diverged, Interrupted, RunResults, RunSettings, load_run, resume, train
+from spinhw.training import Diverged, Interrupted, RunResults, RunSettings, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.learner import Learner
 from spinhw.training.run_folder import RunFolder
@@ -104,7 +104,7 @@ def _train(point: Point, seeds: Sequence[int], folder: Path) -> RunResults:
 
 
 def _with_seeds(point: Point, seeds: Sequence[int]) -> RunSettings:
-    return load_run(Path(point.recipe), (*point.overrides, f"training.seeds={list(seeds)}"))
+    return load_settings(Path(point.recipe), (*point.overrides, f"training.seeds={list(seeds)}"))
 
 
 def _started(settings: RunSettings, point: Point, folder: Path) -> RunSettings:

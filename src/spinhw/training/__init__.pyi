@@ -3,7 +3,7 @@ from .cost import Budget, budget
 from .divergence import Diverged
 from .examples import Examples
 from .interrupt import Interrupted
-from .load import load_run
+from .load import load_settings
 from .progress import SILENT, Progress
 from .results import RunResults
 from .run import evaluate, resume, train
@@ -29,7 +29,7 @@ __all__ = [
     "energy_ledger",
     "evaluate",
     "evaluate_on_chips",
-    "load_run",
+    "load_settings",
     "resume",
     "spent_lines",
     "train",

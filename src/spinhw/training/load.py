@@ -13,8 +13,8 @@ from spinhw.training.settings import RunSettings
 _CHIPS = ("training.chips", "training.chips.profile")
 
 
-def load_run(path: Path, overrides: Sequence[str] = (), device: str | None = None) -> RunSettings:
-    """Read a run from YAML.
+def load_settings(path: Path, overrides: Sequence[str] = (), device: str | None = None) -> RunSettings:
+    """Read the settings of a run from YAML.
 
     A device that is named there is put in place of its name, so that the settings are complete.
 
@@ -43,8 +43,8 @@ def read_with_device(
 
     Args:
         path: The file.
-        overrides: As for `load_run`.
-        device: As for `load_run`.
+        overrides: As for `load_settings`.
+        device: As for `load_settings`.
         early: Further keys whose overrides are applied at once.
 
     Returns:

@@ -10,7 +10,7 @@ from typing import Any
 from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
-from spinhw.training import load_run
+from spinhw.training import load_settings
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
 
@@ -125,7 +125,7 @@ def save_best(config: Path, search: Search, overrides: Sequence[str], path: Path
     Raises:
         ConfigError: The disk is full.
     """
-    write_atomically(path, load_run(config, (*overrides, *search.best_overrides())).to_yaml().encode())
+    write_atomically(path, load_settings(config, (*overrides, *search.best_overrides())).to_yaml().encode())
 
 
 def _corners(space: SpaceSettings) -> list[dict[str, float | int | str]]:

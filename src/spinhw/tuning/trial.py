@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spinhw.training import RunSettings, load_run
+from spinhw.training import RunSettings, load_settings
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 
 Values = Mapping[str, float | int | str]
@@ -27,7 +27,7 @@ def trial_settings(config: Path, space: SpaceSettings, overrides: Sequence[str],
         ConfigError: The config or a key of the space is wrong.
     """
     fixed = ("task.held_out=validation", "device=null", f"training.seeds={list(space.seeds)}")
-    return load_run(config, (*overrides, *space.overrides, *written(space, values), *fixed))
+    return load_settings(config, (*overrides, *space.overrides, *written(space, values), *fixed))
 
 
 def trial_score(settings: RunSettings) -> float:
