@@ -67,7 +67,7 @@ def registry() -> "pint.UnitRegistry":
 def _factors(unit: str) -> dict[str, float]:
     """Give the factor to SI of each plain way to write a unit: "ns" and "1/ns", not "nanosecond"."""
     if unit == "1/s":
-        return {f"1/{prefix}s": 1 / factor for prefix, factor in _PREFIXES.items()}
+        return {f"{one}/{prefix}s": 1 / factor for prefix, factor in _PREFIXES.items() for one in ("", "1")}
     names = {unit, _SYMBOLS[unit]}
     return {prefix + name: factor for prefix, factor in _PREFIXES.items() for name in names}
 

@@ -14,7 +14,7 @@ from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.discovery import ADAPTED, driver_names
 from spinhw.instruments.outputs import OutputState
-from spinhw.instruments.profile import instrument_profile_names, load_profile
+from spinhw.instruments.profile import instrument_profile_names
 from spinhw.instruments.settings import named
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
@@ -154,11 +154,10 @@ def _drivers() -> dict[str, tuple[str, str, str]]:
 
     rows = {}
     for name in [*instrument_profile_names(), *sorted(ADAPTED)]:
-        driver, profile, source = choose(name, name)
+        driver, profile, _ = choose(name, name)
         if profile is None:
             rows[name] = (driver.role, _summary(driver), "adapter")
         else:
-            profile = load_profile(Path(source))
             rows[name] = (driver.role, f"{profile.maker} {', '.join(profile.models)}", profile.status)
     others = set(driver_names()) - set(rows)
     for name in sorted(others):

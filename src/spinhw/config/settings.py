@@ -38,7 +38,9 @@ def _no_number(value: Any) -> Any:
 class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key, defer_build=True
+    )
     # Keys of older versions, and what is written in place of each, in words.
     moved: ClassVar[Mapping[str, str]] = {}
 

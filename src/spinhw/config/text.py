@@ -1,6 +1,7 @@
 """YAML text into plain data: safe, strict about keys that stand twice, every error with its place."""
 
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import yaml
 from spinhw.errors import ConfigError
 
 _MERGE = "tag:yaml.org,2002:merge"
+# libyaml ends the process where a text is nested so deeply that the stack overflows.
+_DEEP = 1000
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe loader that refuses a key written twice instead of dropping the first, and every error names its place."""
+class _Strict(yaml.constructor.SafeConstructor):
+    """Refuses a key written twice instead of dropping the first, and every error names its place."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Make an object; yaml lets what Python says of a bad date or number through as it is."""
@@ -24,7 +27,7 @@ class _StrictLoader(yaml.SafeLoader):
             ) from error
 
 
-def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _construct_mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
         key = None if key_node.tag == _MERGE else loader.construct_object(key_node, deep=True)
@@ -41,12 +44,30 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[An
     }
 
 
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+class _StrictLoader(_Strict, yaml.SafeLoader):
+    """Safe loader in Python: it says best what is wrong with a text."""
+
+
+if yaml.__with_libyaml__:
+
+    class _FastLoader(_Strict, yaml.CSafeLoader):
+        """The same with libyaml, five times as fast; not every build of PyYAML has it."""
+
+
+def _deepest(text: str) -> int:
+    """Bound how deeply a text can be nested: by one for each bracket, and for each column of its longest line."""
+    return text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
 
 
 def read_value(text: str) -> Any:
     """Parse YAML of any kind; whatever is wrong is a `yaml.YAMLError`."""
     try:
+        if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
+            with suppress(yaml.YAMLError):
+                return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
