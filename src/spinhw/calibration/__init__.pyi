@@ -7,6 +7,7 @@ from .run import calibrate_bank, nominal_oscillators, traces_folder, within_limi
 from .settings import PlanSettings
 from .synapses import SynapsePlanSettings, calibrate_synapses
 from .traces import Taken, load_taken
+from .whole import calibrate, plan_for, record_path
 
 __all__ = [
     "BankWatch",
@@ -19,6 +20,7 @@ __all__ = [
     "SynapsePlanSettings",
     "Taken",
     "analyse",
+    "calibrate",
     "calibrate_bank",
     "calibrate_synapses",
     "device_time_s",
@@ -26,8 +28,10 @@ __all__ = [
     "load_plan",
     "load_taken",
     "nominal_oscillators",
+    "plan_for",
     "plan_names",
     "plan_schema",
+    "record_path",
     "rest_of",
     "segments_of",
     "traces_folder",

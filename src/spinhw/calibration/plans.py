@@ -17,7 +17,7 @@ def plan_names() -> list[str]:
     return sorted(path.stem for path in (shipped("calibration") / "plans").glob("*.yaml"))
 
 
-def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings | SynapsePlanSettings:
+def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings | SynapsePlanSettings:
     """Read a plan, for oscillators or (with `kind: synapses`) for synapses.
 
     Args:
@@ -30,8 +30,10 @@ def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings | Synaps
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         known = plan_names()
-        if name not in known:
-            raise ConfigError(f"plan {name!r} was not found", allowed=", ".join(known), todo=did_you_mean(name, known))
+        if str(name) not in known:
+            raise ConfigError(
+                f"plan {str(name)!r} was not found", allowed=", ".join(known), todo=did_you_mean(str(name), known)
+            )
         path = shipped("calibration") / "plans" / f"{name}.yaml"
     if read_yaml(path).get("kind") == "synapses":
         return load(SynapsePlanSettings, path, overrides)

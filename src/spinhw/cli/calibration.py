@@ -14,18 +14,18 @@ from spinhw.calibration import (
     PlanSettings,
     SynapsePlanSettings,
     Taken,
-    calibrate_bank,
-    calibrate_synapses,
+    calibrate,
     device_time_s,
-    load_plan,
     load_taken,
+    plan_for,
+    record_path,
     rest_of,
     segments_of,
     traces_folder,
 )
 from spinhw.calibration.picture import Compared, compare, residuals_over_noise
 from spinhw.cli.synapses import draw_synapses, forecast_synapses, show_synapse_table
-from spinhw.device import DeviceSettings, OscillatorBank, SimulatedSettings, load_device, open_bank, open_synapses
+from spinhw.device import DeviceSettings, OscillatorBank, SynapseBank, load_device
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
 from spinhw.instruments.wiring import OscillatorWiring
@@ -85,41 +85,30 @@ def calibrate_device(asked: Asked) -> None:
     """
     console = Console(highlight=False, emoji=False)
     settings = load_device(asked.device)
-    has = wired(settings)
-    plan = load_plan(asked.plan or ("synapses" if has == "synapses" else "full"))
-    if has is not None and has != plan.kind:
-        raise ConfigError(
-            f"{asked.device}: plan {plan.name!r} does not fit this bench",
-            seen=f"a plan for {plan.kind}",
-            allowed=f"one for {has}, which are wired",
-            todo=f"write --plan {'synapses' if has == 'synapses' else 'full'}",
-        )
-    path = asked.out or Path("calibration") / f"{_record_name(settings, asked.member, plan.kind)}.yaml"
-    if path.exists():
-        raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    plan = plan_for(settings, asked.plan)
+    path = asked.out or record_path(settings, plan, asked.member)
+    network, interval_s = (None, None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
 
     def told(kind: str, place: int, count: int) -> None:
         console.print(f"  {place} of {count}: {kind} recorded")
 
-    if isinstance(plan, SynapsePlanSettings):
-        with open_synapses(settings, asked.resonators, asked.member) as synapses:
-            forecast_synapses(console, synapses, settings, plan)
-            found, _, _ = calibrate_synapses(synapses, plan, path, asked.note, told)
-        show_synapse_table(console, found)
+    record = calibrate(
+        settings,
+        plan,
+        path,
+        network,
+        interval_s,
+        asked.member,
+        asked.resonators,
+        asked.note,
+        partial(_forecast, console, network or NetworkSettings()),
+        told,
+    )
+    if isinstance(record, SynapseRecord):
+        show_synapse_table(console, record)
     else:
-        network, interval_s = _network(asked.config, asked.interval)
-        with open_bank(settings, network, interval_s, members=[asked.member]) as bank:
-            _forecast(console, bank, settings, plan, interval_s, 1 / network.tau_s)
-            record, _, _ = calibrate_bank(bank, plan, network, path, asked.note, told)
         show_table(console, record)
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
-
-
-def wired(settings: DeviceSettings) -> str | None:
-    """Say what a bench has: "oscillators" or "synapses"; None for whichever (a simulated chip), or neither."""
-    wiring = settings.wiring if isinstance(settings, StationSettings) else None
-    return {"oscillators": "oscillators", "resonators": "synapses"}.get(wiring.kind) if wiring else None
 
 
 def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
@@ -132,27 +121,30 @@ def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float
         raise ConfigError(f"--interval: {error}", seen=interval, allowed="such as '1 ns'") from error
 
 
-def _record_name(settings: DeviceSettings, member: int, kind: str) -> str:
-    name = f"{settings.id}-{member}" if isinstance(settings, SimulatedSettings) else settings.id
-    return f"{name}-synapses" if kind == "synapses" else name
-
-
 def _forecast(
     console: Console,
-    bank: OscillatorBank,
+    network: NetworkSettings,
+    bank: OscillatorBank | SynapseBank,
     settings: DeviceSettings,
-    plan: PlanSettings,
-    interval_s: float,
-    gamma_per_s: float,
+    plan: PlanSettings | SynapsePlanSettings,
 ) -> None:
     """Say first what will be done and how long it takes, roughly."""
+    if isinstance(bank, SynapseBank) and isinstance(plan, SynapsePlanSettings):
+        forecast_synapses(console, bank, settings, plan)
+    elif isinstance(bank, OscillatorBank) and isinstance(plan, PlanSettings):
+        _forecast_oscillators(console, bank, settings, plan, 1 / network.tau_s)
+
+
+def _forecast_oscillators(
+    console: Console, bank: OscillatorBank, settings: DeviceSettings, plan: PlanSettings, gamma_per_s: float
+) -> None:
     about, segments = bank.describe(), segments_of(plan)
     repeats = math.ceil(about.neurons / (about.channels or about.neurons))
     on_bench = isinstance(settings, StationSettings) and isinstance(settings.wiring, OscillatorWiring)
     rest_s = max(rest_of(plan, gamma_per_s), about.least_rest_s) if on_bench else 0.0
     shot_s = _SHOT_S if on_bench else 0.0
     shots = repeats * sum(one.averages for one in plan.experiments)
-    driven = show_quantity(device_time_s(plan, interval_s, rest_s, repeats), "s", 3)
+    driven = show_quantity(device_time_s(plan, about.sample_interval_s, rest_s, repeats), "s", 3)
     about_s = shots * shot_s + _FIT_S * about.neurons * segments / 500 + 5
     console.print(
         f"{bank.name}: plan {plan.name}, {about.neurons} oscillators, {shots} shots, {repeats * segments} segments; "
