@@ -90,10 +90,7 @@ def parse_quantity(text: object, unit: str) -> float:
     if found is None:
         raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}")
     factor = _factors(unit).get(found["unit"].replace(" ", ""))
-    value = _by_pint(found, unit) if factor is None else float(found["number"]) * factor
-    if not math.isfinite(value):
-        raise ValueError(f"a finite number is needed, such as {EXAMPLES[unit]!r}")
-    return value
+    return finite(_by_pint(found, unit) if factor is None else float(found["number"]) * factor, unit)
 
 
 def _by_pint(found: re.Match[str], unit: str) -> float:
@@ -107,6 +104,17 @@ def _by_pint(found: re.Match[str], unit: str) -> float:
     if not quantity.is_compatible_with(unit):
         raise ValueError(f"the unit {quantity.units:~} is not one of {unit}; write for instance {EXAMPLES[unit]!r}")
     return float(quantity.to(unit).magnitude)
+
+
+def finite(value: float, unit: str) -> float:
+    """Return a number in an SI unit as a plain one.
+
+    Raises:
+        ValueError: It is not finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number is needed, such as {EXAMPLES[unit]!r}")
+    return float(value)
 
 
 def format_quantity(value: float, unit: str) -> str:
@@ -128,6 +136,10 @@ def show_quantity(value: float, unit: str, digits: int = 4) -> str:
     return f"{compact.magnitude:.{digits}g} {compact.units:~}"
 
 
+class InSI(float):
+    """A number whose name says that it is in SI, such as the value of ``tau_s``: it needs no unit."""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """Pydantic annotation: a float field in SI that is written in YAML as text with a unit.
@@ -146,7 +158,7 @@ class Quantity:
 
     def _read(self, value: Any) -> float:
         try:
-            number = parse_quantity(value, self.unit)
+            number = finite(value, self.unit) if isinstance(value, InSI) else parse_quantity(value, self.unit)
         except ValueError as error:
             raise PydanticCustomError("quantity", "{reason}", {"reason": str(error)}) from error
         self._check_range(number)
@@ -160,6 +172,10 @@ class Quantity:
         if self.maximum is not None and number > self.maximum:
             raise PydanticCustomError("quantity_range", "must be at most {most}", {"most": self._text(self.maximum)})
 
+    def _written(self, value: float, info: core_schema.SerializationInfo) -> str | float:
+        """Write the text that goes with the YAML's key, or the number that goes with the field's own name."""
+        return format_quantity(value, self.unit) if info.by_alias else value
+
     def _text(self, bound: float) -> str:
         return f"{bound} {self.unit}"
 
@@ -167,9 +183,7 @@ class Quantity:
         """Validate text to a float and serialise a float to text."""
         return core_schema.no_info_plain_validator_function(
             self._read,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: format_quantity(value, self.unit)
-            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(self._written, info_arg=True),
         )
 
     def __get_pydantic_json_schema__(

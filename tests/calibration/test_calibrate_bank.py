@@ -8,12 +8,21 @@ import torch
 import yaml
 
 from fakes.visa import BANK_TRUTH, BEHIND_TRUTH, INTERVAL_S, bank_settings, behind_settings, standing
-from spinhw.calibration import PlanSettings, calibrate_bank, load_plan, load_taken, plan_names, traces_folder
+from spinhw.calibration import (
+    PlanSettings,
+    calibrate,
+    calibrate_bank,
+    load_plan,
+    load_taken,
+    plan_for,
+    plan_names,
+    traces_folder,
+)
 from spinhw.config import build
-from spinhw.device import SimulatedSettings, open_bank
+from spinhw.device import SimulatedSettings, load_device, open_bank
 from spinhw.errors import CalibrationError, ConfigError, DeviceError
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord, find_record, load_record, write_record
+from spinhw.records import CalibrationRecord, SynapseRecord, find_record, load_record, write_record
 from spinhw.rollout import Steps, rollout_driven
 from spinhw.streams import torch_stream
 from spinhw.surrogate import Calibrated, calibrated_neurons
@@ -394,3 +403,25 @@ def test_a_bad_device_is_one_line_on_the_command_line_too(spinhw, tmp_path):
     done = spinhw("calibrate", "--device", profile, "--plan", plan, "--out", out)
     assert done.code == 3 and done.err.strip().count("\n") == 0
     assert "does not oscillate" in done.err and (tmp_path / "record.traces" / "00-drive_sweep.nc").is_file()
+
+
+def test_one_call_calibrates_whatever_a_device_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    begun = []
+    record = calibrate(chip(), plan_of(), network=NETWORK, note="77 K", begun=lambda bank, *rest: begun.append(bank))
+    assert record.device.oscillators == 6 and record.made.note == "77 K"
+    assert begun[0].describe().members == 1
+    assert load_record(Path("calibration/chip-0.yaml")) == record
+    with pytest.raises(ConfigError, match="chip-0.yaml: this record exists"):
+        calibrate(chip(), plan_of(), network=NETWORK)
+    chain = calibrate(chip(), "synapses-quick", "chain.yaml", resonators=2)
+    assert isinstance(chain, SynapseRecord) and chain.device.resonators == 2
+    with pytest.raises(ConfigError, match="plan 'quik' was not found"):
+        calibrate("ideal", "quik", "other.yaml")
+
+
+def test_a_plan_that_does_not_fit_a_bench_is_refused_before_anything_is_opened(tmp_path):
+    with pytest.raises(ConfigError, match="does not fit this bench; seen: a plan for synapses; allowed: one for osc"):
+        calibrate("bank-virtual", "synapses", tmp_path / "record.yaml")
+    assert plan_for(load_device("synapses-virtual")).kind == "synapses"
+    assert plan_for(load_device("bank-virtual")).name == "full"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from spinhw.config import (
     Settings,
@@ -126,6 +126,8 @@ def test_settings_go_through_yaml_unchanged(tmp_path: Path) -> None:
         ({"inner": {"tua": "1 ns"}}, "file.yaml: inner: unknown key 'tua'; did you mean 'tau'?"),
         ({"inner": {"tau": "14 kg"}}, "file.yaml: inner.tau: the unit kg is not one of s"),
         ({"inner": {"tau": 14}}, "file.yaml: inner.tau: a unit is needed, such as '14.12 ns'; seen: 14"),
+        ({"inner": {"tau_s": 5e-9}}, "file.yaml: inner: unknown key 'tau_s'; did you mean 'tau'?"),
+        ({"inner": {"tau_s": "5 ns"}}, "file.yaml: inner: unknown key 'tau_s'; did you mean 'tau'?"),
         ({"inner": {"tau": "-1 ns"}}, "inner.tau: must be above zero; seen: '-1 ns'"),
         ({"inner": {"tau": "0 ns"}}, "inner.tau: must be above zero"),
         ({"inner": {"rest": "-1 ns"}}, "inner.rest: must be at least 0.0"),
@@ -152,6 +154,48 @@ def test_bad_values_name_file_key_value_and_what_is_allowed(data: dict, message:
         build(Outer, data, "file.yaml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Several(Settings):
+    times_s: tuple[TimeS, ...] = Field(default=(), description="Times.")
+    rest_s: DurationS | None = Field(default=None, description="Time.")
+    by_name_s: dict[str, TimeS] = Field(default={}, description="Times.")
+
+
+def test_python_takes_the_fields_own_names_in_si_and_those_of_yaml_with_units() -> None:
+    by_field, by_key = Inner(tau_s=5e-9, cutoff_hz=44e6), Inner(tau="5 ns", cutoff="44 MHz")
+    assert by_field == by_key
+    assert type(by_field.tau_s) is float
+    assert Outer(inner={"tau_s": 5e-9, "cutoff": "44 MHz"}).inner == by_field
+    several = Several(times_s=(1e-9, 2e-9), rest_s=3e-9, by_name_s={"a": 1e-9})
+    assert (several.times_s, several.rest_s, several.by_name_s) == ((1e-9, 2e-9), 3e-9, {"a": 1e-9})
+
+
+@pytest.mark.parametrize("mode", ["python", "json"])
+@pytest.mark.parametrize("by_alias", [False, True])
+def test_settings_take_the_names_that_they_give(mode: str, by_alias: bool) -> None:
+    settings = Outer(inner=Inner(tau_s=5e-9, rest_s=1 / 3), names=["a"])
+    given = settings.model_dump(mode=mode, by_alias=by_alias)
+    assert given["inner"].items() >= ({"tau": "5 ns"} if by_alias else {"tau_s": 5e-9}).items()
+    assert Outer(**given) == settings
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"tau": 5e-9}, "a unit is needed"),
+        ({"tau_s": 5e-9, "tau": "5 ns"}, "tau_s and tau are the same; keep one"),
+        ({"tau_s": 0}, "must be above zero"),
+        ({"tau_s": -1e-9}, "must be above zero"),
+        ({"tau_s": float("nan")}, "a finite number is needed"),
+        ({"tau_s": True}, "a unit is needed"),
+        ({"tau_s": "soon"}, "no number with a unit"),
+        ({"tua_s": 1e-9}, "unknown key 'tua_s'"),
+    ],
+)
+def test_python_is_told_what_is_wrong_too(keys: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Inner(**keys)
 
 
 def test_every_mistake_gets_its_line() -> None:

@@ -2,11 +2,12 @@ from .analysis import CalibrationAnalysis, analyse
 from .drift import BankWatch, DriftChart, DriftVerdict, InspectionSettings
 from .fitting import Fit, fit
 from .measure import device_time_s, rest_of, segments_of
-from .plans import load_plan, plan_names, plan_schema
+from .plans import load_plan, plan_for, plan_names, plan_schema, record_path
 from .run import calibrate_bank, nominal_oscillators, traces_folder, within_limits
 from .settings import PlanSettings
 from .synapses import SynapsePlanSettings, calibrate_synapses
 from .traces import Taken, load_taken
+from .whole import calibrate
 
 __all__ = [
     "BankWatch",
@@ -19,6 +20,7 @@ __all__ = [
     "SynapsePlanSettings",
     "Taken",
     "analyse",
+    "calibrate",
     "calibrate_bank",
     "calibrate_synapses",
     "device_time_s",
@@ -26,8 +28,10 @@ __all__ = [
     "load_plan",
     "load_taken",
     "nominal_oscillators",
+    "plan_for",
     "plan_names",
     "plan_schema",
+    "record_path",
     "rest_of",
     "segments_of",
     "traces_folder",

@@ -9,7 +9,11 @@ from pydantic import TypeAdapter
 from spinhw.calibration.settings import PlanSettings
 from spinhw.calibration.synapses.settings import SynapsePlanSettings
 from spinhw.config import load, read_yaml, shipped
+from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
+from spinhw.instruments import StationSettings
+
+Plan = PlanSettings | SynapsePlanSettings
 
 
 def plan_names() -> list[str]:
@@ -17,7 +21,7 @@ def plan_names() -> list[str]:
     return sorted(path.stem for path in (shipped("calibration") / "plans").glob("*.yaml"))
 
 
-def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings | SynapsePlanSettings:
+def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings | SynapsePlanSettings:
     """Read a plan, for oscillators or (with `kind: synapses`) for synapses.
 
     Args:
@@ -30,8 +34,10 @@ def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings | Synaps
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         known = plan_names()
-        if name not in known:
-            raise ConfigError(f"plan {name!r} was not found", allowed=", ".join(known), todo=did_you_mean(name, known))
+        if str(name) not in known:
+            raise ConfigError(
+                f"plan {str(name)!r} was not found", allowed=", ".join(known), todo=did_you_mean(str(name), known)
+            )
         path = shipped("calibration") / "plans" / f"{name}.yaml"
     if read_yaml(path).get("kind") == "synapses":
         return load(SynapsePlanSettings, path, overrides)
@@ -41,3 +47,34 @@ def load_plan(name: str, overrides: Sequence[str] = ()) -> PlanSettings | Synaps
 def plan_schema() -> dict[str, Any]:
     """Give the JSON schema of a plan, for editors."""
     return TypeAdapter[Any](PlanSettings | SynapsePlanSettings).json_schema(by_alias=True)
+
+
+def plan_for(device: DeviceSettings, plan: Plan | str | Path | None = None) -> Plan:
+    """Read a plan and check that it fits a device; None for the plan of everything that the device has.
+
+    Raises:
+        ConfigError: There is no such plan, or it is for what the bench does not have.
+    """
+    has = _wired(device)
+    usual = "synapses" if has == "synapses" else "full"
+    chosen = load_plan(plan or usual) if plan is None or isinstance(plan, str | Path) else plan
+    if has is not None and has != chosen.kind:
+        raise ConfigError(
+            f"{device.id}: plan {chosen.name!r} does not fit this bench",
+            seen=f"a plan for {chosen.kind}",
+            allowed=f"one for {has}, which are wired",
+            todo=f"take the plan {usual!r}",
+        )
+    return chosen
+
+
+def record_path(device: DeviceSettings, plan: Plan, member: int = 0) -> Path:
+    """Name the record of a device where nobody does: ``calibration/DEVICE_ID.yaml``."""
+    name = f"{device.id}-{member}" if isinstance(device, SimulatedSettings) else device.id
+    return Path("calibration") / f"{name}{'-synapses' if plan.kind == 'synapses' else ''}.yaml"
+
+
+def _wired(device: DeviceSettings) -> str | None:
+    """Say what a bench has: "oscillators" or "synapses"; None for whichever (a simulated chip), or neither."""
+    wiring = device.wiring if isinstance(device, StationSettings) else None
+    return {"oscillators": "oscillators", "resonators": "synapses"}.get(wiring.kind) if wiring else None

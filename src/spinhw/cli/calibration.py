@@ -4,16 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
-from spinhw.calibration import SynapsePlanSettings, load_plan
-from spinhw.device import DeviceSettings, SimulatedSettings, load_device
+from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
+from spinhw.calibration.plans import Plan
+from spinhw.device import DeviceSettings, load_device
 from spinhw.errors import ConfigError
-from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.records import SynapseRecord, load_either
 from spinhw.units import parse_quantity
+
+if TYPE_CHECKING:
+    from spinhw.device import OscillatorBank, SynapseBank
 
 
 @dataclass(frozen=True)
@@ -50,45 +54,34 @@ def calibrate_device(asked: Asked) -> None:
     """
     console = Console(highlight=False, emoji=False)
     settings = load_device(asked.device)
-    has = wired(settings)
-    plan = load_plan(asked.plan or ("synapses" if has == "synapses" else "full"))
-    if has is not None and has != plan.kind:
-        raise ConfigError(
-            f"{asked.device}: plan {plan.name!r} does not fit this bench",
-            seen=f"a plan for {plan.kind}",
-            allowed=f"one for {has}, which are wired",
-            todo=f"write --plan {'synapses' if has == 'synapses' else 'full'}",
-        )
-    path = asked.out or Path("calibration") / f"{_record_name(settings, asked.member, plan.kind)}.yaml"
+    plan = plan_for(settings, asked.plan)
+    path = asked.out or record_path(settings, plan, asked.member)
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
-    network, interval_s = _network(asked.config, asked.interval)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    from spinhw.calibration import calibrate_bank, calibrate_synapses, traces_folder
+    network, interval_s = (
+        (NetworkSettings(), None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
+    )
+    from spinhw.calibration import calibrate, traces_folder
     from spinhw.cli.oscillators import forecast_oscillators, show_oscillator_table
     from spinhw.cli.synapses import forecast_synapses, show_synapse_table
-    from spinhw.device import open_bank, open_synapses
+
+    def begun(bank: "OscillatorBank | SynapseBank", _: DeviceSettings, chosen: Plan) -> None:
+        if isinstance(chosen, SynapsePlanSettings):
+            forecast_synapses(console, cast("SynapseBank", bank), settings, chosen)
+        else:
+            forecast_oscillators(console, cast("OscillatorBank", bank), settings, chosen, 1 / network.tau_s)
 
     def told(kind: str, place: int, count: int) -> None:
         console.print(f"  {place} of {count}: {kind} recorded")
 
-    if isinstance(plan, SynapsePlanSettings):
-        with open_synapses(settings, asked.resonators, asked.member) as synapses:
-            forecast_synapses(console, synapses, settings, plan)
-            found, _, _ = calibrate_synapses(synapses, plan, path, asked.note, told)
-        show_synapse_table(console, found)
+    record = calibrate(
+        settings, plan, path, network, interval_s, asked.member, asked.resonators, asked.note, begun, told
+    )
+    if isinstance(record, SynapseRecord):
+        show_synapse_table(console, record)
     else:
-        with open_bank(settings, network, interval_s, members=[asked.member]) as bank:
-            forecast_oscillators(console, bank, settings, plan, interval_s, 1 / network.tau_s)
-            record, _, _ = calibrate_bank(bank, plan, network, path, asked.note, told)
         show_oscillator_table(console, record)
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
-
-
-def wired(settings: DeviceSettings) -> str | None:
-    """Say what a bench has: "oscillators" or "synapses"; None for whichever (a simulated chip), or neither."""
-    wiring = settings.wiring if isinstance(settings, StationSettings) else None
-    return {"oscillators": "oscillators", "resonators": "synapses"}.get(wiring.kind) if wiring else None
 
 
 def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
@@ -101,11 +94,6 @@ def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float
         return NetworkSettings(), parse_quantity(interval, "s")
     except ValueError as error:
         raise ConfigError(f"--interval: {error}", seen=interval, allowed="such as '1 ns'") from error
-
-
-def _record_name(settings: DeviceSettings, member: int, kind: str) -> str:
-    name = f"{settings.id}-{member}" if isinstance(settings, SimulatedSettings) else settings.id
-    return f"{name}-synapses" if kind == "synapses" else name
 
 
 def show_record(path: Path, picture: Path | None) -> None:

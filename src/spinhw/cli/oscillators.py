@@ -38,7 +38,6 @@ def forecast_oscillators(
     bank: OscillatorBank,
     settings: DeviceSettings,
     plan: PlanSettings,
-    interval_s: float,
     gamma_per_s: float,
 ) -> None:
     """Say first what will be done and how long it takes, roughly."""
@@ -48,7 +47,7 @@ def forecast_oscillators(
     rest_s = max(rest_of(plan, gamma_per_s), about.least_rest_s) if on_bench else 0.0
     shot_s = _SHOT_S if on_bench else 0.0
     shots = repeats * sum(one.averages for one in plan.experiments)
-    driven = show_quantity(device_time_s(plan, interval_s, rest_s, repeats), "s", 3)
+    driven = show_quantity(device_time_s(plan, about.sample_interval_s, rest_s, repeats), "s", 3)
     about_s = shots * shot_s + _FIT_S * about.neurons * segments / 500 + 5
     console.print(
         f"{bank.name}: plan {plan.name}, {about.neurons} oscillators, {shots} shots, {repeats * segments} segments; "

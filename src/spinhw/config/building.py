@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from spinhw.config.mistakes import Mistake, describe, without_echoes
 from spinhw.config.overrides import apply_overrides
-from spinhw.config.settings import SettingsT
+from spinhw.config.settings import WRITTEN, SettingsT
 from spinhw.config.text import read_yaml
 from spinhw.errors import ConfigError
 
@@ -21,7 +21,7 @@ def build(model: type[SettingsT], data: Mapping[str, Any], source: str, override
     """
     changed = apply_overrides(dict(data), overrides)
     try:
-        return model.model_validate(changed)
+        return model.model_validate(changed, context=WRITTEN)
     except ValidationError as error:
         set_keys = [tuple(override.partition("=")[0].strip().split(".")) for override in overrides]
         mistakes = without_echoes([Mistake.of(detail, changed) for detail in error.errors()])

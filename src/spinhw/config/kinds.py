@@ -24,7 +24,7 @@ class ByKind:
     registry: Registry
     default: str | None = None
 
-    def _read(self, value: Any) -> Settings:
+    def _read(self, value: Any, info: core_schema.ValidationInfo) -> Settings:
         if isinstance(value, Settings):
             return value
         if not isinstance(value, Mapping):
@@ -42,11 +42,11 @@ class ByKind:
         except ConfigError as error:
             # pydantic passes a ValueError on, and `describe` takes its four parts out again.
             raise PydanticCustomError("broken_kind", "{text}", {"text": str(error)}) from error
-        return model.model_validate(dict(value) | {"kind": kind})
+        return model.model_validate(dict(value) | {"kind": kind}, context=info.context)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate by the model that the kind names, and write what that model writes."""
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             self._read,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda value, info: value.model_dump(mode=info.mode, by_alias=info.by_alias), info_arg=True

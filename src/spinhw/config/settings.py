@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from spinhw.errors import nearest
+from spinhw.units import InSI
 
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
 
@@ -35,8 +36,25 @@ def _no_number(value: Any) -> Any:
     return _Boolean(value) if isinstance(value, bool) else value
 
 
+# Validation context of what people wrote in a file: keys are then those of YAML alone.
+WRITTEN = {"written": True}
+
+
+def _in_si(value: Any) -> Any:
+    """Mark numbers whose name says that they are in SI; text with a unit is left to itself."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return InSI(value)
+    if isinstance(value, list | tuple):
+        return [_in_si(one) for one in value]
+    return {key: _in_si(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+
 class Settings(BaseModel):
-    """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity."""
+    """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity.
+
+    In Python a field is set by its own name in SI (``tau_s=5e-9``), as it is read and as `model_dump` gives it, or as
+    in YAML (``tau="5 ns"``); in a file only the latter.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key, defer_build=True
@@ -46,19 +64,32 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_keys_and_booleans(cls, data: Any) -> Any:
+    def _refuse_unknown_keys_and_booleans(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, Mapping):
             return data
-        known = {field.alias or name for name, field in cls.model_fields.items()}
+        aliases = {name: field.alias or name for name, field in cls.model_fields.items()}
+        if info.context != WRITTEN:
+            data = cls._by_yaml_key(data, aliases)
+        known = set(aliases.values())
         for key in data:
             if key not in known:
+                hint = nearest(str(aliases.get(key, key)), known)
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key {key}; {hint}",
-                    {"key": repr(key), "name": str(key), "hint": cls.moved.get(str(key)) or nearest(str(key), known)},
+                    {"key": repr(key), "name": str(key), "hint": cls.moved.get(str(key)) or hint},
                 )
-        switches = {field.alias or name for name, field in cls.model_fields.items() if field.annotation is bool}
+        switches = {aliases[name] for name, field in cls.model_fields.items() if field.annotation is bool}
         return {key: value if key in switches else _no_number(value) for key, value in data.items()}
+
+    @classmethod
+    def _by_yaml_key(cls, data: Mapping[Any, Any], aliases: Mapping[str, str]) -> dict[Any, Any]:
+        """Put the YAML's keys in place of the fields' own names."""
+        twice = [name for name, alias in aliases.items() if name != alias and name in data and alias in data]
+        if twice:
+            raise ValueError(f"{twice[0]} and {aliases[twice[0]]} are the same; keep one")
+        own = {name for name, alias in aliases.items() if name != alias}
+        return {aliases[key] if key in own else key: _in_si(one) if key in own else one for key, one in data.items()}
 
     def to_yaml(self) -> str:
         """Write these settings as YAML that loads back to the same settings."""

@@ -47,15 +47,19 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(path: Path) -> Path:
-    """Find the config of a run: the path as it is, or ``examples/NAME`` among the shipped ones from anywhere.
+    """Find the config of a run: the path as it is, or among the shipped ones, from anywhere.
+
+    A shipped one is named with its folder or without it, with its ending or without it: ``digits``.
 
     Raises:
         ConfigError: There is no such file; the message lists the shipped ones.
     """
-    if path.exists():
+    name = path.name if path.suffix in {".yaml", ".yml"} else f"{path.name}.yaml"
+    known = path.parent in {Path(), Path("examples")} and name in recipe_names()
+    if path.is_file() or (path.exists() and not known):
         return path
-    if path.parent in {Path(), Path("examples")} and path.name in recipe_names():
-        return shipped("examples") / path.name
+    if known:
+        return shipped("examples") / name
     raise ConfigError(
         f"{path}: there is no such file",
         todo="check the path, or use a shipped recipe: " + ", ".join(f"examples/{name}" for name in recipe_names()),

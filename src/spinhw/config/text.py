@@ -44,7 +44,7 @@ def _construct_mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any
     }
 
 
-_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)  # type: ignore[type-var]
 
 
 class _StrictLoader(_Strict, yaml.SafeLoader):

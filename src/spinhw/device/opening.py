@@ -1,6 +1,7 @@
 """From settings to a session: the one place where a kind of device becomes an object."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -13,38 +14,55 @@ from spinhw.device.limits import Limit
 from spinhw.device.multiplex.build import multiplexed, played_samples
 from spinhw.device.recorded import open_recorded
 from spinhw.device.recorded_settings import RecordedSettings
-from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, load_device
+from spinhw.device.settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, is_bench, load_device
 from spinhw.device.shapes import parameter_shapes
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
-from spinhw.network import Answer, NetworkSettings
+from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.physics import Ladder
 from spinhw.rollout import Neurons
 
+# A device profile as people name it: the profile itself, the name of a shipped one, or its file.
+Profile = DeviceSettings | str | Path
+# Time for which an input sample is held where nothing says otherwise: 1 ns, as in the paper.
+_INTERVAL_S = 1e-9
+
 
 def open_device(
-    settings: DeviceSettings,
-    network: NetworkSettings,
-    sample_interval_s: float,
-    members: int | Sequence[int] = 1,
+    profile: Profile,
+    network: NetworkSettings | SpintronicNetwork,
+    sample_interval_s: float | None = None,
+    members: int | Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
     answer: Answer | None = None,
 ) -> Device:
     """Make a device that runs a network; use it in a `with` statement, which connects and leaves it safe.
 
     Args:
-        settings: A device profile, as `load_device` reads it.
-        network: The network as designed.
-        sample_interval_s: Time for which each input sample is held, in seconds.
+        profile: Of the device: the name of a shipped one such as "imperfect-chip", a YAML file, or the profile itself.
+        network: The network as designed, or the network that shall run on the device.
+        sample_interval_s: Time for which each input sample is held, in seconds; None for that of the network that is
+            given, or 1 ns where only its design is.
         members: How many chips side by side, or their numbers: member 3 is the chip "ID-3" whoever stands beside it.
-            A bench is one chip, whatever number it is given.
+            A bench is one chip, whatever number it is given. None for one chip for each network that is given.
         dtype: Floating-point type of a simulated chip.
-        answer: Which samples of a sequence a hardware read-out answers with; None as the network says: one answer at
-            the end.
+        answer: Which samples of a sequence a hardware read-out answers with; None as the network says.
     """
-    answer = answer or network.answer
+    settings, interval_s = _read(profile), _interval_s(network, sample_interval_s)
+    chips = _chips(settings, network) if members is None else members
+    return _open(settings, _design(network), interval_s, chips, dtype, answer or network.answer)
+
+
+def _open(
+    settings: DeviceSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    members: int | Sequence[int],
+    dtype: torch.dtype,
+    answer: Answer,
+) -> Device:
     if isinstance(settings, RecordedSettings):
         return open_recorded(settings, network, sample_interval_s, members, answer)
     if isinstance(settings, MultiplexedSettings):
@@ -67,32 +85,45 @@ def _open_multiplexed(
     dtype: torch.dtype,
     answer: Answer,
 ) -> Device:
-    under = load_device(settings.bank) if isinstance(settings.bank, str) else settings.bank
+    under = _read(settings.bank)
     played_s = sample_interval_s / played_samples(settings, network, sample_interval_s)
     # Of a bench every oscillator is opened that is wired, and those that are not used are left at their bias.
     wanted = settings.oscillators if isinstance(under, SimulatedSettings) else None
-    bank = open_bank(under, network, played_s, wanted, members, dtype)
+    bank = _open_bank(under, network, played_s, wanted, members, dtype)
     return multiplexed(settings, bank, network, sample_interval_s, answer)
 
 
 def open_bank(
-    settings: DeviceSettings,
-    network: NetworkSettings,
-    sample_interval_s: float,
+    profile: Profile,
+    network: NetworkSettings | SpintronicNetwork,
+    sample_interval_s: float | None = None,
     oscillators: int | None = None,
-    members: int | Sequence[int] = 1,
+    members: int | Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> OscillatorBank:
     """Make a bank of uncoupled oscillators; use it in a `with` statement.
 
     Args:
-        settings: A device profile.
+        profile: As for `open_device`.
         network: Gives the nominal oscillator.
-        sample_interval_s: Time for which each sample of a drive is held, in seconds.
+        sample_interval_s: Time for which each sample of a drive is held, in seconds; None as for `open_device`.
         oscillators: How many; by default the network's neurons, which are then the very oscillators of `open_device`.
         members: As for `open_device`.
         dtype: As for `open_device`.
     """
+    settings, interval_s = _read(profile), _interval_s(network, sample_interval_s)
+    chips = _chips(settings, network) if members is None else members
+    return _open_bank(settings, _design(network), interval_s, oscillators, chips, dtype)
+
+
+def _open_bank(
+    settings: DeviceSettings,
+    network: NetworkSettings,
+    sample_interval_s: float,
+    oscillators: int | None,
+    members: int | Sequence[int],
+    dtype: torch.dtype,
+) -> OscillatorBank:
     if isinstance(settings, RecordedSettings):
         raise _no_bank(settings, "oscillators")
     if isinstance(settings, MultiplexedSettings):
@@ -123,14 +154,15 @@ def open_bank(
     return SimulatedOscillatorBank(array, description, conversion)
 
 
-def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0) -> SynapseBank:
+def open_synapses(profile: Profile, resonators: int = 8, member: int = 0) -> SynapseBank:
     """Make a bank of RF resonators in one chain; use it in a `with` statement.
 
     Args:
-        settings: A device profile.
+        profile: As for `open_device`.
         resonators: How many, at least 1; a bench has those that are wired.
         member: Number of the chip, for a simulated device.
     """
+    settings = _read(profile)
     if isinstance(settings, RecordedSettings):
         raise _no_bank(settings, "synapses")
     if isinstance(settings, MultiplexedSettings):
@@ -155,6 +187,27 @@ def open_synapses(settings: DeviceSettings, resonators: int = 8, member: int = 0
         ladder=Ladder(rf.frequency_hz, rf.spacing_hz, rf.half_linewidth_hz, rf.tuning_span_hz, synapses.limit or 1.0),
     )
     return SimulatedSynapseBank(chain, description, conversion)
+
+
+def _read(profile: Profile) -> DeviceSettings:
+    return load_device(profile) if isinstance(profile, str | Path) else profile
+
+
+def _design(network: NetworkSettings | SpintronicNetwork) -> NetworkSettings:
+    return network.settings if isinstance(network, SpintronicNetwork) else network
+
+
+def _interval_s(network: NetworkSettings | SpintronicNetwork, asked_s: float | None) -> float:
+    if asked_s is not None:
+        return asked_s
+    return network.steps.sample_interval_s if isinstance(network, SpintronicNetwork) else _INTERVAL_S
+
+
+def _chips(settings: DeviceSettings, network: NetworkSettings | SpintronicNetwork) -> int:
+    """Count the chips that networks ask for: one for each, but a bench is one, on which they run one after another."""
+    if isinstance(network, NetworkSettings) or not network.ensemble or is_bench(settings):
+        return 1
+    return len(network.w_out)
 
 
 def _no_bank(settings: RecordedSettings, what: str) -> ConfigError:

@@ -106,7 +106,7 @@ KINDS: dict[str, type[AnySettings]] = {
 DeviceSettings = Annotated[AnySettings, Field(discriminator="kind")]
 
 
-def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
+def load_device(name: str | Path, overrides: Sequence[str] = ()) -> DeviceSettings:
     """Read a device profile.
 
     Args:
@@ -116,7 +116,7 @@ def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
     Raises:
         ConfigError: There is no such profile, or something in it is wrong.
     """
-    path = find_profile(name)
+    path = find_profile(str(name))
     data = read_yaml(path)
     model = settings_for(data, str(path))
     if model is SimulatedSettings:

@@ -1,10 +1,11 @@
 """A network as designed: sizes, densities, nominal neuron and read-out, and the bounds of its drives."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.config import Settings
+from spinhw.config import Settings, build, find_recipe, read_yaml
 from spinhw.network.answer import Answer
 from spinhw.topology import Topology
 from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
@@ -86,6 +87,16 @@ class NetworkSettings(Settings):
         if self.kind == "ctrnn" and self.saturation.kind != "none":
             raise ValueError("kind 'ctrnn' is pure software and has no saturation; write 'saturation: {kind: none}'")
         return self
+
+    @classmethod
+    def of(cls, recipe: str | Path) -> Self:
+        """Read the network of a recipe: the name of a shipped one such as "digits", or the YAML file of a run.
+
+        Raises:
+            ConfigError: There is no such recipe, or its network is wrong.
+        """
+        path = find_recipe(Path(recipe))
+        return build(cls, read_yaml(path).get("network", {}), f"{path}: network")
 
     @property
     def answer(self) -> Answer:

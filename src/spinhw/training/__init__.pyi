@@ -4,6 +4,7 @@ from .divergence import Diverged
 from .examples import Examples
 from .interrupt import Interrupted
 from .load import load_settings
+from .opened import Run, open_run
 from .progress import SILENT, Progress
 from .results import RunResults
 from .run import evaluate, resume, train
@@ -18,6 +19,7 @@ __all__ = [
     "Examples",
     "Interrupted",
     "Progress",
+    "Run",
     "RunFolder",
     "RunResults",
     "RunSettings",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluate",
     "evaluate_on_chips",
     "load_settings",
+    "open_run",
     "resume",
     "spent_lines",
     "train",

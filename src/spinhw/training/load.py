@@ -13,20 +13,20 @@ from spinhw.training.settings import RunSettings
 _CHIPS = ("training.chips", "training.chips.profile")
 
 
-def load_settings(path: Path, overrides: Sequence[str] = (), device: str | None = None) -> RunSettings:
+def load_settings(path: str | Path, overrides: Sequence[str] = (), device: str | None = None) -> RunSettings:
     """Read the settings of a run from YAML.
 
     A device that is named there is put in place of its name, so that the settings are complete.
 
     Args:
-        path: The file; ``examples/NAME`` is also found where there is no such folder.
+        path: The file, or the name of a shipped recipe such as "digits".
         overrides: Such as ["training.epochs=5"]; those of ``device.`` change the profile that is named.
         device: Name or file of a device profile, in place of the file's own.
 
     Raises:
         ConfigError: One line for each thing that is wrong.
     """
-    path = find_recipe(path)
+    path = find_recipe(Path(path))
     data, left = read_with_device(path, overrides, device, _CHIPS)
     named_record = data.get("calibration")
     if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):

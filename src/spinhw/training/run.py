@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from spinhw.atomic import append_line
-from spinhw.device import Device, DeviceSettings
+from spinhw.device import Device, DeviceSettings, load_device
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
 from spinhw.tasks import Task
@@ -24,6 +24,7 @@ from spinhw.training.drives import drive_statistics
 from spinhw.training.examples import record_examples
 from spinhw.training.interrupt import Interrupt, Interrupted
 from spinhw.training.learner import Learner
+from spinhw.training.load import load_settings
 from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.progress import SILENT, Progress
@@ -31,7 +32,7 @@ from spinhw.training.reach import reach_device
 from spinhw.training.record import recorder_of
 from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.results import RunResults
-from spinhw.training.run_folder import RunFolder
+from spinhw.training.run_folder import RunFolder, default_folder
 from spinhw.training.run_lock import run_lock
 from spinhw.training.settings import RunSettings
 from spinhw.training.start import start_from
@@ -42,12 +43,13 @@ from spinhw.training.versions import changed_versions, versions
 _log = logging.getLogger(__name__)
 
 
-def train(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> RunResults:
+def train(run: RunSettings | str | Path, folder: str | Path | None = None, progress: Progress = SILENT) -> RunResults:
     """Train a run into a new folder and measure what came out.
 
     Args:
-        settings: The run.
-        folder: Must not exist yet.
+        run: Its settings, a YAML file, or the name of a shipped recipe such as "digits"; `load_settings` reads the last
+            two, with changes.
+        folder: Must not exist yet; None for a new one under ``runs``, named after recipe or task and the time.
         progress: Told what happens.
 
     Raises:
@@ -58,6 +60,9 @@ def train(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> R
         CalibrationError: The device has drifted, and `training.watch` says to stop; `resume` goes on.
         Interrupted: The user asked to stop, once or twice; `resume` goes on.
     """
+    settings = run if isinstance(run, RunSettings) else load_settings(Path(run))
+    if folder is None:
+        folder = default_folder(Path(settings.task.kind if isinstance(run, RunSettings) else run))
     refuse_misfit(settings)
     refuse_model(settings)
     refuse_engine(settings)
@@ -65,7 +70,7 @@ def train(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> R
     with _threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
         start_from(learner, settings)
-        made = RunFolder.create(folder, settings)
+        made = RunFolder.create(Path(folder), settings)
         try:
             save(learner, made)
         except (ConfigError, KeyboardInterrupt):
@@ -75,7 +80,7 @@ def train(settings: RunSettings, folder: Path, progress: Progress = SILENT) -> R
             return _go_on(settings, learner, made, progress, interrupt)
 
 
-def resume(folder: Path, settings: RunSettings | None = None, progress: Progress = SILENT) -> RunResults:
+def resume(folder: str | Path, settings: RunSettings | None = None, progress: Progress = SILENT) -> RunResults:
     """Go on with an interrupted run, bit for bit as if it had not been interrupted.
 
     A run that had finished is measured again.
@@ -92,7 +97,7 @@ def resume(folder: Path, settings: RunSettings | None = None, progress: Progress
             be had, or the checkpoint is missing or damaged.
         Interrupted: The user asked to stop again.
     """
-    opened = RunFolder.open(folder)
+    opened = RunFolder.open(Path(folder))
     recorded = opened.settings()
     refuse_other_settings(opened, recorded, settings or recorded)
     refuse_engine(recorded)
@@ -111,14 +116,16 @@ def _resume(recorded: RunSettings, opened: RunFolder, progress: Progress) -> Run
         return _go_on(recorded, learner, opened, progress, interrupt)
 
 
-def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progress = SILENT) -> dict[str, Any]:
+def evaluate(
+    folder: str | Path, device: DeviceSettings | str | Path | None = None, progress: Progress = SILENT
+) -> dict[str, Any]:
     """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
 
     What came out is also added as a line to ``evaluations.jsonl`` in the run folder.
 
     Args:
         folder: A run folder, finished or not.
-        device: The device; None for the run's own, if it has one.
+        device: Name or file of a device profile, or the profile itself; None for the run's own, if it has one.
         progress: Told what happens.
 
     Returns:
@@ -130,7 +137,7 @@ def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progr
         LimitError: The networks are beyond a limit of the device.
         DeviceError: The device failed.
     """
-    opened = RunFolder.open(folder)
+    opened, other = RunFolder.open(Path(folder)), load_device(device) if isinstance(device, str | Path) else device
     settings = opened.settings()
     refuse_engine(settings)
     tensors, facts = load_checkpoint(opened.checkpoint)
@@ -144,7 +151,7 @@ def evaluate(folder: Path, device: DeviceSettings | None = None, progress: Progr
             "measure": settings.task.headline,
             **measure_simulated(settings, learner.evaluated, task, tick),
         }
-        with _device_of(settings, learner, device) as measuring:
+        with _device_of(settings, learner, other) as measuring:
             found |= measure_on_device(settings, learner.evaluated, task, measuring, tick)
             found |= _spent_facts(settings, measuring)
     append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
