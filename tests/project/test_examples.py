@@ -9,6 +9,7 @@ import pytest
 from spinhw.config import profile_names, shipped
 from spinhw.device import load_device
 from spinhw.flipflop import load_flipflop
+from spinhw.flipflop.load import has_oscillators
 from spinhw.network import SpintronicNetwork
 from spinhw.training import load_settings
 
@@ -39,7 +40,7 @@ def test_every_recipe_is_the_papers_network(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FLIPFLOP, ids=lambda path: path.name)
 def test_every_flipflop_recipe_loads(path: Path) -> None:
-    settings = load_flipflop(path)
+    settings = load_settings(path) if has_oscillators(path) else load_flipflop(path)
     assert settings.network.inputs == settings.task.inputs
 
 

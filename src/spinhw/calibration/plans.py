@@ -63,7 +63,7 @@ def plan_for(device: DeviceSettings, plan: Plan | str | Path | None = None) -> P
             f"{device.id}: plan {chosen.name!r} does not fit this bench",
             seen=f"a plan for {chosen.kind}",
             allowed=f"one for {has}, which are wired",
-            todo=f"take the plan {usual!r}",
+            todo=f"take the plan {usual!r} (--plan {usual})",
         )
     return chosen
 

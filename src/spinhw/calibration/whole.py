@@ -16,7 +16,7 @@ from spinhw.device import (
 )
 from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
-from spinhw.records import CalibrationRecord, SynapseRecord
+from spinhw.records import CalibrationRecord, SynapseRecord, load_either
 
 Begun = Callable[[OscillatorBank | SynapseBank, DeviceSettings, Plan], None]
 
@@ -67,8 +67,10 @@ def calibrate(
     if isinstance(chosen, SynapsePlanSettings):
         with open_synapses(settings, resonators, member) as synapses:
             begun(synapses, settings, chosen)
-            return calibrate_synapses(synapses, chosen, path, note, told)[0]
+            calibrate_synapses(synapses, chosen, path, note, told)
+        return load_either(path)
     design = network or NetworkSettings()
     with open_bank(settings, design, sample_interval_s, members=[member]) as bank:
         begun(bank, settings, chosen)
-        return calibrate_bank(bank, chosen, design, path, note, told)[0]
+        calibrate_bank(bank, chosen, design, path, note, told)
+    return load_either(path)
