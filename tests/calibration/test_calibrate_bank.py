@@ -362,7 +362,7 @@ def test_the_corner_of_the_highpass_is_found_within_its_error(tmp_path):
     for number in (0, 1, 3, 4, 5):
         assert abs(cutoff.values[number] - float(true[number])) < 4 * cutoff.errors[number]
     errors = sorted(cutoff.errors[number] / float(true[number]) for number in (0, 1, 3, 4, 5))
-    assert errors[2] < 0.03  # Where the power hardly moves one may be larger; the median is 0.015 +- 0.003 over seeds.
+    assert errors[2] < 0.04  # Where the power hardly moves one may be larger; the median is 0.016 +- 0.005 over seeds.
     neurons = calibrated_neurons(out, NETWORK, ["chip-0"])
     assert neurons.cutoff_hz[0, 0] == pytest.approx(cutoff.values[0], rel=1e-6)
     assert neurons.cutoff_hz[0, 2] == NETWORK.neurons(torch.float64).cutoff_hz[0, 2]  # As designed where it failed.

@@ -38,8 +38,12 @@ def steps(settings: RunSettings, count: int) -> tuple[Learner, list[torch.Tensor
 
 
 def test_loss_falls():
-    _, losses = steps(small(), 14)
-    assert (torch.stack(losses[-3:]).mean(0) < torch.stack(losses[:3]).mean(0) - 0.1).all()
+    settings = small(seeds=list(range(3, 11)))
+    data = EnsembleData.load(settings.task, settings.training.seeds)
+    inputs, labels = training_batch(data, settings.training, 0, 0)
+    networks = (Learner(settings).network, steps(settings, 14)[0].network)
+    before, after = (member_losses(logits(network, inputs), labels).detach() for network in networks)
+    assert float((before - after).mean()) > 0.05  # On the same images: 0.23 +- 0.02 over seeds.
 
 
 def asked(labels: torch.Tensor) -> Batch:
