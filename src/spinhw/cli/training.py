@@ -28,7 +28,7 @@ from spinhw.training import (
 from spinhw.training.run_folder import exists_already
 
 
-def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
+def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, note: str = "") -> None:
     """Train a config into a new run folder and show what came out.
 
     Raises:
@@ -43,7 +43,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     _announce(console, settings, folder)
     _show_budget(console, settings)
     with TerminalProgress(console) as progress:
-        results = train(settings, folder, progress)
+        results = train(settings, folder, progress, note)
     _show(console, results)
 
 
@@ -62,7 +62,9 @@ def show_budget(config: Path, device: str | None, overrides: Sequence[str], resu
     print_budget(make_console(), found)
 
 
-def resume_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
+def resume_config(
+    config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path, note: str = ""
+) -> None:
     """Go on with a run and show what came out.
 
     Raises:
@@ -72,19 +74,19 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
     settings, console = load_settings(config, overrides, device), make_console()
     with TerminalProgress(console) as progress:
-        results = resume(folder, settings, progress)
+        results = resume(folder, settings, progress, note)
     _show(console, results)
 
 
-def evaluate_folder(folder: Path, device: str | None) -> None:
+def evaluate_folder(folder: Path, device: str | None, note: str = "") -> None:
     """Measure the networks of a run and show what came out."""
     profile, console = (None if device is None else load_device(device)), make_console()
     with TerminalProgress(console) as progress:
-        found = evaluate(folder, profile, progress)
+        found = evaluate(folder, profile, progress, note)
     print_evaluation(console, found)
 
 
-def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> None:
+def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int, note: str = "") -> None:
     """Measure the networks of a run on many chips; print a table, write figures and draw a picture.
 
     Raises:
@@ -92,7 +94,7 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> No
     """
     profile, console = (None if device is None else load_device(device)), make_console()
     with TerminalProgress(console) as progress:
-        found = evaluate_on_chips(folder, chips, profile, progress)
+        found = evaluate_on_chips(folder, chips, profile, progress, note)
     console.print(transfer_table(found))
     figures = folder / f"transfer-{found['device']}.json"
     write_transfer(found, figures)
