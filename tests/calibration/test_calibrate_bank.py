@@ -411,7 +411,7 @@ def test_one_call_calibrates_whatever_a_device_has(tmp_path, monkeypatch):
     record = calibrate(chip(), plan_of(), network=NETWORK, note="77 K", begun=lambda bank, *rest: begun.append(bank))
     assert record.device.oscillators == 6 and record.made.note == "77 K"
     assert begun[0].describe().members == 1
-    assert load_record(Path("calibration/chip-0.yaml")) == record
+    assert load_record(Path("calibration/chip-0.yaml")).device == record.device
     with pytest.raises(ConfigError, match="chip-0.yaml: this record exists"):
         calibrate(chip(), plan_of(), network=NETWORK)
     chain = calibrate(chip(), "synapses-quick", "chain.yaml", resonators=2)

@@ -342,7 +342,7 @@ def test_pyvisa_is_imported_when_a_wire_is_opened_and_not_before():
 
 
 def test_importing_spinhw_costs_nothing_beside_torch():
-    """Half a second is allowed; with no module but its own and the small one that finds names it takes a thousandth of that, on any machine."""
+    """Half a second is allowed; with no module but its own and the one that finds its names it takes a thousandth."""
     code = "import sys, torch; before = set(sys.modules); import spinhw\n"
     code += "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -27,6 +27,9 @@ Sets = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the config, such as training.epochs=5."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist. Default: runs/NAME-TIME.")]
+Note = Annotated[
+    str, typer.Option("--note", help="Written down with the results: temperature, field, purpose; see also run.sample.")
+]
 DeviceName = Annotated[
     str | None, typer.Option("--device", metavar="FILE_OR_NAME", help="Device profile: a file or a shipped name.")
 ]
@@ -69,6 +72,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be measured and how long it takes.")
     ] = False,
+    note: Note = "",
 ) -> None:
     """Train a run; with --device also measure the trained networks on that device.
 
@@ -79,9 +83,9 @@ def train(
     if dry_run:
         show_budget(config, device, sets or [], resume)
     elif resume is None:
-        train_config(config, device, sets or [], out)
+        train_config(config, device, sets or [], out, note)
     else:
-        resume_config(config, device, sets or [], out, resume)
+        resume_config(config, device, sets or [], out, resume, note)
 
 
 @app.command()
@@ -91,6 +95,7 @@ def evaluate(
     chips: Annotated[
         int | None, typer.Option("--chips", min=1, help="So many simulated chips, ID-0, ID-1, ..., for every network.")
     ] = None,
+    note: Note = "",
 ) -> None:
     """Measure the networks of a run again, by simulation and on a device; or on many simulated chips.
 
@@ -99,9 +104,9 @@ def evaluate(
     from spinhw.cli.training import evaluate_folder, evaluate_folder_on_chips
 
     if chips is None:
-        evaluate_folder(run, device)
+        evaluate_folder(run, device, note)
     else:
-        evaluate_folder_on_chips(run, device, chips)
+        evaluate_folder_on_chips(run, device, chips, note)
 
 
 @app.command()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spinhw.training import RunResults
 
 
-def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None) -> None:
+def train_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, note: str = "") -> None:
     """Train a config into a new run folder and show what came out.
 
     Raises:
@@ -39,7 +39,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     if settings.device is not None and is_bench(settings.device):  # People wait beside it.
         _show_budget(console, settings)
     with TerminalProgress(console) as progress:
-        results = train(settings, folder, progress)
+        results = train(settings, folder, progress, note)
     _show(console, results)
 
 
@@ -57,7 +57,9 @@ def show_budget(config: Path, device: str | None, overrides: Sequence[str], resu
     _show_budget(make_console(), settings)
 
 
-def resume_config(config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path) -> None:
+def resume_config(
+    config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path, note: str = ""
+) -> None:
     """Go on with a run and show what came out.
 
     Raises:
@@ -71,22 +73,22 @@ def resume_config(config: Path, device: str | None, overrides: Sequence[str], ou
     from spinhw.training import resume
 
     with TerminalProgress(console) as progress:
-        results = resume(folder, settings, progress)
+        results = resume(folder, settings, progress, note)
     _show(console, results)
 
 
-def evaluate_folder(folder: Path, device: str | None) -> None:
+def evaluate_folder(folder: Path, device: str | None, note: str = "") -> None:
     """Measure the networks of a run and show what came out."""
     profile, console = (None if device is None else load_device(device)), make_console()
     RunFolder.open(folder).settings()
     from spinhw.training import evaluate
 
     with TerminalProgress(console) as progress:
-        found = evaluate(folder, profile, progress)
+        found = evaluate(folder, profile, progress, note)
     print_evaluation(console, found)
 
 
-def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> None:
+def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int, note: str = "") -> None:
     """Measure the networks of a run on many chips; print a table, write figures and draw a picture.
 
     Raises:
@@ -98,7 +100,7 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int) -> No
     from spinhw.training import evaluate_on_chips, write_transfer
 
     with TerminalProgress(console) as progress:
-        found = evaluate_on_chips(folder, chips, profile, progress)
+        found = evaluate_on_chips(folder, chips, profile, progress, note)
     console.print(transfer_table(found))
     figures = folder / f"transfer-{found['device']}.json"
     write_transfer(found, figures)

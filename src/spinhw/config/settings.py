@@ -1,7 +1,7 @@
 """The base of every settings model: frozen, closed to unknown keys; the unit of a field stands in its value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -91,9 +91,10 @@ class Settings(BaseModel):
         own = {name for name, alias in aliases.items() if name != alias}
         return {aliases[key] if key in own else key: _in_si(one) if key in own else one for key, one in data.items()}
 
-    def to_yaml(self) -> str:
-        """Write these settings as YAML that loads back to the same settings."""
-        return yaml.safe_dump(self.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+    def to_yaml(self, without: Set[str] = frozenset()) -> str:
+        """Write these settings, but for some keys, as YAML that loads back to the same settings."""
+        plain = self.model_dump(mode="json", by_alias=True, exclude=set(without))
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

@@ -74,6 +74,11 @@ class Run:
         """
         return self._folder.summary()
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the run comes from, as ``provenance.json`` has it; empty of a run that did not write it."""
+        return self._folder.provenance()
+
     @cached_property
     def recordings(self) -> Recording:
         """The batches that were measured on the device; each is read when it is asked for.

@@ -44,7 +44,8 @@ def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Setting
     Raises:
         ConfigError: Names the keys that differ.
     """
-    there, here = (settings.model_dump(mode="json", by_alias=True) for settings in (recorded, wanted))
+    # What is said of the experiment may be said anew.
+    there, here = (one.model_dump(mode="json", by_alias=True, exclude={"run"}) for one in (recorded, wanted))
     changed = changed_keys(there, here)
     if changed:
         raise ConfigError(

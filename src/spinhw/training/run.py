@@ -28,6 +28,7 @@ from spinhw.training.load import load_settings
 from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.progress import SILENT, Progress
+from spinhw.training.provenance import circumstances, recorded_provenance
 from spinhw.training.reach import reach_device
 from spinhw.training.record import recorder_of
 from spinhw.training.refusals import refuse_other_settings
@@ -43,7 +44,9 @@ from spinhw.training.versions import changed_versions, versions
 _log = logging.getLogger(__name__)
 
 
-def train(run: RunSettings | str | Path, folder: str | Path | None = None, progress: Progress = SILENT) -> RunResults:
+def train(
+    run: RunSettings | str | Path, folder: str | Path | None = None, progress: Progress = SILENT, note: str = ""
+) -> RunResults:
     """Train a run into a new folder and measure what came out.
 
     Args:
@@ -51,6 +54,7 @@ def train(run: RunSettings | str | Path, folder: str | Path | None = None, progr
             two, with changes.
         folder: Must not exist yet; None for a new one under ``runs``, named after recipe or task and the time.
         progress: Told what happens.
+        note: Written down in ``provenance.json``, in place of ``run.note``.
 
     Raises:
         ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, the run
@@ -76,19 +80,23 @@ def train(run: RunSettings | str | Path, folder: str | Path | None = None, progr
         except (ConfigError, KeyboardInterrupt):
             made.discard()
             raise
-        with run_lock(made.path):
+        with run_lock(made.path), recorded_provenance(made, settings, settings.run, note):
             return _go_on(settings, learner, made, progress, interrupt)
 
 
-def resume(folder: str | Path, settings: RunSettings | None = None, progress: Progress = SILENT) -> RunResults:
+def resume(
+    folder: str | Path, settings: RunSettings | None = None, progress: Progress = SILENT, note: str = ""
+) -> RunResults:
     """Go on with an interrupted run, bit for bit as if it had not been interrupted.
 
     A run that had finished is measured again.
 
     Args:
         folder: Its run folder.
-        settings: What the caller believes the run to be; refused if it is not. None takes the folder's word.
+        settings: What the caller believes the run to be; refused if it is not, but for ``run``, which may say of this
+            session what it likes. None takes the folder's word.
         progress: Told what happens.
+        note: As for `train`.
 
     With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
 
@@ -101,7 +109,8 @@ def resume(folder: str | Path, settings: RunSettings | None = None, progress: Pr
     recorded = opened.settings()
     refuse_other_settings(opened, recorded, settings or recorded)
     refuse_engine(recorded)
-    with run_lock(opened.path):
+    said = (settings or recorded).run
+    with run_lock(opened.path), recorded_provenance(opened, recorded, said, note):
         return _resume(recorded, opened, progress)
 
 
@@ -117,7 +126,10 @@ def _resume(recorded: RunSettings, opened: RunFolder, progress: Progress) -> Run
 
 
 def evaluate(
-    folder: str | Path, device: DeviceSettings | str | Path | None = None, progress: Progress = SILENT
+    folder: str | Path,
+    device: DeviceSettings | str | Path | None = None,
+    progress: Progress = SILENT,
+    note: str = "",
 ) -> dict[str, Any]:
     """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
 
@@ -127,6 +139,7 @@ def evaluate(
         folder: A run folder, finished or not.
         device: Name or file of a device profile, or the profile itself; None for the run's own, if it has one.
         progress: Told what happens.
+        note: Written down with what came out, in place of ``run.note``.
 
     Returns:
         ``epochs`` that the networks were trained for, ``accuracy``, ``accuracy_converged``, ``confusion`` and, on a
@@ -139,6 +152,7 @@ def evaluate(
     """
     opened, other = RunFolder.open(Path(folder)), load_device(device) if isinstance(device, str | Path) else device
     settings = opened.settings()
+    around = circumstances(settings.run, note)
     refuse_engine(settings)
     tensors, facts = load_checkpoint(opened.checkpoint)
     with _threads(settings.training.threads or facts["threads"]), Interrupt() as interrupt:
@@ -154,7 +168,9 @@ def evaluate(
         with _device_of(settings, learner, other) as measuring:
             found |= measure_on_device(settings, learner.evaluated, task, measuring, tick)
             found |= _spent_facts(settings, measuring)
-    append_line(opened.evaluations_file, json.dumps(found | {"versions": versions()}, allow_nan=False))
+    append_line(
+        opened.evaluations_file, json.dumps(found | {"versions": versions(), "provenance": around}, allow_nan=False)
+    )
     return found
 
 

@@ -53,6 +53,7 @@ class RunFolder:
         self.summary_file = path / "summary.json"
         self.evaluations_file = path / "evaluations.jsonl"
         self.instruments_file = path / "instruments.json"
+        self.provenance_file = path / "provenance.json"
         self.figures = path / "figures"
         self.recording = path / "recording"
 
@@ -142,6 +143,18 @@ class RunFolder:
         """Write who answered on a bench and with which settings; nothing where there was no bench."""
         if snapshot:
             _write_json(self.instruments_file, snapshot)
+
+    def write_provenance(self, facts: Mapping[str, Any]) -> None:
+        """Write where the run comes from."""
+        _write_json(self.provenance_file, facts)
+
+    def provenance(self) -> dict[str, Any]:
+        """Read where the run comes from; nothing of a run that did not write it, or whose file is broken."""
+        try:
+            found = json.loads(self.provenance_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def summary(self) -> dict[str, Any]:
         """Read what came out.

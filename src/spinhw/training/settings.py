@@ -12,6 +12,7 @@ from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import TASKS, AugmentationSettings, Feed, Task, TaskSettings
+from spinhw.training.experiment import ExperimentSettings
 from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
 
 Rate = Annotated[float, Field(gt=0.0)]
@@ -254,6 +255,9 @@ class RunSettings(Settings):
         "are few channels); null for 'observed' on a bench and 'none' otherwise.",
     )
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
+    run: ExperimentSettings = Field(
+        default=ExperimentSettings(), description="What is written down of the experiment; no result depends on it."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from spinhw.training.held_out import refuse_non_finite
 from spinhw.training.learner import Learner
 from spinhw.training.member import repeated
 from spinhw.training.progress import SILENT, Progress, Tick
+from spinhw.training.provenance import circumstances
 from spinhw.training.refusals import simulated
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
@@ -30,7 +31,7 @@ _TOGETHER = 10
 
 
 def evaluate_on_chips(
-    folder: Path, chips: int, device: DeviceSettings | None = None, progress: Progress = SILENT
+    folder: Path, chips: int, device: DeviceSettings | None = None, progress: Progress = SILENT, note: str = ""
 ) -> dict[str, Any]:
     """Measure every network of a run on the chips ID-0, ID-1, ... of a profile; the run itself is not changed.
 
@@ -41,10 +42,11 @@ def evaluate_on_chips(
         chips: How many, at least 1.
         device: A simulated device; None for the run's own.
         progress: Told what happens.
+        note: Given back with what came out, in place of ``run.note``.
 
     Returns:
         ``epochs``, ``device``, ``seeds``, ``ids`` of the chips, ``accuracy`` as `of_pairs` gives it, ``trained_on``
-        (place of seed and chip of each pair that is left out) and ``versions``.
+        (place of seed and chip of each pair that is left out), ``versions`` and ``provenance``.
 
     Raises:
         ConfigError: There is no simulated device, it is no run folder, or no pair is left.
@@ -55,6 +57,7 @@ def evaluate_on_chips(
     opened = RunFolder.open(folder)
     settings = opened.settings()
     profile = simulated(device or settings.device)
+    around = circumstances(settings.run, note)
     learner = Learner(settings)
     learner.restore(*load_checkpoint(opened.checkpoint))
     task = settings.open_task()
@@ -76,6 +79,7 @@ def evaluate_on_chips(
         "accuracy": of_pairs(table, left_out),
         "trained_on": own,
         "versions": versions(),
+        "provenance": around,
     }
 
 
