@@ -1,7 +1,7 @@
 """Commands that look and change nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,19 @@ from rich.console import Console
 from spinhw.calibration import plan_schema
 from spinhw.cli import bench
 from spinhw.device import (
+    DeviceSettings,
     MultiplexedSettings,
     RecordedSettings,
-    SimulatedSettings,
+    VisaSettings,
     device_schema,
+    is_bench,
     load_device,
     open_bank,
     open_device,
     open_synapses,
 )
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
+from spinhw.device.kinds import Seam
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 from spinhw.flipflop import FlipFlopRun
 from spinhw.instruments import StationSettings
@@ -75,29 +78,23 @@ def check_profile(name: str, play: bool = False) -> None:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
 
 
-def _contracts(
-    settings: SimulatedSettings | StationSettings | MultiplexedSettings, console: Console, play: bool
-) -> dict[str, list[Verdict]]:
-    if isinstance(settings, SimulatedSettings):
-        return _of_chip(settings)
-    if isinstance(settings, StationSettings):
+def _contracts(settings: DeviceSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
+    if isinstance(settings, VisaSettings):
         return _of_bench(settings, console, play)
-    if isinstance(settings.bank, StationSettings):
+    if isinstance(settings, MultiplexedSettings) and isinstance(settings.bank, StationSettings):
         bench.show_bench(console, settings.bank)
-        if not play:
-            return {}
-    return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
-
-
-def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:
-    return {
-        "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
-        "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
-        "synapse bank": check_synapses(lambda: open_synapses(settings)),
+    if is_bench(settings) and not play:
+        return {}
+    network = _SMALL if isinstance(settings, MultiplexedSettings) else _PROBE
+    contracts: dict[Seam, tuple[str, Callable[[], list[Verdict]]]] = {
+        "network": ("network device", lambda: check_device(lambda: open_device(settings, network, _INTERVAL_S))),
+        "oscillators": ("oscillator bank", lambda: check_bank(lambda: open_bank(settings, network, _INTERVAL_S))),
+        "synapses": ("synapse bank", lambda: check_synapses(lambda: open_synapses(settings))),
     }
+    return {title: check() for seam, (title, check) in contracts.items() if seam in settings.seams}
 
 
-def _of_bench(settings: StationSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
+def _of_bench(settings: VisaSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
     network = bench.probe_network(settings, _PROBE)
     bench.show_rehearsal(console, settings, network, _INTERVAL_S)
     bench.show_bench(console, settings)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
-from spinhw.device import DeviceSettings
+from spinhw.device import AnyDevice
 from spinhw.flipflop.decision_settings import DecisionSettings
 from spinhw.flipflop.task_settings import FlipFlopSettings
 from spinhw.network import NetworkSettings
@@ -135,7 +135,7 @@ class FlipFlopRun(Settings):
     sample_interval_s: TimeS = Field(
         default=1e-9, description="Time of one step for a network of oscillators; 1 fs to 1 s. Software has none."
     )
-    device: DeviceSettings | None = Field(
+    device: AnyDevice | None = Field(
         default=None,
         description="Device that networks of oscillators are measured on, and trained with for training.loop_epochs: "
         "name or file of a profile, or the profile itself; null for none. A simulated one is another chip for each "

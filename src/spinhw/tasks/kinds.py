@@ -2,4 +2,9 @@
 
 from spinhw.registry import Registry
 
-TASKS = Registry("spinhw.tasks", "task", {"sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings"})
+TASKS = Registry(
+    "spinhw.tasks",
+    "task",
+    {"sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings"},
+    base="spinhw.tasks.base:TaskSettings",
+)

@@ -4,6 +4,7 @@ from .divergence import Diverged
 from .examples import Examples
 from .interrupt import Interrupted
 from .load import load_run
+from .loggers import Logger, LoggerSettings
 from .progress import SILENT, Progress
 from .results import RunResults
 from .run import evaluate, resume, train
@@ -17,6 +18,8 @@ __all__ = [
     "Diverged",
     "Examples",
     "Interrupted",
+    "Logger",
+    "LoggerSettings",
     "Progress",
     "RunFolder",
     "RunResults",
