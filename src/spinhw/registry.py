@@ -1,6 +1,8 @@
 """What other packages add: kinds that a YAML file names, found in their entry points, never by an import path."""
 
-from collections.abc import Mapping
+import logging
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -8,6 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from spinhw.errors import ConfigError, did_you_mean
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,20 @@ class Registry:
         group: Entry-point group, such as "spinhw.tasks".
         what: What its members are called in messages, such as "task".
         own: Those of spinhw itself: "module:name" by kind. No package can put another in their place.
+        base: Class that each is derived from, "module:name"; nothing where that is not looked at.
     """
 
     group: str
     what: str
     own: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
 
     def __hash__(self) -> int:
         return hash(self.group)
 
     def names(self) -> list[str]:
-        """List every kind, without importing any."""
-        return sorted({*self.own, *_foreign(self.group)})
+        """List every kind, spinhw's own first, without importing any."""
+        return [*self.own, *sorted(set(_foreign(self.group)) - set(self.own))]
 
     def knows(self, kind: str) -> bool:
         """Tell whether there is such a kind; other packages are only looked at where it is none of spinhw's own."""
@@ -44,11 +50,10 @@ class Registry:
         """Import a kind.
 
         Raises:
-            ConfigError: There is none of that name, or its package cannot be imported.
+            ConfigError: There is none of that name, its package cannot be imported, or it is something else.
         """
         if kind in self.own:
-            module, _, name = self.own[kind].partition(":")
-            return getattr(import_module(module), name)
+            return _named(self.own[kind])
         point = _foreign(self.group).get(kind)
         if point is None:
             raise ConfigError(
@@ -57,28 +62,58 @@ class Registry:
                 allowed=", ".join(self.names()),
                 todo=did_you_mean(kind, self.names()) or f"install the package that adds it to {self.group}",
             )
-        return _imported(point, self.what)
+        found = _imported(point, self.what)
+        if self.base and not (isinstance(found, type) and issubclass(found, _named(self.base))):
+            raise ConfigError(
+                f"{self.what} {kind!r} (package {_package(point)}) is none",
+                seen=getattr(found, "__qualname__", found),
+                allowed=f"a class derived from {self.base.replace(':', '.')}",
+                todo="ask its authors",
+            )
+        return found
+
+    def all(self) -> Iterator[tuple[str, Any]]:
+        """Import every kind; one whose package is broken is named in the log and left out."""
+        for kind in self.names():
+            try:
+                yield kind, self.find(kind)
+            except ConfigError as error:
+                _log.warning("%s", error)
+
+
+def _foreign(group: str) -> dict[str, EntryPoint]:
+    return _points(group, tuple(sys.path))
 
 
 @lru_cache
-def _foreign(group: str) -> dict[str, EntryPoint]:
+def _points(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Look through the packages that are installed on a path, which takes a while where there are many."""
     return {point.name: point for point in entry_points(group=group)}
 
 
+def _named(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.module.partition(".")[0]
+
+
 def _imported(point: EntryPoint, what: str) -> Any:
-    package = point.dist.name if point.dist is not None else point.module.partition(".")[0]
+    package = _package(point)
     try:
         return point.load()
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         raise ConfigError(
-            f"the {what} {point.name!r} of the package {package} needs another package",
+            f"{what} {point.name!r} (package {package}) needs another package",
             seen=f"{missing} is not installed",
             todo=f"pip install {missing}",
         ) from error
     except Exception as error:  # a foreign module may fail in any way
         raise ConfigError(
-            f"the {what} {point.name!r} of the package {package} cannot be imported",
+            f"{what} {point.name!r} (package {package}) cannot be loaded",
             seen=f"{type(error).__name__}: {error}",
             todo=f"pip install --upgrade {package}, or ask its authors",
         ) from error

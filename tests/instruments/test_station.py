@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from fakes.lab import TinyServer, TinySource
+from fakes.packages import install
 from fakes.processes import python
 from spinhw.config import build, load
 from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
@@ -497,33 +498,21 @@ class OwnSource(CurrentSource):
         return Measured(self.value, 0.0, False)
 
 
-class FakeEntryPoint:
-    dist = None
-
-    def __init__(self, name, target):
-        self.name, self._target = name, target
-
-    def load(self):
-        if isinstance(self._target, Exception):
-            raise self._target
-        return self._target
-
-
 @pytest.fixture
-def offer(monkeypatch):
-    def offering(name, target):
-        def entry_points(group, name=None):
-            assert group == "spinhw.drivers"
-            return [point for point in points if name in (None, point.name)]
+def offer(tmp_path, monkeypatch):
+    """Install a package that offers a driver under the name my-source."""
 
-        points = [FakeEntryPoint(name, target)]
-        monkeypatch.setattr(discovery, "entry_points", entry_points)
+    def offering(target, code=None):
+        if code is not None:
+            (tmp_path / f"{target.partition(':')[0]}.py").write_text(code, encoding="utf-8")
+        install(tmp_path, "lab", {"spinhw.drivers": {"my-source": target}})
+        monkeypatch.syspath_prepend(str(tmp_path))
 
     return offering
 
 
 def test_driver_of_another_package_is_found_by_its_entry_point(tmp_path, offer):
-    offer("my-source", OwnSource)
+    offer(f"{__name__}:OwnSource")
     data = bench("a")
     data["instruments"]["a"]["driver"] = "my-source"
     with Station(build(StationSettings, data, "bench.yaml"), "bench.yaml", state_folder=tmp_path) as station:
@@ -539,14 +528,15 @@ def test_driver_of_another_package_is_found_by_its_entry_point(tmp_path, offer):
 
 
 @pytest.mark.parametrize(
-    ("target", "message"),
+    ("target", "code", "message"),
     [
-        (ImportError("no module named lab"), "driver 'my-source' .* cannot be loaded; seen: no module named lab"),
-        (int, "entry point 'my-source' is no driver"),
+        ("broken_lab:Own", "raise OSError('no lab')", r"'my-source' \(package lab\) cannot be loaded; .* no lab"),
+        ("poor_lab:Own", "import labtools.scope", r"needs another package; .* next: pip install labtools"),
+        ("builtins:int", None, "entry point 'my-source' is no driver"),
     ],
 )
-def test_broken_entry_points_are_told(tmp_path, offer, target, message):
-    offer("my-source", target)
+def test_broken_entry_points_are_told(tmp_path, offer, target, code, message):
+    offer(target, code)
     data = bench("a")
     data["instruments"]["a"]["driver"] = "my-source"
     with pytest.raises(ConfigError, match=message):

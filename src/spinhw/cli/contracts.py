@@ -1,10 +1,21 @@
 """What `spinhw check` does once it is known that there is such a device: contracts, and a bench that is read."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 
 from spinhw.cli import bench
-from spinhw.device import MultiplexedSettings, SimulatedSettings, open_bank, open_device, open_synapses
+from spinhw.device import (
+    DeviceSettings,
+    MultiplexedSettings,
+    VisaSettings,
+    is_bench,
+    open_bank,
+    open_device,
+    open_synapses,
+)
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
+from spinhw.device.kinds import Seam
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 
@@ -15,30 +26,24 @@ _SMALL = NetworkSettings(layers=(6, 6))
 _INTERVAL_S = 1e-9
 
 
-def check_contracts(
-    settings: SimulatedSettings | StationSettings | MultiplexedSettings, console: Console, play: bool
-) -> dict[str, list[Verdict]]:
+def check_contracts(settings: DeviceSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
     """Check every contract of a device, by title; none of a bench that must not be played."""
-    if isinstance(settings, SimulatedSettings):
-        return _of_chip(settings)
-    if isinstance(settings, StationSettings):
+    if isinstance(settings, VisaSettings):
         return _of_bench(settings, console, play)
-    if isinstance(settings.bank, StationSettings):
+    if isinstance(settings, MultiplexedSettings) and isinstance(settings.bank, StationSettings):
         bench.show_bench(console, settings.bank)
-        if not play:
-            return {}
-    return {"network device": check_device(lambda: open_device(settings, _SMALL, _INTERVAL_S))}
-
-
-def _of_chip(settings: SimulatedSettings) -> dict[str, list[Verdict]]:
-    return {
-        "network device": check_device(lambda: open_device(settings, _PROBE, _INTERVAL_S)),
-        "oscillator bank": check_bank(lambda: open_bank(settings, _PROBE, _INTERVAL_S)),
-        "synapse bank": check_synapses(lambda: open_synapses(settings)),
+    if is_bench(settings) and not play:
+        return {}
+    network = _SMALL if isinstance(settings, MultiplexedSettings) else _PROBE
+    contracts: dict[Seam, tuple[str, Callable[[], list[Verdict]]]] = {
+        "network": ("network device", lambda: check_device(lambda: open_device(settings, network, _INTERVAL_S))),
+        "oscillators": ("oscillator bank", lambda: check_bank(lambda: open_bank(settings, network, _INTERVAL_S))),
+        "synapses": ("synapse bank", lambda: check_synapses(lambda: open_synapses(settings))),
     }
+    return {title: check() for seam, (title, check) in contracts.items() if seam in settings.seams}
 
 
-def _of_bench(settings: StationSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
+def _of_bench(settings: VisaSettings, console: Console, play: bool) -> dict[str, list[Verdict]]:
     network = bench.probe_network(settings, _PROBE)
     bench.show_rehearsal(console, settings, network, _INTERVAL_S)
     bench.show_bench(console, settings)

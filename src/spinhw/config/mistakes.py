@@ -1,12 +1,13 @@
 """What pydantic finds wrong, in people's words, with file (or ``--set``) and key."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
+from spinhw.config.kinds import ByKind
 from spinhw.config.settings import Settings, yaml_key
 from spinhw.config.text import as_written
 from spinhw.errors import ConfigError, MisfitError, did_you_mean
@@ -176,15 +177,25 @@ def _models_at(model: type[Settings], keys: Keys) -> list[type[Settings]]:
             field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key
         ]
         # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
-        found = [one for field in fields for one in _models(field.annotation)] or found
+        found = [one for field in fields for one in _models(field.annotation, field.metadata)] or found
     return found
 
 
-def _models(annotation: Any) -> list[type[Settings]]:
-    """List the settings models in an annotation, however deep."""
+def _models(annotation: Any, marks: Sequence[Any] = ()) -> list[type[Settings]]:
+    """List the settings models in an annotation, however deep; those of a registry where a mark names one."""
+    if get_origin(annotation) is Annotated:
+        return _models(*_split(annotation))
+    for mark in marks:
+        if isinstance(mark, ByKind):
+            return [found for _, found in mark.registry.all()]
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
     return [one for inner in get_args(annotation) for one in _models(inner)]
+
+
+def _split(annotation: Any) -> tuple[Any, Sequence[Any]]:
+    plain, *marks = get_args(annotation)
+    return plain, marks
 
 
 def _whole_number(value: Any) -> str:

@@ -2,6 +2,7 @@ from .banks import OscillatorBank, SynapseBank
 from .base import Device
 from .batch import Batch
 from .description import Description
+from .kinds import DEVICES, AnyDevice, DeviceSettings
 from .limits import Limit
 from .multiplex import Correction, MultiplexedDevice
 from .opening import open_bank, open_device, open_synapses
@@ -11,11 +12,13 @@ from .recorded import RecordedDevice
 from .recorded_settings import RecordedSettings
 from .recorder import Recorder
 from .recording import Recording
-from .settings import DeviceSettings, MultiplexedSettings, SimulatedSettings, device_schema, is_bench, load_device
+from .settings import MultiplexedSettings, SimulatedSettings, VisaSettings, device_schema, is_bench, load_device
 from .simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from .trace import Quality, Signal, Trace
 
 __all__ = [
+    "DEVICES",
+    "AnyDevice",
     "Batch",
     "Correction",
     "Description",
@@ -40,6 +43,7 @@ __all__ = [
     "SimulatedSynapseBank",
     "SynapseBank",
     "Trace",
+    "VisaSettings",
     "device_schema",
     "is_bench",
     "load_device",

@@ -53,7 +53,9 @@ def bank_effort(
     played_s = passes * shots * repeats * segments * length_s
     uploads = _uploads(segments, settings.segments)
     counted, basis = Counted(), "a few images on simulated oscillators, timed just now"
-    if bench is None:
+    if bench is None and settings.on_bench:
+        time_s, basis = played_s, "the playing alone, for nothing is known of this bank"
+    elif bench is None:
         time_s = _timed_s(device, inputs_shape, averages)
     elif without_stand_in(bench):
         time_s, basis = played_s, f"the playing alone, for nothing stands in for {', '.join(without_stand_in(bench))}"

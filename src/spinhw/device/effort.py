@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import torch
 
+from spinhw.device.kinds import DeviceSettings
 from spinhw.device.opening import open_device
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.device.rehearsal import Counted, rehearse_batch, without_stand_in
 from spinhw.device.segments import Segments, samples_per_input
-from spinhw.device.settings import DeviceSettings
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
 from spinhw.instruments.wiring import ResonatorWiring
@@ -66,7 +66,7 @@ def batch_effort(
     plan: ObservationPlan,
     averages: int = 1,
 ) -> Effort:
-    """Find out what a batch would take. A bench is not connected to; of a simulated chip one batch is timed.
+    """Find out what a batch would take. A bench is not connected to; of anything else one batch is timed.
 
     Args:
         settings: A device profile.
@@ -83,6 +83,8 @@ def batch_effort(
         return _of_bench(settings, network, sample_interval_s, inputs_shape, plan, averages)
     if isinstance(settings, RecordedSettings):
         return Effort(0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0.0, "a recording is read, nothing is measured", 0)
+    if settings.on_bench:
+        return _of_other_bench(settings, sample_interval_s, inputs_shape, len(plan.repeats) * averages)
     with open_device(settings, network, sample_interval_s) as device:
         about = device.describe()
         device.program({name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()})
@@ -94,6 +96,15 @@ def batch_effort(
     shots = trace.shots[1] - trace.shots[0]
     basis = "one batch on a simulated chip, timed just now"
     return Effort(shots, 0, 0, 0, 0.0, elapsed_s, 0.0, 0, 0.0, basis, shots)
+
+
+def _of_other_bench(
+    settings: DeviceSettings, sample_interval_s: float, inputs_shape: tuple[int, int], shots: int
+) -> Effort:
+    """Count what a bench of another package plays; how long anything else takes there nobody knows."""
+    played_s = shots * inputs_shape[0] * inputs_shape[1] * sample_interval_s
+    basis = f"the time that it plays alone, for nothing is known of devices of kind {settings.kind}"
+    return Effort(shots, 1, 0, 0, played_s, played_s, 0.0, 0, 0.0, basis, shots)
 
 
 def _of_bench(

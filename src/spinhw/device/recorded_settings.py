@@ -1,14 +1,24 @@
 """The profile of a recording."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field
 
-from spinhw.config import Settings
+from spinhw.config import build
+from spinhw.device.kinds import DeviceSettings
+from spinhw.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from spinhw.device.banks import OscillatorBank, SynapseBank
+    from spinhw.device.base import Device
+    from spinhw.network import Answer, NetworkSettings
 
 
-class RecordedSettings(Settings):
+class RecordedSettings(DeviceSettings):
     """A recording in place of the device that it was made with."""
 
     kind: Literal["recorded"] = Field(description="'recorded': replays a recording.")
@@ -21,6 +31,43 @@ class RecordedSettings(Settings):
         """Name for people."""
         return self.folder
 
-    def at_home(self, folder: Path) -> "RecordedSettings":
+    @classmethod
+    def read(cls, data: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()) -> Self:
         """Write out the folder in full, so that the settings can be read from anywhere."""
-        return self.model_copy(update={"folder": str((folder / self.folder).resolve())})
+        found = build(cls, data, str(path), overrides)
+        return found.model_copy(update={"folder": str((path.parent / found.folder).resolve())})
+
+    def open(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+        answer: "Answer",
+    ) -> "Device":
+        """Open the recording as the device that it was made with."""
+        from spinhw.device.recorded import open_recorded
+
+        return open_recorded(self, network, sample_interval_s, members, answer)
+
+    def open_bank(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        oscillators: int | None,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+    ) -> "OscillatorBank":
+        """Refuse: batches of a network were recorded."""
+        raise self._no_bank("oscillators")
+
+    def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
+        """Refuse: batches of a network were recorded."""
+        raise self._no_bank("synapses")
+
+    def _no_bank(self, what: str) -> ConfigError:
+        return ConfigError(
+            f"{self.folder}: a recording cannot be opened as a bank of {what}",
+            allowed="a network device",
+            todo="use the device that was recorded",
+        )

@@ -1,22 +1,32 @@
 """Device profiles: one YAML file for one device, told apart by `kind`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from spinhw.chip import ChipSettings
-from spinhw.config import Settings, build, find_profile, read_yaml
+from spinhw.config import ByKind, build, find_profile, read_yaml
 from spinhw.conversion import ConversionSettings
+from spinhw.device.kinds import DEVICES, AnyDevice, DeviceSettings, Seam
 from spinhw.device.recorded_settings import RecordedSettings
-from spinhw.errors import ConfigError, did_you_mean
-from spinhw.instruments import StationSettings, load_station
+from spinhw.errors import ConfigError, MisfitError, did_you_mean
+from spinhw.instruments import StationSettings
 from spinhw.instruments.settings import at_home
 
+if TYPE_CHECKING:
+    import torch
 
-class SimulatedSettings(Settings):
+    from spinhw.device.banks import OscillatorBank, SynapseBank
+    from spinhw.device.base import Device
+    from spinhw.network import Answer, NetworkSettings
+
+
+class SimulatedSettings(DeviceSettings):
     """A simulated device. Everything hidden follows from id, seed and member number."""
+
+    seams: ClassVar[tuple[Seam, ...]] = ("network", "oscillators", "synapses")
 
     kind: Literal["simulated"] = Field(description="'simulated': a chip that exists only in the computer.")
     id: str = Field(
@@ -33,16 +43,98 @@ class SimulatedSettings(Settings):
         default=ConversionSettings(), description="What model units mean in volts and amperes."
     )
 
+    def open(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+        answer: "Answer",
+    ) -> "Device":
+        """Make a simulated chip for each member."""
+        from spinhw.device.simulated_opening import open_simulated_device
 
-BankSettings = Annotated[SimulatedSettings | StationSettings, Field(discriminator="kind")]
+        return open_simulated_device(self, network, sample_interval_s, members, dtype, answer)
+
+    def open_bank(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        oscillators: int | None,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+    ) -> "OscillatorBank":
+        """Make the oscillators of the same chips, uncoupled."""
+        from spinhw.device.simulated_opening import open_simulated_bank
+
+        return open_simulated_bank(self, network, sample_interval_s, oscillators, members, dtype)
+
+    def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
+        """Make a chain of resonators of one chip."""
+        from spinhw.device.simulated_opening import open_simulated_synapses
+
+        return open_simulated_synapses(self, resonators, member)
+
+
+class VisaSettings(StationSettings, DeviceSettings):
+    """A bench."""
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()) -> Self:
+        """Look at drivers, templates and limits at once, while the file can still be named."""
+        from spinhw.instruments.build import build_instruments
+        from spinhw.instruments.traffic import Traffic
+
+        settings = build(cls, data, str(path), overrides)
+        build_instruments(settings, str(path), Traffic())
+        return at_home(settings, path.parent)
+
+    @property
+    def on_bench(self) -> bool:
+        """True: instruments stand behind it."""
+        return True
+
+    def open(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+        answer: "Answer",
+    ) -> "Device":
+        """Make a device out of a bench with a chip."""
+        from spinhw.device.visa_opening import open_visa_device
+
+        return open_visa_device(self, network, sample_interval_s, members, answer=answer)
+
+    def open_bank(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        oscillators: int | None,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+    ) -> "OscillatorBank":
+        """Make a bank out of a bench with oscillators."""
+        from spinhw.device.visa_opening import open_visa_bank
+
+        return open_visa_bank(self, network, sample_interval_s, oscillators, members)
+
+    def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
+        """Make a bank out of a bench with resonators, all that are wired."""
+        from spinhw.device.visa_opening import open_visa_synapses
+
+        return open_visa_synapses(self)
+
+
 Refitted = Literal["gamma", "sigma", "q", "gain", "offset", "delay", "lag"]
 
 
-class MultiplexedSettings(Settings):
+class MultiplexedSettings(DeviceSettings):
     """A whole network on the few oscillators of a bank, which play its neurons one after another."""
 
     kind: Literal["multiplexed"] = Field(description="'multiplexed': a network on a bank of oscillators.")
-    bank: BankSettings | str = Field(
+    bank: Annotated[DeviceSettings | str, ByKind(DEVICES, or_name=True, hidden=("multiplexed", "recorded"))] = Field(
         description="The oscillators: name or file of a device profile, looked for beside this file too."
     )
     oscillators: int | None = Field(
@@ -93,17 +185,69 @@ class MultiplexedSettings(Settings):
         """Id of the bank."""
         return self.bank if isinstance(self.bank, str) else self.bank.id
 
+    @field_validator("bank")
+    @classmethod
+    def _bank_is_one(cls, bank: DeviceSettings | str) -> DeviceSettings | str:
+        if isinstance(bank, MultiplexedSettings | RecordedSettings):
+            raise MisfitError(
+                "this is no bank of oscillators",
+                seen=f"kind {bank.kind}",
+                allowed="a simulated device, or a bench with oscillators",
+                todo="name another profile",
+            )
+        return bank
 
-# One model for each kind; a later backend adds its own here and joins the union.
-AnySettings = SimulatedSettings | StationSettings | MultiplexedSettings | RecordedSettings
-KINDS: dict[str, type[AnySettings]] = {
-    "simulated": SimulatedSettings,
-    "visa": StationSettings,
-    "bench": StationSettings,
-    "multiplexed": MultiplexedSettings,
-    "recorded": RecordedSettings,
-}
-DeviceSettings = Annotated[AnySettings, Field(discriminator="kind")]
+    @classmethod
+    def read(cls, data: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()) -> Self:
+        """Put the bank in place of its name, so that the settings are complete, and write out where the record is."""
+        data = dict(data)
+        if isinstance(data.get("bank"), str):
+            near = path.parent / data["bank"]
+            bank = load_device(str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else data["bank"])
+            data["bank"] = bank.model_dump(mode="json", by_alias=True)
+        if isinstance(data.get("record"), str) and (path.parent / data["record"]).exists():
+            data["record"] = str((path.parent / data["record"]).resolve())
+        return build(cls, data, str(path), overrides)
+
+    @property
+    def bank_settings(self) -> DeviceSettings:
+        """The profile of the bank, read where only its name stands here."""
+        return load_device(self.bank) if isinstance(self.bank, str) else self.bank
+
+    @property
+    def on_bench(self) -> bool:
+        """Whether instruments stand behind the bank."""
+        return self.bank_settings.on_bench
+
+    def open(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+        answer: "Answer",
+    ) -> "Device":
+        """Make a device that plays a network on the oscillators of the bank."""
+        from spinhw.device.multiplex.build import open_multiplexed
+
+        return open_multiplexed(self, network, sample_interval_s, members, dtype, answer)
+
+    def open_bank(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        oscillators: int | None,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+    ) -> "OscillatorBank":
+        """Refuse: the bank is the one below."""
+        raise ConfigError(
+            f"{self.id}: a multiplexed device is no bank", todo="name the bank that stands under 'bank' in it"
+        )
+
+    def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
+        """Refuse: there are none."""
+        raise ConfigError(f"{self.id}: a multiplexed device is no bank of synapses")
 
 
 def load_device(name: str | Path, overrides: Sequence[str] = ()) -> DeviceSettings:
@@ -118,60 +262,34 @@ def load_device(name: str | Path, overrides: Sequence[str] = ()) -> DeviceSettin
     """
     path = find_profile(str(name))
     data = read_yaml(path)
-    model = settings_for(data, str(path))
-    if model is SimulatedSettings:
-        return build(SimulatedSettings, data, str(path), overrides)
-    if model is RecordedSettings:
-        return build(RecordedSettings, data, str(path), overrides).at_home(path.parent)
-    if model is MultiplexedSettings:
-        return _load_multiplexed(data, path, overrides)
-    from spinhw.instruments.build import build_instruments
-    from spinhw.instruments.traffic import Traffic
-
-    settings = load_station(path, tuple(overrides))
-    # Drivers, templates and limits are looked at now, while the file can still be named.
-    build_instruments(settings, str(path), Traffic())
-    return at_home(settings, path.parent)
-
-
-def _load_multiplexed(data: dict[str, Any], path: Path, overrides: Sequence[str]) -> MultiplexedSettings:
-    """Put the bank in place of its name, so that the settings are complete, and write out where the record is."""
-    data = dict(data)
-    if isinstance(data.get("bank"), str):
-        near = path.parent / data["bank"]
-        bank = load_device(str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else data["bank"])
-        if isinstance(bank, MultiplexedSettings):
-            raise ConfigError(
-                f"{path}: bank: this is no bank of oscillators",
-                seen="kind multiplexed",
-                allowed="a simulated device, or a bench with oscillators",
-            )
-        data["bank"] = bank.model_dump(mode="json", by_alias=True)
-    if isinstance(data.get("record"), str) and (path.parent / data["record"]).exists():
-        data["record"] = str((path.parent / data["record"]).resolve())
-    return build(MultiplexedSettings, data, str(path), overrides)
+    return settings_for(data, str(path)).read(data, path, overrides)
 
 
 def is_bench(settings: DeviceSettings) -> bool:
     """Tell whether instruments stand behind a profile: a bench, or a network on the oscillators of one."""
-    if isinstance(settings, MultiplexedSettings):
-        return is_bench(load_device(settings.bank) if isinstance(settings.bank, str) else settings.bank)
-    return isinstance(settings, StationSettings)
+    return isinstance(settings, StationSettings) or settings.on_bench
 
 
-def settings_for(data: dict[str, Any], source: str) -> type[AnySettings]:
+def settings_for(data: dict[str, Any], source: str) -> type[DeviceSettings]:
     """Find the model of a profile by its kind; `source` names the file in messages."""
     kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
+    if not isinstance(kind, str) or not DEVICES.knows(kind):
+        known = DEVICES.names()
+        todo = did_you_mean(kind, known) if isinstance(kind, str) else "add a line such as 'kind: simulated'"
         raise ConfigError(
             f"{source}: kind: this kind of device is not known",
             seen=kind,
-            allowed=", ".join(KINDS),
-            todo=did_you_mean(kind, KINDS) if isinstance(kind, str) else "add a line such as 'kind: simulated'",
+            allowed=", ".join(known),
+            todo=todo or "install the package that adds it",
         )
-    return KINDS[kind]
+    try:
+        found: type[DeviceSettings] = DEVICES.find(kind)
+    except ConfigError as error:
+        what = f"{source}: kind: {error.what}"
+        raise ConfigError(what, seen=error.seen, allowed=error.allowed, todo=error.todo) from error
+    return found
 
 
 def device_schema() -> dict[str, Any]:
     """Return the JSON schema of a device profile, for editors."""
-    return TypeAdapter[DeviceSettings](DeviceSettings).json_schema(by_alias=True)
+    return TypeAdapter[DeviceSettings](AnyDevice).json_schema(by_alias=True)

@@ -1,7 +1,6 @@
 """Drivers and profiles by name: shipped ones, files beside the bench file, and other people's packages."""
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +14,10 @@ from spinhw.instruments.profile import (
     load_profile,
 )
 from spinhw.instruments.roles import Instrument
+from spinhw.registry import Registry
 
-# Where a package offers its own drivers. A bench file names an entry point, never something to import.
-GROUP = "spinhw.drivers"
+# Drivers of other packages: the classes themselves. Their settings are those of their role, limits included.
+DRIVERS = Registry("spinhw.drivers", "driver")
 
 SHIPPED: Mapping[str, type[Instrument[Any]]] = {
     "keithley-2182a": drivers.Keithley2182A,
@@ -50,7 +50,7 @@ class Choice(NamedTuple):
 
 def driver_names() -> list[str]:
     """List shipped drivers and entry points."""
-    return sorted({*SHIPPED, *ADAPTED, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*SHIPPED, *ADAPTED, *DRIVERS.names()})
 
 
 def choose(name: str, place: str, beside: Path | None = None) -> Choice:
@@ -70,7 +70,7 @@ def choose(name: str, place: str, beside: Path | None = None) -> Choice:
     driver = ADAPTED.get(name) or _entry_point(name, place)
     if driver is not None:
         return Choice(driver, None, name)
-    known = {*instrument_profile_names(), *ADAPTED, *(point.name for point in entry_points(group=GROUP))}
+    known = {*instrument_profile_names(), *ADAPTED, *DRIVERS.names()}
     raise ConfigError(
         f"{place}.driver: there is no such driver or profile",
         seen=name,
@@ -94,15 +94,12 @@ def _with_profile(path: Path) -> Choice:
 
 
 def _entry_point(name: str, place: str) -> type[Instrument[Any]] | None:
-    found = list(entry_points(group=GROUP, name=name))
-    if not found:
+    if not DRIVERS.knows(name):
         return None
     try:
-        driver = found[0].load()
-    except Exception as error:  # other people's code may raise anything
-        raise ConfigError(
-            f"{place}: driver {name!r} (package {found[0].dist and found[0].dist.name}) cannot be loaded", seen=error
-        ) from error
+        driver = DRIVERS.find(name)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error.what}", seen=error.seen, todo=error.todo) from error
     if not (isinstance(driver, type) and issubclass(driver, Instrument)):
         raise ConfigError(
             f"{place}: entry point {name!r} is no driver", seen=driver, allowed="a class for a role of spinhw"

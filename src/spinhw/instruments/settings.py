@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -254,7 +254,10 @@ def load_station(path: Path, overrides: tuple[str, ...] = ()) -> StationSettings
     return load(StationSettings, path, overrides)
 
 
-def at_home(settings: StationSettings, folder: Path) -> StationSettings:
+StationT = TypeVar("StationT", bound=StationSettings)
+
+
+def at_home(settings: StationT, folder: Path) -> StationT:
     """Write out in full which files the bench file means, so that the settings can be read from anywhere.
 
     Args:

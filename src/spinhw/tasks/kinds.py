@@ -11,4 +11,5 @@ TASKS = Registry(
         "flipflop": "spinhw.tasks.flipflop_settings:FlipFlopSettings",
         **dict.fromkeys(("perceptual", "context", "match", "parametric"), _DECISIONS),
     },
+    base="spinhw.tasks.base:TaskSettings",
 )

@@ -4,6 +4,7 @@ from .divergence import Diverged
 from .examples import Examples
 from .interrupt import Interrupted
 from .load import load_settings
+from .loggers import Logger, LoggerSettings
 from .opened import Run, open_run
 from .progress import SILENT, Progress
 from .results import RunResults
@@ -18,6 +19,8 @@ __all__ = [
     "Diverged",
     "Examples",
     "Interrupted",
+    "Logger",
+    "LoggerSettings",
     "Progress",
     "Run",
     "RunFolder",

@@ -25,6 +25,7 @@ from spinhw.training.examples import record_examples
 from spinhw.training.interrupt import Interrupt, Interrupted
 from spinhw.training.learner import Learner
 from spinhw.training.load import load_settings
+from spinhw.training.loggers import Listeners
 from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.progress import SILENT, Progress
@@ -193,6 +194,7 @@ def refuse_engine(settings: RunSettings) -> None:
 def _go_on(
     settings: RunSettings, learner: Learner, folder: RunFolder, progress: Progress, interrupt: Interrupt
 ) -> RunResults:
+    progress = Listeners(progress, settings.loggers, folder.path)
     try:
         task = settings.open_task()
         trainee = EnsembleTrainee(learner, task, settings)
@@ -202,6 +204,7 @@ def _go_on(
             summary = _summary(settings, learner, task, device, partial(_tick, folder, progress, interrupt))
         folder.write_instruments(summary.pop("instruments", {}))
         folder.write_summary(summary)
+        progress.on_summary(summary)
         recorded = record_examples(learner.evaluated, settings, task, settings.fine_steps)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(

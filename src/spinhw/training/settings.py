@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import ByKind, Settings
-from spinhw.device import DeviceSettings, RecordedSettings, is_bench
+from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
 from spinhw.tasks import TASKS, AugmentationSettings, Feed, Task, TaskSettings
 from spinhw.training.experiment import ExperimentSettings
+from spinhw.training.loggers import LOGGERS, LoggerSettings
 from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
 
 Rate = Annotated[float, Field(gt=0.0)]
@@ -239,7 +240,7 @@ class RunSettings(Settings):
     )
     network: NetworkSettings = Field(default=NetworkSettings(), description="The network.")
     training: TrainingSettings = Field(default=TrainingSettings(), description="How it is trained.")
-    device: DeviceSettings | None = Field(
+    device: AnyDevice | None = Field(
         default=None,
         description="Device that is trained with, as training.gradient says, and that the trained networks are "
         "measured on: name or file of a profile, or the profile itself; null for none.",
@@ -257,6 +258,11 @@ class RunSettings(Settings):
     energy: EnergySettings = Field(default=EnergySettings(), description="What an inference costs.")
     run: ExperimentSettings = Field(
         default=ExperimentSettings(), description="What is written down of the experiment; no result depends on it."
+    )
+    loggers: tuple[Annotated[LoggerSettings, ByKind(LOGGERS)], ...] = Field(
+        default=(),
+        description="Loggers of other packages that are told of every batch, epoch and evaluation; a list, each with "
+        "its kind.",
     )
 
     @model_validator(mode="before")

@@ -1,6 +1,7 @@
 """From settings and a bank to a multiplexed device; what does not fit together is refused here."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -40,6 +41,23 @@ def played_samples(settings: MultiplexedSettings, network: NetworkSettings, inte
         return settings.samples_per_interval
     wanted = settings.tolerance or TOLERANCE
     return max(1, math.ceil(interval_s / network.tau_s * math.sqrt(_HOLD / wanted)))
+
+
+def open_multiplexed(
+    settings: MultiplexedSettings,
+    network: NetworkSettings,
+    interval_s: float,
+    members: int | Sequence[int],
+    dtype: torch.dtype,
+    answer: Answer,
+) -> MultiplexedDevice:
+    """Make the bank and the device on it; see `open_device`."""
+    under = settings.bank_settings
+    played_s = interval_s / played_samples(settings, network, interval_s)
+    # Of a bench every oscillator is opened that is wired, and those that are not used are left at their bias.
+    wanted = None if under.on_bench else settings.oscillators
+    bank = under.open_bank(network, played_s, wanted, members, dtype)
+    return multiplexed(settings, bank, network, interval_s, answer)
 
 
 def multiplexed(

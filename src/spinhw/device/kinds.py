@@ -1,0 +1,100 @@
+"""The kinds of devices there are, and what the settings of each have in common: they know how to open themselves."""
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from spinhw.config import ByKind, Settings, build
+from spinhw.errors import ConfigError
+from spinhw.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+    from spinhw.device.banks import OscillatorBank, SynapseBank
+    from spinhw.device.base import Device
+    from spinhw.network import Answer, NetworkSettings
+
+Seam = Literal["network", "oscillators", "synapses"]
+
+DEVICES = Registry(
+    "spinhw.devices",
+    "kind of device",
+    {
+        "simulated": "spinhw.device.settings:SimulatedSettings",
+        "visa": "spinhw.device.settings:VisaSettings",
+        "bench": "spinhw.device.settings:VisaSettings",
+        "multiplexed": "spinhw.device.settings:MultiplexedSettings",
+        "recorded": "spinhw.device.recorded_settings:RecordedSettings",
+    },
+    base="spinhw.device.kinds:DeviceSettings",
+)
+
+
+class DeviceSettings(Settings, ABC):
+    """A device profile. Other packages add their kinds to the entry points ``spinhw.devices``.
+
+    A kind overrides what can be opened: a whole network (`open`), a bank of oscillators, a bank of synapses.
+    """
+
+    kind: str
+    # What can be opened: `spinhw check` looks at each.
+    seams: ClassVar[tuple[Seam, ...]] = ("network",)
+
+    if TYPE_CHECKING:
+
+        @property
+        def id(self) -> str:
+            """Name for people and files; a field or a property of every kind."""
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()) -> Self:
+        """Make settings of a profile. A kind that names other files looks for them beside the profile.
+
+        Args:
+            data: What the file says.
+            path: The file.
+            overrides: Such as ["channels=4"].
+
+        Raises:
+            ConfigError: Names file and key of everything that is wrong.
+        """
+        return build(cls, data, str(path), overrides)
+
+    @property
+    def on_bench(self) -> bool:
+        """Whether something that can be damaged stands behind it: one chip, nothing switched on unasked."""
+        return False
+
+    def open(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+        answer: "Answer",
+    ) -> "Device":
+        """Make a device that runs a network, not connected yet; see `open_device`."""
+        raise self._lacks("a device for a whole network")
+
+    def open_bank(
+        self,
+        network: "NetworkSettings",
+        sample_interval_s: float,
+        oscillators: int | None,
+        members: int | Sequence[int],
+        dtype: "torch.dtype",
+    ) -> "OscillatorBank":
+        """Make a bank of uncoupled oscillators, not connected yet; see `spinhw.device.open_bank`."""
+        raise self._lacks("a bank of oscillators")
+
+    def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
+        """Make a bank of RF resonators, not connected yet; see `spinhw.device.open_synapses`."""
+        raise self._lacks("a bank of synapses")
+
+    def _lacks(self, what: str) -> ConfigError:
+        return ConfigError(f"{self.id}: devices of kind {self.kind} are not {what}", todo="use another device")
+
+
+AnyDevice = Annotated[DeviceSettings, ByKind(DEVICES)]

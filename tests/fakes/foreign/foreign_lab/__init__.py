@@ -1,0 +1,1 @@
+"""What another group adds to spinhw."""

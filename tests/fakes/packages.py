@@ -1,0 +1,29 @@
+"""Packages of other people, installed as pip leaves them: the facts and the entry points beside the modules."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+FOREIGN = Path(__file__).parent / "foreign"
+
+
+def install(folder: Path, name: str, points: Mapping[str, Mapping[str, str]]) -> None:
+    """Write what makes a package known whose modules lie in a folder on the path.
+
+    Args:
+        folder: Where packages lie.
+        name: Of the package.
+        points: "module:name" by entry point, by group.
+    """
+    facts = folder / f"{name}-0.1.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n", encoding="utf-8")
+    groups = [f"[{group}]\n" + "".join(f"{key} = {at}\n" for key, at in each.items()) for group, each in points.items()]
+    (facts / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
+
+
+def install_foreign(folder: Path) -> list[str]:
+    """Install the package in `fakes/foreign`; return the folders that have to stand on the path."""
+    facts = tomllib.loads((FOREIGN / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    install(folder, facts["name"], facts["entry-points"])
+    return [str(folder), str(FOREIGN)]
