@@ -1,6 +1,6 @@
 from .banks import OscillatorBank, SynapseBank
 from .base import Device
-from .batch import Batch
+from .batch import MeasuredBatch
 from .description import Description
 from .kinds import DEVICES, AnyDevice, DeviceSettings
 from .limits import Limit
@@ -19,7 +19,7 @@ from .trace import Quality, Signal, Trace
 __all__ = [
     "DEVICES",
     "AnyDevice",
-    "Batch",
+    "MeasuredBatch",
     "Correction",
     "Description",
     "Device",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spinhw.conversion import Conversion
 from spinhw.device.assemble import assemble, with_members
-from spinhw.device.batch import Batch, Keeper
+from spinhw.device.batch import Keeper, MeasuredBatch
 from spinhw.device.description import Description
 from spinhw.device.limits import check_finite
 from spinhw.device.plan import ObservationPlan
@@ -168,7 +168,7 @@ class Device(Session):
             seed=about.seed,
         )
         if self._keeper is not None:
-            self._keeper.keep(Batch(about, self._requested, played, plan, trace, self.snapshot(), ends))
+            self._keeper.keep(MeasuredBatch(about, self._requested, played, plan, trace, self.snapshot(), ends))
         return trace.without_member() if bare and about.members == 1 else trace
 
     def _check_names(self, parameters: Mapping[str, Tensor]) -> None:

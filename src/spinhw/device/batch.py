@@ -13,7 +13,7 @@ from spinhw.device.trace import Trace
 
 
 @dataclass(frozen=True)
-class Batch:
+class MeasuredBatch:
     """One batch, in model units.
 
     Args:
@@ -46,7 +46,7 @@ class Keeper(Protocol):
     def count(self) -> int:
         """Number of batches kept so far."""
 
-    def keep(self, batch: Batch) -> None:
+    def keep(self, batch: MeasuredBatch) -> None:
         """Keep a batch; when this returns it is safe."""
 
     def rewind(self, count: int) -> None:

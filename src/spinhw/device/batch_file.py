@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinhw.device.batch import Batch, digest, played_of
+from spinhw.device.batch import MeasuredBatch, digest, played_of
 from spinhw.device.description import Description
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import SIGNALS, Signal, Trace
@@ -27,7 +27,7 @@ _UNITS = {"power": "1", "power0": "1", "filtered": "1", "outputs": "1", "drive_a
 _LEAST_COMPRESSED = 1024
 
 
-def to_netcdf(batch: Batch, facts: dict[str, str]) -> bytes:
+def to_netcdf(batch: MeasuredBatch, facts: dict[str, str]) -> bytes:
     """Write a batch as NetCDF, compressed, every bit kept.
 
     Args:
@@ -47,7 +47,7 @@ def to_netcdf(batch: Batch, facts: dict[str, str]) -> bytes:
     return bytes(written)
 
 
-def read_batch(path: Path) -> Batch:
+def read_batch(path: Path) -> MeasuredBatch:
     """Read a batch back, every bit as it was.
 
     Raises:
@@ -125,7 +125,7 @@ def _is_large(variable: tuple[tuple[str, ...], Any, Any]) -> bool:
     return bool(variable[1].nbytes >= _LEAST_COMPRESSED)
 
 
-def _variables(batch: Batch) -> dict[str, Any]:
+def _variables(batch: MeasuredBatch) -> dict[str, Any]:
     """Name dimensions, values and attributes of every variable."""
     settings = np.frombuffer(json.dumps(batch.settings).encode(), np.uint8)
     found: dict[str, Any] = {
@@ -151,7 +151,7 @@ def _variables(batch: Batch) -> dict[str, Any]:
     return found
 
 
-def _attributes(batch: Batch) -> dict[str, Any]:
+def _attributes(batch: MeasuredBatch) -> dict[str, Any]:
     trace = batch.trace
     found = {
         "format": FORMAT,
@@ -178,7 +178,7 @@ def _flat(values: Mapping[str, Tensor]) -> Any:
     return torch.cat([value.flatten(1) for value in values.values()], dim=1).numpy()
 
 
-def _batch(about: Mapping[str, Any], data: Mapping[str, Tensor], noises: Mapping[str, float | None]) -> Batch:
+def _batch(about: Mapping[str, Any], data: Mapping[str, Tensor], noises: Mapping[str, float | None]) -> MeasuredBatch:
     device, shapes = device_of(about), json.loads(about["parameters"])
     first, end = about["shots"].tolist()
     signals: dict[str, Any] = {
@@ -201,7 +201,7 @@ def _batch(about: Mapping[str, Any], data: Mapping[str, Tensor], noises: Mapping
         **signals,
     )
     settings = json.loads(data["settings_json"].numpy().tobytes())
-    return Batch(
+    return MeasuredBatch(
         device,
         _by_name(data["requested"], shapes),
         data["inputs"],

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spinhw.conversion import Conversion
 from spinhw.device.base import Device
-from spinhw.device.batch import Batch, digest, played_of
+from spinhw.device.batch import MeasuredBatch, digest, played_of
 from spinhw.device.batch_file import OLDER, plan_of
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.recorded_settings import RecordedSettings
@@ -96,7 +96,7 @@ class RecordedDevice(Device):
     def _about(self, place: int) -> dict[str, Any]:
         return self._recording.attributes(self._numbers[place])
 
-    def _batch(self, place: int) -> Batch:
+    def _batch(self, place: int) -> MeasuredBatch:
         return self._recording.batch(self._numbers[place])
 
     def _fits(self, place: int, played: str, repeats: Sequence[Sequence[int]], averages: int) -> bool:
@@ -172,7 +172,7 @@ def open_recorded(
     return RecordedDevice(recording, numbers)
 
 
-def _readings(batch: Batch, repeats: Sequence[Sequence[int]]) -> list[Reading]:
+def _readings(batch: MeasuredBatch, repeats: Sequence[Sequence[int]]) -> list[Reading]:
     """Take a trace apart again; what no single repeat measures is given with the first."""
     trace = batch.trace
     first = Reading(

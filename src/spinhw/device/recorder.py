@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spinhw.atomic import not_written, write_atomically
-from spinhw.device.batch import Batch
+from spinhw.device.batch import MeasuredBatch
 from spinhw.device.batch_file import to_netcdf
 from spinhw.device.recording import PROFILE, SET_ASIDE, batch_count, batch_path
 from spinhw.errors import ConfigError
@@ -57,7 +57,7 @@ class Recorder:
             )
         self._count, self._is_settled = count, False
 
-    def keep(self, batch: Batch) -> None:
+    def keep(self, batch: MeasuredBatch) -> None:
         """Write a batch.
 
         Raises:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spinhw.device.batch import Batch
+from spinhw.device.batch import MeasuredBatch
 from spinhw.device.batch_file import device_of, read_attributes, read_batch
 from spinhw.device.description import Description
 from spinhw.errors import ConfigError
@@ -56,9 +56,9 @@ class Recording:
                 todo="name the folder of a run that was recorded (recording: observed)",
             )
         self._about: dict[int, dict[str, Any]] = {}
-        self._last: tuple[int, Batch] | None = None
+        self._last: tuple[int, MeasuredBatch] | None = None
 
-    def batch(self, number: int) -> Batch:
+    def batch(self, number: int) -> MeasuredBatch:
         """Read a batch, counted from 0."""
         if self._last is None or self._last[0] != number:  # Programmed with it, then run: wanted twice.
             self._last = number, read_batch(batch_path(self.folder, number))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +10,9 @@ from rich.table import Table
 
 from spinhw.energy import EnergyLedger
 from spinhw.training.measures import SHARES, measure_of
+
+if TYPE_CHECKING:
+    from spinhw.device.contract import Verdict
 
 # Converged and training-step accuracy may differ by this much; more means that the network learned its integrator.
 _MOST_GAP = 0.01
@@ -26,22 +29,6 @@ _FORMS = {
     "measured": "measured",
     "spent": "spent on this bench",
 }
-
-
-class Verdict(Protocol):
-    """A promise of a device and whether it was kept."""
-
-    @property
-    def name(self) -> str:
-        """The promise."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether it was kept."""
-
-    @property
-    def detail(self) -> str:
-        """What was seen."""
 
 
 def figure_text(name: str, figure: Mapping[str, Any]) -> str:
@@ -261,7 +248,7 @@ def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
     return totals
 
 
-def verdict_table(title: str, verdicts: Iterable[Verdict]) -> Table:
+def verdict_table(title: str, verdicts: "Iterable[Verdict]") -> Table:
     """Lay out the verdicts of a contract."""
     table = Table(title=escape(title))
     for column in ("promise", "verdict", "what was seen"):
