@@ -28,6 +28,7 @@ COMMANDS = (
     "schema",
 )
 TINY = """
+task: {train_fraction: 0.2, held_out: validation}
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
 """
@@ -35,7 +36,8 @@ TINY_GRID = """
 seeds: [0]
 protocols:
   mine: {spintronic: examples/digits.yaml, ctrnn: examples/ctrnn.yaml, taus: [5 ns], learning_rates: [0.1]}
-overrides: ["network.layers=[3, 2]", training.epochs=1, training.batch_size=450, training.substeps=1]
+overrides:
+  [task.train_fraction=0.2, "network.layers=[3, 2]", training.epochs=1, training.batch_size=450, training.substeps=1]
 sample_intervals: [1 ns]
 substeps: [1]
 densities_intra: [0.5]

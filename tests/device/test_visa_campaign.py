@@ -21,8 +21,8 @@ from spinhw.virtual import Bench
 from spinhw.virtual.faults import KINDS, PHYSICAL, Faults, FaultSettings
 
 # A thousand in all by --campaign, and of every kind so many at least.
-FAULTS = {"device": (50, 250), "bank": (100, 750)}
-OF_EACH = {"device": (1, 5), "bank": (2, 15)}
+FAULTS = {"device": (50, 250), "bank": (60, 750)}
+OF_EACH = {"device": (1, 5), "bank": (1, 15)}
 MOST_SESSIONS = 12  # By then a batch that was refused must have been played.
 BATCHES_OF_A_SESSION = 20
 # Played in turns, each with weights of its own: what an earlier batch left behind would be a wrong answer.

@@ -38,7 +38,14 @@ TINY = {
             "learning_rates": [0.03, 0.14],
         }
     },
-    "overrides": ["network.layers=[3,2]", "training.batch_size=300", "training.epochs=1", "training.substeps=1"],
+    "overrides": [
+        "task.train_fraction=0.2",
+        "task.held_out=validation",
+        "network.layers=[3,2]",
+        "training.batch_size=300",
+        "training.epochs=1",
+        "training.substeps=1",
+    ],
     "sample_intervals": ["0.4 ns", "1 ns"],
     "substeps": [1, 1],
     "traced_intervals": ["1 ns"],
@@ -230,7 +237,8 @@ def test_points_are_spread_over_a_dask_cluster(tmp_path: Path) -> None:
     assert all(store.outcome(point) is not None for point in points)
 
 
-def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spinhw.studies.execute._ANSWERS_WITHIN", "0.2 s")  # Nobody answers, however long one waits.
     pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
     with pytest.raises(ConfigError, match="--cluster: the Dask scheduler does not answer.*tcp://127.0.0.1:9"):
         run_points(

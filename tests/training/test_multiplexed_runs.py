@@ -33,9 +33,9 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
 
 
-def tiny(passes=3, device: Any = None, **training: Any) -> RunSettings:
+def tiny(passes=3, device: Any = None, share=0.05, **training: Any) -> RunSettings:
     data = {
-        "task": {"train_fraction": 0.05, "held_out": "validation"},
+        "task": {"train_fraction": share, "held_out": "validation"},
         "network": {"layers": [4, 3]},
         "training": {
             "seeds": [3],
@@ -106,7 +106,7 @@ def test_summary_says_who_answered_and_what_was_spent_here(whole, monkeypatch, c
 
 
 def test_budget_is_what_a_run_then_takes(tmp_path):
-    settings = tiny(passes=1, averages=3, epochs=1, align_every=4)
+    settings = tiny(passes=1, share=0.025, averages=3, epochs=1, align_every=4, batch_size=15)
     told = budget(settings)
     train(settings, tmp_path / "run")
     assert {stage.what for stage in told.stages} == {"training", "alignment", "evaluation", "closing"}
