@@ -38,7 +38,10 @@ def _no_number(value: Any) -> Any:
 class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key, defer_build=True)
+    # Most commands use few of the models: a validator is built when it is first used.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -125,10 +125,10 @@ def load_device(name: str, overrides: Sequence[str] = ()) -> DeviceSettings:
         return build(RecordedSettings, data, str(path), overrides).at_home(path.parent)
     if model is MultiplexedSettings:
         return _load_multiplexed(data, path, overrides)
+    settings = load_station(path, tuple(overrides))
     from spinhw.instruments.build import build_instruments
     from spinhw.instruments.traffic import Traffic
 
-    settings = load_station(path, tuple(overrides))
     # Drivers, templates and limits are looked at now, while the file can still be named.
     build_instruments(settings, str(path), Traffic())
     return at_home(settings, path.parent)
