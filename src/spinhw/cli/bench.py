@@ -12,7 +12,7 @@ from rich.table import Table
 from spinhw.config import profile_names, shipped
 from spinhw.errors import ConfigError, DeviceError, SpinhwError
 from spinhw.instruments import Station, StationSettings
-from spinhw.instruments.discovery import ADAPTED, driver_names
+from spinhw.instruments.discovery import ADAPTED, DRIVERS
 from spinhw.instruments.outputs import OutputState
 from spinhw.instruments.profile import instrument_profile_names
 from spinhw.instruments.settings import named
@@ -159,8 +159,7 @@ def _drivers() -> dict[str, tuple[str, str, str]]:
             rows[name] = (driver.role, _summary(driver), "adapter")
         else:
             rows[name] = (driver.role, f"{profile.maker} {', '.join(profile.models)}", profile.status)
-    others = set(driver_names()) - set(rows)
-    for name in sorted(others):
+    for name in sorted(set(DRIVERS.names()) - set(rows)):
         try:
             driver = choose(name, name).driver
         except SpinhwError:
@@ -181,7 +180,7 @@ def serve_bench(name: str, host: str, write: Path | None) -> None:
         host: Address to listen on.
         write: Bench file to write, with these addresses in place of the shipped one's; None for none.
     """
-    from spinhw.virtual import load_bench, serve
+    from spinhw.virtual import load_bench
 
     out, settings = console(), load_bench(name)
     shipped_text = "" if write is None else _shipped_bench(name, write)
@@ -193,6 +192,8 @@ def serve_bench(name: str, host: str, write: Path | None) -> None:
             write.write_text(_with_addresses(shipped_text, addresses), encoding="utf-8")
             out.print(f"bench file: {write}")
         out.print("Ctrl-C ends it")
+
+    from spinhw.virtual import serve
 
     with ended_by_signals():
         serve(settings, host, lambda addresses: announce(dict(addresses)))

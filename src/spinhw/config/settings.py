@@ -56,6 +56,7 @@ class Settings(BaseModel):
     in YAML (``tau="5 ns"``); in a file only the latter.
     """
 
+    # Most commands use few of the models: a validator is built when it is first used.
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key, defer_build=True
     )

@@ -1,5 +1,6 @@
 """YAML text into plain data: safe, strict about keys that stand twice, every error with its place."""
 
+import re
 from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from spinhw.errors import ConfigError
 _MERGE = "tag:yaml.org,2002:merge"
 # libyaml ends the process where a text is nested so deeply that the stack overflows.
 _DEEP = 1000
+_INDENTED = re.compile(r"^[ ?:-]*", re.MULTILINE)
 
 
 class _Strict(yaml.constructor.SafeConstructor):
@@ -58,8 +60,8 @@ if yaml.__with_libyaml__:
 
 
 def _deepest(text: str) -> int:
-    """Bound how deeply a text can be nested: by one for each bracket, and for each column of its longest line."""
-    return text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
+    """Bound how deeply a text can be nested: by one for each bracket, and by two for each column of an indentation."""
+    return text.count("[") + text.count("{") + 2 * max(map(len, _INDENTED.findall(text)), default=0)
 
 
 def read_value(text: str) -> Any:
