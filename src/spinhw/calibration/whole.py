@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from spinhw.calibration.plans import load_plan
 from spinhw.calibration.run import Told, calibrate_bank
@@ -21,8 +22,8 @@ from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 from spinhw.records import CalibrationRecord, SynapseRecord
 
-Plan = PlanSettings | SynapsePlanSettings
-Begun = Callable[[OscillatorBank | SynapseBank, DeviceSettings, Plan], None]
+Plan: TypeAlias = PlanSettings | SynapsePlanSettings
+Begun: TypeAlias = Callable[[OscillatorBank | SynapseBank, DeviceSettings, Plan], None]
 
 
 def calibrate(
