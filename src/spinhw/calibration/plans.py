@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
@@ -13,7 +13,7 @@ from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
 from spinhw.instruments import StationSettings
 
-Plan = PlanSettings | SynapsePlanSettings
+Plan: TypeAlias = PlanSettings | SynapsePlanSettings
 
 
 def plan_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from spinhw.calibration.plans import Plan, plan_for, record_path
 from spinhw.calibration.run import Told, calibrate_bank
@@ -18,7 +19,7 @@ from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
 from spinhw.records import CalibrationRecord, SynapseRecord, load_either
 
-Begun = Callable[[OscillatorBank | SynapseBank, DeviceSettings, Plan], None]
+Begun: TypeAlias = Callable[[OscillatorBank | SynapseBank, DeviceSettings, Plan], None]
 
 
 def calibrate(

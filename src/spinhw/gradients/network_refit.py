@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spinhw.gradients.neuron_chart import Shift
 from spinhw.gradients.refits import ChipBatch
+from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
 from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators
 
@@ -37,6 +38,11 @@ class NetworkRefit:
         # By how much the read-out of the power shows more than it did: only a watch tells that from the oscillator.
         self._gain = torch.ones(online.oscillators.count, dtype=torch.float64)
         self._known: tuple[Oscillators, Neurons, Neurons] | None = None
+
+    @classmethod
+    def nominal(cls, network: NetworkSettings) -> "NetworkRefit":
+        """Begin with the oscillators of a network as designed."""
+        return cls(CoupledRefit(Oscillators.nominal(network.neurons(torch.float64))))
 
     def update(self, batch: ChipBatch) -> None:
         """Take in a batch, if it is its turn; does nothing where the power of no neuron was observed."""
