@@ -18,7 +18,7 @@ from spinhw.instruments import StationSettings
 from spinhw.instruments.discovery import driver_names
 from spinhw.instruments.station import Station
 from spinhw.network import NetworkSettings
-from spinhw.training import RunSettings, budget, load_run, resume, train
+from spinhw.training import RunSettings, budget, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -53,13 +53,13 @@ def weights(folder):
 
 
 def test_a_foreign_task_is_trained_on_a_foreign_device_with_a_foreign_logger(foreign, recipe, tmp_path):
-    settings = load_run(recipe)
+    settings = load_settings(recipe)
     assert (settings.task.kind, settings.device.kind, settings.device.noise) == ("slope", "twin", 0.01)
     found = train(settings, tmp_path / "run")
     assert len(found.summary["accuracy_on_device"]["per_seed"]) == 2
     lines = (tmp_path / "run" / "notebook.txt").read_text(encoding="utf-8").split("\n")
     assert [line.split()[:2] for line in lines[:2]] == [["epoch", "1"], ["epoch", "2"]] and "summary" in lines[2]
-    again = resume(tmp_path / "run", load_run(recipe))
+    again = resume(tmp_path / "run", load_settings(recipe))
     assert again.summary["accuracy"] == found.summary["accuracy"]
 
 
@@ -79,8 +79,8 @@ def test_a_logger_changes_nothing_and_stops_nothing(foreign, recipe, tmp_path, o
     )
     install(tmp_path, "more", {"spinhw.loggers": {"rude": "more_loggers:Rude"}})
     on_path([str(tmp_path)])
-    plain = load_run(recipe, ["loggers=[]"])
-    loud = load_run(recipe, ["loggers=[{kind: rude}, {kind: notebook}]"])
+    plain = load_settings(recipe, ["loggers=[]"])
+    loud = load_settings(recipe, ["loggers=[{kind: rude}, {kind: notebook}]"])
     with caplog.at_level(logging.WARNING):
         train(plain, tmp_path / "plain")
         train(loud, tmp_path / "loud")
@@ -112,13 +112,13 @@ def test_the_schema_knows_foreign_kinds(foreign):
 )
 def test_what_is_wrong_is_told_in_the_users_words(foreign, recipe, change, message):
     with pytest.raises(ConfigError, match=message) as caught:
-        load_run(recipe, [change])
+        load_settings(recipe, [change])
     assert "\n" not in str(caught.value)
 
 
 def test_a_kind_that_is_not_installed_is_told(recipe):
     with pytest.raises(ConfigError, match=r"twin.yaml: kind: .*seen: twin; .*install the package that adds it"):
-        load_run(recipe)
+        load_settings(recipe)
 
 
 def test_a_class_of_another_sort_is_no_kind(tmp_path, on_path):
@@ -137,7 +137,7 @@ def test_a_foreign_device_keeps_the_contract(foreign, recipe, tmp_path, spinhw):
     assert not [one for one in verdicts if not one.passed]
     with pytest.raises(ConfigError, match="twin: devices of kind twin are not a bank of oscillators"):
         open_bank(profile, network, 1e-9)
-    assert budget(load_run(recipe)).device == "twin-0 to twin-1"
+    assert budget(load_settings(recipe)).device == "twin-0 to twin-1"
 
 
 def test_a_multiplexed_device_takes_a_foreign_bank_by_name(foreign, recipe, tmp_path):
