@@ -155,9 +155,14 @@ def test_a_bench_is_brought_down_and_looked_for_with_pyvisa_alone(place: Path) -
         """
 kind: bench
 id: absent
-backend: "@py"
+backend: '@py'
 instruments:
-  bias: {role: current_source, driver: keithley-6221, address: "TCPIP0::127.0.0.1::9::SOCKET", channels: {}}
+  bias:
+    role: current-source
+    driver: keithley-2400
+    address: TCPIP0::127.0.0.1::9::SOCKET
+    channels:
+      1: {lowest: 0 mA, highest: 12 mA, compliance: 5 V, ramp_step: 2 mA, ramp_delay: 0 s}
 """,
         encoding="utf-8",
     )

@@ -29,7 +29,7 @@ class _Strict(yaml.constructor.SafeConstructor):
             ) from error
 
 
-def _construct_mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
+def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
         key = None if key_node.tag == _MERGE else loader.construct_object(key_node, deep=True)
@@ -46,17 +46,19 @@ def _construct_mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any
     }
 
 
-_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)  # type: ignore[type-var]
-
-
 class _StrictLoader(_Strict, yaml.SafeLoader):
     """Safe loader in Python: it says best what is wrong with a text."""
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 if yaml.__with_libyaml__:
 
     class _FastLoader(_Strict, yaml.CSafeLoader):
         """The same with libyaml, five times as fast; not every build of PyYAML has it."""
+
+    _FastLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def _deepest(text: str) -> int:

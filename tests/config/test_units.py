@@ -1,0 +1,55 @@
+"""What is read and written without pint is to the bit and to the letter what pint gives."""
+
+import math
+from itertools import product
+
+import pint
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinhw import units
+from spinhw.units import EXAMPLES, parse_quantity, registry, show_quantity
+
+NUMBERS = st.floats(-1e18, 1e18, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-18)
+
+
+def by_pint(number: float, text: str, unit: str) -> float:
+    return float(registry().Quantity(number, f"1 {text}" if text.startswith("/") else text).to(unit).magnitude)
+
+
+@pytest.mark.parametrize("unit", EXAMPLES)
+@given(number=NUMBERS)
+def test_plain_units_are_read_as_pint_reads_them(unit: str, number: float) -> None:
+    for text in units._factors(unit):
+        assert parse_quantity(f"{number!r} {text}", unit) == by_pint(number, text, unit)
+
+
+@pytest.mark.parametrize("unit", EXAMPLES)
+@given(number=NUMBERS)
+def test_numbers_are_shown_as_pint_shows_them(unit: str, number: float) -> None:
+    for digits in (3, 4, 12):
+        compact = registry().Quantity(number, unit).to_compact()
+        assert show_quantity(number, unit, digits) == f"{compact.magnitude:.{digits}g} {compact.units:~}"
+
+
+@pytest.mark.parametrize(("text", "unit"), product(("1/ns", "1 / ns", "1/ ns"), ("1/s",)))
+def test_blanks_beside_a_slash_mean_nothing(text: str, unit: str) -> None:
+    assert parse_quantity(text, unit) == by_pint(1.0, "/ns", "1/s")
+
+
+def test_long_names_are_left_to_pint() -> None:
+    assert parse_quantity("2 minutes", "s") == 120.0
+    assert math.isclose(parse_quantity("3 nanosecond", "s"), 3e-9)
+
+
+def test_without_a_place_for_its_cache_pint_reads_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = pint.UnitRegistry
+
+    def full_disk(**options: object) -> pint.UnitRegistry:
+        if options:
+            raise OSError("no space left")
+        return make()
+
+    monkeypatch.setattr(pint, "UnitRegistry", full_disk)
+    assert registry.__wrapped__().Quantity(2.0, "minute").to("s").magnitude == 120.0
