@@ -1,7 +1,6 @@
 """Every shipped example runs, and every shipped YAML file loads and points an editor at its schema."""
 
 import re
-import runpy
 from pathlib import Path
 
 import pytest
@@ -85,17 +84,32 @@ def test_profiles_and_recipes_are_found() -> None:
     assert (shipped("examples") / "digits.yaml").is_file()
 
 
-def test_own_loop_learns(capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(ROOT / "examples" / "own_loop.py"), run_name="__main__")
-    losses = [float(text) for text in re.findall(r"loss (\d+\.\d+)", capsys.readouterr().out)]
-    assert len(losses) == 5
-    assert losses[-1] < 0.7 * losses[0]
+def run_own_loop(before: int, in_loop: int) -> list[float]:
+    """Run the example with so many epochs before and with the chip; give the accuracies on the chip after both."""
+    code = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8")
+    lengths = "(network, 60, 0.14), (loop, 12, 0.03)"
+    assert lengths in code
+    code = code.replace(lengths, f"(network, {before}, 0.14), (loop, {in_loop}, 0.03)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return [float(text) for text in re.findall(r"(\d+\.\d) % of the test images", done.stdout)]
+
+
+def test_own_loop_learns_on_the_chip() -> None:
+    before, after = run_own_loop(3, 1)
+    assert before < after
+    assert after > 30
+
+
+@pytest.mark.campaign
+def test_own_loop_reaches_what_the_recipe_reaches() -> None:
+    # 95.7 +- 1.0 % over ten seeds: three spreads below its mean.
+    assert run_own_loop(60, 12)[1] > 95.7 - 3 * 1.0
 
 
 def test_own_loop_is_short() -> None:
     lines = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line.strip() and not line.startswith(('"', "import", "from"))]
-    assert len(code) <= 16
+    assert len(code) <= 25
 
 
 def test_readme_shows_the_own_loop_as_it_is() -> None:

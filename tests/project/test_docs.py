@@ -1,0 +1,109 @@
+"""Every piece of Python that README and docs show runs, and imports from spinhw itself or from one room."""
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from fakes.runs import tiny
+from spinhw import NetworkSettings, SpintronicNetwork, open_bank, open_device, train
+from spinhw.calibration import calibrate_bank, load_plan
+from spinhw.config import shipped
+from spinhw.records import load_record
+from spinhw.surrogate import Calibrated
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHOWN = [
+    pytest.param(page, textwrap.dedent(code), id=f"{page.stem}-{place}")
+    for page in PAGES
+    for place, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+OWN_LOOP = "from spinhw import HardwareInLoop, NetworkSettings, SpintronicNetwork, open_device\nfrom spinhw.gradients"
+# Waits for the flip-flop to be trained as any other task.
+LATER = {"flipflop"}
+
+
+def recorded_run(folder: Path) -> None:
+    """A finished run with a recording, in ``runs/mine``."""
+    train(tiny(epochs=1, loop_epochs=1).model_copy(update={"recording": "observed"}), folder / "runs" / "mine")
+
+
+SMALL = NetworkSettings(layers=(3, 2))
+
+
+def names_for(code: str, folder: Path) -> dict[str, object]:
+    """Make what a piece takes for granted: files in the folder, and names."""
+    if "train(" in code:
+        (folder / "examples").mkdir()
+        settings = tiny(device=None, loop_epochs=None, loop_learning_rate=None, gradient="surrogate", seeds=[0, 1])
+        (folder / "examples" / "demo.yaml").write_text(settings.to_yaml(), encoding="utf-8")
+    if "runs/mine/recording" in code:
+        recorded_run(folder)
+    if "open_station" in code:
+        (folder / "bench.yaml").write_bytes((shipped("devices") / "bank-virtual.yaml").read_bytes())
+    if "calibrated_synapses" in code:
+        return {"path": ROOT / "calibration" / "synapses-virtual.yaml"} | tunings(8)
+    if "load_record" in code or "known." in code:
+        return names_of_a_calibrated_bank(code, folder)
+    if "Recorder" in code:
+        made = SpintronicNetwork(SMALL, seed=0)
+        with open_device("imperfect-chip", made) as device:
+            return {"network": made, "folder": folder / "kept", "state": device.state()}
+    inputs = torch.linspace(-1, 2, 2 * 4 * 8).reshape(2, 4, 8, 1)
+    return {"batches": [(one, torch.tensor([0, 1, 2, 3])) for one in inputs]}
+
+
+def tunings(resonators: int) -> dict[str, torch.Tensor]:
+    found = torch.linspace(-0.5, 0.5, resonators, dtype=torch.float64)
+    return {"weights": found, "tuning": found.flip(0)}
+
+
+def names_of_a_calibrated_bank(code: str, folder: Path) -> dict[str, object]:
+    """A bank with its record, and what was measured of a network on it."""
+    with open_bank("imperfect-chip", SMALL) as bank:
+        calibrate_bank(bank, load_plan("quick"), SMALL, folder / "mychip.yaml")
+    if "mychip.yaml" in code:
+        return {"network": SMALL}
+    made, generator = SpintronicNetwork(SMALL, seed=0).double(), torch.Generator().manual_seed(0)
+    inputs = torch.linspace(-1, 2, 2 * 8, dtype=torch.float64).reshape(2, 8, 1)
+    with torch.no_grad():
+        run = made.run(inputs, record_drive=True)
+    power = torch.cat([run.power[0, :, :1], run.power[0]], dim=1)  # (batch, time + 1, neuron)
+    return {
+        "network": made,
+        "bank": bank,
+        "path": folder / "mychip.yaml",
+        "generator": generator,
+        "known": Calibrated.of(load_record(folder / "mychip.yaml")),
+        "drive": run.drive[0],
+        "power": power,
+        "good": torch.ones_like(power, dtype=torch.bool),
+        "interval_s": 1e-9,
+        "bias_drive": 2 / SMALL.tau_s,
+        "weights": made.weights(),
+        "nominal": made.neurons(),
+        "inputs": inputs,
+        "drive_rate_per_s": SMALL.drive_rate_per_s,
+        "noise": 0.01,
+    }
+
+
+@pytest.mark.parametrize(("page", "code"), SHOWN)
+def test_what_is_shown_runs(page, code, tmp_path, monkeypatch):
+    if page.stem in LATER or code.startswith("import torch\n\n" + OWN_LOOP):
+        pytest.skip("run by another test")
+    names = names_for(code, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    exec(compile(code, f"{page.name}", "exec"), names)
+
+
+@pytest.mark.parametrize(("page", "code"), SHOWN)
+def test_what_is_shown_imports_from_spinhw_or_a_room(page, code):
+    modules = [node.module for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom) and node.module]
+    deep = [one for one in modules if one.startswith("spinhw.") and one.count(".") > 1]
+    assert page.stem in LATER or not [one for one in deep if one != "spinhw.instruments.roles"]
