@@ -1,6 +1,8 @@
 """Every shipped example runs, and every shipped YAML file loads and points an editor at its schema."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
