@@ -97,9 +97,10 @@ def run_own_loop(before: int, in_loop: int) -> list[float]:
 
 
 def test_own_loop_learns_on_the_chip() -> None:
-    before, after = run_own_loop(3, 1)
-    assert before < after
-    assert after > 30
+    # Six seeds gained 23.9 +- 5.9 % in the loop and came to 60.6 +- 3.8 %: three spreads below, and more.
+    before, after = run_own_loop(2, 4)
+    assert after > before
+    assert after > 45
 
 
 @pytest.mark.campaign
