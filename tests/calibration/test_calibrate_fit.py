@@ -114,9 +114,9 @@ def test_a_lag_that_shows_is_not_left_at_zero():
     played = measured(true, 0.01, batch=48)
     found = calibrated(played, ALL, 48)
     shows = BIAS * true.sigma > 1.1 * true.gamma
-    held = (shows & (found.oscillators.lag == 0)).nonzero()[:, 0]
-    known = fit([played.of(held)], true.picked(held), ALL)  # It cannot do better from where they truly are.
-    gained = (found.noise[held] ** 2 / known.noise**2 - 1) * known.samples
+    some = (shows & ((found.oscillators.lag == 0) | (torch.arange(48) < 4))).nonzero()[:, 0]
+    known = fit([played.of(some)], true.picked(some), ALL)  # It cannot do better from where they truly are.
+    gained = (found.noise[some] ** 2 / known.noise**2 - 1) * known.samples
     assert (gained < 9).all()  # 4 at most, for by so much a lag must show; without another search up to 20 to 100.
     off = (found.oscillators.delay - true.delay).abs() / found.errors()[ALL.index("delay")]
     assert off.max() < 7  # 3.1 +- 0.9 over seeds.
