@@ -177,10 +177,9 @@ def test_check_takes_a_profile_that_names_a_late_oscillator(spinhw, tmp_path: Pa
 
 
 def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spinhw.cli import inspection
     from spinhw.device.contract import Verdict
 
-    monkeypatch.setattr(inspection, "check_device", lambda make: [Verdict("reads back", False, "reads 0")])
+    monkeypatch.setattr("spinhw.cli.contracts.check_device", lambda make: [Verdict("reads back", False, "reads 0")])
     shown = spinhw("check", "--device", "ideal")
     assert shown.code == 3
     assert "ideal: promises are broken; seen: reads back" in shown.err
@@ -239,12 +238,11 @@ def test_paths_with_brackets_and_pictures_that_fail(
     spinhw, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever fails after training, the table is printed and the user knows that the results are safe."""
-    from spinhw.cli import training
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(training, "draw_run", full)
+    monkeypatch.setattr("spinhw.plots.run.draw_run", full)
     run = tmp_path / "a[" / "b]:x:"
     shown = spinhw("train", tiny, "--out", run, "--set", "training.seeds=[0]")
     assert shown.code == 2
