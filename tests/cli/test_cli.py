@@ -28,7 +28,6 @@ COMMANDS = (
     "schema",
 )
 TINY = """
-task: {train_fraction: 0.2, held_out: validation}
 network: {layers: [4, 3]}
 training: {seeds: [0, 1], epochs: 1, batch_size: 450}
 """
@@ -36,8 +35,7 @@ TINY_GRID = """
 seeds: [0]
 protocols:
   mine: {spintronic: examples/digits.yaml, ctrnn: examples/ctrnn.yaml, taus: [5 ns], learning_rates: [0.1]}
-overrides:
-  [task.train_fraction=0.2, "network.layers=[3, 2]", training.epochs=1, training.batch_size=450, training.substeps=1]
+overrides: ["network.layers=[3, 2]", training.epochs=1, training.batch_size=450, training.substeps=1]
 sample_intervals: [1 ns]
 substeps: [1]
 densities_intra: [0.5]
@@ -179,10 +177,9 @@ def test_check_takes_a_profile_that_names_a_late_oscillator(spinhw, tmp_path: Pa
 
 
 def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spinhw.cli import contracts
     from spinhw.device.contract import Verdict
 
-    monkeypatch.setattr(contracts, "check_device", lambda make: [Verdict("reads back", False, "reads 0")])
+    monkeypatch.setattr("spinhw.cli.contracts.check_device", lambda make: [Verdict("reads back", False, "reads 0")])
     shown = spinhw("check", "--device", "ideal")
     assert shown.code == 3
     assert "ideal: promises are broken; seen: reads back" in shown.err
@@ -241,12 +238,11 @@ def test_paths_with_brackets_and_pictures_that_fail(
     spinhw, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever fails after training, the table is printed and the user knows that the results are safe."""
-    from spinhw import plots
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(plots, "draw_run", full, raising=False)
+    monkeypatch.setattr("spinhw.plots.run.draw_run", full)
     run = tmp_path / "a[" / "b]:x:"
     shown = spinhw("train", tiny, "--out", run, "--set", "training.seeds=[0]")
     assert shown.code == 2
@@ -339,7 +335,7 @@ def test_interrupt_before_training_is_130(spinhw, monkeypatch: pytest.MonkeyPatc
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "load_settings", stop)
+    monkeypatch.setattr(training, "load_run", stop)
     shown = spinhw("train", tiny)
     assert shown.code == 130
 

@@ -1,7 +1,6 @@
 """What is read and written without pint is to the bit and to the letter what pint gives."""
 
 import math
-from itertools import product
 
 import pint
 import pytest
@@ -33,9 +32,9 @@ def test_numbers_are_shown_as_pint_shows_them(unit: str, number: float) -> None:
         assert show_quantity(number, unit, digits) == f"{compact.magnitude:.{digits}g} {compact.units:~}"
 
 
-@pytest.mark.parametrize(("text", "unit"), product(("1/ns", "1 / ns", "1/ ns"), ("1/s",)))
-def test_blanks_beside_a_slash_mean_nothing(text: str, unit: str) -> None:
-    assert parse_quantity(text, unit) == by_pint(1.0, "/ns", "1/s")
+@pytest.mark.parametrize("text", ["1/ns", "1 / ns", "1/ ns"])
+def test_blanks_beside_a_slash_mean_nothing(text: str) -> None:
+    assert parse_quantity(text, "1/s") == by_pint(1.0, "/ns", "1/s")
 
 
 def test_long_names_are_left_to_pint() -> None:

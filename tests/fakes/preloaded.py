@@ -12,8 +12,13 @@ import pyvisa_py  # noqa: E402, F401
 import torch  # noqa: E402
 
 import fakes.proof.exits  # noqa: E402, F401
+import spinhw.cli.bench  # noqa: E402
 import spinhw.cli.off  # noqa: E402
 import spinhw.cli.training  # noqa: E402
+import spinhw.instruments.station  # noqa: E402
+import spinhw.plots.run  # noqa: E402
+import spinhw.report.budget  # noqa: E402
+import spinhw.training.run  # noqa: E402
 import spinhw.virtual  # noqa: E402, F401
 from spinhw.units import registry  # noqa: E402
 

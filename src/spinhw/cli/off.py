@@ -10,13 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.prompt import Confirm
 
-from spinhw.cli.bench import console, outputs_table
 from spinhw.config import find_profile
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.instruments import StationSettings, load_station
 from spinhw.instruments.lock import Owner, owner_of
 from spinhw.instruments.outputs import OutputState, everything, nothing_else
-from spinhw.instruments.station import switch_off
 from spinhw.safety import unconfirmed_error
 
 # What a process that has a bench may take to ramp everything down.
@@ -35,8 +33,12 @@ def bring_down(name: str, take_all: bool, stop: bool) -> None:
     Raises:
         DeviceError: Something is on still, or another process has the bench.
     """
-    out, path = console(), find_profile(name)
+    path = find_profile(name)
     settings = load_station(path)
+    from spinhw.cli.bench import console, outputs_table
+    from spinhw.instruments.station import switch_off
+
+    out = console()
     owner = owner_of([one.address for one in settings.instruments.values()])
     if owner is not None and stop:
         _end(out, settings, owner)
