@@ -104,12 +104,12 @@ class Device(Session):
         self._require_open()
         self._check_names(parameters)
         held, bare = self._held_parameters(parameters)
-        values = self._conversion.parameters_to_si(held)
+        values = self._conversion.parameters_to_si(held, self._description.kinds)
         self._check_parameter_limits(values)
         # From here on a failure must not leave the last batch's values behind as if they were still set.
         self._programmed, self._requested, self._applied = values, held, {}
         self._kept, _ = self._attempt(lambda: self._send(values))
-        self._applied = self._conversion.parameters_to_model(self._kept)
+        self._applied = self._conversion.parameters_to_model(self._kept, self._description.kinds)
         software = self._description.software_parameters & set(parameters)
         handed_through = {name: parameters[name].detach() for name in software}
         return {name: value[0] if bare else value for name, value in self._applied.items()} | handed_through
@@ -173,8 +173,8 @@ class Device(Session):
 
     def _check_names(self, parameters: Mapping[str, Tensor]) -> None:
         about = self._description
-        missing = sorted(set(about.parameter_shapes) - set(parameters))
-        unknown = sorted(set(parameters) - set(about.parameter_shapes) - about.software_parameters)
+        missing = sorted(set(about.parameters) - set(parameters))
+        unknown = sorted(set(parameters) - set(about.parameters) - about.software_parameters)
         if missing or unknown:
             raise ValueError(f"{self.name}: parameters are missing: {missing}, or unknown: {unknown}")
 
@@ -182,8 +182,9 @@ class Device(Session):
         """Return the device's own parameters with the member axis, and whether it was left out everywhere."""
         about, held = self._description, {}
         bare = about.members == 1
-        for name, shape in about.parameter_shapes.items():
-            held[name], left_out = with_members(f"parameter {name}", parameters[name].detach(), shape, about.members)
+        for name, one in about.parameters.items():
+            value = parameters[name].detach()
+            held[name], left_out = with_members(f"parameter {name}", value, one.shape, about.members)
             bare = bare and left_out
             check_finite(self.name, f"parameter {name}", held[name])
         return held, bare
@@ -191,10 +192,10 @@ class Device(Session):
     def _check_parameter_limits(self, values: Mapping[str, Tensor]) -> None:
         about = self._description
         for name, value in values.items():
-            kind = "weight" if name.startswith("w") else "bias"
+            kind = about.parameters[name].kind
             limit = about.limits.get(kind)
             if limit is not None:
-                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(name), about.device_ids)
+                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(kind), about.device_ids)
 
     def _send(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         self._program(values)

@@ -57,15 +57,16 @@ class SimulatedDevice(Device):
         Returns:
             States, and outputs (member, batch, answer, output): logits = out_gain * outputs + b_out.
         """
-        held = {name: parameters[name] for name in self._description.parameter_shapes}
+        held = {name: parameters[name] for name in self._description.parameters}
         return self._chip.oracle(held, inputs, steps, shot, engine, lengths)
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        applied = self._chip.program(self._conversion.parameters_to_model(values))
-        self._held = self._conversion.parameters_to_si(applied)
+        kinds = self._description.kinds
+        applied = self._chip.program(self._conversion.parameters_to_model(values, kinds))
+        self._held = self._conversion.parameters_to_si(applied, kinds)
 
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._held)
