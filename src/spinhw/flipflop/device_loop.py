@@ -60,15 +60,18 @@ class FlipFlopLoop:
             DeviceError: The device failed and was made safe.
         """
         inner, played = self.network.oscillators, inputs[None]  # A member axis in front.
-        requested = inner.member_values()
-        trace = shoot(self.device, {name: value.detach() for name, value in requested.items()}, played, self._plan, 1)
+        requested, masks = inner.member_values(), inner.member_masks()
+        detached = {name: value.detach() for name, value in requested.items()}
+        trace = shoot(self.device, detached, played, self._plan, 1, present=masks)
         self.inferences += inferences(played, self.device, trace)
         neurons = inner.neurons()
         if self._refits is not None:
             self._refits.update(played, trace)
             neurons = self._refits.neurons(neurons)
         values = {
-            name: straight_through(value, self._acting(name, trace.applied[name])) if name in trace.applied else value
+            name: straight_through(value, self._acting(name, trace.applied[name]), masks.get(name))
+            if name in trace.applied
+            else value
             for name, value in requested.items()
         }
         model = inner.run(inputs, values=values, neurons=neurons).filtered  # (1, batch, time, neuron)

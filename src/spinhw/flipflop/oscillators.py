@@ -118,7 +118,7 @@ def play(network: OscillatorNetwork, trials: Trials, device: Device) -> Tensor:
         DeviceError: The device failed.
     """
     settings, inner = network.settings, network.oscillators
-    device.program({name: value.detach() for name, value in inner.values().items()})
+    device.program({name: value.detach() for name, value in inner.values().items()}, inner.masks())
     last = range(*settings.topology().slices()[-1].indices(sum(settings.layers)))
     plan = ObservationPlan.split(last, device.describe().channels)
     answers = []
