@@ -57,10 +57,11 @@ def test_drive_per_ampere_must_be_positive():
 def test_parameters_are_converted_by_kind():
     conversion = Conversion(weight=Scaling(0.5, "V"), bias=Scaling(2.0, "V"))
     values = {"w_int.0": torch.ones(1, 2, 2), "bias.0": torch.ones(1, 2)}
-    si = conversion.parameters_to_si(values)
+    kinds = {"w_int.0": "weight", "bias.0": "bias"}
+    si = conversion.parameters_to_si(values, kinds)
     assert float(si["w_int.0"].max()) == 0.5
     assert float(si["bias.0"].max()) == 2.0
-    back = conversion.parameters_to_model(si)
+    back = conversion.parameters_to_model(si, kinds)
     assert all(torch.equal(back[name], values[name]) for name in values)
 
 

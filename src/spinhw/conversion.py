@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Value = TypeVar("Value", float, "Tensor")
+ParameterKind = Literal["weight", "bias", "tuning"]
 
 PositiveVoltageV = Annotated[float, Quantity("V", positive=True)]
 PositiveCurrentA = Annotated[float, Quantity("A", positive=True)]
@@ -68,7 +69,7 @@ class Conversion:
     Args:
         drive_per_ampere: Drive I in 1/s of one ampere through the nominal oscillator; above zero.
         input: Network inputs u.
-        weight: Weights, by the tuning voltage of their synapses.
+        weight: Weights, by the tuning voltage of their synapses; tunings of single resonators too.
         bias: Trainable biases.
         power: Read-out of the power x.
         filtered: Read-out of the signal y behind the high-pass.
@@ -94,17 +95,21 @@ class Conversion:
         """Drives I in 1/s, as currents in amperes."""
         return Scaling(1 / self.drive_per_ampere, "A")
 
-    def of_parameter(self, name: str) -> Scaling:
-        """Give the line of a parameter: weights are called w_..., biases b..."""
-        return self.weight if name.startswith("w") else self.bias
+    def of_parameter(self, kind: ParameterKind) -> Scaling:
+        """Give the line of the parameters of a kind."""
+        return self.bias if kind == "bias" else self.weight
 
-    def parameters_to_si(self, values: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-        """Convert weights and biases by name."""
-        return {name: self.of_parameter(name).to_si(value) for name, value in values.items()}
+    def parameters_to_si(
+        self, values: Mapping[str, "Tensor"], kinds: Mapping[str, ParameterKind]
+    ) -> dict[str, "Tensor"]:
+        """Convert parameters by name, each by its kind."""
+        return {name: self.of_parameter(kinds[name]).to_si(value) for name, value in values.items()}
 
-    def parameters_to_model(self, values: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-        """Convert weights and biases by name; the inverse of `parameters_to_si`."""
-        return {name: self.of_parameter(name).to_model(value) for name, value in values.items()}
+    def parameters_to_model(
+        self, values: Mapping[str, "Tensor"], kinds: Mapping[str, ParameterKind]
+    ) -> dict[str, "Tensor"]:
+        """Convert parameters by name, each by its kind; the inverse of `parameters_to_si`."""
+        return {name: self.of_parameter(kinds[name]).to_model(value) for name, value in values.items()}
 
 
 class ConversionSettings(Settings):

@@ -250,12 +250,23 @@ def test_programming_rounds_to_the_bits_and_hides_its_errors():
 def test_synapse_errors_belong_to_the_chip_and_spare_absent_synapses():
     chip = make(chip_settings(synapses={"limit": 4, "scale_spread": 0.1, "programming_error": 0.05}), 0)
     weights = weights_of(SMALL)
+    masks = {name: value != 0 for name, value in weights.items() if name.startswith("w")}
     truths = []
     for _ in range(2):
-        chip.program(weights)
+        chip.program(weights, masks)
         truths.append({name: value.clone() for name, value in chip._acting.items()})
     assert all(torch.equal(truths[0][name], truths[1][name]) for name in weights)
-    assert bool((truths[0]["w_int.0"][weights["w_int.0"] == 0] == 0).all())
+    assert bool((truths[0]["w_int.0"][~masks["w_int.0"]] == 0).all())
+
+
+def test_a_synapse_that_exists_has_its_error_at_zero_too():
+    chip = make(chip_settings(synapses={"limit": 4, "programming_error": 0.05}), 0)
+    zeros = {name: torch.zeros_like(value) for name, value in weights_of(SMALL).items()}
+    mask = torch.ones_like(zeros["w_int.0"], dtype=torch.bool)
+    mask[..., 0] = False
+    chip.program(zeros, {"w_int.0": mask})
+    acting = chip._acting["w_int.0"]
+    assert bool((acting[..., 0] == 0).all()) and bool((acting[..., 1:] != 0).all())
 
 
 def test_repeatability_differs_at_each_programming():

@@ -52,6 +52,20 @@ def test_software_parameters_are_handed_through():
     assert not applied["b_out"].requires_grad
 
 
+def test_masks_say_which_synapses_exist():
+    mask = torch.tensor([[True, False]] * NEURONS)
+    with FakeDevice() as device:
+        with pytest.raises(ValueError, match=r"w_ext.0 asks for synapses that do not exist"):
+            device.program(parameters(), {"w_ext.0": mask})
+        asked = parameters() | {"w_ext.0": 0.5 * mask}
+        device.program(asked, {"w_ext.0": mask})
+        device._read_back = lambda: {name: value + 0.01 for name, value in device.held.items()}
+        applied = device.program(asked, {"w_ext.0": mask, "w_none": mask})["w_ext.0"]
+        assert bool((applied[:, 0] != 0.5).all()) and bool((applied[:, 1] == 0).all())
+        everywhere = device.program(asked)["w_ext.0"]
+        assert bool((everywhere[:, 1] != 0).all())
+
+
 def test_member_axis_comes_back_as_it_was_given():
     with FakeDevice() as device:
         applied = device.program({name: value[None] for name, value in parameters().items()})

@@ -1,7 +1,9 @@
 """What a device measured is kept whole or not at all, and is given again to the bit."""
 
+import json
 from dataclasses import replace
 
+import h5py
 import pytest
 import torch
 import xarray
@@ -303,6 +305,21 @@ def test_a_recording_keeps_the_contract_that_it_was_made_under(tmp_path):
     verdicts = check_device(lambda: replaying(tmp_path / str(next(folders))))
     assert [f"{one.name}: {one.detail}" for one in verdicts if not one.passed] == []
     assert [one.name for one in verdicts] == [one.name for one in live if one.passed]
+
+
+def test_a_recording_from_before_parameters_had_kinds_is_read(tmp_path):
+    measured = record(tmp_path, profile())
+    now = read_batch(tmp_path / "000000.nc").device
+    for path in tmp_path.glob("*.nc"):
+        with h5py.File(path, "r+") as file:
+            about = json.loads(file.attrs["device"])
+            about["parameter_shapes"] = {name: one["shape"] for name, one in about.pop("parameters").items()}
+            file.attrs["device"] = json.dumps(about)
+    assert read_batch(tmp_path / "000000.nc").device == now
+    assert now.kinds["w_int.0"] == "weight" and now.kinds["bias.1"] == "bias"
+    with replaying(tmp_path) as device:
+        for one, other in zip(measured, play(device, None), strict=True):
+            assert_same(one, other)
 
 
 def test_a_replay_has_no_other_devices_powers(tmp_path):

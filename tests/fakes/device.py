@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spinhw.conversion import Conversion, Scaling
-from spinhw.device import Description, Device, Limit, Reading, Samples
+from spinhw.device import Description, Device, Limit, Parameter, Reading, Samples
 from spinhw.errors import DeviceError
 
 NEURONS, INPUTS = 3, 2
@@ -32,7 +32,10 @@ class FakeDevice(Device):
             inputs=INPUTS,
             channels=2,
             observables=frozenset({"power"}),
-            parameter_shapes={"w_ext.0": (NEURONS, INPUTS), "bias.0": (NEURONS,)},
+            parameters={
+                "w_ext.0": Parameter((NEURONS, INPUTS), "weight", "V"),
+                "bias.0": Parameter((NEURONS,), "bias", "V"),
+            },
             software_parameters=frozenset({"b_out"}),
             limits={"input": Limit(-1.0, 1.0), "weight": Limit(-2.0, 2.0), "bias": Limit(-2.0, 2.0)},
         )

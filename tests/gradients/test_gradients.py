@@ -236,6 +236,9 @@ def test_exploding_observer_is_told_once(monkeypatch):
 
 def test_applied_values_act_and_requested_ones_get_the_gradient():
     requested = torch.tensor([0.1, 0.0, -0.3], requires_grad=True)
-    through = straight_through(requested, torch.tensor([0.125, 0.01, -0.25]))
+    applied = torch.tensor([0.125, 0.01, -0.25])
+    everywhere, without = straight_through(requested, applied), torch.tensor([True, False, True])
+    torch.testing.assert_close(everywhere.detach(), applied)
+    through = straight_through(requested, applied, without)
     torch.testing.assert_close(through.detach(), torch.tensor([0.125, 0.0, -0.25]))
     assert torch.autograd.grad(through.sum(), requested)[0].tolist() == [1.0, 1.0, 1.0]

@@ -62,14 +62,23 @@ class Chip:
         return self._recorder.shots
 
     @torch.no_grad()
-    def program(self, requested: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Set weights and biases, (member, ...) by name; absent synapses are exact zeros.
+    def program(
+        self, requested: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Set weights and biases, (member, ...) by name.
+
+        Args:
+            requested: The values.
+            present: Which synapses exist, by name of a weight, shaped as it; all of those whose weight is not named.
 
         Returns:
             What a read-back tells: the rounded values, without the chip's hidden errors.
         """
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
-        self._acting = {name: self._synapses.acting(name, value, self._writes) for name, value in applied.items()}
+        self._acting = {
+            name: self._synapses.acting(name, value, self._writes, (present or {}).get(name))
+            for name, value in applied.items()
+        }
         self._writes += 1
         return applied
 
@@ -95,6 +104,7 @@ class Chip:
         shot: int | None = None,
         engine: Engine = "auto",
         lengths: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
     ) -> ChipTruth:
         """Give what the chip does now, differentiable by torch in the requested values: the true gradient.
 
@@ -109,9 +119,14 @@ class Chip:
                 neither.
             engine: Engine of the rollout.
             lengths: As for `measure`.
+            present: As for `program`.
         """
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
-        acting = {name: self._synapses.acting(name, value, max(0, self._writes - 1)) for name, value in applied.items()}
+        write = max(0, self._writes - 1)
+        acting = {
+            name: self._synapses.acting(name, value, write, (present or {}).get(name))
+            for name, value in applied.items()
+        }
         played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
         truth = self._respond(acting, played, lengths, shot, steps, engine)
         return truth if shot is None else self._recorder.read(truth, shot)

@@ -4,8 +4,8 @@
     tuned     = applied * scale + limit * (offset + repeatability)                      (what the resonator is set to)
     acting    = tuned, or with crosstalk the sum over the chain of resonators           (what the network feels)
 
-A weight that is exactly zero is an absent synapse: it has no resonator and no error. Biases are currents, not
-resonators: they pass their own converter and nothing else.
+Masks say which synapses exist: an absent one has no resonator and no error; one that is set to zero has both. Biases
+are currents, not resonators: they pass their own converter and nothing else.
 """
 
 import math
@@ -87,19 +87,22 @@ class ChipSynapses:
         rounded = quantise(requested, -limit, limit, None)
         return rounded if level is None else rounded + ((rounded / level).round() * level - rounded).detach()
 
-    def acting(self, name: str, applied: Tensor, writes: int) -> Tensor:
+    def acting(self, name: str, applied: Tensor, writes: int, present: Tensor | None = None) -> Tensor:
         """Give the weights that act, (member, destination, source); biases act as applied.
 
         Args:
             name: Parameter name.
             applied: What `applied` gave.
             writes: Number of this programming: the key of its repeatability.
+            present: Which synapses exist, shaped as `applied`; None for all. An absent one has no resonator and no
+                error, whatever its value; one that exists has its errors at zero too.
         """
         if name.startswith("b"):
             return applied
-        present = applied != 0
-        tuned = self._tuned(name, applied, writes) * present
-        return self._with_crosstalk(tuned, present) if self._settings.crosstalk else tuned
+        exists = torch.ones_like(applied, dtype=torch.bool) if present is None else present
+        tuned = self._tuned(name, applied, writes)
+        tuned = tuned if present is None else tuned * present
+        return self._with_crosstalk(tuned, exists) if self._settings.crosstalk else tuned
 
     def _tuned(self, name: str, applied: Tensor, writes: int) -> Tensor:
         errors, limit = self._fixed(name, tuple(applied.shape[1:])), self._settings.limit

@@ -1,7 +1,7 @@
 from .banks import OscillatorBank, SynapseBank
 from .base import Device
 from .batch import MeasuredBatch
-from .description import Description
+from .description import Description, Parameter
 from .kinds import DEVICES, AnyDevice, DeviceSettings
 from .limits import Limit
 from .multiplex import Correction, MultiplexedDevice
@@ -29,6 +29,7 @@ __all__ = [
     "MultiplexedSettings",
     "ObservationPlan",
     "OscillatorBank",
+    "Parameter",
     "Quality",
     "Reading",
     "RecordedDevice",

@@ -95,7 +95,7 @@ def _timed_s(device: MultiplexedDevice, inputs_shape: tuple[int, int], averages:
     about = device.describe()
     few = torch.zeros(min(_FEW, inputs_shape[0]), inputs_shape[1], about.inputs)
     with device:
-        device.program({name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()})
+        device.program({name: torch.zeros(one.shape) for name, one in about.parameters.items()})
         device.run(few[:1], averages=averages)  # The first one compiles.
         started = time.perf_counter()
         device.run(few, averages=averages)

@@ -105,7 +105,7 @@ def synapses_replay(bank: SynapseBank) -> str:
 def refuses_tunings(bank: SynapseBank) -> str:
     """Set a tuning beyond the limit."""
     count = bank.describe().neurons
-    beyond = beyond_limit(bank.describe(), "tuning", bank.conversion.weight)
+    beyond = beyond_limit(bank.describe(), "tuning", bank.conversion.of_parameter("tuning"))
     _, tones, power = probe_synapses(bank)
     tuning = torch.full((1, count), torch.nan if beyond is None else beyond)
     return refused(lambda: bank.measure(tuning, tones[:1], power[:1]), LimitError, "a tuning beyond it")

@@ -126,7 +126,7 @@ class SynapseBank(Session):
             raise ValueError("power must be zero or above and rf_hz above zero")
         sent = {}
         for what, values, line in (
-            ("tuning", tuning, self._conversion.weight),
+            ("tuning", tuning, self._conversion.of_parameter("tuning")),
             ("RF power", power, self._conversion.rf_power),
             ("frequency", rf_hz, Scaling(1.0, "Hz")),
         ):

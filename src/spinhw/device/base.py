@@ -43,11 +43,15 @@ class Device(Session):
         self._kept: dict[str, Tensor] = {}  # In SI, as read back then.
         self._applied: dict[str, Tensor] = {}  # The same in model units.
         self._requested: dict[str, Tensor] = {}  # In model units, as asked for last.
+        self._present: dict[str, Tensor] = {}  # Which synapses exist, (member, ...); all of those not named.
         self._observes_all = False  # Whether every neuron is observed, asked for or not.
 
     @abstractmethod
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        """Send weights and biases, in SI and within limits, (member, ...) by name; exact zeros are absent synapses."""
+        """Send weights and biases, in SI and within limits, (member, ...) by name.
+
+        Which synapses exist says `_present`, not a value of zero.
+        """
 
     @abstractmethod
     def _read_back(self) -> dict[str, Tensor]:
@@ -84,13 +88,18 @@ class Device(Session):
         """
         self._keeper, self._observes_all = keeper, keeper.observes_all
 
-    def program(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def program(
+        self, parameters: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Set weights and biases, dimensionless, and read them back.
 
         Args:
             parameters: By name, such as "w_int.0" and "bias.0", (destination, source) or (neuron,); with the member
                 axis in front for an ensemble. Every parameter of the device must be there; those of a software read-out
                 may be.
+            present: Which synapses exist, true or false, by name and in the shape of a weight, such as
+                `SpintronicNetwork.masks` gives them. All of those exist whose weight is not named; a weight of zero
+                says nothing. What does not exist is asked for as zero, and read back as zero.
 
         Returns:
             The same names with what was read back, detached from any gradient. The member axis is left out if it was
@@ -99,17 +108,22 @@ class Device(Session):
         Raises:
             LimitError: A value is beyond its limit; nothing was sent.
             DeviceError: The device failed and was made safe.
-            ValueError: A name or a shape is wrong.
+            ValueError: A name or a shape is wrong, or a weight is asked of a synapse that does not exist.
         """
         self._require_open()
         self._check_names(parameters)
         held, bare = self._held_parameters(parameters)
-        values = self._conversion.parameters_to_si(held)
+        exists = self._existing(held, present or {})
+        values = self._conversion.parameters_to_si(held, self._description.kinds)
         self._check_parameter_limits(values)
         # From here on a failure must not leave the last batch's values behind as if they were still set.
-        self._programmed, self._requested, self._applied = values, held, {}
+        self._programmed, self._requested, self._present, self._applied = values, held, exists, {}
         self._kept, _ = self._attempt(lambda: self._send(values))
-        self._applied = self._conversion.parameters_to_model(self._kept)
+        applied = self._conversion.parameters_to_model(self._kept, self._description.kinds)
+        self._applied = {
+            name: torch.where(exists[name], value, torch.zeros_like(value)) if name in exists else value
+            for name, value in applied.items()
+        }
         software = self._description.software_parameters & set(parameters)
         handed_through = {name: parameters[name].detach() for name in software}
         return {name: value[0] if bare else value for name, value in self._applied.items()} | handed_through
@@ -173,8 +187,8 @@ class Device(Session):
 
     def _check_names(self, parameters: Mapping[str, Tensor]) -> None:
         about = self._description
-        missing = sorted(set(about.parameter_shapes) - set(parameters))
-        unknown = sorted(set(parameters) - set(about.parameter_shapes) - about.software_parameters)
+        missing = sorted(set(about.parameters) - set(parameters))
+        unknown = sorted(set(parameters) - set(about.parameters) - about.software_parameters)
         if missing or unknown:
             raise ValueError(f"{self.name}: parameters are missing: {missing}, or unknown: {unknown}")
 
@@ -182,19 +196,31 @@ class Device(Session):
         """Return the device's own parameters with the member axis, and whether it was left out everywhere."""
         about, held = self._description, {}
         bare = about.members == 1
-        for name, shape in about.parameter_shapes.items():
-            held[name], left_out = with_members(f"parameter {name}", parameters[name].detach(), shape, about.members)
+        for name, one in about.parameters.items():
+            value = parameters[name].detach()
+            held[name], left_out = with_members(f"parameter {name}", value, one.shape, about.members)
             bare = bare and left_out
             check_finite(self.name, f"parameter {name}", held[name])
         return held, bare
 
+    def _existing(self, held: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Bring masks of the device's own weights to (member, ...)."""
+        about, found = self._description, {}
+        for name, mask in present.items():
+            if about.parameters.get(name) is None:
+                continue
+            found[name], _ = with_members(f"mask of {name}", mask.bool(), about.parameters[name].shape, about.members)
+            if bool(held[name].masked_select(~found[name]).any()):
+                raise ValueError(f"{self.name}: {name} asks for synapses that do not exist; multiply it by its mask")
+        return found
+
     def _check_parameter_limits(self, values: Mapping[str, Tensor]) -> None:
         about = self._description
         for name, value in values.items():
-            kind = "weight" if name.startswith("w") else "bias"
+            kind = about.parameters[name].kind
             limit = about.limits.get(kind)
             if limit is not None:
-                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(name), about.device_ids)
+                limit.check(self.name, f"{kind} {name}", value, self._conversion.of_parameter(kind), about.device_ids)
 
     def _send(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         self._program(values)

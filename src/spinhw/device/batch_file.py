@@ -1,7 +1,7 @@
 """A batch as a NetCDF file: any program that reads NetCDF can look at a recording, long after this one is gone."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spinhw.device.batch import MeasuredBatch, digest, played_of
-from spinhw.device.description import Description
+from spinhw.device.description import Description, Parameter
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import SIGNALS, Signal, Trace
 from spinhw.errors import ConfigError
@@ -110,10 +110,23 @@ def device_of(attributes: Mapping[str, Any]) -> Description:
     data = json.loads(attributes["device"])
     for name in ("observables", "capabilities", "software_parameters"):
         data[name] = frozenset(data[name])
-    shapes = {name: tuple(shape) for name, shape in data.pop("parameter_shapes").items()}
-    plain = {"device_ids": tuple(data["device_ids"]), "parameter_shapes": shapes, "power_ranges": ()}
+    shapes = data.pop("parameter_shapes", None)
+    held = _by_first_letter(shapes) if shapes is not None else _parameters(data["parameters"])
+    plain = {"device_ids": tuple(data["device_ids"]), "parameters": held, "power_ranges": ()}
     answer = {"answer": Answer(**data["answer"])} if "answer" in data else {}
     return Description(**data | plain | answer)
+
+
+def _parameters(written: Mapping[str, Any]) -> dict[str, Parameter]:
+    return {name: Parameter(tuple(one["shape"]), one["kind"], one["unit"]) for name, one in written.items()}
+
+
+def _by_first_letter(shapes: Mapping[str, Sequence[int]]) -> dict[str, Parameter]:
+    """Read what older files say: nothing of kinds, but weights were called w_ and all were sent in volts."""
+    return {
+        name: Parameter(tuple(shape), "weight" if name.startswith("w") else "bias", "V")
+        for name, shape in shapes.items()
+    }
 
 
 def plan_of(attributes: Mapping[str, Any]) -> ObservationPlan:

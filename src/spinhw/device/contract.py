@@ -50,7 +50,7 @@ def check_device(make: Callable[[], Device]) -> list[Verdict]:
             "observes only what is planned": network.observes_part,
             "averages over shots": network.averages,
             "refuses inputs beyond the limit": network.refuses_inputs,
-            "refuses weights beyond the limit": network.refuses_weights,
+            "refuses parameters beyond the limit": network.refuses_parameters,
             "repeats its shots from a saved state": network.replays,
             "is safe after an error": promises.safe_after_error,
         },

@@ -1,11 +1,28 @@
 """What a device or a bank is and can do."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from spinhw.conversion import ParameterKind
 from spinhw.device.limits import Limit
 from spinhw.network import Answer
 from spinhw.physics import Ladder
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a device.
+
+    Args:
+        shape: Without the member axis: (destination, source), (neuron,), (resonator,).
+        kind: "weight" of synapses, "bias" of neurons, or "tuning" of resonators: chooses conversion and limit.
+        unit: SI unit in which it is sent and read back, such as "V".
+    """
+
+    shape: tuple[int, ...]
+    kind: ParameterKind
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -25,10 +42,10 @@ class Description:
         observables: Signals that a trace has, among "power", "power0", "filtered", "outputs", "drive_applied".
         capabilities: "replay" (state and restore give the same bits again), "oracle" (has a true gradient), "energy"
             (measures energy).
-        parameter_shapes: Shape of each parameter that the device holds, by name, without the member axis.
+        parameters: Those that the device holds, by name.
         software_parameters: Parameters of the network that stay in software; `program` hands them through.
-        limits: Limits in SI by kind of channel: "input", "weight", "bias", "drive"; of a bank of synapses "tuning",
-            "RF power", "frequency"; absent means no limit.
+        limits: Limits in SI by kind of parameter ("weight", "bias", "tuning") and of channel: "input", "drive", of a
+            bank of synapses "RF power", "frequency"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
         wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
@@ -49,7 +66,7 @@ class Description:
     channels: int | None = None
     observables: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
-    parameter_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     software_parameters: frozenset[str] = frozenset()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     loop_delay_s: float = 0.0
@@ -64,6 +81,22 @@ class Description:
     def members(self) -> int:
         """Number of chips side by side."""
         return len(self.device_ids)
+
+    @property
+    def kinds(self) -> dict[str, ParameterKind]:
+        """Kind of each parameter, by name."""
+        return {name: one.kind for name, one in self.parameters.items()}
+
+    def takes(self) -> list[str]:
+        """Say in words what is programmed into each member, a line for each kind of parameter, with unit and limit."""
+        lines = []
+        for kind in dict.fromkeys(self.kinds.values()):
+            held = [one for one in self.parameters.values() if one.kind == kind]
+            count, units = sum(math.prod(one.shape) for one in held), "/".join(dict.fromkeys(one.unit for one in held))
+            limit = self.limits.get(kind)
+            within = "without limit" if limit is None else f"{limit.lowest:g} to {limit.highest:g} {units}"
+            lines.append(f"{kind}: {count} values in {units}, {within}")
+        return lines
 
     @property
     def name(self) -> str:

@@ -87,7 +87,7 @@ def batch_effort(
         return _of_other_bench(settings, sample_interval_s, inputs_shape, len(plan.repeats) * averages)
     with open_device(settings, network, sample_interval_s) as device:
         about = device.describe()
-        device.program({name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()})
+        device.program({name: torch.zeros(one.shape) for name, one in about.parameters.items()})
         inputs = torch.zeros(*inputs_shape, about.inputs)
         device.run(inputs, plan, averages)  # The first one compiles.
         started = time.perf_counter()

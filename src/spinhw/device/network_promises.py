@@ -28,8 +28,8 @@ def probe_parameters(about: Description, scale: float = 0.3) -> dict[str, Tensor
     """Make small random parameters for a device, (member, ...) by name, the same every time."""
     generator = torch_stream("contract", "parameters")
     return {
-        name: scale * (torch.rand(about.members, *shape, generator=generator) * 2 - 1)
-        for name, shape in about.parameter_shapes.items()
+        name: scale * (torch.rand(about.members, *one.shape, generator=generator) * 2 - 1)
+        for name, one in about.parameters.items()
     }
 
 
@@ -47,7 +47,10 @@ def _prepared(device: Device) -> Tensor:
 def describes_network(device: Device) -> str:
     """Look at the description of a network device."""
     about = device.describe()
-    expect(about.inputs >= 1 and bool(about.parameter_shapes), "a device needs inputs and parameters")
+    expect(about.inputs >= 1 and bool(about.parameters), "a device needs inputs and parameters")
+    for name, one in about.parameters.items():
+        unit = device.conversion.of_parameter(one.kind).unit
+        expect(one.unit == unit, f"{name} is said to be in {one.unit}, and a {one.kind} is sent in {unit}")
     expect(("outputs" in about.observables) == (about.outputs > 0), "outputs and observables disagree")
     return describes(device)
 
@@ -68,10 +71,11 @@ def reads_back(device: Device) -> str:
 
 
 def _full_scale(device: Device, name: str, value: Tensor) -> float:
-    limit = device.describe().limits.get("weight" if name.startswith("w") else "bias")
+    kind = device.describe().parameters[name].kind
+    limit = device.describe().limits.get(kind)
     if limit is None:
         return float(value.abs().max())
-    return abs(float(device.conversion.of_parameter(name).to_model(limit.highest)))
+    return abs(float(device.conversion.of_parameter(kind).to_model(limit.highest)))
 
 
 def refuses_wrong_parameters(device: Device) -> str:
@@ -96,7 +100,7 @@ def gives_trace(device: Device) -> str:
     about = device.describe()
     trace = device.run(_prepared(device))
     check_trace(trace, about)
-    expect(set(trace.applied) == set(about.parameter_shapes), "the trace lacks the applied parameters")
+    expect(set(trace.applied) == set(about.parameters), "the trace lacks the applied parameters")
     if trace.power is not None:
         ends = trace.power.time_s
         wanted = torch.arange(1, TIMES + 1, dtype=ends.dtype) * about.sample_interval_s
@@ -145,20 +149,22 @@ def refuses_inputs(device: Device) -> str:
     return said
 
 
-def refuses_weights(device: Device) -> str:
-    """Program a weight beyond the limit and check that the old ones stay."""
-    about = device.describe()
-    beyond = beyond_limit(about, "weight", device.conversion.weight)
-    if beyond is None:
-        return "no limit"
-    wanted = probe_parameters(about)
-    name = next(name for name in wanted if name.startswith("w"))
-    applied = device.program(wanted)
-    wrong = wanted | {name: torch.full_like(wanted[name], beyond)}
-    said = refused(lambda: device.program(wrong), LimitError, "a weight beyond the limit")
-    kept = device.run(probe_inputs(about)).applied
-    expect(torch.equal(kept[name], applied[name]), "a refused set of parameters changed the device")
-    return said
+def refuses_parameters(device: Device) -> str:
+    """Program one parameter of each kind beyond its limit and check that the old ones stay."""
+    about, said = device.describe(), []
+    for kind in sorted(set(about.kinds.values())):
+        beyond = beyond_limit(about, kind, device.conversion.of_parameter(kind))
+        if beyond is None:
+            said.append(f"{kind}: no limit")
+            continue
+        wanted = probe_parameters(about)
+        name = next(name for name, one in about.kinds.items() if one == kind)
+        applied = device.program(wanted)
+        wrong = wanted | {name: torch.full_like(wanted[name], beyond)}
+        said.append(refused(lambda wrong=wrong: device.program(wrong), LimitError, f"a {kind} beyond the limit"))  # type: ignore[misc]
+        kept = device.run(probe_inputs(about)).applied
+        expect(torch.equal(kept[name], applied[name]), "a refused set of parameters changed the device")
+    return "; ".join(said)
 
 
 def replays(device: Device) -> str:

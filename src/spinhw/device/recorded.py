@@ -12,10 +12,11 @@ from spinhw.conversion import Conversion
 from spinhw.device.base import Device
 from spinhw.device.batch import MeasuredBatch, digest, played_of
 from spinhw.device.batch_file import OLDER, plan_of
+from spinhw.device.description import Parameter
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.recorded_settings import RecordedSettings
 from spinhw.device.recording import Recording
-from spinhw.device.shapes import parameter_shapes
+from spinhw.device.shapes import parameters_of
 from spinhw.device.trace import Signal
 from spinhw.errors import ConfigError
 from spinhw.network import Answer, NetworkSettings
@@ -156,7 +157,7 @@ def open_recorded(
     says_answer = recording.attributes(numbers[0])["format"] != OLDER
     hardware = network.outputs if network.readout == "hardware" else 0
     facts = {
-        "the shapes of the parameters": (parameter_shapes(network), dict(was.parameter_shapes)),
+        "the shapes of the parameters": (_shapes(parameters_of(network, Conversion())), _shapes(was.parameters)),
         "the outputs in hardware": (hardware, was.outputs),
         **({"the samples that answer": (answer, was.answer)} if hardware and says_answer else {}),
         "the sample interval in seconds": (sample_interval_s, was.sample_interval_s),
@@ -170,6 +171,10 @@ def open_recorded(
                 todo="replay it with the config of its run",
             )
     return RecordedDevice(recording, numbers)
+
+
+def _shapes(parameters: Mapping[str, Parameter]) -> dict[str, tuple[int, ...]]:
+    return {name: one.shape for name, one in parameters.items()}
 
 
 def _readings(batch: MeasuredBatch, repeats: Sequence[Sequence[int]]) -> list[Reading]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
+from spinhw.conversion import Conversion
 from spinhw.device.bank_promises import probe_drive, probe_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
-from spinhw.device.shapes import parameter_shapes
+from spinhw.device.shapes import parameters_of
 from spinhw.device.trace import Trace
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
 from spinhw.errors import ConfigError
@@ -63,7 +64,7 @@ def rehearse_synapses(settings: StationSettings) -> list[str]:
 
 def _parameters(network: NetworkSettings) -> int:
     """Count the outputs of a synapse controller that a network needs."""
-    return sum(math.prod(shape) for shape in parameter_shapes(network).values())
+    return sum(math.prod(one.shape) for one in parameters_of(network, Conversion()).values())
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def rehearse_batch(
     device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
     about = device.describe()
     inputs = torch.zeros(*inputs_shape, about.inputs)
-    zeros = {name: torch.zeros(shape) for name, shape in about.parameter_shapes.items()}
+    zeros = {name: torch.zeros(one.shape) for name, one in about.parameters.items()}
 
     with device, _quiet():
         programming = stage.count(partial(device.program, zeros))

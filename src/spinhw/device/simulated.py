@@ -40,6 +40,7 @@ class SimulatedDevice(Device):
         shot: int | None = None,
         engine: Engine = "auto",
         lengths: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
     ) -> ChipTruth:
         """Return what the chip does now, differentiable in the parameters: the true gradient, which no bench has.
 
@@ -53,19 +54,21 @@ class SimulatedDevice(Device):
                 neither.
             engine: Engine of the rollout.
             lengths: As for `run`, (member, batch).
+            present: Which synapses exist, (member, ...) by name of a weight; None for all.
 
         Returns:
             States, and outputs (member, batch, answer, output): logits = out_gain * outputs + b_out.
         """
-        held = {name: parameters[name] for name in self._description.parameter_shapes}
-        return self._chip.oracle(held, inputs, steps, shot, engine, lengths)
+        held = {name: parameters[name] for name in self._description.parameters}
+        return self._chip.oracle(held, inputs, steps, shot, engine, lengths, present)
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        applied = self._chip.program(self._conversion.parameters_to_model(values))
-        self._held = self._conversion.parameters_to_si(applied)
+        kinds = self._description.kinds
+        applied = self._chip.program(self._conversion.parameters_to_model(values, kinds), self._present)
+        self._held = self._conversion.parameters_to_si(applied, kinds)
 
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._held)

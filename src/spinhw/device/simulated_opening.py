@@ -6,10 +6,10 @@ import torch
 
 from spinhw.chip import Chip, ChipSettings, ConverterSettings, Identity, OscillatorArray, ResonatorChain
 from spinhw.conversion import Conversion, Scaling
-from spinhw.device.description import Description
+from spinhw.device.description import Description, Parameter
 from spinhw.device.limits import Limit
 from spinhw.device.settings import SimulatedSettings
-from spinhw.device.shapes import parameter_shapes
+from spinhw.device.shapes import parameters_of
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.network import Answer, NetworkSettings
 from spinhw.physics import Ladder
@@ -79,6 +79,7 @@ def open_simulated_synapses(settings: SimulatedSettings, resonators: int, member
         readout_interval_s=0.0,
         observables=frozenset({"voltage"}),
         capabilities=frozenset({"replay"}),
+        parameters={"tuning": Parameter((resonators,), "tuning", conversion.of_parameter("tuning").unit)},
         limits={"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)},
         seed=settings.seed,
         ladder=Ladder(rf.frequency_hz, rf.spacing_hz, rf.half_linewidth_hz, rf.tuning_span_hz, synapses.limit or 1.0),
@@ -123,7 +124,7 @@ def _describe_network(
         channels=settings.channels,
         observables=frozenset(observables),
         capabilities=frozenset({"replay", "oracle"}),
-        parameter_shapes=parameter_shapes(network),
+        parameters=parameters_of(network, conversion),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
         limits=_chip_limits(settings.chip, conversion),
         loop_delay_s=settings.chip.loop_delay_s,

@@ -24,7 +24,7 @@ from spinhw.instruments.wiring import ChipWiring, split_reference
 class VisaDevice(Device):
     """A chip with its synapses on a bench: inputs are played, synapses programmed, neurons and outputs digitised.
 
-    The parameters follow each other on the outputs of the synapse controller in the order of `parameter_shapes`.
+    The parameters follow each other on the outputs of the synapse controller in the order of the description's.
 
     Args:
         bench: The instruments; nobody else uses them meanwhile.
@@ -57,13 +57,13 @@ class VisaDevice(Device):
         return self._bench.open()
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        flat = [values[name].flatten() for name in self._description.parameter_shapes]
+        flat = [values[name].flatten() for name in self._description.parameters]
         self._bench.prepare()
         self._board().program(torch.cat(flat).double().numpy())
         self._bench.confirm()
 
     def _read_back(self) -> dict[str, Tensor]:
-        shapes = self._description.parameter_shapes
+        shapes = {name: one.shape for name, one in self._description.parameters.items()}
         sizes = [math.prod(shape) for shape in shapes.values()]
         parts = torch.from_numpy(self._board().read_back(sum(sizes))).float().split(sizes)
         return {name: part.view(1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from spinhw.conversion import Conversion
-from spinhw.device.description import Description
+from spinhw.device.description import Description, Parameter
 from spinhw.device.limits import Limit
 from spinhw.device.rounds import inputs_of
 from spinhw.device.segments import Segments, samples_per_input
-from spinhw.device.shapes import parameter_shapes
+from spinhw.device.shapes import parameters_of
 from spinhw.device.visa_bank import VisaOscillatorBank
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import VisaDevice
@@ -67,7 +67,7 @@ def open_visa_device(
         answer=answer or network.answer,
         channels=inputs_of(wiring.neurons),
         observables=frozenset(observables | ({"outputs"} if hardware else set())),
-        parameter_shapes=parameter_shapes(network),
+        parameters=parameters_of(network, conversion),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
         limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring.synapses)},
         wires={"neuron": wiring.neurons, "output": wiring.outputs},
@@ -153,6 +153,7 @@ def open_visa_synapses(settings: StationSettings, connect: Connect = open_wire) 
         sample_interval_s=0.0,
         readout_interval_s=0.0,
         observables=frozenset({"voltage"}),
+        parameters={"tuning": Parameter((wiring.resonators,), "tuning", conversion.of_parameter("tuning").unit)},
         limits=limits,
         ladder=Ladder(
             wiring.frequency_hz,

@@ -120,10 +120,16 @@ def measured_value_modelled_gradient(measured: Signal | None, model: Tensor) -> 
     return value + (model - model.detach())
 
 
-def straight_through(requested: Tensor, applied: Tensor) -> Tensor:
-    """Give the applied values with the gradient of the requested ones; what is exactly zero was not to be set."""
+def straight_through(requested: Tensor, applied: Tensor, present: Tensor | None = None) -> Tensor:
+    """Give the applied values with the gradient of the requested ones.
+
+    Args:
+        requested: As asked for.
+        applied: As read back, same shape.
+        present: Which synapses exist; the others have the requested value. None where all do.
+    """
     difference = (applied.to(requested.dtype) - requested).detach()
-    return requested + torch.where(requested == 0, torch.zeros_like(difference), difference)
+    return requested + (difference if present is None else torch.where(present, difference, 0.0))
 
 
 def logits_of(network: SpintronicNetwork, end: Tensor) -> Tensor:

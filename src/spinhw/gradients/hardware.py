@@ -217,7 +217,7 @@ class HardwareInLoop(nn.Module):
         self, device: Device, requested: Values, inputs: Tensor, plan: ObservationPlan, lengths: Tensor | None
     ) -> Trace:
         detached = {name: value.detach() for name, value in requested.items()}
-        trace = shoot(device, detached, inputs, plan, self.averages, lengths)
+        trace = shoot(device, detached, inputs, plan, self.averages, lengths, self.network.member_masks())
         self.inferences += inferences(inputs, device, trace)
         return trace
 
@@ -237,6 +237,7 @@ class HardwareInLoop(nn.Module):
     def _pass(self, requested: Values, inputs: Tensor, lengths: Tensor | None) -> Pass:
         device, trace = self.device, self.trace
         applied = {} if trace is None else trace.applied
+        masks = self.network.member_masks()
         truth = (
             partial(_true_end, device, self.network, inputs, lengths, self.choices.oracle_steps_per_ns)
             if isinstance(device, SimulatedDevice)
@@ -245,7 +246,9 @@ class HardwareInLoop(nn.Module):
         return Pass(
             network=self.network,
             values={
-                name: self._as_it_acts(name, straight_through(value, applied[name])) if name in applied else value
+                name: self._as_it_acts(name, straight_through(value, applied[name], masks.get(name)))
+                if name in applied
+                else value
                 for name, value in requested.items()
             },
             neurons=self.neurons,
@@ -294,4 +297,5 @@ def _true_end(
 ) -> Tensor:
     own = Steps(network.steps.sample_interval_s, substeps=1, order=2)
     steps = None if steps_per_ns is None else own.at_least_per_ns(steps_per_ns)
-    return true_end(device.oracle(values, inputs, steps, lengths=lengths), network, lengths)
+    truth = device.oracle(values, inputs, steps, lengths=lengths, present=network.member_masks())
+    return true_end(truth, network, lengths)

@@ -80,11 +80,6 @@ def random_direction(one_of: Mapping[str, Tensor], masks: Values, *key: str | in
     return found
 
 
-def member_masks(one: Pass) -> dict[str, Tensor]:
-    """Give the masks with the member axis in front."""
-    return {name: mask if one.network.ensemble else mask[None] for name, mask in one.network.masks().items()}
-
-
 def _held_values(one: Pass) -> dict[str, Tensor]:
     """Give the values that the device holds and that are trained: the others need not be perturbed."""
     trained = {name for name, value in one.network.named_parameters() if value.requires_grad}
@@ -92,7 +87,7 @@ def _held_values(one: Pass) -> dict[str, Tensor]:
 
 
 def _signs(one: Pass) -> Iterator[dict[str, Tensor]]:
-    values, masks, count = _held_values(one), member_masks(one), one.choices.directions
+    values, masks, count = _held_values(one), one.network.member_masks(), one.choices.directions
     for number in range(count):
         drawn = random_direction(values, masks, "spsa", one.turn, number)
         # The sum over directions is their mean.
@@ -101,7 +96,7 @@ def _signs(one: Pass) -> Iterator[dict[str, Tensor]]:
 
 def _units(one: Pass) -> Iterator[dict[str, Tensor]]:
     """Move each parameter that some member has, in all members at once."""
-    masks = member_masks(one)
+    masks = one.network.member_masks()
     for name, value in _held_values(one).items():
         exists = masks.get(name, torch.ones_like(value, dtype=torch.bool)).flatten(1)
         for place in exists.any(0).nonzero()[:, 0].tolist():

@@ -31,6 +31,7 @@ def shoot(
     plan: ObservationPlan,
     averages: int,
     lengths: Tensor | None = None,
+    present: Mapping[str, Tensor] | None = None,
 ) -> Trace:
     """Program an ensemble and measure it; the device keeps what was programmed last.
 
@@ -41,6 +42,7 @@ def shoot(
         plan: What to observe.
         averages: Shots to average over.
         lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
+        present: Which synapses exist, (member, ...) by name of a weight; None for all.
 
     Returns:
         The trace of all members, whose axis is in front.
@@ -54,7 +56,8 @@ def shoot(
     traces = []
     for first in range(0, members, size):
         chosen = slice(first, first + size)
-        device.program({name: value[chosen] for name, value in values.items()})
+        exists = {name: mask[chosen] for name, mask in (present or {}).items()}
+        device.program({name: value[chosen] for name, value in values.items()}, exists)
         traces.append(device.run(inputs[chosen], plan, averages, None if lengths is None else lengths[chosen]))
     return traces[0] if len(traces) == 1 else Trace.side_by_side(traces)
 

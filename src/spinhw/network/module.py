@@ -64,6 +64,10 @@ class SpintronicNetwork(nn.Module):
         """Give every mask by parameter name."""
         return {name: self.mask(name) for name in self.settings.topology().masked_shapes()}
 
+    def member_masks(self) -> dict[str, Tensor]:
+        """Give `masks`, always with the member axis in front."""
+        return {name: mask if self.ensemble else mask[None] for name, mask in self.masks().items()}
+
     def values(self) -> dict[str, Tensor]:
         """Give every parameter by name as it acts, absent synapses zero; gradients flow through."""
         named = dict(self.named_parameters())

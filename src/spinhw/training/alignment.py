@@ -91,7 +91,7 @@ class OwnSlopes:
 
 def held_by(loop: HardwareInLoop) -> list[str]:
     """Name the parameters that the device of a loop holds and that are trained."""
-    shapes = {} if loop.device is None else loop.device.describe().parameter_shapes
+    shapes = {} if loop.device is None else loop.device.describe().parameters
     return sorted(name for name, value in loop.network.named_parameters() if name in shapes and value.requires_grad)
 
 
@@ -99,7 +99,7 @@ def loop_gradients(loop: HardwareInLoop, batch: Batch, label_smoothing: float) -
     """Measure a batch and give its gradient by the mode of a loop; in mode oracle that is the true one."""
     losses = loss(loop.answers(batch.inputs, batch.lengths), batch, label_smoothing)
     device = loop.device
-    held = set(dict(loop.network.named_parameters())) if device is None else device.describe().parameter_shapes
+    held = set(dict(loop.network.named_parameters())) if device is None else device.describe().parameters
     return gradients_of(loop.network, losses, held)
 
 

@@ -84,12 +84,14 @@ class Budget:
         stages: Batches by kind.
         energy_j: What the chip takes in all shots, rests included, in joules; estimated from the run's constants.
         spent_j: What a bank takes that stands for the chip, in joules, estimated alike; 0 where the chip itself plays.
+        takes: What is programmed, a line for each kind of parameter, with unit and limit.
     """
 
     device: str
     stages: tuple[Stage, ...]
     energy_j: float
     spent_j: float = 0.0
+    takes: tuple[str, ...] = ()
 
     @property
     def time_s(self) -> float:
@@ -116,7 +118,8 @@ def budget(settings: RunSettings) -> Budget | None:
     device = device_for(settings, settings.device)
     stages = tuple(stage for stage in _stages(settings, settings.device, device, settings.open_task()) if stage.batches)
     energy_j = sum(_energy_j(settings, stage) for stage in stages)
-    return Budget(device.name, stages, energy_j, sum(_spent_j(settings, stage) for stage in stages))
+    spent_j, takes = sum(_spent_j(settings, stage) for stage in stages), tuple(device.describe().takes())
+    return Budget(device.name, stages, energy_j, spent_j, takes)
 
 
 def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task: Task) -> Iterator[Stage]:
@@ -191,7 +194,7 @@ def _perturbations(settings: RunSettings, device: Description) -> int:
         return 0
     network = SpintronicNetwork(settings.network, settings.steps, training.seeds)
     masks = network.masks()
-    named = {name: value for name, value in network.member_values().items() if name in device.parameter_shapes}
+    named = {name: value for name, value in network.member_values().items() if name in device.parameters}
     return 2 * sum(
         int(masks[name].any(0).sum()) if name in masks else value[0].numel() for name, value in named.items()
     )
@@ -199,7 +202,7 @@ def _perturbations(settings: RunSettings, device: Description) -> int:
 
 def _recorded_bytes(device: Description, shape: tuple[int, int], plan: ObservationPlan) -> int:
     images, samples = shape
-    parameters = sum(_size(one) for one in device.parameter_shapes.values())
+    parameters = sum(_size(one.shape) for one in device.parameters.values())
     each = {"power": samples, "filtered": samples, "power0": 1, "drive_applied": samples}
     neurons = sum(each[name] for name in device.observables if name in each) * len(plan.neurons)
     numbers = 4 * (images * samples * device.inputs + 2 * parameters)

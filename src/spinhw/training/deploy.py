@@ -57,12 +57,14 @@ def answer_on_device(
         DeviceError: The device failed.
     """
     members, values, plan = len(seeds), network.member_values(), readout_plan(device.describe(), network.settings)
+    masks = network.member_masks()
     total = members * task.held_out_sequences(part)
     at_once = members if device.describe().members == members else 1
     answers, traces = [], []
     for first in range(0, members, at_once):
         chosen = slice(first, first + at_once)
-        device.program({name: value[chosen] for name, value in values.items()})
+        exists = {name: mask[chosen] for name, mask in masks.items()}
+        device.program({name: value[chosen] for name, value in values.items()}, exists)
         parts = []
         for batch in task.held_out(seeds[chosen], part):
             trace = device.run(batch.inputs, observe=plan, lengths=batch.lengths)

@@ -50,8 +50,9 @@ class DrawnChips:
         each, images, inputs = self._asked.per_batch, batch.size, batch.inputs
         chips = self._chips(number // self._asked.redraw_every)
         values = {name: value.repeat_interleave(each, 0) for name, value in network.member_values().items()}
+        masks = {name: mask.repeat_interleave(each, 0) for name, mask in network.member_masks().items()}
         ends = None if batch.lengths is None else _dealt(batch.lengths, each)
-        truth = chips.oracle(values, _dealt(inputs, each), steps, shot=number, engine=engine, lengths=ends)
+        truth = chips.oracle(values, _dealt(inputs, each), steps, number, engine, ends, masks)
         end = true_end(truth, network, ends)  # (member * chip, image, ...)
         return logits_of(network, end.reshape(len(inputs), -1, *end.shape[2:])[:, :images])
 

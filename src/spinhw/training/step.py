@@ -59,6 +59,6 @@ def _compare(learner: Learner, batch: Batch, every: int | None) -> None:
     if loop is None or every is None or learner.steps % every:
         return
     named = dict(learner.network.named_parameters())
-    held = {name: named[name].grad for name in loop.device.describe().parameter_shapes}
+    held = {name: named[name].grad for name in loop.device.describe().parameters}
     taken = {name: gradient.clone() for name, gradient in held.items() if gradient is not None}
     loop.compare(batch, taken, learner.steps)

@@ -17,7 +17,7 @@ from spinhw.device.multiplex.correct import Corrector
 from spinhw.device.multiplex.coupled import CoupledNetwork, weights_of
 from spinhw.device.multiplex.outcome import Corrected, Correction
 from spinhw.device.reading import Reading, Samples
-from spinhw.device.shapes import parameter_shapes
+from spinhw.device.shapes import parameters_of
 from spinhw.energy import Spent
 from spinhw.errors import DeviceError
 from spinhw.network import Answer, NetworkSettings, outputs_of
@@ -59,7 +59,8 @@ class MultiplexedDevice(Device):
         drive_per_ampere = bank.conversion.drive_per_ampere
         lines = {name: _NUMBERS for name in ("input", "weight", "bias", "power", "filtered", "output")}
         conversion = Conversion(drive_per_ampere=drive_per_ampere, **lines)
-        super().__init__(_describe(about, network, interval_s, replays, answer or network.answer), conversion)
+        described = _describe(about, network, interval_s, replays, answer or network.answer, conversion)
+        super().__init__(described, conversion)
         self._bank, self._network, self._corrector = bank, network, corrector
         self._samples = round(interval_s / about.sample_interval_s)
         self._averages, self._shots = averages, 0
@@ -180,7 +181,12 @@ class MultiplexedDevice(Device):
 
 
 def _describe(
-    bank: Description, network: NetworkSettings, interval_s: float, replays: bool, answer: Answer
+    bank: Description,
+    network: NetworkSettings,
+    interval_s: float,
+    replays: bool,
+    answer: Answer,
+    conversion: Conversion,
 ) -> Description:
     hardware = network.readout == "hardware"
     limit = network.weight_limit
@@ -198,7 +204,7 @@ def _describe(
         answer=answer,
         observables=frozenset({"power", "power0", "filtered"} | ({"outputs"} if hardware else set())),
         capabilities=frozenset({"replay"} if replays else set()),
-        parameter_shapes=parameter_shapes(network),
+        parameters=parameters_of(network, conversion),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
         limits=weights,
         seed=bank.seed,

@@ -5,7 +5,7 @@ import torch
 from spinhw import NetworkSettings, SpintronicNetwork
 from spinhw.conversion import Conversion
 from spinhw.device import Description, Device, Reading, Samples
-from spinhw.device.shapes import parameter_shapes
+from spinhw.device.shapes import parameters_of
 from spinhw.rollout import Steps
 from spinhw.streams import torch_stream
 
@@ -21,7 +21,7 @@ class TwinDevice(Device):
             inputs=network.inputs,
             observables=frozenset({"filtered"}),
             capabilities=frozenset({"replay"}),
-            parameter_shapes=parameter_shapes(network),
+            parameters=parameters_of(network, Conversion()),
             software_parameters=frozenset({"w_out", "b_out"}),
         )
         super().__init__(about, Conversion())  # One volt for one unit.
