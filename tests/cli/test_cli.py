@@ -242,7 +242,9 @@ def test_paths_with_brackets_and_pictures_that_fail(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("spinhw.plots.run.draw_run", full)
+    from spinhw import plots
+
+    monkeypatch.setattr(plots, "draw_run", full, raising=False)
     run = tmp_path / "a[" / "b]:x:"
     shown = spinhw("train", tiny, "--out", run, "--set", "training.seeds=[0]")
     assert shown.code == 2
@@ -335,7 +337,7 @@ def test_interrupt_before_training_is_130(spinhw, monkeypatch: pytest.MonkeyPatc
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "load_run", stop)
+    monkeypatch.setattr(training, "load_settings", stop)
     shown = spinhw("train", tiny)
     assert shown.code == 130
 
