@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.conversion import Conversion
+from spinhw.conversion import Conversion, Scaling
 from spinhw.device.base import Device
 from spinhw.device.batch import MeasuredBatch, digest, played_of
 from spinhw.device.batch_file import OLDER, plan_of
@@ -36,7 +36,10 @@ class RecordedDevice(Device):
     def __init__(self, recording: Recording, numbers: Sequence[int]) -> None:
         was, self._recording, self._numbers = recording.device(numbers[0]), recording, list(numbers)
         capabilities = {"replay"} | (was.capabilities & {"energy"})
-        super().__init__(replace(was, kind="recorded", capabilities=frozenset(capabilities)), Conversion())
+        described = replace(was, kind="recorded", capabilities=frozenset(capabilities))
+        lines = {one.kind: Scaling(1.0, one.unit) for one in was.parameters.values()}
+        volts = Scaling(1.0, "V")
+        super().__init__(described, Conversion(weight=lines.get("weight", volts), bias=lines.get("bias", volts)))
         self._observes_all = recording.attributes(numbers[0])["recording"] == "all"
         self._next: int | None = None  # Place in `numbers`; None before the first batch.
         self._asked = ""  # Fingerprint of what is programmed.
