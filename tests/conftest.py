@@ -22,12 +22,8 @@ os.environ["TRITON_INTERPRET"] = "1"
 share_with_workers()
 
 import pytest  # noqa: E402
-import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-import seed_shift  # noqa: E402, F401
-
-torch.set_num_threads(1)
 # What a shell starts in the background ignores it, with all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -40,6 +36,17 @@ _numbers = itertools.count()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run the long campaigns too: minutes, not seconds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Get ready for tests, unless they run in other processes, which start when this one has got so far."""
+    if getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput"):
+        return
+    import torch
+
+    import seed_shift  # noqa: F401
+
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 import math
 
-import pint
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,15 +39,3 @@ def test_blanks_beside_a_slash_mean_nothing(text: str) -> None:
 def test_long_names_are_left_to_pint() -> None:
     assert parse_quantity("2 minutes", "s") == 120.0
     assert math.isclose(parse_quantity("3 nanosecond", "s"), 3e-9)
-
-
-def test_without_a_place_for_its_cache_pint_reads_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = pint.UnitRegistry
-
-    def full_disk(**options: object) -> pint.UnitRegistry:
-        if options:
-            raise OSError("no space left")
-        return make()
-
-    monkeypatch.setattr(pint, "UnitRegistry", full_disk)
-    assert registry.__wrapped__().Quantity(2.0, "minute").to("s").magnitude == 120.0

@@ -125,7 +125,7 @@ def test_dry_run_prints_and_stops(tmp_path, monkeypatch, capsys):
     assert code in (0, None)
     assert re.search(r"training\s+│\s+6 │\s+6 │", shown), shown
     assert "energy of the chip, rests included" in shown
-    assert re.search(r"programmed, weight: \d+ values in V, .*programmed, bias: \d+ values in V", shown), shown
+    assert re.search(r"programmed, weight: \d+ values in V, .*\n.*programmed, bias: \d+ values in V", shown), shown
     assert not (tmp_path / "run").exists()
     config.write_text(tiny(device=None, recording=None).to_yaml(), encoding="utf-8")
     code, shown = spinhw("train", config, "--dry-run")

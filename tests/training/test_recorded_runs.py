@@ -4,7 +4,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from fakes.loops import Stop
+from fakes.processes import python
 from fakes.visa import CHIP_INSTRUMENTS, CHIP_TRUTH, CHIP_WIRING, bench_file, by_hand_off, standing
 from spinhw.config import build
 from spinhw.device.batch_file import read_attributes
@@ -135,8 +135,8 @@ TRUTH = CHIP_TRUTH | {
     "probes": [{"signal": "filtered", "to": "matrix:1", "latency": "400 ps", "noise": "0.3 mV"}],
 }
 RATES = dict.fromkeys(KINDS, 0.0) | {
-    "dropped": 4e-4, "silent": 2e-4, "error": 4e-4, "reboot": 2e-4, "half": 4e-4, "nan": 0.02, "clipped": 0.02,
-    "slow": 0.01,
+    "dropped": 3e-4, "silent": 1e-4, "error": 3e-4, "reboot": 1e-4, "half": 2e-4, "nan": 0.015, "clipped": 0.015,
+    "slow": 0.005,
 }  # fmt: skip
 
 
@@ -144,7 +144,7 @@ GAVE_UP = 3  # Exit code where a device failed too often in one batch; it was ma
 
 
 def bench_on(addresses: dict[str, str]) -> dict[str, Any]:
-    return bench_file(INSTRUMENTS, WIRING, addresses, "@py", timeout="500 ms")
+    return bench_file(INSTRUMENTS, WIRING, addresses, "@py", timeout="1 s")
 
 
 class Killing(Faults):
@@ -156,7 +156,7 @@ class Killing(Faults):
     def __init__(self, settings: FaultSettings, folder: Path) -> None:
         super().__init__(settings)
         self._folder, self.known = folder, 0.0
-        self.run: subprocess.Popen[bytes] | None = None
+        self.run: Any = None
 
     def draw(self, instrument: str, number: int, message: bytes, *suffers: Any) -> Any:
         if self.run is not None and b"*TRG" in message and self._is_time():
@@ -180,18 +180,22 @@ def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_p
         faults = Killing(FaultSettings(seed=2, **RATES), folder)
         for port in made.ports.values():
             port._faults = faults
-        network = {"layers": [4, 3], "readout": "software"}
-        data = run_data(bench_on(addresses), network=network, training=TRAINING | {"seeds": [3]})
+        small = {
+            "task": {"train_fraction": 0.02, "held_out": "validation"},
+            "network": {"layers": [4, 3], "readout": "software"},
+            "training": TRAINING | {"seeds": [3], "batch_size": 15},  # Two batches for each epoch.
+        }
+        data = run_data(bench_on(addresses), **small)
         config.write_text(yaml.safe_dump(data), encoding="utf-8")
-        for known, end in ((0, -signal.SIGKILL), (3 + 1, -signal.SIGKILL), (math.inf, 0)):
+        for known, end in ((0, -signal.SIGKILL), (2 + 1, -signal.SIGKILL), (math.inf, 0)):
             faults.known = known  # Before there is a checkpoint in the loop; after its first epoch; never.
             code, said = go_on(config, folder, faults)
             assert code == end, said
             if end:
                 by_hand_off(made)  # What a kill left on, no later run takes over.
         seen = [read_attributes(batch_path(folder / "recording", n)) for n in range(batch_count(folder / "recording"))]
-    assert len(faults.log) >= 10  # 60 +- 8, as chance has it: six times that away.
-    assert len(seen) == 2 * 3 + 2 + 1  # Batches, looks, and the closing measurement.
+    assert len(faults.log) >= 10  # 101 by this seed, 82 to 234 by four others: repeats draw more.
+    assert len(seen) == 2 * 2 + 2 + 1  # Batches, looks, and the closing measurement.
     assert len(list((folder / "recording" / "set-aside").iterdir())) == 2  # What the kills had cost is still there.
     replay(folder, tmp_path / "again")
     assert weights(tmp_path / "again") == weights(folder)
@@ -200,24 +204,19 @@ def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_p
 
 def go_on(config: Path, folder: Path, faults: Killing) -> tuple[int, str]:
     """Start or resume a run, again where the bench gave up, as a user would who looks at it; give how it ended."""
-    for _ in range(3):
+    for _ in range(6):
         where = ("--resume", folder) if folder.exists() else ("--out", folder)
         faults.run = process = start(config.parent, config, *where)
-        with process.stderr:
-            said = process.stderr.read().decode()
+        said = process.communicate()[1]
         if process.wait() != GAVE_UP:
             break
     return process.returncode, said
 
 
-def start(home: Path, *options: Any) -> "subprocess.Popen[bytes]":
+def start(home: Path, *options: Any) -> Any:
     code = "import seed_shift; from spinhw.cli import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, "train", *map(str, options)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    environment = os.environ | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    return python(code, "train", *options, environment=environment)
 
 
 def test_a_recording_may_be_moved(tmp_path):
