@@ -32,9 +32,9 @@ from safetensors.numpy import load_file
 ROOT = Path(__file__).resolve().parents[1]
 # Never the same twice, or said of this machine and not of the result.
 _NOT_COMPARED = re.compile(
-    r"(_s|time|when|date|versions?|path|folder|file|command|created|host|instant)$|^(spinhw|note)$"
+    r"(_s|time|when|date|versions?|path|folder|file|command|created|host|instant|wall)$|^(spinhw|note)$"
 )
-_SETTINGS = {"config.yaml", "provenance.yaml"}
+_SETTINGS = {"config.yaml", "provenance.json"}
 
 
 @dataclass(frozen=True)
