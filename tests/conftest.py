@@ -58,7 +58,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the locks and the memory of a test's benches away from those of this computer."""
+    """Keep the locks and the memory of a test's benches away from those of this computer, and wait for no disk.
+
+    Each output that a bench takes is written to the disk: ten milliseconds, for a kernel that does not fail here.
+    """
+    monkeypatch.setattr(os, "fsync", lambda file: None)
     monkeypatch.setenv("SPINHW_SHARED", str(tmp_path_factory.getbasetemp() / f"shared-{next(_numbers)}"))
 
 

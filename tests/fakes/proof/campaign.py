@@ -1,6 +1,5 @@
 """Cases one after another from a seed, until something is wrong or they are used up."""
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -33,9 +32,8 @@ class Found:
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read each profile once, keep files without waiting for the disk, and draw functions with fewer points."""
+    """Read each profile once, and draw functions with fewer points."""
     monkeypatch.setattr(discovery, "load_profile", _load_profile)
-    monkeypatch.setattr(os, "fsync", lambda file: None)
     monkeypatch.setattr(keysight_33500, "_MOST_POINTS", 256)
 
 
