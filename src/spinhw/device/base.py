@@ -50,7 +50,7 @@ class Device(Session):
     def _program(self, values: Mapping[str, Tensor]) -> None:
         """Send weights and biases, in SI and within limits, (member, ...) by name.
 
-        Which synapses exist says `_present`, not a value of zero.
+        `_present` says which synapses exist; a value of zero does not.
         """
 
     @abstractmethod
@@ -98,8 +98,8 @@ class Device(Session):
                 axis in front for an ensemble. Every parameter of the device must be there; those of a software read-out
                 may be.
             present: Which synapses exist, true or false, by name and in the shape of a weight, such as
-                `SpintronicNetwork.masks` gives them. All of those exist whose weight is not named; a weight of zero
-                says nothing. What does not exist is asked for as zero, and read back as zero.
+                `SpintronicNetwork.masks` gives them. Where a weight is not named all of its synapses exist; a weight
+                of zero says nothing. What does not exist is asked for as zero, and read back as zero.
 
         Returns:
             The same names with what was read back, detached from any gradient. The member axis is left out if it was
