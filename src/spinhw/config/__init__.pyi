@@ -2,7 +2,7 @@ from .building import build, load
 from .kinds import ByKind
 from .overrides import apply_overrides
 from .settings import Settings, SettingsT, yaml_key
-from .shipped_files import find_profile, find_recipe, profile_names, recipe_names, shipped
+from .shipped_files import find_profile, find_recipe, profile_names, recipe_names, shipped, yaml_beside
 from .text import parse_yaml, read_yaml
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "read_yaml",
     "recipe_names",
     "shipped",
+    "yaml_beside",
     "yaml_key",
 ]

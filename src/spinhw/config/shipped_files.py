@@ -1,4 +1,4 @@
-"""Where the data that ships with the package lies: device profiles, recipes."""
+"""Where a file that is named lies: beside the file that names it, or among the device profiles and recipes that ship."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +39,12 @@ def find_profile(name: str) -> Path:
         allowed=", ".join(profile_names()),
         todo=did_you_mean(name, profile_names()),
     )
+
+
+def yaml_beside(name: str, folder: Path) -> Path | None:
+    """Find a YAML file that another file names, in the folder of that one; None where there is none."""
+    near = folder / name
+    return near if near.suffix in {".yaml", ".yml"} and near.is_file() else None
 
 
 def recipe_names() -> list[str]:

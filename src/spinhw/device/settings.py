@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter, field_validator
 
 from spinhw.chip import ChipSettings
-from spinhw.config import ByKind, build, find_profile, read_yaml
+from spinhw.config import ByKind, build, find_profile, read_yaml, yaml_beside
 from spinhw.conversion import ConversionSettings
 from spinhw.device.kinds import DEVICES, AnyDevice, DeviceSettings, Seam
 from spinhw.device.recorded_settings import RecordedSettings
@@ -202,8 +202,7 @@ class MultiplexedSettings(DeviceSettings):
         """Put the bank in place of its name, so that the settings are complete, and write out where the record is."""
         data = dict(data)
         if isinstance(data.get("bank"), str):
-            near = path.parent / data["bank"]
-            bank = load_device(str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else data["bank"])
+            bank = load_device(yaml_beside(data["bank"], path.parent) or data["bank"])
             data["bank"] = bank.model_dump(mode="json", by_alias=True)
         if isinstance(data.get("record"), str) and (path.parent / data["record"]).exists():
             data["record"] = str((path.parent / data["record"]).resolve())

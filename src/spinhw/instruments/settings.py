@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from spinhw.config import Settings, load
+from spinhw.config import Settings, load, yaml_beside
 from spinhw.conversion import ConversionSettings
 from spinhw.errors import ConfigError, MisfitError
 from spinhw.instruments.address import EXAMPLES, canonical, interface, is_visa_address
@@ -274,8 +274,8 @@ def at_home(settings: StationT, folder: Path) -> StationT:
 
 
 def _in_full(name: str, folder: Path) -> str:
-    near = folder / name
-    return str(near.resolve()) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
+    near = yaml_beside(name, folder)
+    return name if near is None else str(near.resolve())
 
 
 def named(settings: StationSettings, source: str) -> Iterator[tuple[str, Any, str]]:

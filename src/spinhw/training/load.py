@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spinhw.config import apply_overrides, build, find_recipe, read_yaml
+from spinhw.config import apply_overrides, build, find_recipe, read_yaml, yaml_beside
 from spinhw.device import DeviceSettings, SimulatedSettings, load_device
 from spinhw.errors import ConfigError
 from spinhw.training.settings import RunSettings
@@ -93,8 +93,7 @@ def _resolved(training: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _beside(name: str, folder: Path) -> str:
     """Find a file that a config names beside that config; any other name is left as it is."""
-    near = folder / name
-    return str(near) if near.suffix in {".yaml", ".yml"} and near.is_file() else name
+    return str(yaml_beside(name, folder) or name)
 
 
 def _beside_if_there(name: str, folder: Path) -> str:
