@@ -94,6 +94,7 @@ class DeviceSettings(Settings, ABC):
         raise self._lacks("a bank of synapses")
 
     def _lacks(self, what: str) -> ConfigError:
+        """Say that a device of this kind cannot be opened as something, such as "a bank of oscillators"."""
         return ConfigError(f"{self.id}: devices of kind {self.kind} are not {what}", todo="use another device")
 
 

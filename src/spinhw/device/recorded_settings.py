@@ -13,7 +13,6 @@ from spinhw.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-    from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
     from spinhw.network import Answer, NetworkSettings
 
@@ -50,24 +49,9 @@ class RecordedSettings(DeviceSettings):
 
         return open_recorded(self, network, sample_interval_s, members, answer)
 
-    def open_bank(
-        self,
-        network: "NetworkSettings",
-        sample_interval_s: float,
-        oscillators: int | None,
-        members: int | Sequence[int],
-        dtype: "torch.dtype",
-    ) -> "OscillatorBank":
-        """Refuse: batches of a network were recorded."""
-        raise self._no_bank("oscillators")
-
-    def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
-        """Refuse: batches of a network were recorded."""
-        raise self._no_bank("synapses")
-
-    def _no_bank(self, what: str) -> ConfigError:
+    def _lacks(self, what: str) -> ConfigError:
         return ConfigError(
-            f"{self.folder}: a recording cannot be opened as a bank of {what}",
+            f"{self.folder}: a recording cannot be opened as {what}",
             allowed="a network device",
             todo="use the device that was recorded",
         )
