@@ -1,6 +1,6 @@
 """How well trained networks do on sequences that they have not seen, by simulation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,16 +12,6 @@ from spinhw.training.divergence import Diverged
 from spinhw.training.forward import logits
 from spinhw.training.progress import Tick
 from spinhw.training.settings import TrainingSettings
-
-
-def held_out_batches(task: Task, seeds: Sequence[int], part: Part, tick: Tick | None = None) -> Iterator[Batch]:
-    """Go through the held-out sequences of all members, a batch at a time, and tell of the progress."""
-    total, done = task.held_out_sequences(part), 0
-    for batch in task.held_out(seeds, part):
-        yield batch
-        done += batch.size
-        if tick is not None:
-            tick(done, total)
 
 
 @torch.no_grad()
