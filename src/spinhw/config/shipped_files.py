@@ -1,4 +1,4 @@
-"""Where a file that is named lies: beside the file that names it, or among the device profiles and recipes that ship."""
+"""Where a named file lies: beside the file that names it, or among the device profiles and recipes that ship."""
 
 from importlib.resources import files
 from pathlib import Path
