@@ -13,6 +13,19 @@ SMALL_NETWORK = {"layers": [4, 3], "outputs": 2}
 ADDRESSES = 54
 # Scopes come up with inputs of 1 Mohm.
 FIFTY_OHMS = [";".join(f":CHAN{one}:IMP FIFT" for one in range(1, 5))]
+BANK: dict[str, Any] = {
+    "id": "bank",
+    "network": {"layers": [2]},
+    "chip": {"spread": {"gamma": 0.1, "sigma": 0.1, "q": 0.1}},
+    "conversion": {"threshold": "5 mA", "power": "100 mV"},
+    "instruments": {
+        "awg": {"model": "keysight-33600"},
+        "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
+        "bias": {"model": "keithley-2400"},
+    },
+    "wiring": {"kind": "oscillators", "drives": ["awg:1", "awg:2"], "amperes_per_volt": 0.01, "bias": "bias"},
+    "probes": [{"signal": "power", "to": "scope:1"}],
+}
 
 
 def bench(**changes: Any) -> Bench:
@@ -44,20 +57,7 @@ def bench(**changes: Any) -> Bench:
 
 def bank(**changes: Any) -> Bench:
     """Make a bench with two oscillators."""
-    data: dict[str, Any] = {
-        "id": "bank",
-        "network": {"layers": [2]},
-        "chip": {"spread": {"gamma": 0.1, "sigma": 0.1, "q": 0.1}},
-        "conversion": {"threshold": "5 mA", "power": "100 mV"},
-        "instruments": {
-            "awg": {"model": "keysight-33600"},
-            "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
-            "bias": {"model": "keithley-2400"},
-        },
-        "wiring": {"kind": "oscillators", "drives": ["awg:1", "awg:2"], "amperes_per_volt": 0.01, "bias": "bias"},
-        "probes": [{"signal": "power", "to": "scope:1"}],
-    }
-    return Bench(build(BenchSettings, data | changes, "test"))
+    return Bench(build(BenchSettings, BANK | changes, "test"))
 
 
 def say(bench: Bench, name: str, message: str | bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 import pyvisa
 import yaml
 
+from fakes.bench import ADDRESSES, BANK, FIFTY_OHMS
 from spinhw.config import build
 from spinhw.instruments import StationSettings
 from spinhw.instruments.traffic import Message, Traffic
@@ -16,11 +17,10 @@ from spinhw.virtual import Bench, BenchSettings, serving
 from spinhw.virtual.instruments import Keithley3706A, KeysightInfiniiVision
 
 NETWORK = NetworkSettings(layers=(4, 3), outputs=2, readout_samples=2)
-NEURONS, ADDRESSES = 7, 54
+NEURONS = 7
 INTERVAL_S = 1e-9
 
 # Scopes come up with inputs of 1 Mohm, and the board has the limits of the bench file below.
-FIFTY_OHMS = [";".join(f":CHAN{one}:IMP FIFT" for one in range(1, 5))]
 TEK_FIFTY_OHMS = [";".join(f":CH{one}:TER 50" for one in range(1, 9))]
 LIMITS = [":SYN:LIM -2,2"]
 
@@ -50,24 +50,9 @@ CHIP_TRUTH: dict[str, Any] = {
     ],
     "switch": {"instrument": "matrix", "rows": ["scope:1", "scope:2", "scope:3", "scope:4"]},
 }
-BANK_TRUTH: dict[str, Any] = {
-    "id": "bank",
-    "network": {"layers": [2]},
-    "chip": {"spread": {"gamma": 0.1, "sigma": 0.1, "q": 0.1}},
-    "conversion": {"threshold": "5 mA", "power": "100 mV"},
-    "instruments": {
-        "awg": {"model": "keysight-33600"},
-        "scope": {"model": "keysight-infiniivision", "power_on": FIFTY_OHMS},
-        "bias": {"model": "keithley-2400"},
-    },
-    "wiring": {
-        "kind": "oscillators",
-        "drives": ["awg:1", "awg:2"],
-        "amperes_per_volt": 0.01,
-        "bias": "bias",
-        "drive_path": {"latency": "100 ps"},
-    },
-    "probes": [{"signal": "power", "to": "scope:1", "latency": "400 ps", "noise": "0.3 mV"}],
+BANK_TRUTH: dict[str, Any] = BANK | {
+    "wiring": BANK["wiring"] | {"drive_path": {"latency": "100 ps"}},
+    "probes": [BANK["probes"][0] | {"latency": "400 ps", "noise": "0.3 mV"}],
 }
 BEHIND_TRUTH = BANK_TRUTH | {
     "chip": {"spread": BANK_TRUTH["chip"]["spread"] | {"cutoff": 0.3}},

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fakes.foreign.foreign_lab.source import LabSource
 from fakes.lab import TinyServer, TinySource
 from fakes.packages import install
 from fakes.processes import python
@@ -18,9 +19,7 @@ from spinhw.errors import ConfigError, DeviceError, LimitError, OccupiedError
 from spinhw.instruments import CurrentSource, LinkError, StationSettings, WaveformSource, discovery, switch_off
 from spinhw.instruments.channels import CurrentOutput
 from spinhw.instruments.outputs import BroughtDown, everything, nothing_else
-from spinhw.instruments.roles import Measured
 from spinhw.instruments.station import Station
-from spinhw.instruments.words import InstrumentAccess
 
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}
 
@@ -460,44 +459,6 @@ def test_mistakes_in_the_wiring_are_named(wiring, message):
         build(StationSettings, wired(wiring), "bench.yaml")
 
 
-class OwnPort(InstrumentAccess):
-    generation = 1
-
-    def open(self):
-        return "mine"
-
-    def close(self):
-        pass
-
-
-class OwnSource(CurrentSource):
-    """As a user would write it in a package of his own."""
-
-    value, on = 0.0, False
-
-    @classmethod
-    def make_port(cls, address):
-        return OwnPort()
-
-    def _prepare(self, channel):
-        pass
-
-    def _set_current(self, channel, current_a):
-        self.value = current_a
-
-    def _read_setpoint(self, channel):
-        return self.value
-
-    def _set_output(self, channel, on):
-        self.on = on
-
-    def _read_output(self, output):
-        return self.on
-
-    def _measure(self, channel):
-        return Measured(self.value, 0.0, False)
-
-
 @pytest.fixture
 def offer(tmp_path, monkeypatch):
     """Install a package that offers a driver under the name my-source."""
@@ -512,12 +473,12 @@ def offer(tmp_path, monkeypatch):
 
 
 def test_driver_of_another_package_is_found_by_its_entry_point(tmp_path, offer):
-    offer(f"{__name__}:OwnSource")
+    offer(f"{LabSource.__module__}:LabSource")
     data = bench("a")
     data["instruments"]["a"]["driver"] = "my-source"
     with Station(build(StationSettings, data, "bench.yaml"), "bench.yaml", state_folder=tmp_path) as station:
         source = station.get("a", CurrentSource)
-        assert isinstance(source, OwnSource)
+        assert isinstance(source, LabSource)
         source.set_output("1", True)
         assert source.set_current("1", 0.01) == 0.01
         with pytest.raises(LimitError):
