@@ -57,11 +57,16 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let termination signals end a block as Ctrl-C does; those that are ignored or caught by others stay so."""
-    caught = [number for number in _SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+def told_of_termination(tell: Callable[[], object]) -> Iterator[None]:
+    """Call a function on termination signals, for work that must not be cut at any place; others' handlers stay.
+
+    Args:
+        tell: Is called between any two instructions of the main thread; it makes the work end soon.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    caught = [number for number in _SIGNALS if is_main and signal.getsignal(number) == signal.SIG_DFL]
     for number in caught:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, lambda arrived, frame: tell())
     try:
         yield
     finally:

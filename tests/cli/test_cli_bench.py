@@ -33,6 +33,15 @@ signal.SIGBREAK = signal.SIGUSR1
 import importlib, spinhw.safety
 importlib.reload(spinhw.safety)  # Which has looked for it already.
 """
+# The signal arrives in the midst of what the server does when a client leaves.
+WHEN_A_CLIENT_LEAVES = """
+from spinhw.virtual import server
+lose = server._Connection.connection_lost
+def told_and_lose(self, error):
+    signal.raise_signal(signal.{name})
+    lose(self, error)
+server._Connection.connection_lost = told_and_lose
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +121,14 @@ def test_a_served_bench_answers_on_loopback_until_it_is_told_to_end(tmp_path, na
         assert (child.returncode, out, err) == (0, "", "")
         with pytest.raises(ConnectionRefusedError):
             say(addresses["awg"], "*IDN?")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_arrives_while_a_client_leaves_ends_a_served_bench_too(tmp_path, name):
+    with served(tmp_path, WHEN_A_CLIENT_LEAVES.format(name=name)) as (child, addresses):
+        assert say(addresses["awg"], "*IDN?").startswith("Keysight Technologies,33622A")
+        assert (*child.communicate(timeout=30), child.returncode) == ("", "", 0)
 
 
 def test_a_served_bench_writes_the_bench_file_for_it(spinhw, tmp_path):

@@ -18,7 +18,6 @@ from spinhw.instruments.profile import instrument_profile_names
 from spinhw.instruments.settings import named
 from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
-from spinhw.safety import ended_by_signals
 
 _MOST_SHOWN = 160
 _SCANNED = ("@py", "@ivi")
@@ -195,8 +194,7 @@ def serve_bench(name: str, host: str, write: Path | None) -> None:
 
     from spinhw.virtual import serve
 
-    with ended_by_signals():
-        serve(settings, host, lambda addresses: announce(dict(addresses)))
+    serve(settings, host, lambda addresses: announce(dict(addresses)))
 
 
 def _shipped_bench(name: str, write: Path) -> str:

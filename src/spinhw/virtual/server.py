@@ -1,7 +1,7 @@
 """The TCP door: every instrument of a bench on a raw socket, as LAN instruments have it on port 5025.
 
 with serving(settings) as addresses: ...        # in a thread of this process, for tests and for scripts
-serve(settings, announce=print)                 # until Ctrl-C
+serve(settings, announce=print)                 # until Ctrl-C or termination
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from spinhw.errors import DeviceError
+from spinhw.safety import told_of_termination
 from spinhw.virtual.bench import Bench
 from spinhw.virtual.port import Client, Line, Port
 from spinhw.virtual.settings import BenchSettings
@@ -75,9 +76,9 @@ class _Connection(asyncio.BufferedProtocol, Client):
             self._loop.call_soon(self._carry_on)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._open.discard(self)
         if self._line is not None:
             self._line.close()
-        self._open.discard(self)
 
     def abort(self) -> None:
         """Close at once; replies that nobody reads are dropped."""
@@ -213,7 +214,7 @@ def serve(
     host: str = LOOPBACK,
     announce: Callable[[Mapping[str, str]], None] = lambda addresses: None,
 ) -> None:
-    """Serve a bench until Ctrl-C.
+    """Serve a bench until Ctrl-C or termination.
 
     Args:
         settings: The bench.
@@ -224,11 +225,14 @@ def serve(
         DeviceError: A port is taken.
     """
 
-    async def forever() -> None:
-        await _run(Bench(settings), host, announce, asyncio.Event())
+    async def until_told() -> None:
+        # An exception in the midst of a callback would lose a connection, and closing would wait for it for ever.
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        with told_of_termination(lambda: loop.call_soon_threadsafe(stop.set)):
+            await _run(Bench(settings), host, announce, stop)
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(forever())
+        asyncio.run(until_told())
 
 
 @contextmanager
