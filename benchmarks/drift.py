@@ -48,7 +48,7 @@ def settings_of(source: RunSettings, start: Path, *changes: str) -> RunSettings:
     keys = [f"training.seeds={seeds}", f"task.held_out={source.task.held_out}", f"training.start={start}"]
     return load_settings(
         RECIPE,
-        [*keys, f"training.epochs={EPOCHS}", "training.loop_epochs=null", "training.evaluate_every=100", *changes],
+        [*keys, f"training.epochs={EPOCHS}", "training.loop.epochs=null", "training.evaluate_every=100", *changes],
     )
 
 
@@ -83,7 +83,7 @@ def followed(settings: RunSettings) -> list[list[float]]:
             if number < max(LOOKS):
                 learner.epoch, batch = divmod(number, task.batches)
                 shown = task.train(training.seeds, learner.epoch, batch)
-                train_step(learner, shown, training, learning_rates(training, learner.epoch))
+                train_step(learner, shown, training, learning_rates(training, learner.epoch, 0, 1))
     return found
 
 
@@ -101,7 +101,7 @@ def measure(run: Path, folder: Path, rate: float) -> dict[str, Any]:
     after = {}
     for trainable in TRAINED:
         print(f"after the drift, trained: {trainable}", flush=True)
-        changes = [f"training.trainable={trainable}", f"training.loop_learning_rate={rate}", *AGED]
+        changes = [f"training.trainable={trainable}", f"training.loop.learning_rate={rate}", *AGED]
         after[trainable] = followed(settings_of(source, base, *changes))
     return {
         "machine": machine(),

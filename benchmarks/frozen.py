@@ -62,17 +62,17 @@ CASES = {
         "--set task.held_out=validation --out OUT"
     ),
     "loop": Case(
-        f"train examples/chip_in_the_loop.yaml {_SHORT} --set training.epochs=3 --set training.loop_epochs=2 "
+        f"train examples/chip_in_the_loop.yaml {_SHORT} --set training.epochs=3 --set training.loop.epochs=2 "
         "--set task.held_out=validation --out OUT"
     ),
     "multiplexed": Case(
         "train examples/one_oscillator.yaml --set task.train_fraction=0.015 --set task.held_out=validation "
-        "--set training.batch_size=9 --set training.epochs=2 --set training.loop_epochs=1 --set network.layers=[4,4] "
+        "--set training.batch_size=9 --set training.epochs=2 --set training.loop.epochs=1 --set network.layers=[4,4] "
         "--set training.evaluate_every=2 --out OUT"
     ),
     "bench": Case(
         "train examples/digits.yaml --device bench-virtual --set training.seeds=[0] --set training.epochs=2 "
-        "--set task.train_fraction=0.05 --set task.held_out=validation --set training.loop_epochs=1 "
+        "--set task.train_fraction=0.05 --set task.held_out=validation --set training.loop.epochs=1 "
         "--set training.gradient=output --set recording=all --out OUT"
     ),
     "flipflop quick": Case(
@@ -83,7 +83,7 @@ CASES = {
     ),
     "flipflop oscillators": Case(
         "flipflop train oscillators --device imperfect-chip --set training.seeds=[0,1] --set training.epochs=2 "
-        "--set task.sequences=640 --set training.loop_epochs=1 --out OUT"
+        "--set task.sequences=640 --set training.loop.epochs=1 --out OUT"
     ),
     "calibrate quick": Case("calibrate --device imperfect-chip --plan quick --out OUT/record.yaml"),
 }
@@ -110,7 +110,7 @@ def _compare_all(names: list[str], older: Path, home: Path) -> int:
     failed = False
     for name in names:
         case = CASES[name]
-        sides = [(older, case.before or case.command, "before"), (ROOT, case.command, "after")]
+        sides = [(older, _as_then(case, older), "before"), (ROOT, case.command, "after")]
         folders = [home / name.replace(" ", "-") / side for _, _, side in sides]
         with ThreadPoolExecutor() as pool:
             said = list(pool.map(_run, [one[0] for one in sides], [one[1] for one in sides], folders))
@@ -126,6 +126,13 @@ def _compare_all(names: list[str], older: Path, home: Path) -> int:
         Console().print(f"{name}: {found.text()}")
     Console().print(table)
     return int(failed)
+
+
+def _as_then(case: Case, older: Path) -> str:
+    """Return the command as an older revision spells it."""
+    if (older / "src" / "spinhw" / "training" / "loop_settings.py").is_file():
+        return case.command
+    return (case.before or case.command).replace("training.loop.epochs", "training.loop_epochs")
 
 
 def _run(tree: Path, command: str, out: Path) -> str:

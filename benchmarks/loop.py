@@ -156,9 +156,9 @@ def amortised(batches: int) -> Run:
     network, images = SpintronicNetwork(settings, MIDPOINT, 100), split(task, seed=100)
     profile = SimulatedSettings(kind="simulated", chip=IMPERFECT)
     refit = NetworkRefit(
-        CoupledRefit(Oscillators.nominal(settings.neurons(torch.float64)), training.refit_synapse_error),
-        training.refit_images,
-        training.refit_every,
+        CoupledRefit(Oscillators.nominal(settings.neurons(torch.float64)), training.refit.synapse_error),
+        training.refit.images,
+        training.refit.every,
     )
     optimiser = torch.optim.Adam(network.parameters(), lr=0.03)
     looks, others, steps, left = {}, 0.0, [], {}

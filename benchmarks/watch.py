@@ -41,10 +41,10 @@ MOVES = 0.03  # Standard deviation of a power from which a neuron counts as movi
 def settings_of(run: Path, seed: int, action: str, every: int) -> RunSettings:
     """Put a network of a run into the loop with its chip, watched."""
     watch = f"{{every: {every}, action: {action}}}"
-    keys = [f"training.seeds=[{seed}]", f"training.start={run}", f"training.watch={watch}"]
+    keys = [f"training.seeds=[{seed}]", f"training.start={run}", f"training.drift={watch}"]
     still = "device.chip.drift.individual_per_1000_shots=1e-9"  # So that there is a walk to move.
     held_out = "task.held_out=validation" if seed >= 100 else "task.held_out=test"
-    return load_settings(RECIPE, [*keys, still, held_out, "training.epochs=1000", "training.loop_epochs=null"])
+    return load_settings(RECIPE, [*keys, still, held_out, "training.epochs=1000", "training.loop.epochs=null"])
 
 
 def chip_of(loop: DeviceLoop) -> Chip:
@@ -75,7 +75,7 @@ class Followed:
 
 def follow(settings: RunSettings, quiet: int, after: int) -> Followed:
     """Train in the loop, with a shift after so many quiet looks and so many looks after it."""
-    learner, training, watch = Learner(settings), settings.training, settings.training.watch
+    learner, training, watch = Learner(settings), settings.training, settings.training.drift
     start_from(learner, settings)
     task = settings.open_task()
     with open_loop(settings, learner.network) as loop, learner.in_the_loop(loop):
@@ -93,7 +93,7 @@ def follow(settings: RunSettings, quiet: int, after: int) -> Followed:
                 shift(chip)
             learner.epoch, batch = divmod(number, task.batches)
             shown = task.train(training.seeds, learner.epoch, batch)
-            train_step(learner, shown, training, learning_rates(training, learner.epoch))
+            train_step(learner, shown, training, learning_rates(training, learner.epoch, 0, 1))
             trace = loop.hardware.trace
             if number == 0 and trace is not None and trace.power is not None:
                 moving = trace.power.values[0].std((0, 1)) > MOVES

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from fakes.merging import merged
 from spinhw.config import build
 from spinhw.training import RunSettings
 from spinhw.training.checkpoint import load_checkpoint
@@ -25,18 +26,19 @@ def tiny(device: Any = CHIP, **training) -> RunSettings:
     data = {
         "task": {"train_fraction": 0.05, "held_out": "validation"},
         "network": {"layers": [3, 3]},
-        "training": {
-            "seeds": [3, 5],
-            "epochs": 3,
-            "batch_size": 20,
-            "loop_epochs": 2,
-            "loop_learning_rate": 0.05,
-            "substeps": 1,
-            "fine_steps_per_ns": 16,
-            "evaluate_every": 2,
-            "threads": 1,
-        }
-        | training,
+        "training": merged(
+            {
+                "seeds": [3, 5],
+                "epochs": 3,
+                "batch_size": 20,
+                "loop": {"epochs": 2, "learning_rate": 0.05},
+                "substeps": 1,
+                "fine_steps_per_ns": 16,
+                "evaluate_every": 2,
+                "threads": 1,
+            },
+            training,
+        ),
         "device": device,
     }
     return build(RunSettings, data, "run.yaml")

@@ -46,11 +46,13 @@ TRAINING: dict[str, Any] = {
     "seeds": [0],
     "epochs": 4,
     "batch_size": 32,
-    "learning_rate": 0.02,
-    "schedule": "cosine",
-    "schedule_per": "step",
-    "gradient_clip": None,
-    "gradient_norm": 1.0,
+    "optimiser": {
+        "learning_rate": 0.02,
+        "schedule": "cosine",
+        "schedule_per": "step",
+        "gradient_clip": None,
+        "gradient_norm": 1.0,
+    },
     "evaluate_every": 1,
     "keep": "best",
     "threads": 1,
@@ -95,7 +97,7 @@ def test_the_weights_of_the_best_look_are_kept(tmp_path: Path) -> None:
 
 
 def test_what_a_run_asks_of_its_chip_is_what_it_was_said_to_ask(tmp_path: Path) -> None:
-    settings = run_settings("imperfect-chip", epochs=2, loop_epochs=1, task={"sequences": 96, "held_out": 16})
+    settings = run_settings("imperfect-chip", epochs=2, loop={"epochs": 1}, task={"sequences": 96, "held_out": 16})
     told = budget(settings)
     assert told is not None
     spent = train(settings, tmp_path / "run").summary["inferences"]["on_device"]
@@ -124,11 +126,11 @@ def test_an_ideal_chip_answers_as_fine_simulation_at_every_step(readout: str) ->
 
 
 # Learned on the simulator in a few seconds, and not yet good on the chip of seed 0.
-LOOP: dict[str, Any] = {"epochs": 4, "task": {"sequences": 640}, "loop_epochs": 2, "loop_learning_rate": 0.01}
+LOOP: dict[str, Any] = {"epochs": 4, "task": {"sequences": 640}, "loop": {"epochs": 2, "learning_rate": 0.01}}
 
 
 def test_a_chip_in_the_loop_gives_back_what_its_imperfections_took(tmp_path: Path) -> None:
-    alone = train(run_settings("imperfect-chip", **LOOP | {"epochs": 2, "loop_epochs": 0}), tmp_path / "before")
+    alone = train(run_settings("imperfect-chip", **LOOP | {"epochs": 2, "loop": {"epochs": 0}}), tmp_path / "before")
     results = train(run_settings("imperfect-chip", **LOOP), tmp_path / "run")
     before, after = (found.summary for found in (alone, results))
     assert after["mse_on_device"]["mean"] < 0.75 * before["mse_on_device"]["mean"]  # 0.42 +- 0.09 over seeds.
@@ -142,7 +144,7 @@ def test_a_chip_in_the_loop_gives_back_what_its_imperfections_took(tmp_path: Pat
 
 @pytest.mark.parametrize("place", [(0, 2), (1, 2)])
 def test_an_interrupted_run_with_a_chip_in_the_loop_goes_on_bit_for_bit(tmp_path: Path, place: tuple[int, int]) -> None:
-    settings = run_settings("imperfect-chip", epochs=2, loop_epochs=1, task={"sequences": 96, "held_out": 16})
+    settings = run_settings("imperfect-chip", epochs=2, loop={"epochs": 1}, task={"sequences": 96, "held_out": 16})
     whole = train(settings, tmp_path / "whole")
     with pytest.raises(Interrupted):
         train(settings, tmp_path / "parts", Stop(place))

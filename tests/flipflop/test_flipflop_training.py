@@ -13,7 +13,7 @@ from spinhw.cli.app import app
 from spinhw.config import build
 from spinhw.errors import ConfigError, SpinhwError
 from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
-from spinhw.flipflop.learner import learning_rate, measure
+from spinhw.flipflop.learner import measure
 from spinhw.flipflop.load import PRESETS, find_config, has_oscillators
 from spinhw.flipflop.smallest import Size, smallest
 from spinhw.tasks import Feed
@@ -39,7 +39,7 @@ SMALL: dict[str, Any] = {
         "seeds": [0, 1],
         "epochs": 3,
         "batch_size": 16,
-        "learning_rate": 3e-3,
+        "optimiser": {"learning_rate": 3e-3},
         "evaluate_every": 4,
     },
 }
@@ -127,19 +127,9 @@ def test_kept_sequences_are_all_shown_once_in_each_epoch_in_another_order() -> N
     assert torch.equal(first, second)
 
 
-def test_learning_rates_follow_their_schedules() -> None:
-    decay = small(schedule="decay", decay=0.5)
-    assert [learning_rate(decay, step) / 3e-3 for step in (0, 2)] == pytest.approx([1.0, 0.5])
-    cosine = small(schedule="cosine", warm_up=2)
-    total = cosine.training.epochs * cosine.batches
-    assert learning_rate(cosine, 0) == pytest.approx(1.5e-3)
-    assert learning_rate(cosine, 2) == pytest.approx(3e-3)
-    assert learning_rate(cosine, total - 1) == pytest.approx(0.0, abs=0.02 * 3e-3)
-
-
 def test_divergence_names_the_seed_and_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"training diverged in epoch 1.*seed 0.*lower training.learning_rate"):
-        train_flipflop(small(learning_rate=1e30, seeds=[0]), tmp_path / "run")
+    with pytest.raises(Diverged, match=r"training diverged in epoch 1.*seed 0.*lower training.optimiser.learning_rate"):
+        train_flipflop(small(optimiser={"learning_rate": 1e30}, seeds=[0]), tmp_path / "run")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -154,7 +144,8 @@ def test_the_published_preset_is_the_published_recipe() -> None:
     assert settings.task == type(settings.task).published(fresh=False)
     assert (network.units, network.bias, network.initial, network.leak) == (400, False, "orthogonal", 1.0)
     assert (training.epochs, settings.task.sequences, settings.batches) == (20, 30_050, 235)
-    assert (training.learning_rate, training.decay, training.gradient_norm) == (1e-4, 1e-4, None)
+    assert (training.optimiser.learning_rate, training.optimiser.decay) == (1e-4, 1e4)
+    assert (training.optimiser.gradient_norm, training.optimiser.gradient_clip) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +184,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_training_that_has_not_learned_says_so_and_what_helps(recipe: Path, tmp_path: Path) -> None:
-    slow = ("--set", "training.learning_rate=1e-9")  # Many seeds learn in six steps.
+    slow = ("--set", "training.optimiser.learning_rate=1e-9")  # Many seeds learn in six steps.
     code, out = run_cli("train", recipe, *slow, "--out", tmp_path / "run")
     said = " ".join(out.split())
     assert code == 0

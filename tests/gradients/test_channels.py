@@ -145,7 +145,7 @@ def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(m
 
 def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
-    results = train(tiny(refit="none"), tmp_path / "whole")
+    results = train(tiny(refit={"when": "never"}), tmp_path / "whole")
     named = ["spread-3: output 4", "spread-5: output 4"]  # Nothing asked for the neurons.
     assert results.metrics[1]["masked_channels"] == []
     assert all(any(one.startswith(name) for one in results.metrics[2]["masked_channels"]) for name in named)
@@ -154,7 +154,7 @@ def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_
     monkeypatch.undo()
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
     with pytest.raises(Interrupted):
-        train(tiny(refit="none"), tmp_path / "run", Stop((2, 2)))
+        train(tiny(refit={"when": "never"}), tmp_path / "run", Stop((2, 2)))
     monkeypatch.undo()
     monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4))
     assert resume(tmp_path / "run").summary["masked_channels"] == results.summary["masked_channels"]

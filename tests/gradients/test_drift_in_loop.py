@@ -127,7 +127,11 @@ def test_fewer_images_than_a_look_needs_are_passed_over(run):
 
 
 WATCH = {"every": 1, "learn": 4, "action": "log"}
-RUN = {"loop_epochs": None, "loop_learning_rate": None, "learning_rate": 0.02, "evaluate_every": 100}
+RUN = {
+    "loop": {"epochs": None, "learning_rate": None},
+    "optimiser": {"learning_rate": 0.02},
+    "evaluate_every": 100,
+}
 JUMP = 6  # The shot after which gamma of both chips jumps.
 
 
@@ -148,7 +152,7 @@ def jump(monkeypatch):
 def still(**watch):
     """Two chips that do not drift but for a jump, and their run: twelve batches in the loop, eight judged."""
     chip = CHIP["chip"] | {"drift": {"individual_per_1000_shots": 1e-9}}
-    return tiny(CHIP | {"chip": chip}, watch=WATCH | watch, **RUN)
+    return tiny(CHIP | {"chip": chip}, drift=WATCH | watch, **RUN)
 
 
 def test_a_run_tells_of_alarms_and_goes_on_after_an_interruption_to_the_same_bits(tmp_path, jump):
@@ -191,21 +195,24 @@ def test_a_run_stops_where_told_saved_and_goes_on_with_the_device_as_it_is(tmp_p
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"loop_epochs": 0}, "no device in the loop to watch; seen: device simulated, 0 of 3 epochs"),
-        ({"watch": WATCH | {"every": 20}}, "ends before the first look that is judged; seen: 12 batches.*after 21"),
+        ({"loop": {"epochs": 0}}, "no device in the loop to watch; seen: device simulated, 0 of 3 epochs"),
+        ({"drift": WATCH | {"every": 20}}, "ends before the first look that is judged; seen: 12 batches.*after 21"),
         ({"batch_size": 8}, "too small to be judged; seen: training.batch_size 8; allowed: 12"),
-        ({"watch": WATCH | {"action": "refit"}, "refit": "none"}, "no model to refit on alarm; .*next: write action"),
-        ({"watch": WATCH | {"action": "refit"}, "gradient": "spsa"}, "no model to refit on alarm"),
+        (
+            {"drift": WATCH | {"action": "refit"}, "refit": {"when": "never"}},
+            "no model to refit on alarm; .*next: write action",
+        ),
+        ({"drift": WATCH | {"action": "refit"}, "gradient": "spsa"}, "no model to refit on alarm"),
     ],
 )
 def test_a_watch_that_cannot_work_is_refused(tmp_path, changes, says):
     with pytest.raises(ConfigError, match=says):
-        train(tiny(**{"watch": WATCH} | RUN | changes), tmp_path / "run")
+        train(tiny(**{"drift": WATCH} | RUN | changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_neurons_that_do_not_start_from_rest_cannot_be_watched(tmp_path):
-    settings = tiny(watch=WATCH, **RUN)
+    settings = tiny(drift=WATCH, **RUN)
     settings = settings.model_copy(update={"network": settings.network.model_copy(update={"initial_state": "half"})})
     with pytest.raises(ConfigError, match="cannot be watched in its batches; seen: .*initial_state 'half'"):
         train(settings, tmp_path / "run")

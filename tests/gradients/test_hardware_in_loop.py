@@ -139,7 +139,7 @@ def test_plans_that_do_not_fit_are_refused():
 
 def test_too_few_averages_are_refused():
     network, device = make()
-    with pytest.raises(ConfigError, match="training.averages: too few; seen: 0"):
+    with pytest.raises(ConfigError, match="training.loop.averages: too few; seen: 0"):
         HardwareInLoop(network, device, averages=0)
 
 

@@ -30,8 +30,8 @@ def tiny(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"RECIPE": folder / "recipe.yaml", "EPOCHS": 1, "LOOKS": LOOKS}.items():
             patch.setattr(drift, name, value)
-        simulator = ["device=null", "training.epochs=0", "training.gradient=null", "training.loop_epochs=null"]
-        train(load_settings(drift.RECIPE, [*simulator, "training.refit=null"]), folder / "start")
+        simulator = ["device=null", "training.epochs=0", "training.gradient=null", "training.loop.epochs=null"]
+        train(load_settings(drift.RECIPE, [*simulator, "training.refit.when=null"]), folder / "start")
         found = drift.measure(folder / "start", folder / "work", rate=0.03)
         patch.setattr(drift, "train", lambda *given: pytest.fail("trained again"))
         folders = {"without_drift": folder / "work/in_the_loop", "during": folder / "work/during"}

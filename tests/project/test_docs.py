@@ -37,7 +37,7 @@ training: {seeds: [0], epochs: 1, batch_size: 4}
 
 def recorded_run(folder: Path) -> None:
     """A finished run with a recording, in ``runs/mine``."""
-    train(tiny(epochs=1, loop_epochs=1).model_copy(update={"recording": "observed"}), folder / "runs" / "mine")
+    train(tiny(epochs=1, loop={"epochs": 1}).model_copy(update={"recording": "observed"}), folder / "runs" / "mine")
 
 
 SMALL = NetworkSettings(layers=(3, 2))
@@ -47,7 +47,7 @@ def names_for(code: str, folder: Path) -> dict[str, object]:
     """Make what a piece takes for granted: files in the folder, and names."""
     if "train(" in code:
         (folder / "examples").mkdir()
-        settings = tiny(device=None, loop_epochs=None, loop_learning_rate=None, gradient="surrogate", seeds=[0, 1])
+        settings = tiny(device=None, loop={"epochs": None, "learning_rate": None}, gradient="surrogate", seeds=[0, 1])
         (folder / "examples" / "demo.yaml").write_text(settings.to_yaml(), encoding="utf-8")
     if "runs/oscillators" in code:
         settings = build(RunSettings, yaml.safe_load(SMALL_FLIPFLOP), "oscillators.yaml")

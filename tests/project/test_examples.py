@@ -55,7 +55,7 @@ def test_the_paper_recipe_follows_the_paper_where_it_speaks() -> None:
         "half",
         None,
     )
-    assert (training.batch_size, training.gradient_clip, training.schedule) == (120, 1.0, "paper")
+    assert (training.batch_size, training.optimiser.gradient_clip, training.optimiser.schedule) == (120, 1.0, "paper")
     assert (training.input_noise, training.label_smoothing, training.augmentation.active) == (0.0, 0.0, False)
 
 

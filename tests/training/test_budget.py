@@ -38,9 +38,9 @@ def tiny(device=CHIP, recording="observed", **training):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"averages": 2},
+        {"loop": {"averages": 2}},
         {"gradient": "layerwise", "recording": "all"},
-        {"gradient": "spsa", "directions": 2, "epochs": 1},
+        {"gradient": "spsa", "loop": {"directions": 2}, "epochs": 1},
         {"gradient": "surrogate"},
     ],
     ids=["output", "layerwise", "spsa", "surrogate"],

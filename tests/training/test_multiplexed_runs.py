@@ -41,7 +41,7 @@ def tiny(passes=3, device: Any = None, share=0.05, **training: Any) -> RunSettin
             "seeds": [3],
             "epochs": 3,
             "batch_size": 30,
-            "loop_epochs": 2,
+            "loop": {"epochs": 2},
             "substeps": 1,
             "fine_steps_per_ns": 16,
             "evaluate_every": 2,
@@ -106,7 +106,7 @@ def test_summary_says_who_answered_and_what_was_spent_here(whole, monkeypatch, c
 
 
 def test_budget_is_what_a_run_then_takes(tmp_path):
-    settings = tiny(passes=1, share=0.025, averages=3, epochs=1, align_every=4, batch_size=15)
+    settings = tiny(passes=1, share=0.025, epochs=1, loop={"averages": 3, "align_every": 4}, batch_size=15)
     told = budget(settings)
     train(settings, tmp_path / "run")
     assert {stage.what for stage in told.stages} == {"training", "alignment", "evaluation", "closing"}
@@ -125,7 +125,7 @@ def bench(addresses, backend, **more) -> MultiplexedSettings:
 @pytest.mark.parametrize("segments", [None, 9])
 def test_a_bench_of_oscillators_sends_what_was_rehearsed(tmp_path, segments):
     with standing(BANK_TRUTH, "in process", tmp_path) as (_, addresses, backend):
-        settings = bench(addresses, backend, passes=1, averages=3, segments=segments)
+        settings = bench(addresses, backend, passes=1, loop={"averages": 3}, segments=segments)
         told = bank_effort(settings, ON_BENCH, INTERVAL_S, (5, 12))
         with open_device(settings, ON_BENCH, INTERVAL_S) as device:
             device.program(SpintronicNetwork(ON_BENCH, seed=0).values())

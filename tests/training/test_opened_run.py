@@ -15,7 +15,7 @@ from spinhw.training.opened import metrics_table
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    settings = tiny(weight_average=0.9).model_copy(update={"recording": "observed"})
+    settings = tiny(optimiser={"average_decay": 0.9}).model_copy(update={"recording": "observed"})
     return train(settings, tmp_path_factory.mktemp("opened") / "run")
 
 
@@ -64,7 +64,7 @@ def test_recordings_are_read_batch_by_batch(done):
 def test_what_a_run_does_not_have_is_said_when_it_is_asked_for(tmp_path):
     with pytest.raises(ConfigError, match="this is not a run folder; seen: no such folder"):
         open_run(tmp_path / "none")
-    settings = tiny(device=None, loop_epochs=None, gradient=None, loop_learning_rate=None)
+    settings = tiny(device=None, loop={"epochs": None, "learning_rate": None}, gradient=None)
     RunFolder.create(tmp_path / "run", settings)
     run = open_run(tmp_path / "run")
     assert run.settings == settings and run.metrics.sizes["epoch"] == 0
@@ -78,7 +78,7 @@ def test_what_a_run_does_not_have_is_said_when_it_is_asked_for(tmp_path):
 
 def test_a_run_is_trained_from_a_file_or_by_the_name_of_a_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    settings = tiny(device=None, epochs=0, loop_epochs=None, gradient=None, loop_learning_rate=None)
+    settings = tiny(device=None, epochs=0, loop={"epochs": None, "learning_rate": None}, gradient=None)
     (tmp_path / "mine.yaml").write_text(settings.to_yaml(), encoding="utf-8")
     assert train("mine.yaml", "runs/mine").settings == settings
     assert train(tmp_path / "mine.yaml").folder.match("runs/mine-*")

@@ -16,7 +16,7 @@ from spinhw.training.provenance import checksums, git_state, used_files
 
 
 def short(**run) -> RunSettings:
-    settings = tiny(device=None, epochs=1, loop_epochs=None, loop_learning_rate=None, gradient="surrogate")
+    settings = tiny(device=None, epochs=1, loop={"epochs": None, "learning_rate": None}, gradient="surrogate")
     return build(RunSettings, settings.model_dump(mode="json", by_alias=True) | {"run": run}, "run.yaml")
 
 
@@ -88,7 +88,7 @@ def test_an_evaluation_says_where_it_comes_from_and_changes_nothing_of_the_runs(
 
 
 def test_every_batch_of_the_recording_has_its_checksum(tmp_path):
-    settings = tiny(epochs=1, loop_epochs=1).model_copy(update={"recording": "observed"})
+    settings = tiny(epochs=1, loop={"epochs": 1}).model_copy(update={"recording": "observed"})
     folder = train(settings, tmp_path / "run").folder
     found = RunFolder.open(folder).provenance()["checksums"]["recording"]
     assert found == {f"recording/{path.name}": sha(path) for path in folder.glob("recording/0*.nc")}
@@ -102,7 +102,7 @@ def test_calibration_records_and_the_networks_begun_with_have_checksums(tmp_path
         path.write_text(path.name, encoding="utf-8")
     (tmp_path / "checkpoint.safetensors").write_text("weights", encoding="utf-8")
     changes = {"calibration": {"record": str(records[0].parent)}}
-    settings = tiny(device=None, loop_epochs=None, gradient="surrogate", start=str(tmp_path))
+    settings = tiny(device=None, loop={"epochs": None}, gradient="surrogate", start=str(tmp_path))
     settings = build(RunSettings, settings.model_dump(mode="json", by_alias=True) | changes, "run.yaml")
     found = used_files(settings)
     assert found["calibration"] == {path.as_posix(): sha(path) for path in records}

@@ -31,7 +31,7 @@ TRAINING = {
     "seeds": [3, 5],
     "epochs": 3,
     "batch_size": 30,
-    "loop_epochs": 2,
+    "loop": {"epochs": 2},
     "substeps": 1,
     "fine_steps_per_ns": 16,
     "evaluate_every": 2,
@@ -104,7 +104,7 @@ def test_a_replay_with_other_settings_is_refused_in_one_line(tmp_path):
     train(tiny(recording="observed"), tmp_path / "run")
     other = load_settings(
         tmp_path / "run" / "config.yaml",
-        ["training.learning_rate=0.1"],
+        ["training.optimiser.learning_rate=0.1"],
         str(tmp_path / "run" / "recording" / "device.yaml"),
     )
     with pytest.raises(ConfigError, match=r"batch 0 was recorded with something else; seen: .*differences up to"):

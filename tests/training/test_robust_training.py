@@ -109,7 +109,13 @@ def test_only_biases_and_readout_are_trained_where_no_more_is_asked_for():
 def test_with_a_device_too(tmp_path, gradient):
     """The alignment then compares what is trained."""
     device = {"kind": "simulated", "id": "chip", "chip": SPREAD}
-    more = {"trainable": "biases_and_readout", "chips": None, "gradient": gradient, "epochs": 1, "align_every": 4}
+    more = {
+        "trainable": "biases_and_readout",
+        "chips": None,
+        "gradient": gradient,
+        "epochs": 1,
+        "loop": {"align_every": 4},
+    }
     settings = settings_of(device=device, more=more)
     results = train(settings, tmp_path / "run")
     assert results.metrics[0]["alignment"]["mean"] is not None

@@ -14,6 +14,7 @@ from spinhw.surrogate import calibrated_neurons
 from spinhw.training import RunSettings, train
 from spinhw.training.device_loop import open_loop
 from spinhw.training.learner import Learner
+from spinhw.training.loop_settings import RefitSettings
 from spinhw.training.member import member_of
 
 SMALL = {"layers": [5, 4]}
@@ -61,7 +62,7 @@ def test_each_seed_trains_on_the_chip_it_will_run_on(records):
 
 def test_gradients_in_the_loop_flow_through_the_record_and_not_the_nominal_device(records):
     settings = run_of(records[0])
-    training = settings.training.model_copy(update={"refit": "none"})
+    training = settings.training.model_copy(update={"refit": RefitSettings(when="never")})
     settings, inputs = settings.model_copy(update={"training": training}), batch(dtype=torch.float32)
     learner = Learner(settings)
     nominal = SpintronicNetwork(settings.network, settings.steps, training.seeds)

@@ -86,7 +86,7 @@ def test_device_that_is_not_there_is_missed_before_the_model_is_trained(tmp_path
         raise DeviceError("nothing answers")
 
     monkeypatch.setattr(SimulatedDevice, "_open", absent)
-    for device_in_the_loop in ({}, {"gradient": "surrogate", "loop_epochs": None}):
+    for device_in_the_loop in ({}, {"gradient": "surrogate", "loop": {"epochs": None}}):
         with pytest.raises(DeviceError, match="the run will need does not answer; seen: nothing answers"):
             train(tiny(**device_in_the_loop), tmp_path / "run")
         assert not (tmp_path / "run").exists()
@@ -117,7 +117,7 @@ def test_device_is_let_go_safe_before_the_model_is_trained_and_nothing_was_sent(
 
 @pytest.mark.parametrize("mode", ["output", "layerwise", "observer", "spsa", "oracle"])
 def test_every_mode_trains(tmp_path, mode):
-    results = train(tiny(gradient=mode, epochs=1, loop_epochs=None, loop_learning_rate=None), tmp_path / "run")
+    results = train(tiny(gradient=mode, epochs=1, loop={"epochs": None, "learning_rate": None}), tmp_path / "run")
     assert results.metrics[0]["accuracy_on_device"] is not None
 
 
@@ -146,17 +146,18 @@ def test_oracle_on_a_bench_is_refused_before_training(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+COSINE = {"schedule": "cosine", "learning_rate": 0.2}
+
+
 def test_epochs_in_the_loop_have_a_schedule_of_their_own():
     training = tiny(
         epochs=10,
-        loop_epochs=4,
-        schedule="cosine",
-        learning_rate=0.2,
-        loop_learning_rate_decay=2,
+        loop={"epochs": 4, "decay": 2},
+        optimiser=COSINE,
         coarse_share=0.5,
         substeps=2,
     ).training
-    rates = [learning_rates(training, epoch)[0] for epoch in range(10)]
+    rates = [learning_rates(training, epoch, 0, 1)[0] for epoch in range(10)]
     assert rates[0] == 0.2
     assert rates[3] == pytest.approx(0.1)
     assert rates[6:] == pytest.approx([0.05, 0.05 / 1.5, 0.05 / 2, 0.05 / 2.5])
@@ -164,10 +165,8 @@ def test_epochs_in_the_loop_have_a_schedule_of_their_own():
 
 
 def test_without_a_rate_of_its_own_the_loop_goes_on_with_the_schedule():
-    training = tiny(epochs=10, loop_epochs=4, learning_rate=0.2, loop_learning_rate=None, schedule="cosine").training
-    alone = tiny(
-        None, epochs=10, loop_epochs=None, learning_rate=0.2, loop_learning_rate=None, schedule="cosine"
-    ).training
-    assert [learning_rates(training, epoch) for epoch in range(10)] == [
-        learning_rates(alone, epoch) for epoch in range(10)
+    training = tiny(epochs=10, loop={"epochs": 4, "learning_rate": None}, optimiser=COSINE).training
+    alone = tiny(None, epochs=10, loop={"epochs": None, "learning_rate": None}, optimiser=COSINE).training
+    assert [learning_rates(training, epoch, 0, 1) for epoch in range(10)] == [
+        learning_rates(alone, epoch, 0, 1) for epoch in range(10)
     ]

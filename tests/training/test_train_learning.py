@@ -12,7 +12,8 @@ from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
 from spinhw.training.member import member_of
 from spinhw.training.optimiser import MemberAdam
-from spinhw.training.schedule import learning_rates
+from spinhw.training.optimiser_settings import OptimiserSettings
+from spinhw.training.schedule import learning_rates, scheduled_rates
 from spinhw.training.step import train_step
 
 # A network that is trained in milliseconds per batch: few neurons, one first-order step per sample.
@@ -30,7 +31,7 @@ def small(network: dict | None = None, **training) -> RunSettings:
 def steps(settings: RunSettings, count: int) -> tuple[Learner, list[torch.Tensor]]:
     learner = Learner(settings)
     task = settings.open_task()
-    rates, losses = learning_rates(settings.training, 0), []
+    rates, losses = learning_rates(settings.training, 0, 0, 1), []
     for batch in range(count):
         shown = task.train(settings.training.seeds, 0, batch)
         losses.append(train_step(learner, shown, settings.training, rates)[0])
@@ -68,7 +69,7 @@ def test_correct_answers_are_counted_by_member():
 
 
 def test_member_of_an_ensemble_trains_as_it_does_alone():
-    options = {"input_noise": 0.4, "label_smoothing": 0.1, "weight_average": 0.9}
+    options = {"input_noise": 0.4, "label_smoothing": 0.1, "optimiser": {"average_decay": 0.9}}
     together, losses = steps(small(**options), 4)
     alone, losses_alone = steps(small(**options, seeds=[5]), 4)
     torch.testing.assert_close(torch.stack(losses)[:, 1:], torch.stack(losses_alone), rtol=1e-4, atol=1e-5)
@@ -88,25 +89,27 @@ def test_absent_synapses_stay_zero_and_present_ones_move():
 
 
 def test_weight_limit_holds_after_every_step():
-    learner, _ = steps(small({"weight_limit": 0.3}, learning_rate=0.5), 3)
+    learner, _ = steps(small({"weight_limit": 0.3}, optimiser={"learning_rate": 0.5}), 3)
     sizes = [value.abs().max() for value in learner.network.parameters()]
     assert max(sizes).item() == pytest.approx(0.3)
 
 
 def test_paper_schedule_divides_by_one_plus_epochs():
-    training = build(TrainingSettings, {"learning_rate": 0.14, "learning_rate_decay": 20, "seeds": [0, 1]}, "t")
-    assert learning_rates(training, 0) == [0.14, 0.14]
-    assert learning_rates(training, 20) == [0.07, 0.07]
-    assert learning_rates(training, 30) == pytest.approx([0.14 / 2.5] * 2)
+    training = build(TrainingSettings, {"optimiser": {"learning_rate": 0.14, "decay": 20}, "seeds": [0, 1]}, "t")
+    assert learning_rates(training, 0, 0, 1) == [0.14, 0.14]
+    assert learning_rates(training, 20, 0, 1) == [0.07, 0.07]
+    assert learning_rates(training, 30, 0, 1) == pytest.approx([0.14 / 2.5] * 2)
 
 
 def test_cosine_schedule_falls_from_the_rate_towards_zero():
     training = build(
-        TrainingSettings, {"learning_rate": [0.1, 0.2], "schedule": "cosine", "epochs": 10, "seeds": [0, 1]}, "t"
+        TrainingSettings,
+        {"optimiser": {"learning_rate": [0.1, 0.2], "schedule": "cosine"}, "epochs": 10, "seeds": [0, 1]},
+        "t",
     )
-    assert learning_rates(training, 0) == [0.1, 0.2]
-    assert learning_rates(training, 5) == pytest.approx([0.05, 0.1])
-    assert 0 < learning_rates(training, 9)[0] < 0.01
+    assert learning_rates(training, 0, 0, 1) == [0.1, 0.2]
+    assert learning_rates(training, 5, 0, 1) == pytest.approx([0.05, 0.1])
+    assert 0 < learning_rates(training, 9, 0, 1)[0] < 0.01
 
 
 def adam_on(values: torch.Tensor, rates: list[float], count: int) -> torch.Tensor:
@@ -117,6 +120,27 @@ def adam_on(values: torch.Tensor, rates: list[float], count: int) -> torch.Tenso
         (parameter**2).sum().backward()
         adam.step(rates)
     return parameter.detach()
+
+
+@pytest.mark.parametrize("per", ["epoch", "step"])
+def test_a_schedule_counts_epochs_or_steps(per):
+    """In steps, of which an epoch has five here, the same curve is drawn five times as finely."""
+    unit = {"epoch": 1, "step": 5}[per]
+    times = [(time, 0, 1) if per == "epoch" else (*divmod(time, 5), 5) for time in range(4 * unit)]
+
+    def curve(**changes):
+        optimiser = build(OptimiserSettings, {"learning_rate": 1.0, "schedule_per": per} | changes, "t")
+        return [scheduled_rates(optimiser, 1, 4, *time)[0] for time in times]
+
+    paper = curve(decay=2 * unit)
+    assert (paper[0], paper[2 * unit]) == (1.0, 0.5)
+    cosine = curve(schedule="cosine")
+    assert (cosine[0], cosine[2 * unit]) == (1.0, pytest.approx(0.5))
+    assert cosine == sorted(cosine, reverse=True)
+    warm = curve(schedule="cosine", warm_up=2 * unit)
+    assert warm[: 2 * unit] == pytest.approx([(time + 1) / (2 * unit) for time in range(2 * unit)])
+    assert warm[2 * unit] == 1.0
+    assert warm[3 * unit] == pytest.approx(0.5)
 
 
 def test_each_member_learns_at_its_own_rate():
@@ -137,7 +161,7 @@ def test_gradient_elements_are_clipped():
 
 
 def test_weight_average_follows_the_weights_and_is_what_is_evaluated():
-    learner, _ = steps(small(weight_average=0.5), 6)
+    learner, _ = steps(small(optimiser={"average_decay": 0.5}), 6)
     assert learner.average is not None
     assert learner.evaluated is learner.average.network
     for mean, value in zip(learner.evaluated.parameters(), learner.network.parameters(), strict=True):

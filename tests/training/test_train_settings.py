@@ -18,17 +18,17 @@ def settings(**data) -> RunSettings:
         ({"training": {"seeds": [1, 2, 1]}}, "seeds must differ, and 1 stands there more than once"),
         ({"training": {"seeds": []}}, "training.seeds"),
         ({"training": {"seeds": [-1]}}, "training.seeds"),
-        ({"training": {"seeds": [0, 1], "learning_rate": [0.1, 0.2, 0.3]}}, "3 rates for 2 seeds"),
-        ({"training": {"learning_rate": 0}}, "training.learning_rate"),
+        ({"training": {"seeds": [0, 1], "optimiser": {"learning_rate": [0.1, 0.2, 0.3]}}}, "3 rates for 2 seeds"),
+        ({"training": {"optimiser": {"learning_rate": 0}}}, "training.optimiser.learning_rate"),
         ({"training": {"epochs": -1}}, "training.epochs"),
         ({"training": {"fine_steps_per_ns": 15}}, "training.fine_steps_per_ns: .*greater than or equal to 16"),
         ({"training": {"fine_steps_per_ns": 1001}}, "training.fine_steps_per_ns"),
         ({"training": {"substeps": 1001}}, "training.substeps"),
         ({"training": {"threads": 1025}}, "training.threads"),
         ({"task": {"sample_interval": "2 s"}}, "task.sample_interval: must be at most 1.0 s"),
-        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate"),
+        ({"training": {"optimiser": {"learning_rate": float("nan")}}}, "training.optimiser.learning_rate"),
         ({"training": {"batch_sise": 5}}, "did you mean 'batch_size'"),
-        ({"training": {"weight_average": 1.0}}, "training.weight_average"),
+        ({"training": {"optimiser": {"average_decay": 1.0}}}, "training.optimiser.average_decay"),
         ({"training": {"augmentation": {"zoom": 1.0}}}, "training.augmentation.zoom"),
     ],
 )
@@ -41,7 +41,9 @@ def test_bad_settings_get_a_line_that_names_the_key(data, message):
 def test_settings_survive_yaml():
     import yaml
 
-    original = settings(training={"seeds": [4, 2], "learning_rate": [0.1, 0.2], "augmentation": {"zoom": 0.1}})
+    original = settings(
+        training={"seeds": [4, 2], "optimiser": {"learning_rate": [0.1, 0.2]}, "augmentation": {"zoom": 0.1}}
+    )
     assert settings(**yaml.safe_load(original.to_yaml())) == original
 
 

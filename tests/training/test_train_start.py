@@ -22,7 +22,7 @@ def settings_of(start=None, network=None, task=None, **training) -> RunSettings:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     folder = tmp_path_factory.mktemp("first") / "run"
-    train(settings_of(weight_average=0.5), folder)
+    train(settings_of(optimiser={"average_decay": 0.5}), folder)
     return folder
 
 

@@ -23,7 +23,7 @@ def run(tmp_path_factory):
     data = {
         "task": {"train_fraction": 0.05, "held_out": "validation"},
         "network": {"layers": [3, 3]},
-        "training": {"seeds": [1, 5], "epochs": 1, "batch_size": 20, "threads": 1, "refit": "none"},
+        "training": {"seeds": [1, 5], "epochs": 1, "batch_size": 20, "threads": 1, "refit": {"when": "never"}},
         "device": CHIP,
     }
     folder = tmp_path_factory.mktemp("transfer") / "run"

@@ -69,6 +69,9 @@ def train(
     sets: Sets = None,
     out: Out = None,
     resume: Annotated[Path | None, typer.Option("--resume", help="Run folder to go on with, bit for bit.")] = None,
+    new_run: Annotated[
+        bool, typer.Option("--new-run", help="With --resume: go on in a new folder; the old one stays as it is.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be measured and how long it takes.")
     ] = False,
@@ -82,10 +85,10 @@ def train(
 
     if dry_run:
         show_budget(config, device, sets or [], resume)
-    elif resume is None:
+    elif resume is None and not new_run:
         train_config(config, device, sets or [], out, note)
     else:
-        resume_config(config, device, sets or [], out, resume, note)
+        resume_config(config, device, sets or [], out, resume, new_run, note)
 
 
 @app.command()
@@ -298,6 +301,22 @@ def off(
     from spinhw.cli.off import bring_down
 
     bring_down(device, everything, stop)
+
+
+@app.command()
+def migrate(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE_OR_FOLDER", help="A recipe, a run folder, or a folder of these.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be rewritten, and write nothing.")] = False,
+) -> None:
+    """Rewrite recipes and run folders of older versions; comments stay, and so does a copy of what was there.
+
+    Example: [bold]spinhw migrate myrecipes --dry-run[/]
+    """
+    from spinhw.cli.migrate import migrate_path
+
+    migrate_path(path, dry_run)
 
 
 virtual_bench = typer.Typer(no_args_is_help=True, help="A bench that does not exist, for trying things out.")

@@ -156,8 +156,8 @@ def _show(console: Console, results: "FlipFlopResults") -> None:
     if lost:
         console.print(
             f"[bold yellow]mind:[/] seed {', '.join(map(str, lost))} has not learned the task. What usually helps: "
-            "more training.epochs; a training.learning_rate near 0.04 / units (larger ones get stuck on some of the "
-            "bits); at least 200 network.units; training.gradient_norm 1 where the loss jumps"
+            "more training.epochs; a training.optimiser.learning_rate near 0.04 / units (larger ones get stuck on some "
+            "of the bits); at least 200 network.units; training.optimiser.gradient_norm 1 where the loss jumps"
         )
     console.print(f"run folder: {escape(str(results.folder))}", soft_wrap=True)
     if summary["task"] == "flipflop":

@@ -137,9 +137,9 @@ def _what(point: Point) -> str:
     if not isinstance(device, SimulatedSettings):
         return f"{settings.network.kind}, {1e9 * settings.task.sample_interval_s:g} ns"
     chip, training = device.chip, settings.training
-    refit = "" if training.refit is None else f", refit {training.refit}"
+    refit = "" if training.refit.when is None else f", refit {training.refit.when}"
     return (
-        f"{training.gradient}{refit}, {training.epochs} epochs of {training.averages} shots on chips with "
+        f"{training.gradient}{refit}, {training.epochs} epochs of {training.loop.averages} shots on chips with "
         f"{100 * chip.spread.gamma:g} % mismatch, {100 * chip.power_readout.noise:g} % noise, "
         f"{100 * chip.synapses.scale_spread:g} % synapses"
     )

@@ -58,22 +58,37 @@ def show_budget(config: Path, device: str | None, overrides: Sequence[str], resu
 
 
 def resume_config(
-    config: Path, device: str | None, overrides: Sequence[str], out: Path | None, folder: Path, note: str = ""
+    config: Path,
+    device: str | None,
+    overrides: Sequence[str],
+    out: Path | None,
+    folder: Path | None,
+    new_run: bool = False,
+    note: str = "",
 ) -> None:
-    """Go on with a run and show what came out.
+    """Go on with a run, in its folder or in a new one, and show what came out.
 
     Raises:
-        ConfigError: The config is another one than the run was started with, or --out was given too.
+        ConfigError: No folder is named, the config is another one than the run was started with, --out was given for a
+            run that stays in its folder, or the new folder exists.
     """
-    if out is not None:
-        raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
+    if folder is None:
+        raise ConfigError("--new-run: there is no run to go on with", todo="name its folder with --resume")
+    if out is not None and not new_run:
+        raise ConfigError(
+            "--out and --resume do not go together",
+            todo="leave out --out, and the run stays in its folder; or add --new-run",
+        )
+    into = (out or default_folder(config)) if new_run else None
+    if into is not None and into.exists():
+        raise exists_already(into)
     settings, console = load_settings(config, overrides, device), make_console()
     opened = RunFolder.open(folder)
     refuse_other_settings(opened, opened.settings(), settings)
     from spinhw.training import resume
 
     with TerminalProgress(console) as progress:
-        results = resume(folder, settings, progress, note)
+        results = resume(folder, settings, progress, note, into)
     _show(console, results)
 
 

@@ -1,12 +1,14 @@
 from .building import build, load
 from .kinds import ByKind
 from .overrides import apply_overrides
-from .settings import Settings, SettingsT, yaml_key
+from .settings import Gone, Moved, Settings, SettingsT, yaml_key
 from .shipped_files import find_profile, find_recipe, profile_names, recipe_names, shipped, yaml_beside
 from .text import parse_yaml, read_yaml
 
 __all__ = [
     "ByKind",
+    "Gone",
+    "Moved",
     "Settings",
     "SettingsT",
     "apply_overrides",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic_core import ErrorDetails
 
 from spinhw.config.kinds import ByKind
-from spinhw.config.settings import Settings, yaml_key
+from spinhw.config.settings import Moved, Settings, yaml_key
 from spinhw.config.text import as_written
 from spinhw.errors import ConfigError, MisfitError, did_you_mean
 
@@ -86,6 +86,11 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
     kind = detail["type"]
     if kind == "unknown_key":
         place = _place((*keys, context["name"]), keys, data, source, set_keys)
+        moved = context["moved"]
+        if isinstance(moved, Moved):
+            now = ".".join(moved.place(keys))
+            todo = "" if place.startswith("--set") else f"spinhw migrate {source} rewrites the file"
+            return ConfigError(f"{place}: unknown key {context['key']}; it is written {now} now", todo=todo)
         return ConfigError(f"{place}: {detail['msg']}")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = str(context["discriminator"]).strip("'")
@@ -177,20 +182,20 @@ def _models_at(model: type[Settings], keys: Keys) -> list[type[Settings]]:
             field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key
         ]
         # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
-        found = [one for field in fields for one in _models(field.annotation, field.metadata)] or found
+        found = [one for field in fields for one in models_in(field.annotation, field.metadata)] or found
     return found
 
 
-def _models(annotation: Any, marks: Sequence[Any] = ()) -> list[type[Settings]]:
+def models_in(annotation: Any, marks: Sequence[Any] = ()) -> list[type[Settings]]:
     """List the settings models in an annotation, however deep; those of a registry where a mark names one."""
     if get_origin(annotation) is Annotated:
-        return _models(*_split(annotation))
+        return models_in(*_split(annotation))
     for mark in marks:
         if isinstance(mark, ByKind):
             return [found for _, found in mark.registry.all()]
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
-    return [one for inner in get_args(annotation) for one in _models(inner)]
+    return [one for inner in get_args(annotation) for one in models_in(inner)]
 
 
 def _split(annotation: Any) -> tuple[Any, Sequence[Any]]:

@@ -1,7 +1,7 @@
 """The base of every settings model: frozen, closed to unknown keys; the unit of a field stands in its value."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -36,6 +36,36 @@ def _no_number(value: Any) -> Any:
     return _Boolean(value) if isinstance(value, bool) else value
 
 
+@dataclass(frozen=True)
+class Moved:
+    """Where a key of an older version is written now.
+
+    Args:
+        to: The keys down to it, such as ``loop.epochs``, from the mapping that the old key stands in.
+        convert: Makes the present value of an old one; None where they are the same.
+        from_top: Whether `to` begins at the top of the file instead.
+    """
+
+    to: str
+    convert: Callable[[Any], Any] | None = None
+    from_top: bool = False
+
+    def place(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """Return the keys from the top of the file, for an old key in the mapping at `keys`."""
+        return (*(() if self.from_top else keys), *self.to.split("."))
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What became of a key of an older version that has no place any more.
+
+    Args:
+        words: For people.
+    """
+
+    words: str
+
+
 # Validation context of what people wrote in a file: keys are then those of YAML alone.
 WRITTEN = {"written": True}
 
@@ -60,8 +90,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=yaml_key, defer_build=True
     )
-    # Keys of older versions, and what is written in place of each, in words.
-    moved: ClassVar[Mapping[str, str]] = {}
+    # Keys of older versions. One that has become the name of a mapping is the old one where its value is none.
+    moved: ClassVar[Mapping[str, Moved | Gone]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -72,16 +102,25 @@ class Settings(BaseModel):
         if info.context != WRITTEN:
             data = cls._by_yaml_key(data, aliases)
         known = set(aliases.values())
-        for key in data:
-            if key not in known:
+        for key, value in data.items():
+            if key not in known or cls.is_moved(key, value):
+                moved = cls.moved.get(str(key))
                 hint = nearest(str(aliases.get(key, key)), known)
+                if moved is not None:
+                    hint = moved.words if isinstance(moved, Gone) else f"it is written {moved.to} now"
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key {key}; {hint}",
-                    {"key": repr(key), "name": str(key), "hint": cls.moved.get(str(key)) or hint},
+                    {"key": repr(key), "name": str(key), "hint": hint, "moved": moved},
                 )
         switches = {aliases[name] for name, field in cls.model_fields.items() if field.annotation is bool}
         return {key: value if key in switches else _no_number(value) for key, value in data.items()}
+
+    @classmethod
+    def is_moved(cls, key: str, value: Any) -> bool:
+        """Tell whether a key with this value is one of an older version."""
+        is_field = any(key == (field.alias or name) for name, field in cls.model_fields.items())
+        return key in cls.moved and not (is_field and isinstance(value, Mapping | BaseModel))
 
     @classmethod
     def _by_yaml_key(cls, data: Mapping[Any, Any], aliases: Mapping[str, str]) -> dict[Any, Any]:

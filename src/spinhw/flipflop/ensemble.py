@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
-from spinhw.flipflop.learner import Member, learning_rate
+from spinhw.flipflop.learner import Member
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.tasks.score import Score
 from spinhw.tasks.trial_task import held_out_trials
 from spinhw.training import Diverged, RunFolder
 from spinhw.training.checkpoint import save_checkpoint
+from spinhw.training.schedule import scheduled_rates
 from spinhw.training.versions import bit_versions
 
 Found = TypeVar("Found")
@@ -96,9 +97,14 @@ class Ensemble:
             "settled": [one.settled for one in scores],
             "accuracy": [one.bits_right for one in scores],
             "best_mse": [one.best_score.mse for one in self.members if one.best_score is not None],
-            "learning_rate": learning_rate(self.settings, self.steps - 1),
+            "learning_rate": self._rate(self.batches - 1),
             "wall_s": self.wall_s,
         }
+
+    def _rate(self, batch: int) -> float:
+        """Return the learning rate of a batch of this epoch."""
+        training = self.settings.training
+        return scheduled_rates(training.optimiser, 1, training.epochs, self.epoch, batch, self.batches)[0]
 
     def finish_epoch(self) -> None:
         """Move on to the next epoch."""
@@ -146,7 +152,7 @@ class Ensemble:
                 torch.tensor(fine),
                 self.settings.training.seeds,
                 seen="a loss or weight that is not finite",
-                todo="lower training.learning_rate, or set training.gradient_norm to 1",
+                todo="lower training.optimiser.learning_rate, or set training.optimiser.gradient_norm to 1",
             )
 
 

@@ -1,6 +1,5 @@
 """One network while it learns: weights, optimiser, and the best weights so far."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +14,7 @@ from spinhw.streams import torch_stream
 from spinhw.tasks import Task, Trials, loss
 from spinhw.tasks.score import Score, score
 from spinhw.training.optimiser import MemberAdam
+from spinhw.training.schedule import scheduled_rates
 
 _EVALUATED_AT_ONCE = 256
 
@@ -51,9 +51,10 @@ class Member:
         found = loss(outputs[None], shown)[0]
         self.adam.zero_grad()
         found.backward()
-        if training.gradient_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.gradient_norm)
-        self.adam.step([learning_rate(self.settings, number)])
+        self.adam.clip(training.optimiser.gradient_clip)
+        if training.optimiser.gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.optimiser.gradient_norm)
+        self.adam.step(scheduled_rates(training.optimiser, 1, training.epochs, epoch, batch, self.settings.batches))
         return found.item()
 
     def look(self, held_out: Trials, number: int) -> Score:
@@ -94,17 +95,6 @@ class Member:
 
     def _part(self, tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
         return part_of(tensors, f"{self.seed}/{part}")
-
-
-def learning_rate(settings: FlipFlopRun, step: int) -> float:
-    """Return the learning rate of a step, counted from 0."""
-    training, total = settings.training, settings.training.epochs * settings.batches
-    if training.schedule == "decay":
-        return training.learning_rate / (1 + training.decay * step)
-    if step < training.warm_up:
-        return training.learning_rate * (step + 1) / training.warm_up
-    done = (step - training.warm_up) / max(total - training.warm_up, 1)
-    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
 @torch.no_grad()

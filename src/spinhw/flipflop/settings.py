@@ -5,34 +5,49 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.config import Settings
+from spinhw.config import Gone, Moved, Settings
 from spinhw.network import RecurrentSettings
 from spinhw.tasks import DecisionSettings, Feed, FlipFlopSettings, Task
+from spinhw.training.optimiser_settings import OptimiserSettings, Rate
 
 AnyTask = Annotated[FlipFlopSettings | DecisionSettings, Field(discriminator="kind")]
-_OSCILLATORS = "networks of oscillators and their devices are trained by 'spinhw train', with this task"
+_OSCILLATORS = Gone("networks of oscillators and their devices are trained by 'spinhw train', with this task")
+
+
+class RecurrentOptimiserSettings(OptimiserSettings):
+    """Adam as the published networks were trained: its rate falls with every step, and no gradient is clipped."""
+
+    learning_rate: Rate = Field(default=1e-4, description="Adam's learning rate at the start; above 0.")
+    schedule_per: Literal["epoch", "step"] = Field(
+        default="step", description=OptimiserSettings.model_fields["schedule_per"].description
+    )
+    decay: float = Field(default=1e4, gt=0.0, description=OptimiserSettings.model_fields["decay"].description)
+    gradient_clip: float | None = Field(
+        default=None, gt=0.0, description=OptimiserSettings.model_fields["gradient_clip"].description
+    )
+    average_decay: None = Field(default=None, description="Null: the best network of all looks is kept, no average.")
 
 
 class FlipFlopTraining(Settings):
     """How the networks are trained; every seed is a network of its own."""
 
-    moved = {name: f"it is written task.{name} now" for name in ("sequences", "fresh", "long_steps", "held_out")} | {
-        name: _OSCILLATORS for name in ("loop_epochs", "loop_learning_rate")
+    moved = {
+        **{name: Moved(f"task.{name}", from_top=True) for name in ("sequences", "fresh", "long_steps", "held_out")},
+        **{name: _OSCILLATORS for name in ("loop_epochs", "loop_learning_rate")},
+        "learning_rate": Moved("optimiser.learning_rate"),
+        "schedule": Moved("optimiser.schedule", lambda schedule: "paper" if schedule == "decay" else schedule),
+        # Steps after which the rate has halved, which were once the share by which it falls in a step.
+        "decay": Moved("optimiser.decay", lambda decay: 1 / max(float(decay), 1e-12)),
+        "warm_up": Moved("optimiser.warm_up"),
+        "gradient_norm": Moved("optimiser.gradient_norm"),
     }
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(0,), min_length=1, description="One network each: its weights, sequences and noise."
     )
     epochs: int = Field(default=20, ge=0, description="Passes through the sequences, 0 or above.")
     batch_size: int = Field(default=128, ge=1, description="Sequences for each step of the optimiser, at least 1.")
-    learning_rate: float = Field(default=1e-4, gt=0.0, description="Adam's learning rate at the start; above 0.")
-    schedule: Literal["decay", "cosine"] = Field(
-        default="decay",
-        description="'decay' divides the rate by 1 + decay * step; 'cosine' warms up and lets it fall to zero.",
-    )
-    decay: float = Field(default=1e-4, ge=0.0, description="Decay of the learning rate per step; 0 or above.")
-    warm_up: int = Field(default=0, ge=0, description="Steps over which 'cosine' raises the rate from zero.")
-    gradient_norm: float | None = Field(
-        default=None, gt=0.0, description="Largest norm of a network's gradient; null for no clipping."
+    optimiser: RecurrentOptimiserSettings = Field(
+        default=RecurrentOptimiserSettings(), description="Adam and its learning rate."
     )
     evaluate_every: int = Field(
         default=50, ge=1, description="Steps between looks at held-out sequences; the best network is kept."
@@ -55,7 +70,7 @@ class FlipFlopTraining(Settings):
 class FlipFlopRun(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
 
-    moved = {"device": _OSCILLATORS, "sample_interval": "it is written task.sample_interval now"}
+    moved = {"device": _OSCILLATORS, "sample_interval": Moved("task.sample_interval")}
     task: AnyTask = Field(default=FlipFlopSettings(), description="The task.")
     network: RecurrentSettings = Field(default=RecurrentSettings(), description="The recurrent network in software.")
     training: FlipFlopTraining = Field(default=FlipFlopTraining(), description="How it is trained.")

@@ -96,7 +96,9 @@ class HardwareInLoop(nn.Module):
         if self.device is None:
             if self.refits is not None:
                 raise ConfigError(
-                    "training.refit: there is nothing to refit from", seen="no device", todo="write refit: none"
+                    "training.refit.when: there is nothing to refit from",
+                    seen="no device",
+                    todo="write refit: {when: never}",
                 )
             return
         refuse_members(self.device, self._members)
@@ -109,7 +111,7 @@ class HardwareInLoop(nn.Module):
                 todo="give a sequence of refits, in the order of the members",
             )
         if self.averages < 1:
-            raise ConfigError("training.averages: too few", seen=self.averages, allowed="1 or more")
+            raise ConfigError("training.loop.averages: too few", seen=self.averages, allowed="1 or more")
 
     @property
     def neurons(self) -> Neurons:

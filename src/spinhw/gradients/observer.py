@@ -89,7 +89,7 @@ def _warn(growth: float) -> None:
     _said.add("exploded")
     warnings.warn(
         f"the gradient of an observer has grown {growth:.3g} times on its way back through the samples; lower "
-        "training.observer_gain, or use the gradient 'output' (this is said once)",
+        "training.loop.observer_gain, or use the gradient 'output' (this is said once)",
         SpinhwWarning,
         stacklevel=2,
     )

@@ -157,7 +157,7 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
         if fine < _LEARNED * guessing:
             found.append(
                 f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of "
-                "guessing; more training.epochs or another training.learning_rate usually helps"
+                "guessing; more training.epochs or another training.optimiser.learning_rate usually helps"
             )
     for channel in summary.get("masked_channels", []):
         found.append(f"{channel}; it was masked while training, and the model stood in for it")

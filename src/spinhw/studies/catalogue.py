@@ -48,7 +48,7 @@ def fig3a(grid: GridSettings) -> Study:
 def fig3b(grid: GridSettings) -> Study:
     """Figure 3b: the same for several learning rates."""
     curves = [
-        _over_time(grid, name, "spintronic", f"learning rate {rate:g}", (f"training.learning_rate={rate!r}",))
+        _over_time(grid, name, "spintronic", f"learning rate {rate:g}", (f"training.optimiser.learning_rate={rate!r}",))
         for name, protocol in grid.protocols.items()
         for rate in protocol.learning_rates
     ]

@@ -242,7 +242,7 @@ def _starting(curves: Sequence[MeasuredCurve], word: str) -> MeasuredCurve:
 
 
 def _rate(curve: MeasuredCurve) -> float:
-    rate = curve.curve.points[0].settings.training.learning_rate
+    rate = curve.curve.points[0].settings.training.optimiser.learning_rate
     return rate if isinstance(rate, float) else rate[0]
 
 

@@ -50,7 +50,7 @@ def _rows(each: MeasuredCurve) -> list[tuple[object, ...]]:
         fixed = (
             f"{task.sample_interval_s:.6g}",
             f"{network.tau_s:.6g}",
-            training.learning_rate,
+            training.optimiser.learning_rate,
             network.density_input,
             network.density_inter,
             network.density_intra,

@@ -156,16 +156,16 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
         every, plan = ObservationPlan.split(device.neurons, device.channels), readout
         if MODES[training.gradient or "output"].measured == "neurons":
             plan = every
-        elif not readout.neurons and (training.watch is not None or make_refits(settings, opened) is not None):
+        elif not readout.neurons and (training.drift is not None or make_refits(settings, opened) is not None):
             plan = ObservationPlan(every.repeats[:1])  # Refit and watch look at some neurons in each batch, in turn.
-        yield stage("training", epochs, shown, plan, training.averages, True)
+        yield stage("training", epochs, shown, plan, training.loop.averages, True)
         others = epochs * _perturbations(settings, device)
         if others:
-            yield stage("perturbations", others, shown, readout, training.averages, True)
+            yield stage("perturbations", others, shown, readout, training.loop.averages, True)
         compared = _compared(training, task.batches)
         if compared:
             each = 1 if knows_truth(opened) else MEASUREMENTS * DIRECTIONS
-            yield stage("alignment", compared * each, min(size, shown), readout, training.averages, True)
+            yield stage("alignment", compared * each, min(size, shown), readout, training.loop.averages, True)
         looks_there = looks(settings, training.epochs) - looks(settings, training.loop_start)
         if looks_there:
             samples = settings.task.samples_of("validation")
@@ -178,7 +178,7 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
 
 def _compared(training: TrainingSettings, batches: int) -> int:
     """Count the batches in the loop whose gradient is compared with the device's own, every so many steps."""
-    every = training.align_every
+    every = training.loop.align_every
     if every is None:
         return 0
     first, last = training.loop_start * batches, training.epochs * batches
@@ -189,7 +189,7 @@ def _perturbations(settings: RunSettings, device: Description) -> int:
     """Count the further measurements that a gradient without a model takes for each batch."""
     training = settings.training
     if training.gradient == "spsa":
-        return 2 * training.directions
+        return 2 * training.loop.directions
     if training.gradient != "finite_difference":
         return 0
     network = SpintronicNetwork(settings.network, settings.steps, training.seeds)

@@ -99,7 +99,7 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper 
     if profile is None or training.gradient is None:
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile, keeper) as device:
-        mask = None if training.mask_after is None else ChannelMask(device, network, training.mask_after)
+        mask = None if training.loop.mask_after is None else ChannelMask(device, network, training.loop.mask_after)
         refits = make_refits(settings, device)
         watch = make_watch(settings, network, device, refits)
         hardware = put_in_loop(training, network, device, training.gradient, refits, mask, watch)
@@ -131,9 +131,12 @@ def put_in_loop(
         device,
         gradient,
         refit=refits,
-        averages=training.averages,
+        averages=training.loop.averages,
         choices=Choices(
-            training.perturbation, training.directions, training.observer_gain, training.oracle_steps_per_ns
+            training.loop.perturbation,
+            training.loop.directions,
+            training.loop.observer_gain,
+            training.loop.oracle_steps_per_ns,
         ),
         engine=training.engine,
         mask=mask,

@@ -26,22 +26,22 @@ def make_watch(
         ConfigError: The device or the gradient cannot show a drift, or a refit on alarm has nothing to refit.
         CalibrationError: A record is another device's.
     """
-    asked, about = settings.training.watch, device.describe()
+    asked, about = settings.training.drift, device.describe()
     if asked is None:
         return None
     lacking = lacks(settings, about)
     if lacking:
         raise ConfigError(
-            f"training.watch: the neurons of {device.name} cannot be watched in its batches",
+            f"training.drift: the neurons of {device.name} cannot be watched in its batches",
             seen=lacking,
             allowed="neurons of kind spintronic that start from rest, whose power is observed",
-            todo="write watch: null, and calibrate the device now and then",
+            todo="write drift: null, and calibrate the device now and then",
         )
     if asked.action == "refit" and refits is None:
         raise ConfigError(
-            "training.watch.action: there is no model to refit on alarm",
+            "training.drift.action: there is no model to refit on alarm",
             seen="action: refit, and no online refit in this run",
-            allowed="log or stop, or training.refit: online with a gradient that has a model",
+            allowed="log or stop, or training.refit.when: online with a gradient that has a model",
             todo="write action: log",
         )
     chips = [NetworkWatch(online_refit(settings, one, 1.0), asked, about.members) for one in about.device_ids]
@@ -58,7 +58,7 @@ def refuse_model(settings: RunSettings) -> None:
     if settings.device is not None and settings.training.loop_start < settings.training.epochs:
         device = device_for(settings, settings.device)
         refits = make_refits(settings, device)
-        if settings.training.watch is not None:  # Drawing networks takes time that other runs need not spend.
+        if settings.training.drift is not None:  # Drawing networks takes time that other runs need not spend.
             network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds)
             make_watch(settings, network, device, refits)
 
@@ -69,22 +69,22 @@ def refuse_idle_watch(settings: RunSettings) -> None:
     Raises:
         ConfigError: It will not; says why.
     """
-    asked, training = settings.training.watch, settings.training
+    asked, training = settings.training.drift, settings.training
     if asked is None:
         return
     if settings.device is None or training.loop_start >= training.epochs:
         raise ConfigError(
-            "training.watch: there is no device in the loop to watch",
+            "training.drift: there is no device in the loop to watch",
             seen=f"device {'null' if settings.device is None else settings.device.kind}, "
             f"{training.epochs - training.loop_start} of {training.epochs} epochs in the loop",
-            todo="write watch: null, or name a device and train in the loop with it",
+            todo="write drift: null, or name a device and train in the loop with it",
         )
     if training.batch_size < LEAST_SEQUENCES:
         raise ConfigError(
-            "training.watch: the batches are too small to be judged",
+            "training.drift: the batches are too small to be judged",
             seen=f"training.batch_size {training.batch_size}",
             allowed=f"{LEAST_SEQUENCES} images or more",
-            todo="raise training.batch_size, or write watch: null",
+            todo="raise training.batch_size, or write drift: null",
         )
     about = device_for(settings, settings.device).describe()
     in_turn = training.gradient is not None and MODES[training.gradient].measured != "neurons"
@@ -95,8 +95,8 @@ def refuse_idle_watch(settings: RunSettings) -> None:
     needed = turns * (-(-asked.learn // asked.every) * asked.every + 1)
     if batches < needed:
         raise ConfigError(
-            "training.watch: the run ends before the first look that is judged",
+            "training.drift: the run ends before the first look that is judged",
             seen=f"{batches} batches in the loop, the first is judged after {needed}",
             allowed=f"{needed} batches or more",
-            todo="lower training.watch.every or learn, train for longer, or write watch: null",
+            todo="lower training.drift.every or learn, train for longer, or write drift: null",
         )

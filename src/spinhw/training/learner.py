@@ -79,7 +79,11 @@ class Learner:
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.
-        self.average = None if training.weight_average is None else WeightAverage(self.network, training.weight_average)
+        self.average = (
+            None
+            if training.optimiser.average_decay is None
+            else WeightAverage(self.network, training.optimiser.average_decay)
+        )
         self.best = BestWeights(self.network) if training.kept == "best" else None
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
@@ -216,5 +220,5 @@ class Learner:
                 fine,
                 self.seeds,
                 seen="a loss or weight that is not finite",
-                todo="lower training.learning_rate, or bound the network by its weight_limit and saturation",
+                todo="lower training.optimiser.learning_rate, or bound the network by its weight_limit and saturation",
             )

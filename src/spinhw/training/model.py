@@ -21,17 +21,17 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
     """
     training, about = settings.training, device.describe()
     lacking = lacks(settings, about) or _no_model(settings)
-    if training.refit == "none" or (training.refit is None and lacking):
+    if training.refit.when == "never" or (training.refit.when is None and lacking):
         return None
     if lacking:
         raise ConfigError(
-            f"training.refit: {device.name} cannot be refitted from its batches",
+            f"training.refit.when: {device.name} cannot be refitted from its batches",
             seen=lacking,
             allowed="neurons of kind spintronic that start from rest, whose power is observed",
-            todo="write refit: none, and calibrate the device",
+            todo="write refit: {when: never}, and calibrate the device",
         )
     return [
-        NetworkRefit(online_refit(settings, device_id), training.refit_images, training.refit_every)
+        NetworkRefit(online_refit(settings, device_id), training.refit.images, training.refit.every)
         for device_id in about.device_ids
     ]
 
@@ -44,7 +44,7 @@ def online_refit(settings: RunSettings, device_id: str, forgetting: float = FORG
         device_id: The chip.
         forgetting: What is left of old information after a look.
     """
-    asked, error = settings.calibration, settings.training.refit_synapse_error
+    asked, error = settings.calibration, settings.training.refit.synapse_error
     if asked is None:
         return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error, forgetting)
     known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))

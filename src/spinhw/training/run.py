@@ -62,7 +62,7 @@ def train(
             to start from is another kind of run, or training diverged.
         DeviceError: The device does not answer, said before anything is trained; or it failed later: the networks are
             saved, and `resume` goes on.
-        CalibrationError: The device has drifted, and `training.watch` says to stop; `resume` goes on.
+        CalibrationError: The device has drifted, and `training.drift` says to stop; `resume` goes on.
         Interrupted: The user asked to stop, once or twice; `resume` goes on.
     """
     settings = run if isinstance(run, RunSettings) else load_settings(Path(run))
@@ -86,7 +86,11 @@ def train(
 
 
 def resume(
-    folder: str | Path, settings: RunSettings | None = None, progress: Progress = SILENT, note: str = ""
+    folder: str | Path,
+    settings: RunSettings | None = None,
+    progress: Progress = SILENT,
+    note: str = "",
+    new_folder: str | Path | None = None,
 ) -> RunResults:
     """Go on with an interrupted run, bit for bit as if it had not been interrupted.
 
@@ -98,6 +102,8 @@ def resume(
             session what it likes. None takes the folder's word.
         progress: Told what happens.
         note: As for `train`.
+        new_folder: Must not exist yet: the run goes on there, and what is in `folder` stays as it is. None to go on in
+            `folder`.
 
     With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
 
@@ -111,6 +117,9 @@ def resume(
     refuse_other_settings(opened, recorded, settings or recorded)
     refuse_engine(recorded)
     said = (settings or recorded).run
+    if new_folder is not None:
+        with run_lock(opened.path):
+            opened = opened.copy_to(Path(new_folder))
     with run_lock(opened.path), recorded_provenance(opened, recorded, said, note):
         return _resume(recorded, opened, progress)
 
@@ -233,7 +242,7 @@ def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -
             yield device
     else:
         if 0 < training.loop_start == learner.epoch and learner.batch == 0:
-            learner.begin_loop(training.loop_learning_rate is not None)
+            learner.begin_loop(training.loop.learning_rate is not None)
         with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
             folder.write_instruments(loop.device.look_over())
             yield loop.device

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -82,6 +83,23 @@ class RunFolder:
             folder.discard()
             raise
         return folder
+
+    def copy_to(self, path: Path) -> "RunFolder":
+        """Make a new folder with what a run needs to go on: config, metrics, checkpoint, provenance and recording.
+
+        Raises:
+            ConfigError: The path exists (nothing in it is touched), or cannot be written.
+        """
+        copy = RunFolder.create(path, self.settings(), self.command)
+        try:
+            for name in ("metrics_file", "checkpoint", "provenance_file"):
+                if getattr(self, name).is_file():
+                    shutil.copyfile(getattr(self, name), getattr(copy, name))
+            if self.recording.is_dir():
+                shutil.copytree(self.recording, copy.recording)
+        except OSError as error:
+            raise not_written(path, error) from error
+        return copy
 
     def discard(self) -> None:
         """Remove a folder that was just made and holds no more than config and checkpoint."""

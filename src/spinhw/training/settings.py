@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.config import ByKind, Settings
+from spinhw.config import ByKind, Moved, Settings
 from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName, WatchSettings
@@ -14,14 +14,43 @@ from spinhw.rollout import Engine, Steps
 from spinhw.tasks import TASKS, AugmentationSettings, Feed, Task, TaskSettings
 from spinhw.training.experiment import ExperimentSettings
 from spinhw.training.loggers import LOGGERS, LoggerSettings
+from spinhw.training.loop_settings import LoopSettings, RefitSettings
 from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
-
-Rate = Annotated[float, Field(gt=0.0)]
+from spinhw.training.optimiser_settings import OptimiserSettings
 
 
 class TrainingSettings(Settings):
     """How the networks are trained; every seed is a network of its own, and all advance side by side."""
 
+    moved = {
+        "learning_rate": Moved("optimiser.learning_rate"),
+        "schedule": Moved("optimiser.schedule"),
+        "schedule_per": Moved("optimiser.schedule_per"),
+        "learning_rate_decay": Moved("optimiser.decay"),
+        "gradient_clip": Moved("optimiser.gradient_clip"),
+        "gradient_norm": Moved("optimiser.gradient_norm"),
+        "weight_average": Moved("optimiser.average_decay"),
+        "refit": Moved("refit.when", lambda when: "never" if when == "none" else when),
+        "refit_images": Moved("refit.images"),
+        "refit_every": Moved("refit.every"),
+        "refit_synapse_error": Moved("refit.synapse_error"),
+        "watch": Moved("drift"),
+        "loop_epochs": Moved("loop.epochs"),
+        "loop_learning_rate": Moved("loop.learning_rate"),
+        "loop_learning_rate_decay": Moved("loop.decay"),
+        **{
+            name: Moved(f"loop.{name}")
+            for name in (
+                "averages",
+                "mask_after",
+                "perturbation",
+                "directions",
+                "observer_gain",
+                "oracle_steps_per_ns",
+                "align_every",
+            )
+        },
+    }
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=tuple(range(10)),
         min_length=1,
@@ -44,26 +73,12 @@ class TrainingSettings(Settings):
     )
     epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
     batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
-    learning_rate: Rate | tuple[Rate, ...] = Field(
-        default=0.14,
-        description="Adam's learning rate at the start: one for all, or a list with one for each seed; above 0.",
-    )
-    schedule: Literal["paper", "cosine"] = Field(
-        default="paper",
-        description="'paper' divides the learning rate by 1 + epoch / learning_rate_decay; 'cosine' lets it fall "
-        "to zero at the end.",
-    )
-    schedule_per: Literal["epoch", "step"] = Field(
-        default="epoch", description="Whether the learning rate falls from 'epoch' to epoch, or at each 'step'."
-    )
-    learning_rate_decay: float = Field(
-        default=20.0, gt=0.0, description="Epochs after which 'paper' has halved the rate; above 0."
-    )
-    gradient_clip: float | None = Field(
-        default=1.0, gt=0.0, description="Largest gradient element in size; null for no clipping."
-    )
-    gradient_norm: float | None = Field(
-        default=None, gt=0.0, description="Largest norm of the gradient of a network; null for no clipping."
+    optimiser: OptimiserSettings = Field(default=OptimiserSettings(), description="Adam and its learning rate.")
+    keep: Literal["last", "average", "best"] | None = Field(
+        default=None,
+        description="Which weights count: the 'last', their running 'average' (of decay optimiser.average_decay), or "
+        "the 'best' of all looks, with the lowest loss on the validation part. Null: the average where its decay is "
+        "set, else the last.",
     )
     input_noise: float = Field(
         default=0.0,
@@ -75,18 +90,6 @@ class TrainingSettings(Settings):
     )
     augmentation: AugmentationSettings = Field(
         default=AugmentationSettings(), description="Random maps of the training images."
-    )
-    weight_average: float | None = Field(
-        default=None,
-        gt=0.0,
-        lt=1.0,
-        description="Decay per step of a running average of the weights, used instead of them; null for off.",
-    )
-    keep: Literal["last", "average", "best"] | None = Field(
-        default=None,
-        description="Which weights count: the 'last', their running 'average' (of decay weight_average), or the 'best' "
-        "of all looks, with the lowest loss on the validation part. Null: the average where weight_average is set, "
-        "else the last.",
     )
     substeps: int = Field(
         default=2, ge=1, le=1000, description="Integration steps for each sample interval while training, 1 to 1000."
@@ -120,77 +123,12 @@ class TrainingSettings(Settings):
         "(experimental), 'spsa' and 'finite_difference' (no model), 'oracle' (the truth of a simulated chip). Null: "
         "'output' where there is a device, else 'surrogate'.",
     )
-    refit: Literal["online", "none"] | None = Field(
-        default=None,
-        description="Whether the model's oscillators and synapses are fitted to batches just measured, before their "
-        "gradient is taken: 'online' or 'none'. Null: online where the device observes the power of its neurons.",
+    loop: LoopSettings = Field(default=LoopSettings(), description="Training with the device in the loop.")
+    refit: RefitSettings = Field(
+        default=RefitSettings(), description="Fits of the model to the device in the loop, from its own batches."
     )
-    refit_images: int = Field(
-        default=6,
-        ge=1,
-        description="Images of a batch that an online refit looks at, at least 1.",
-    )
-    refit_every: int = Field(
-        default=64,
-        ge=1,
-        description="Batches from one that an online refit looks at to the next, at least 1; the first three are all "
-        "looked at, then the gaps double up to this. A look takes as long as several training steps.",
-    )
-    refit_synapse_error: float = Field(
-        default=0.1,
-        ge=0.0,
-        le=1.0,
-        description="Relative error that a synapse is expected to have beyond what is read back, 0 to 1: an online "
-        "refit finds it too. 0 trusts what is read back.",
-    )
-    averages: int = Field(default=1, ge=1, description="Shots over which each batch on the device is averaged.")
-    mask_after: int | None = Field(
-        default=3,
-        ge=1,
-        description="Batches in a row after which a channel that is bad in all of them is masked: its samples are not "
-        "used any more, the model stands in for it; null for never.",
-    )
-    watch: WatchSettings | None = Field(default=None, description="Watches for drift in the loop; null for not.")
-    loop_epochs: int | None = Field(
-        default=None,
-        ge=0,
-        description="The last so many epochs have the device in the loop, those before train on the model alone; 0 or "
-        "above; null for all.",
-    )
-    loop_learning_rate: Rate | None = Field(
-        default=None,
-        description="Learning rate at the start of the epochs in the loop, divided by 1 + epoch / "
-        "loop_learning_rate_decay there; Adam then starts anew, and `schedule` covers the epochs before. Null: "
-        "`learning_rate` and `schedule` cover all epochs.",
-    )
-    loop_learning_rate_decay: float = Field(
-        default=6.0, gt=0.0, description="Epochs in the loop after which its learning rate has halved; above 0."
-    )
-    perturbation: float = Field(
-        default=0.05,
-        gt=0.0,
-        description="By how much 'spsa' and 'finite_difference' move a weight or bias to either side; above 0.",
-    )
-    directions: int = Field(default=1, ge=1, description="Random directions of 'spsa' for each batch, at least 1.")
-    observer_gain: float = Field(
-        default=0.3,
-        ge=0.0,
-        le=1.0,
-        description="Share of the way to the measurement by which 'observer' moves its state after each sample, 0 to "
-        "1.",
-    )
-    oracle_steps_per_ns: int | None = Field(
-        default=None,
-        ge=1,
-        le=1000,
-        description="Integration steps per nanosecond of the gradient of 'oracle', 1 to 1000; null for as many as the "
-        "chip takes itself, which costs as many times more.",
-    )
-    align_every: int | None = Field(
-        default=None,
-        ge=1,
-        description="Batches in the loop between looks at how far the gradient points the device's own way; each takes "
-        "further shots, on a bench many; null for none.",
+    drift: WatchSettings | None = Field(
+        default=None, description="Watch for drift of the device in the loop; null for none."
     )
     threads: int | None = Field(
         default=None,
@@ -204,12 +142,12 @@ class TrainingSettings(Settings):
         """First epoch, counted from 0, that has a device in the loop; `epochs` where none has."""
         if self.gradient in (None, "surrogate"):
             return self.epochs
-        return max(0, self.epochs - (self.epochs if self.loop_epochs is None else self.loop_epochs))
+        return max(0, self.epochs - (self.epochs if self.loop.epochs is None else self.loop.epochs))
 
     @property
     def kept(self) -> Literal["last", "average", "best"]:
         """Which weights count."""
-        return self.keep or ("last" if self.weight_average is None else "average")
+        return self.keep or ("last" if self.optimiser.average_decay is None else "average")
 
     def substeps_in(self, epoch: int) -> int:
         """Integration steps per sample that an epoch, counted from 0, is trained with."""
@@ -220,14 +158,15 @@ class TrainingSettings(Settings):
         twice = [str(seed) for seed, count in Counter(self.seeds).items() if count > 1]
         if twice:
             raise ValueError(f"seeds must differ, and {', '.join(twice)} stands there more than once")
-        if self.keep is not None and (self.keep == "average") != (self.weight_average is not None):
+        decay, rates = self.optimiser.average_decay, self.optimiser.learning_rate
+        if self.keep is not None and (self.keep == "average") != (decay is not None):
             raise ValueError(
-                f"keep is '{self.keep}' and weight_average {self.weight_average}: an average needs its decay, and "
-                "nothing else has one"
+                f"keep is '{self.keep}' and optimiser.average_decay {decay}: an average needs its decay, and nothing "
+                "else has one"
             )
-        if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != len(self.seeds):
+        if isinstance(rates, tuple) and len(rates) != len(self.seeds):
             raise ValueError(
-                f"learning_rate lists {len(self.learning_rate)} rates for {len(self.seeds)} seeds; give one for each"
+                f"optimiser.learning_rate lists {len(rates)} rates for {len(self.seeds)} seeds; give one for each"
             )
         return self
 

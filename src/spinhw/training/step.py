@@ -29,11 +29,11 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
     learner.refuse_divergence(losses.isfinite())
     learner.adam.zero_grad()
     losses.sum().backward()
-    _compare(learner, batch, training.align_every)
+    _compare(learner, batch, training.loop.align_every)
     if learner.surrogate is not None and learner.surrogate.draws:
         learner.network.use_neurons(learner.surrogate.neurons())  # What is evaluated is what is most probable.
-    learner.adam.clip(training.gradient_clip)
-    learner.adam.clip_norms(training.gradient_norm)
+    learner.adam.clip(training.optimiser.gradient_clip)
+    learner.adam.clip_norms(training.optimiser.gradient_norm)
     learner.adam.step(rates)
     learner.network.limit_weights_()
     learner.refuse_divergence(learner.finite_weights())

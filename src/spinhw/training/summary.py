@@ -47,7 +47,7 @@ def spent_lines(folder: RunFolder) -> list[EnergyLine]:
     """Read what a finished run spent on its bench; empty for one on a chip, and before it has finished."""
     if not folder.summary_file.is_file():
         return []
-    return [EnergyLine(**line) for line in folder.summary()["energy_lines"] if line["form"] == "spent"]
+    return [EnergyLine(**line) for line in folder.summary().get("energy_lines", []) if line["form"] == "spent"]
 
 
 def inference_facts(settings: RunSettings, task: Task, account: EnergyLedger, played: int = 0) -> dict[str, Any]:

@@ -94,9 +94,7 @@ class EnsembleTrainee:
 
     def _rates(self, batch: int) -> list[float]:
         """Return the learning rates of a batch of this epoch."""
-        training = self._settings.training
-        share = batch / self.batches if training.schedule_per == "step" else 0
-        return learning_rates(training, self.epoch + share)
+        return learning_rates(self._settings.training, self.epoch, batch, self.batches)
 
     def finish_epoch(self) -> None:
         self._learner.finish_epoch()
@@ -127,7 +125,7 @@ def _on_device(learner: Learner, task: Task, training: TrainingSettings, look: b
     }
     if learner.loop.watch is not None:
         found["watch"] = learner.loop.watch.taken()
-    if training.align_every is not None:
+    if training.loop.align_every is not None:
         found["alignment"] = summed_up(learner.loop.alignments) if learner.loop.alignments else None
         learner.loop.alignments = []
     if look:

@@ -41,7 +41,9 @@ AxisSettings = Annotated[RangeSettings | ChoiceSettings, Field(discriminator="ki
 class SpaceSettings(Settings):
     """A search: what is varied, and on which networks a trial is judged."""
 
-    axes: dict[str, AxisSettings] = Field(min_length=1, description="Keys of the run, such as training.learning_rate.")
+    axes: dict[str, AxisSettings] = Field(
+        min_length=1, description="Keys of the run, such as training.optimiser.learning_rate."
+    )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(100, 101, 102, 103),
         min_length=1,

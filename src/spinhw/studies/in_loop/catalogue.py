@@ -67,7 +67,7 @@ def averaging(grid: LoopGridSettings) -> LoopStudy:
     for noise, n in product(asked.noises, asked.averages):
         cell = GridPoint(grid.device, worst.mismatch, noise, worst.synapse_error)
         epochs = asked.epochs // n
-        more = (f"training.averages={n}", f"training.epochs={epochs}", f"training.evaluate_every={epochs}")
+        more = (f"training.loop.averages={n}", f"training.epochs={epochs}", f"training.evaluate_every={epochs}")
         entries.append(_entry(grid, base, cell, asked.method, more, n))
     return LoopStudy("averaging", "Averages of each shot against more batches", base, tuple(entries), worst)
 

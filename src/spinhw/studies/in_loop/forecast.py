@@ -45,7 +45,13 @@ def forecast_in_loop_s(points: Iterable[Point]) -> dict[str, float]:
         if settings.device is None:
             continue
         training = settings.training
-        kind = (training.gradient, training.refit, training.refit_images, training.batch_size, training.directions)
+        kind = (
+            training.gradient,
+            training.refit.when,
+            training.refit.images,
+            training.batch_size,
+            training.loop.directions,
+        )
         if kind not in timed:
             timed[kind] = _time_batches(settings)
         predicted[point.key] = _total_s(settings, timed[kind])
@@ -58,7 +64,7 @@ def _total_s(settings: RunSettings, times: _Times) -> float:
     batches = (training.epochs - training.loop_start) * task.batches
     held_out = math.ceil(task.held_out_sequences(settings.task.final_part) / training.batch_size)
     shown = looks(settings, training.epochs) if batches else 0
-    refits = _refits(batches, training.refit_every)
+    refits = _refits(batches, training.refit.every)
     # Played once more in the end, and integrated as finely by simulation.
     one = (batches - refits) * times.step_s + refits * times.look_s + (shown + 2) * held_out * times.play_s
     return len(training.seeds) * one
