@@ -9,7 +9,7 @@ from torch import Tensor
 from spinhw.chip.draw import Identity, chosen, factors, q_offsets
 from spinhw.chip.settings import ChipSettings
 from spinhw.errors import ConfigError
-from spinhw.physics import POWER_FLOOR, coefficients, equilibrium
+from spinhw.physics import LOGISTIC, POWER_FLOOR, coefficients, equilibrium
 from spinhw.rollout import Neurons
 
 
@@ -51,6 +51,7 @@ class HiddenOscillators:
             q=nominal.q + torch.stack(deviations),
             cutoff_hz=nominal.cutoff_hz * factors(identities, size, spread.cutoff, "cutoff"),
             gain=nominal.gain * factors(identities, size, spread.gain, "gain"),
+            rate=LOGISTIC,  # Whatever a network's model of it is.
         )
         return cls(neurons, dead, stuck, settings.defects.stuck_power)
 

@@ -1,16 +1,13 @@
 """Layer by layer: each layer's surrogate is driven by what was measured of the layer before."""
 
-from dataclasses import fields, replace
-
 import torch
 from torch import Tensor
 
 from spinhw.errors import DeviceError
 from spinhw.gradients.base import Pass, end_of
 from spinhw.gradients.residual import residual_nodes
-from spinhw.physics import Saturation
 from spinhw.rollout import Neurons, Rollout, Sparsity, Steps, Weights, rollout
-from spinhw.rollout.cells import CELLS
+from spinhw.rollout.cells import make_cell
 
 
 def layerwise(one: Pass) -> Tensor:
@@ -28,7 +25,7 @@ def layerwise(one: Pass) -> Tensor:
     for layer, place in enumerate(settings.topology().slices()):
         neurons = neurons_at(one.neurons, place)
         run = _layer(one, layer, neurons, played, fine)
-        silent = CELLS[settings.kind](neurons, fine.step_s).silence(run.power0)
+        silent = make_cell(settings.kind, neurons, fine.step_s).silence(run.power0)
         y = torch.cat([silent[:, :, None], run.filtered], dim=2)  # (member, batch, steps + 1, neuron)
         played = _played_on(y + residual_nodes(one.trace, place, run, neurons, one.steps), order)
     substeps = one.steps.substeps
@@ -37,13 +34,7 @@ def layerwise(one: Pass) -> Tensor:
 
 def neurons_at(neurons: Neurons, place: slice) -> Neurons:
     """Give some of the neurons."""
-
-    def cut(value: Tensor) -> Tensor:
-        return value[..., place] if value.shape[-1] > 1 else value
-
-    tensors = {item.name: cut(getattr(neurons, item.name)) for item in fields(neurons) if item.name != "bounds"}
-    bounds = neurons.bounds and Saturation(cut(neurons.bounds.lowest), cut(neurons.bounds.highest))
-    return replace(neurons, **tensors, bounds=bounds)
+    return neurons.mapped(lambda one: one[..., place] if one.shape[-1] > 1 else one)
 
 
 def layer_sparsities(masks: dict[str, Tensor]) -> tuple[Sparsity, ...]:

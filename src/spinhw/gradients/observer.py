@@ -11,7 +11,7 @@ from spinhw.device import Signal, Trace
 from spinhw.errors import DeviceError, SpinhwWarning
 from spinhw.gradients.base import Pass, end_of
 from spinhw.physics import POWER_FLOOR
-from spinhw.rollout.cells import CELLS
+from spinhw.rollout.cells import make_cell
 from spinhw.rollout.drivers import NetworkDriver
 from spinhw.rollout.recurrence import recurrence
 from spinhw.rollout.reference import advance, change, start_state
@@ -37,7 +37,7 @@ def observer(one: Pass) -> Tensor:
         raise DeviceError("an observer needs a measured trace", todo="use mode 'surrogate' without a device")
     settings, steps, neurons = one.network.settings, one.steps, one.neurons
     scale = (neurons.gain * settings.drive_rate_per_s)[:, None]
-    cell = CELLS[settings.kind](neurons, steps.step_s)
+    cell = make_cell(settings.kind, neurons, steps.step_s)
     synapses = recurrence(one.network.weights(one.values), one.inputs, {}).scaled(scale)
     driver, growth = NetworkDriver(cell, synapses, steps.substeps, 0.0), _GradientGrowth()
     state = start_state(cell, settings.initial_state, synapses.held[:, :, 0])

@@ -4,26 +4,42 @@ from .highpass import highpass_factors, highpass_step
 from .ladder import Ladder
 from .noise import diffusion, thermal_step
 from .oscillator import POWER_FLOOR, coefficients, decay_mean, equilibrium, logistic_step, power_rate
+from .rate import (
+    LOGISTIC,
+    Parameters,
+    Rate,
+    derivatives_of,
+    midpoint_derivatives,
+    midpoint_step,
+    rest_by_newton,
+)
 from .resonator import chain_weights, detuning_for, resonator_weight
 
 __all__ = [
     "BIAS_OVER_GAMMA",
+    "LOGISTIC",
     "Ladder",
     "POWER_FLOOR",
+    "Parameters",
+    "Rate",
     "Saturation",
     "chain_weights",
     "coefficients",
     "ctrnn_output",
     "ctrnn_step",
     "decay_mean",
+    "derivatives_of",
     "detuning_for",
     "diffusion",
     "equilibrium",
     "highpass_factors",
     "highpass_step",
     "logistic_step",
+    "midpoint_derivatives",
+    "midpoint_step",
     "power_rate",
     "resonator_weight",
+    "rest_by_newton",
     "saturate",
     "thermal_step",
 ]

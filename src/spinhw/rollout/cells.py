@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from spinhw.physics import (
+    LOGISTIC,
     Saturation,
     coefficients,
     ctrnn_output,
@@ -15,6 +16,8 @@ from spinhw.physics import (
     highpass_factors,
     highpass_step,
     logistic_step,
+    midpoint_step,
+    rest_by_newton,
     saturate,
 )
 from spinhw.rollout.parameters import Neurons
@@ -88,6 +91,20 @@ class OscillatorCell(Cell):
         return highpass_step(output, change, self.highpass)
 
 
+class RateCell(OscillatorCell):
+    """The same with any other rate, by midpoint steps."""
+
+    def __init__(self, neurons: Neurons, step_s: float) -> None:
+        super().__init__(neurons, step_s)
+        self.rate, self.parameters = neurons.rate, (self.gamma, self.sigma, self.q)
+
+    def rest(self) -> Tensor:
+        return rest_by_newton(self.rate, super().rest(), self.bias, self.parameters)
+
+    def advance(self, state: Tensor, drive: Tensor) -> Tensor:
+        return midpoint_step(self.rate, state, drive, self.parameters, self.step_s)
+
+
 class CtrnnCell(Cell):
     """The software peer: hidden state x, output tanh x (Plouet et al. 2024, eq. 6 to 8); no bias drive, no bounds."""
 
@@ -110,4 +127,14 @@ class CtrnnCell(Cell):
         return ctrnn_output(state)
 
 
-CELLS: dict[str, type[OscillatorCell] | type[CtrnnCell]] = {"spintronic": OscillatorCell, "ctrnn": CtrnnCell}
+def make_cell(kind: str, neurons: Neurons, step_s: float) -> Cell:
+    """Prepare neurons for a step length.
+
+    Args:
+        kind: "spintronic" or "ctrnn".
+        neurons: Their parameters, and the rate of the former.
+        step_s: Integration step in seconds.
+    """
+    if kind == "ctrnn":
+        return CtrnnCell(neurons, step_s)
+    return OscillatorCell(neurons, step_s) if neurons.rate == LOGISTIC else RateCell(neurons, step_s)

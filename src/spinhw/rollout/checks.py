@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from spinhw.physics import LOGISTIC
 from spinhw.rollout.parameters import Extras
 from spinhw.rollout.problem import DrivenProblem, Named, NetworkProblem, Problem
 
@@ -21,6 +22,11 @@ def check_network(problem: NetworkProblem) -> None:
         _expect(f"weights.w_int[{layer}]", weights.w_int[layer], (members, size, size))
         _expect(f"weights.bias[{layer}]", weights.bias[layer], (members, size))
     _check_common("inputs", problem)
+    if problem.cell == "ctrnn" and problem.neurons.rate != LOGISTIC:
+        raise ValueError(
+            f"neurons.rate is {problem.neurons.rate.name!r} and cell 'ctrnn', which has no rate to replace; "
+            "it must be the default: leave it out"
+        )
     for layer, outputs in problem.overrides.items():
         if not 1 <= layer < len(sizes):
             raise ValueError(

@@ -9,12 +9,17 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from spinhw.errors import ConfigError
+from spinhw.physics import LOGISTIC, Rate
 from spinhw.rollout.folding import wants_gradient
 from spinhw.rollout.memory import memory_for
 from spinhw.rollout.names import Engine
 from spinhw.rollout.parameters import Extras, Rollout
 from spinhw.rollout.problem import NetworkProblem, Problem
 from spinhw.rollout.soundness import check_finite, warn_of_long_steps
+
+# The rates that the compiled engines have.
+_RATES: dict[Engine, tuple[Rate, ...]] = {"cpu": (LOGISTIC,), "gpu": (LOGISTIC,)}
 
 
 def solve(problem: Problem, engine: Engine) -> Rollout:
@@ -23,8 +28,9 @@ def solve(problem: Problem, engine: Engine) -> Rollout:
     Raises:
         ValueError: The engine does not exist or cannot do it (the message names what it lacks), or an argument holds
             what is not finite.
-        ConfigError: It does not fit into memory.
+        ConfigError: It does not fit into memory, the engine has no such rate, or the neurons have no rest.
     """
+    _refuse_rate(problem, engine)
     chosen = _chosen(engine, problem.signal, _lacking(problem, engine))
     if torch.compiler.is_compiling():
         return _integrate(problem, chosen)
@@ -40,6 +46,18 @@ def _integrate(problem: Problem, engine: str) -> Rollout:
     module = _module(engine)
     result: Rollout = (module.rollout if isinstance(problem, NetworkProblem) else module.rollout_driven)(problem)
     return result
+
+
+def _refuse_rate(problem: Problem, engine: Engine) -> None:
+    """Refuse an engine that was asked for by name and does not have the rate of the neurons."""
+    rate = problem.neurons.rate
+    if rate not in _RATES.get(engine, (rate,)):
+        raise ConfigError(
+            f"the engine {engine!r} does not have the rate of these neurons",
+            seen=rate.name,
+            allowed=", ".join(one.name for one in _RATES[engine]),
+            todo="use the engine 'auto' or 'reference', which integrates any rate",
+        )
 
 
 def _may_look(problem: Problem) -> bool:
@@ -83,13 +101,18 @@ def _chosen(engine: Engine, tensor: Tensor, lacking: str) -> Literal["reference"
     """
     if engine == "reference":
         return engine
-    wanted = engine if engine != "auto" else "cpu" if tensor.device.type == "cpu" else "gpu"
+    wanted = _wanted(engine, tensor)
     if wanted not in ("cpu", "gpu"):
         raise ValueError(f"engine must be 'auto', 'reference', 'cpu' or 'gpu', not {engine!r}")
     missing = (_missing_on_cpu(tensor) if wanted == "cpu" else _missing_on_gpu(tensor)) or lacking
     if missing and engine != "auto":
         raise ValueError(f"engine {engine!r} cannot do this, it lacks {missing}; use 'auto' or 'reference'")
     return "reference" if missing else wanted
+
+
+def _wanted(engine: Engine, tensor: Tensor) -> Engine:
+    """Return the engine that was asked for, or the compiled one for where a tensor is."""
+    return engine if engine != "auto" else "cpu" if tensor.device.type == "cpu" else "gpu"
 
 
 def _missing_on_cpu(tensor: Tensor) -> str:
@@ -114,6 +137,8 @@ def _missing_on_gpu(tensor: Tensor) -> str:
 
 def _lacking(problem: Problem, engine: Engine) -> str:
     """Say what the compiled engines cannot do of this; empty if there is nothing."""
+    if problem.neurons.rate not in _RATES.get(_wanted(engine, problem.signal), ()):
+        return f"the rate {problem.neurons.rate.name!r}"
     if wants_gradient([problem.extras.noise, problem.extras.diffusion_per_s]):
         return "gradients by the noise"
     by_network = _lacking_for_network(problem, engine) if isinstance(problem, NetworkProblem) else ""

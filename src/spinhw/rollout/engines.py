@@ -35,7 +35,8 @@ def rollout(
 
     Args:
         weights: Synapses and trainable biases, dimensionless.
-        neurons: Per-neuron parameters, (member, neuron), or (1, neuron) for all members alike.
+        neurons: Per-neuron parameters, (member, neuron), or (1, neuron) for all members alike. The logistic rate is
+            stepped exactly, any other by midpoint steps, on the reference engine only.
         inputs: u, dimensionless, (member, batch, time, input).
         steps: Time grid; "steps" in shapes below is time * substeps.
         cell: "spintronic" or "ctrnn".
@@ -60,7 +61,8 @@ def rollout(
     Raises:
         ValueError: An argument whose shape, type or device does not fit, or that holds what is not finite, or an engine
             that cannot do it; the message names it.
-        ConfigError: It does not fit into memory.
+        ConfigError: It does not fit into memory, a compiled engine was asked for by name and does not have the rate
+            of the neurons, or these have no rest.
 
     Warns:
         SpinhwWarning: Once, where the steps are too long for the drive.

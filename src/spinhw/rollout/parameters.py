@@ -1,13 +1,13 @@
 """What a rollout needs to know: weights and neurons. Tensors in SI, the member axis in front."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from spinhw.physics import BIAS_OVER_GAMMA, Saturation
+from spinhw.physics import BIAS_OVER_GAMMA, LOGISTIC, Rate, Saturation
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,7 @@ class Neurons:
         gain: S, the dimensionless gain in front of the neuron.
         bias_drive: Drive without input in 1/s: 2 gamma of the *nominal* device, a programmed number.
         bounds: Saturation of the drive; None for an unbounded one.
+        rate: dx/dt, the same for all neurons.
     """
 
     gamma: Tensor
@@ -33,6 +34,7 @@ class Neurons:
     gain: Tensor
     bias_drive: Tensor
     bounds: Saturation | None = None
+    rate: Rate = LOGISTIC
 
     @classmethod
     def nominal(
@@ -45,6 +47,7 @@ class Neurons:
         cutoff_hz: float = 0.0,
         gain: float = 1.0,
         drive_over_gamma: tuple[float, float] | None = None,
+        rate: Rate = LOGISTIC,
         dtype: torch.dtype | None = None,
     ) -> Self:
         """Make identical neurons.
@@ -57,27 +60,28 @@ class Neurons:
             cutoff_hz: High-pass corner in Hz.
             gain: S.
             drive_over_gamma: Lowest and highest drive in units of gamma; None for an unbounded drive.
+            rate: dx/dt.
             dtype: Floating-point type.
         """
         full = torch.ones(1, neurons, dtype=dtype)
         gamma = full / tau_s
         bounds = None if drive_over_gamma is None else Saturation(*(gamma * bound for bound in drive_over_gamma))
-        return cls(gamma, full * sigma, full * q, full * cutoff_hz, full * gain, gamma * BIAS_OVER_GAMMA, bounds)
+        return cls(gamma, full * sigma, full * q, full * cutoff_hz, full * gain, gamma * BIAS_OVER_GAMMA, bounds, rate)
+
+    def mapped(self, change: Callable[[Any], Any]) -> Self:
+        """Return the same neurons with every tensor changed, those of the bounds too."""
+        names = (item.name for item in fields(self) if item.name not in ("bounds", "rate"))
+        tensors: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        bounds = self.bounds and Saturation(change(self.bounds.lowest), change(self.bounds.highest))
+        return replace(self, **tensors, bounds=bounds)
 
     def of_member(self, member: int) -> Self:
         """Give the neurons of one member, (1, neuron); what all members share stays."""
-        names = (item.name for item in fields(self) if item.name != "bounds")
-        shared = {name: getattr(self, name) for name in names}
-        return replace(
-            self, **{name: one if len(one) == 1 else one[member : member + 1] for name, one in shared.items()}
-        )
+        return self.mapped(lambda one: one if len(one) == 1 else one[member : member + 1])
 
     def to(self, *args: torch.device | torch.dtype) -> Self:
         """Move or convert every tensor, as `torch.Tensor.to` does."""
-        moved = {item.name: getattr(self, item.name) for item in fields(self)}
-        bounds = moved.pop("bounds")
-        tensors = {name: tensor.to(*args) for name, tensor in moved.items()}
-        return replace(self, **tensors, bounds=bounds and Saturation(bounds.lowest.to(*args), bounds.highest.to(*args)))
+        return self.mapped(lambda one: one.to(*args))
 
 
 @dataclass(frozen=True, eq=False)

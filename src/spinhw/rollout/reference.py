@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from spinhw.physics import thermal_step
-from spinhw.rollout.cells import CELLS, Cell
+from spinhw.rollout.cells import Cell, make_cell
 from spinhw.rollout.drivers import Driver, GivenDriver, NetworkDriver
 from spinhw.rollout.parameters import Extras, Rollout
 from spinhw.rollout.problem import DrivenProblem, NetworkProblem
@@ -16,7 +16,7 @@ def rollout(problem: NetworkProblem) -> Rollout:
     """Integrate a whole network."""
     neurons, steps = problem.neurons, problem.steps
     scale = (neurons.gain * problem.drive_rate_per_s)[:, None]  # (member or 1, 1, neuron)
-    cell = CELLS[problem.cell](neurons, steps.step_s)
+    cell = make_cell(problem.cell, neurons, steps.step_s)
     synapses = recurrence(problem.weights, problem.inputs, problem.overrides).scaled(scale)
     driver = NetworkDriver(cell, synapses, steps.substeps, problem.loop_delay_s / steps.step_s)
     start = start_state(cell, problem.initial, synapses.held[:, :, 0])
@@ -27,7 +27,7 @@ def rollout(problem: NetworkProblem) -> Rollout:
 def rollout_driven(problem: DrivenProblem) -> Rollout:
     """Integrate uncoupled oscillators."""
     drive, steps = problem.drive, problem.steps
-    cell = CELLS["spintronic"](problem.neurons, steps.step_s)
+    cell = make_cell("spintronic", problem.neurons, steps.step_s)
     driver = GivenDriver(drive, steps.substeps, problem.at_nodes)
     start = start_state(cell, problem.initial, drive[:, :, 0])
     return integrate(cell, driver, start, range(problem.samples), steps, problem.extras, False)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import SpinhwWarning
-from spinhw.rollout.parameters import Rollout
+from spinhw.physics import LOGISTIC, POWER_FLOOR
+from spinhw.rollout.parameters import Neurons, Rollout
 from spinhw.rollout.problem import NetworkProblem
 from spinhw.rollout.steps import MOST_SUBSTEPS
 
@@ -62,8 +63,9 @@ def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
         reaches = "can reach" if problem.bounded else "exceeds, in a hundredth of the neurons and sequences,"
         warnings.warn(
             f"steps of {problem.steps.step_s:.3g} s are too long for the {cause} drive of this network: "
-            f"|sigma I - gamma| times the step {reaches} {found:.3g}, and above {LARGEST_GROWTH:g} a network can learn "
-            f"the steps in place of the physics; take {enough} or more substeps, or a lower drive (this is said once)",
+            f"{_grows(problem.neurons)} times the step {reaches} {found:.3g}, and above {LARGEST_GROWTH:g} a network "
+            f"can learn the steps in place of the physics; take {enough} or more substeps, or a lower drive (this is "
+            "said once)",
             SpinhwWarning,
             stacklevel=5,
         )
@@ -71,15 +73,28 @@ def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
 
 @torch.no_grad()
 def _growth(problem: NetworkProblem, result: Rollout) -> Tensor:
-    """Give the largest |a| = |sigma I - gamma| in 1/s that is possible, or that a hundredth of the drives exceed."""
+    """Give the largest growth in 1/s that is possible, or that a hundredth of the drives exceed."""
     neurons = problem.neurons
     if neurons.bounds is not None:
         ends = torch.stack(
-            [neurons.sigma * each - neurons.gamma for each in (neurons.bounds.lowest, neurons.bounds.highest)]
+            [_growth_at(each[:, None], neurons) for each in (neurons.bounds.lowest, neurons.bounds.highest)]
         )
         return ends.abs().max()
-    growth = (neurons.sigma[:, None] * _last_drive(problem, result) - neurons.gamma[:, None]).abs()
+    growth = _growth_at(_last_drive(problem, result), neurons).abs()
     return growth.flatten(1).quantile(_SHARE, dim=1).max()
+
+
+def _growth_at(drive: Tensor, neurons: Neurons) -> Tensor:
+    """Return how fast a small power grows in 1/s, for drives (member, batch, neuron)."""
+    gamma, sigma, q = (one[:, None] for one in (neurons.gamma, neurons.sigma, neurons.q))
+    if neurons.rate == LOGISTIC:
+        return sigma * drive - gamma
+    small = torch.full_like(drive, POWER_FLOOR)
+    return neurons.rate(small, drive, gamma, sigma, q) / small
+
+
+def _grows(neurons: Neurons) -> str:
+    return "|sigma I - gamma|" if neurons.rate == LOGISTIC else "|dx/dt| / x at small x"
 
 
 def _last_drive(problem: NetworkProblem, result: Rollout) -> Tensor:

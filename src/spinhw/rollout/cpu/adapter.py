@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.rollout.cells import CELLS
+from spinhw.rollout.cells import make_cell
 from spinhw.rollout.cpu.coefficients import coefficients_of
 from spinhw.rollout.cpu.engine import Given, Wanted, integrate
 from spinhw.rollout.cpu.kernels.rows import CTRNN, OSCILLATOR
@@ -92,4 +92,4 @@ def _start(problem: Problem, cell: str) -> Tensor:
     once = problem.signal.new_full((problem.members, 1, problem.width), 0.5)
     if problem.initial == "half":
         return once
-    return start_state(CELLS[cell](problem.neurons, problem.steps.step_s), problem.initial, once)
+    return start_state(make_cell(cell, problem.neurons, problem.steps.step_s), problem.initial, once)

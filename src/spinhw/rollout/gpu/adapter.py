@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spinhw.rollout import reference
-from spinhw.rollout.cells import CELLS
+from spinhw.rollout.cells import make_cell
 from spinhw.rollout.folding import Folded, fold
 from spinhw.rollout.gpu.engine import GpuPlan, GpuSignals, sweep
 from spinhw.rollout.gpu.launch import LARGEST_NETWORK
@@ -34,7 +34,8 @@ def rollout(problem: NetworkProblem) -> Rollout:
         diffusion_per_s=extras.diffusion_per_s,
     )
     synapses = recurrence(_with_gain(problem.weights, folded), problem.inputs, problem.overrides)
-    start = reference.start_state(CELLS[problem.cell](neurons, steps.step_s), problem.initial, synapses.held[:, :, 0])
+    cell = make_cell(problem.cell, neurons, steps.step_s)
+    start = reference.start_state(cell, problem.initial, synapses.held[:, :, 0])
     plan = _plan(problem, problem.cell == "ctrnn", problem.bounded)
     signals = GpuSignals(
         synapses.matrix, synapses.held, synapses.nodes, _stacked(folded), start, extras.defect, extras.noise
@@ -48,7 +49,8 @@ def rollout_driven(problem: DrivenProblem) -> Rollout:
         _say_fallback(problem.width)
         return reference.rollout_driven(problem)
     drive, steps, extras = problem.drive, problem.steps, problem.extras
-    start = reference.start_state(CELLS["spintronic"](problem.neurons, steps.step_s), problem.initial, drive[:, :, 0])
+    cell = make_cell("spintronic", problem.neurons, steps.step_s)
+    start = reference.start_state(cell, problem.initial, drive[:, :, 0])
     folded = fold(problem.neurons, steps.step_s, problem.members, diffusion_per_s=extras.diffusion_per_s)
     held, nodes = (None, drive) if problem.at_nodes else (drive, None)
     signals = GpuSignals(None, held, nodes, _stacked(folded), start, extras.defect, extras.noise)
