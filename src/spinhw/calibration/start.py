@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,7 +116,9 @@ def _unfolded(found: Tensor, unit: Tensor, nominal: Oscillators, offset: Tensor,
     gamma, bent = found[:, -2] * unit, found[:, -1] * unit
     gain = sigma / found[:, 1] if with_gain else nominal.gain
     guess = replace(nominal, gamma=gamma, sigma=sigma, gain=gain, offset=offset)
-    limited = {name: _within(getattr(guess, name), getattr(nominal, name), bounds) for name, bounds in _WIDEST.items()}
+    limited: dict[str, Any] = {
+        name: _within(getattr(guess, name), getattr(nominal, name), bounds) for name, bounds in _WIDEST.items()
+    }
     # The unknowns are sigma, gamma, gamma Q / gain, but with a given gain the last one carries it already.
     q = (bent * limited["gain"] / limited["gamma"]).nan_to_num(0.0).clamp(*_WIDEST_Q)
     return replace(guess, **limited, q=q)

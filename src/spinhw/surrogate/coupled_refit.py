@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from spinhw.errors import ConfigError
+from spinhw.physics import LOGISTIC
 from spinhw.rollout import Neurons, Weights
 from spinhw.surrogate.evidence import Evidence, evidence
 from spinhw.surrogate.feedback import Felt, NetworkRecord, felt_by_network
@@ -43,12 +45,15 @@ class CoupledRefit:
     """Oscillators and synapses of one network that learn from its traces.
 
     Args:
-        start: What is known of the oscillators: nominal, or from a record.
+        start: What is known of the oscillators: nominal, or from a record; of the logistic rate.
         synapse_error: Relative error that a synapse is expected to have (1 sigma), 0 or above; 0 trusts what was read
             back.
         forgetting: What is left of old information after a look, above 0 to 1.
         prior: How sure the start is, as `spinhw.surrogate.information` gives it, (oscillator, parameter, parameter);
             None for not at all.
+
+    Raises:
+        ConfigError: The oscillators have another rate: the compiled derivatives are those of the logistic one.
     """
 
     def __init__(
@@ -62,6 +67,13 @@ class CoupledRefit:
             raise ValueError(f"forgetting must be above 0 and at most 1, not {forgetting}")
         if not synapse_error >= 0:
             raise ValueError(f"the error of a synapse must be 0 or above, not {synapse_error}")
+        if start.rate != LOGISTIC:
+            raise ConfigError(
+                "neurons of a running network cannot be refitted with their rate",
+                seen=start.rate.name,
+                allowed=LOGISTIC.name,
+                todo="write training.refit: {when: never} and no training.drift, or network.rate: {kind: logistic}",
+            )
         self.oscillators = start
         self.synapses: Synapses | None = None
         self.residual = torch.full((start.count,), torch.nan, dtype=torch.float64)  # Rms of one sample, last look.

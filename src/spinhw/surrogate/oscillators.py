@@ -1,11 +1,13 @@
 """What a calibration knows of single oscillators and their read-out: the parameters that are fitted, one of each."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from spinhw.errors import ConfigError
+from spinhw.physics import LOGISTIC, Rate
 from spinhw.rollout import Neurons
 
 # In this order everywhere: in Jacobians, in covariances, in records. The first three are the dynamics.
@@ -21,7 +23,7 @@ _LARGEST_LOGARITHM = 3.0  # From start to fit a positive parameter changes by a 
 class Oscillators:
     """Oscillators and the channels that measure them, each parameter (oscillator,), float64.
 
-        dx/dt = (sigma I - gamma) x - (sigma I + gamma Q) x^2        measured = offset + gain (x, lagged and late)
+        dx/dt = rate(x, I, gamma, sigma, Q)        measured = offset + gain (x, lagged and late)
 
     What is measured is late by `delay` on average: it passes a first-order low-pass of time constant `lag`, which alone
     makes it late by as much, and cables for the rest. So a delay means the same whether or not a lag can be told apart.
@@ -34,6 +36,7 @@ class Oscillators:
         offset: Measured power for a power of 0, in model units.
         delay: By how much the record is later than the time axis of the trace says, in seconds; the lag is part of it.
         lag: Time constant of the first-order low-pass of the path in seconds, 1 / (2 pi bandwidth); 0 for none.
+        rate: dx/dt, the same for all; gamma, sigma and Q mean what they mean to it.
     """
 
     gamma: Tensor
@@ -43,6 +46,7 @@ class Oscillators:
     offset: Tensor
     delay: Tensor
     lag: Tensor
+    rate: Rate = LOGISTIC
 
     @classmethod
     def nominal(cls, neurons: Neurons, count: int | None = None) -> Self:
@@ -60,16 +64,16 @@ class Oscillators:
             for name in DYNAMICS
         }
         one = torch.ones_like(picked["gamma"])
-        return cls(**picked, gain=one, offset=one * 0, delay=one * 0, lag=one * 0)
+        return cls(**picked, gain=one, offset=one * 0, delay=one * 0, lag=one * 0, rate=neurons.rate)
 
     @classmethod
-    def of(cls, table: Tensor) -> Self:
+    def of(cls, table: Tensor, rate: Rate = LOGISTIC) -> Self:
         """Take the rows of a table, (parameter, oscillator), in the order of `PARAMETERS`."""
-        return cls(*table.double().unbind(0))
+        return cls(**dict(zip(PARAMETERS, table.double().unbind(0), strict=True)), rate=rate)
 
     def table(self) -> Tensor:
         """Give all parameters, (parameter, oscillator)."""
-        return torch.stack([getattr(self, item.name) for item in fields(self)])
+        return torch.stack([getattr(self, name) for name in PARAMETERS])
 
     @property
     def count(self) -> int:
@@ -82,7 +86,7 @@ class Oscillators:
         Args:
             chosen: Indices or a mask, (oscillator,).
         """
-        return self.of(self.table()[:, chosen])
+        return self.of(self.table()[:, chosen], self.rate)
 
     def moved(self, step: Tensor) -> Self:
         """Take a step in the coordinates of a fit.
@@ -118,7 +122,17 @@ class Oscillators:
 
         Args:
             nominal: (1, neuron) of the same number of neurons.
+
+        Raises:
+            ConfigError: The nominal neurons have another rate, to which these parameters say nothing.
         """
+        if nominal.rate != self.rate:
+            raise ConfigError(
+                "network.rate: what is known of the oscillators belongs to another rate",
+                seen=nominal.rate.name,
+                allowed=self.rate.name,
+                todo="write this rate under network, or train without calibration and refit",
+            )
         dtype = nominal.gamma.dtype
         found = {name: getattr(self, name).to(dtype)[None] for name in DYNAMICS}
         return replace(nominal, **found)

@@ -8,12 +8,13 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from spinhw.physics import LOGISTIC
 from spinhw.surrogate.oscillators import PARAMETERS, Oscillators
 from spinhw.surrogate.readout import read
 from spinhw.surrogate.response import respond
 
-# Rate times step at which interpolation between nodes is good to 1e-5 of full power.
-_FINE = 0.4
+# Rate times step at which interpolation between nodes is good to 1e-5 of full power, and midpoint steps to 5e-5.
+_FINE, _FINE_MIDPOINT = 0.4, 0.1
 # So many numbers at a time stay in the cache, and torch does not spread them over threads.
 _NUMBERS_PER_CHUNK = 2**15
 
@@ -140,7 +141,8 @@ def _misfit(played: Played, oscillators: Oscillators, timed: bool) -> Misfit:
 
 
 def _modelled(played: Played, oscillators: Oscillators, timed: bool, tangents: bool) -> tuple[Tensor, Tensor | None]:
-    substeps = (played.substeps or substeps_for(played, oscillators)) if timed else 1
+    exact = oscillators.rate == LOGISTIC and not timed
+    substeps = 1 if exact else played.substeps or substeps_for(played, oscillators)
     step_s = played.interval_s / substeps
     padding = math.ceil(float((oscillators.delay.abs() + oscillators.lag).max()) / step_s) + 1 if timed else 0
     fine = played.drive.double().repeat_interleave(substeps, 1)
@@ -166,9 +168,10 @@ def shifted(played: Played, samples: Tensor) -> Played:
 
 
 def substeps_for(played: Played, oscillators: Oscillators) -> int:
-    """Give the steps for each interval that interpolation between them needs, at least 1."""
+    """Give the steps for each interval that interpolation between them needs, or the midpoint rule, at least 1."""
     fastest = float((oscillators.sigma * played.drive.abs().amax()).max().maximum(oscillators.gamma.max()))
-    return max(1, math.ceil(fastest * played.interval_s / _FINE))
+    fine = _FINE if oscillators.rate == LOGISTIC else _FINE_MIDPOINT
+    return max(1, math.ceil(fastest * played.interval_s / fine))
 
 
 def columns(free: Sequence[str]) -> Tensor:

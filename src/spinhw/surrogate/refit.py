@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from spinhw.physics import derivatives_of
 from spinhw.rollout import Neurons
 from spinhw.surrogate.oscillators import PARAMETERS, Oscillators
 from spinhw.surrogate.played import Misfit, Played, columns, misfit
@@ -27,12 +28,15 @@ class OnlineRefit:
     """Oscillators that learn from every batch.
 
     Args:
-        start: What is known: nominal, or from a record.
+        start: What is known: nominal, or from a record; of any rate that gives its derivatives.
         free: Parameters that follow; the others stay.
         noise: Noise of one shot's sample in units of full power, (oscillator,) or a number; None estimates it from
             what the surrogate misses by.
         forgetting: What is left of old information after a batch, above 0 to 1. With 0.98 fifty batches count.
         prior: How sure the start is, as J^T J over variance, (oscillator, parameter, parameter); None for not at all.
+
+    Raises:
+        ConfigError: The rate gives no derivatives.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class OnlineRefit:
             raise ValueError(f"forgetting must be above 0 and at most 1, not {forgetting}")
         if not free or set(free) - set(PARAMETERS):
             raise ValueError(f"free must name some of {', '.join(PARAMETERS)}, not {list(free)}")
+        derivatives_of(start.rate, torch.full_like(start.gamma, 0.5), start.gamma, (start.gamma, start.sigma, start.q))
         self.oscillators, self.forgetting = start, forgetting
         self.free = tuple(name for name in PARAMETERS if name in free)
         self._columns, self._noise = columns(self.free), noise
@@ -78,7 +83,7 @@ class OnlineRefit:
         self._information = old.clone()
         busy = torch.arange(before.count)
         for _ in range(_MOST_STEPS):
-            here = Oscillators.of(now[:, busy])
+            here = Oscillators.of(now[:, busy], before.rate)
             found = misfit(played if len(busy) == before.count else [one.of(busy) for one in played], here, timed)
             variance = self._variance(found, busy)
             unit[busy] = torch.where(unit[busy].isnan(), variance, unit[busy])
@@ -89,7 +94,7 @@ class OnlineRefit:
             # What was known pulls back to where it was known from.
             ahead = self._step(known + fresh, gradient + (known @ back[..., None])[..., 0])
             # Where a step has made it worse, a quarter of it is taken instead, from where it began.
-            base = Oscillators.of(torch.where(worse, last[:, busy], now[:, busy]))
+            base = Oscillators.of(torch.where(worse, last[:, busy], now[:, busy]), before.rate)
             step[busy] = torch.where(worse[:, None], step[busy] / 4, ahead)
             best[busy] = torch.where(worse, best[busy], cost)
             last[:, busy], now[:, busy] = base.table(), base.moved(step[busy].T).table()
@@ -98,7 +103,7 @@ class OnlineRefit:
             busy = busy[(step[busy] * self._scales).abs().amax(1) >= _FAR]
             if not len(busy):
                 break
-        self.oscillators = Oscillators.of(now)
+        self.oscillators = Oscillators.of(now, before.rate)
         self.batches += 1
         return self.oscillators
 
@@ -128,7 +133,8 @@ class OnlineRefit:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to a state that `state` gave."""
-        self.oscillators, self._information = Oscillators.of(state["parameters"]), state["information"].clone()
+        self.oscillators = Oscillators.of(state["parameters"], self.oscillators.rate)
+        self._information = state["information"].clone()
 
     def _variance(self, found: Misfit, chosen: Tensor) -> Tensor:
         if self._noise is None:
