@@ -1,4 +1,4 @@
-"""Another package adds a task, a device, a logger and a driver: found by name, never by an import path."""
+"""Another package adds a task, a device, a rate, a logger and a driver: found by name, never by an import path."""
 
 import json
 import logging
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fakes.packages import FOREIGN, install, install_foreign
+from spinhw.calibration import calibrate
 from spinhw.config import build
 from spinhw.device import device_schema, load_device, open_bank, open_device
 from spinhw.device.contract import check_device
@@ -17,10 +18,11 @@ from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
 from spinhw.instruments.discovery import driver_names
 from spinhw.instruments.station import Station
-from spinhw.network import NetworkSettings
+from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.training import RunSettings, budget, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 
+RATE = "network.rate={kind: quadratic_damping, q2: 0.3}"
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
 
 
@@ -63,6 +65,41 @@ def test_a_foreign_task_is_trained_on_a_foreign_device_with_a_foreign_logger(for
     assert again.summary["accuracy"] == found.summary["accuracy"]
 
 
+@pytest.mark.parametrize("gradient", ["output", "layerwise", "observer"])
+def test_a_network_of_a_foreign_rate_is_trained_with_every_model_of_a_device(foreign, recipe, tmp_path, gradient):
+    changes = [RATE, f"training.gradient={gradient}", "training.seeds=[0]", "training.epochs=1"]
+    settings = load_settings(recipe, changes)
+    found = train(settings, tmp_path / "run")
+    again = load_settings(tmp_path / "run" / "config.yaml")
+    assert again.network == settings.network != load_settings(recipe).network
+    assert 0 <= found.summary["accuracy_on_device"]["mean"] <= 1
+
+
+def test_a_compiled_engine_is_refused_a_foreign_rate(foreign, recipe, tmp_path):
+    settings = load_settings(recipe, [RATE, "training.engine=cpu"])
+    with pytest.raises(ConfigError, match=r"engine 'cpu' does not have the rate.*; seen: quadratic_damping"):
+        train(settings, tmp_path / "run")
+
+
+def test_what_knows_the_logistic_rate_alone_refuses_a_foreign_one(foreign, recipe, tmp_path):
+    network = load_settings(recipe, [RATE]).network
+    with pytest.raises(ConfigError, match=r"a calibration fits the logistic rate alone; seen: quadratic_damping"):
+        calibrate("imperfect-chip", "quick", tmp_path / "record.yaml", network)
+    with pytest.raises(ConfigError, match=r"cannot play this network; .*rate quadratic_damping; allowed: .*logistic"):
+        open_device("one-oscillator", network)
+
+
+def test_a_simulated_chip_stays_as_it_is_whatever_its_model(foreign, recipe):
+    inputs = torch.linspace(-1, 1, 24).reshape(1, 3, 8, 1)
+    traces = []
+    for changes in ([], [RATE]):
+        network = SpintronicNetwork(load_settings(recipe, changes).network, seed=[0])
+        with open_device("imperfect-chip", network) as device:
+            device.program(network.member_values())
+            traces.append(device.run(inputs))
+    assert torch.equal(*(one.filtered.values for one in traces))
+
+
 def test_a_logger_changes_nothing_and_stops_nothing(foreign, recipe, tmp_path, on_path, caplog):
     (tmp_path / "more_loggers.py").write_text(
         "from typing import Literal\n"
@@ -94,7 +131,9 @@ def test_a_logger_changes_nothing_and_stops_nothing(foreign, recipe, tmp_path, o
 
 def test_the_schema_knows_foreign_kinds(foreign):
     run = RunSettings.model_json_schema(by_alias=True)
-    assert {"SlopeSettings", "TwinSettings", "NotebookSettings", "DigitsSettings"} <= set(run["$defs"])
+    assert {"SlopeSettings", "TwinSettings", "QuadraticDampingSettings", "NotebookSettings", "DigitsSettings"} <= set(
+        run["$defs"]
+    )
     assert device_schema()["discriminator"]["mapping"]["twin"] == "#/$defs/TwinSettings"
 
 
@@ -103,6 +142,11 @@ def test_the_schema_knows_foreign_kinds(foreign):
     [
         ("task.kind=slpoe", r"task.kind: this kind is not known; seen: slpoe; .*did you mean 'slope'"),
         ("device.kind=twins", r"device.kind: this kind is not known; seen: twins; .*did you mean 'twin'"),
+        (
+            "network.rate.kind=quadratic_dampin",
+            r"network.rate.kind: this kind is not known; .*mean 'quadratic_damping'",
+        ),
+        ("network={kind: ctrnn, rate: {kind: quadratic_damping}, saturation: {kind: none}}", r"'ctrnn' .* no rate"),
         ("loggers=[{kind: notebok}]", r"loggers.*: this kind is not known; .*did you mean 'notebook'"),
         ("device.nois=1", r"device.nois: unknown key 'nois'; did you mean 'noise'"),
         ("device.noise=-1", r"device.noise: must be greater than or equal to 0"),
@@ -160,6 +204,12 @@ def test_a_foreign_driver_is_found(foreign, tmp_path):
 def test_the_page_shows_the_package_as_it_is(foreign):
     files = {path.name: path.read_text(encoding="utf-8") for path in FOREIGN.rglob("*.*") if path.is_file()}
     shown = re.findall(r"```(?:python|toml)\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
-    assert {name for name, _ in shown} >= {"pyproject.toml", "slope_settings.py", "twin_settings.py", "notebook.py"}
+    assert {name for name, _ in shown} >= {
+        "pyproject.toml",
+        "slope_settings.py",
+        "damping_settings.py",
+        "damping.py",
+        "notebook.py",
+    }
     for name, code in shown:
         assert code.strip() in files[name], f"docs/extending.md shows another {name}"

@@ -13,7 +13,7 @@ from spinhw.calibration.record import Circumstances, make_record
 from spinhw.calibration.settings import PlanSettings
 from spinhw.calibration.traces import Taken
 from spinhw.device import OscillatorBank
-from spinhw.errors import CalibrationError
+from spinhw.errors import CalibrationError, ConfigError
 from spinhw.network import NetworkSettings
 from spinhw.records import CalibrationRecord, write_record
 from spinhw.rollout import Neurons
@@ -46,10 +46,12 @@ def calibrate_bank(
         told: Told after each experiment.
 
     Raises:
+        ConfigError: The network has another rate than the logistic one, which is what a calibration fits.
         LimitError: The plan goes beyond a limit of the device; nothing was sent.
         DeviceError: The device failed; what was measured is kept.
         CalibrationError: Nothing could be fitted; what was measured is kept.
     """
+    refuse_other_rates(network)
     started = time.perf_counter()
     about, folder = bank.describe(), traces_folder(out)
     if about.members != 1:
@@ -66,6 +68,21 @@ def calibrate_bank(
     record = make_record(bank, taken, found, around, behind)
     write_record(record, out)
     return record, found, taken
+
+
+def refuse_other_rates(network: NetworkSettings) -> None:
+    """Refuse a network whose neurons no calibration can fit.
+
+    Raises:
+        ConfigError: Its rate is not the logistic one.
+    """
+    if network.rate.kind != "logistic":
+        raise ConfigError(
+            "network.rate: a calibration fits the logistic rate alone",
+            seen=network.rate.kind,
+            allowed="logistic",
+            todo="calibrate with a recipe that has no network.rate",
+        )
 
 
 def nominal_oscillators(network: NetworkSettings, count: int) -> Oscillators:

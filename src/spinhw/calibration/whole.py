@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from spinhw.calibration.plans import Plan, plan_for, record_path
-from spinhw.calibration.run import Told, calibrate_bank
+from spinhw.calibration.run import Told, calibrate_bank, refuse_other_rates
 from spinhw.calibration.synapses import SynapsePlanSettings, calibrate_synapses
 from spinhw.device import (
     DeviceSettings,
@@ -54,7 +54,7 @@ def calibrate(
         The record, as it was written.
 
     Raises:
-        ConfigError: The device, the plan or the record's name is wrong.
+        ConfigError: The device, the plan, the network's rate or the record's name is wrong.
         LimitError: The plan goes beyond a limit of the device; nothing was sent.
         DeviceError: The device failed; what was measured is kept.
         CalibrationError: Nothing could be fitted; what was measured is kept.
@@ -71,6 +71,7 @@ def calibrate(
             calibrate_synapses(synapses, chosen, path, note, told)
         return load_either(path)
     design = network or NetworkSettings()
+    refuse_other_rates(design)
     with open_bank(settings, design, sample_interval_s, members=[member]) as bank:
         begun(bank, settings, chosen)
         calibrate_bank(bank, chosen, design, path, note, told)

@@ -1,13 +1,17 @@
 from .answer import Answer
 from .module import SpintronicNetwork, outputs_of
+from .rate_settings import RATES, LogisticSettings, RateSettings
 from .recurrent import RecurrentNetwork
 from .recurrent_settings import RecurrentSettings
 from .settings import NetworkSettings, NoSaturation, SigmoidSaturation
 
 __all__ = [
     "Answer",
+    "LogisticSettings",
     "NetworkSettings",
     "NoSaturation",
+    "RATES",
+    "RateSettings",
     "RecurrentNetwork",
     "RecurrentSettings",
     "SigmoidSaturation",

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spinhw.config import Settings, build, find_recipe, read_yaml
+from spinhw.config import ByKind, Settings, build, find_recipe, read_yaml
+from spinhw.errors import MisfitError
 from spinhw.network.answer import Answer
+from spinhw.network.rate_settings import RATES, LogisticSettings, RateSettings
 from spinhw.topology import Topology
 from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
 
@@ -53,6 +55,10 @@ class NetworkSettings(Settings):
     tau_s: TimeS = Field(default=5e-9, description="Relaxation time 1/gamma of a neuron; 1 fs to 1 s.")
     sigma: float = Field(default=1.0, gt=0.0, description="Drive efficiency of the nominal neuron, dimensionless.")
     q: float = Field(default=0.0, ge=0.0, description="Non-linear damping Q, dimensionless, 0 or above.")
+    rate: Annotated[RateSettings, ByKind(RATES, default="logistic")] = Field(
+        default=LogisticSettings(),
+        description="What a neuron does: dx/dt. 'logistic' (docs/model.md), or a rate of another package.",
+    )
     cutoff_hz: NonNegativeFrequencyHz = Field(
         default=44e6, description="Corner of the high-pass behind each neuron; 0 or above."
     )
@@ -86,6 +92,17 @@ class NetworkSettings(Settings):
     def _software_neurons_have_no_drive_limit(self) -> Self:
         if self.kind == "ctrnn" and self.saturation.kind != "none":
             raise ValueError("kind 'ctrnn' is pure software and has no saturation; write 'saturation: {kind: none}'")
+        return self
+
+    @model_validator(mode="after")
+    def _software_neurons_have_no_rate(self) -> Self:
+        if self.kind == "ctrnn" and self.rate.kind != "logistic":
+            raise MisfitError(
+                "network.kind 'ctrnn' is pure software and has no rate to replace",
+                seen=f"rate {self.rate.kind}",
+                allowed="no rate",
+                todo="leave network.rate out, or write kind: spintronic",
+            )
         return self
 
     @classmethod
@@ -125,5 +142,6 @@ class NetworkSettings(Settings):
             cutoff_hz=self.cutoff_hz,
             gain=self.gain,
             drive_over_gamma=bounds,
+            rate=self.rate.open(),
             dtype=dtype,
         )

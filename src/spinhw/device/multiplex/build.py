@@ -102,11 +102,11 @@ def multiplexed(
 
 def _refuse_misfit(bank: OscillatorBank, network: NetworkSettings, interval_s: float) -> None:
     about = bank.describe()
-    if network.kind != "spintronic" or network.initial_state != "rest":
+    if network.kind != "spintronic" or network.initial_state != "rest" or network.rate.kind != "logistic":
         raise ConfigError(
             f"{bank.name}: oscillators cannot play this network",
-            seen=f"kind {network.kind}, initial_state {network.initial_state}",
-            allowed="kind spintronic, initial_state rest",
+            seen=f"kind {network.kind}, initial_state {network.initial_state}, rate {network.rate.kind}",
+            allowed="kind spintronic, initial_state rest, rate logistic",
             todo="change these keys under 'network' of the run",
         )
     if about.members != 1:
