@@ -117,7 +117,7 @@ def test_what_is_wired_behind_a_high_pass_is_recorded_with_the_power(tmp_path):
             ends = 150e-9 + 100e-12 + 162e-9 * segment + 1e-9 * np.arange(1, TIMES + 1)
             wanted = made._response.signal("filtered", 1, ends)
             np.testing.assert_allclose(trace.filtered.values[segment, :, 1], wanted, atol=0.02)
-            assert np.abs(wanted).max() > 0.05
+            assert np.abs(wanted).max() > 0.02  # 0.05 +- 0.01 over seeds; a channel that shows nothing has 0.
     assert trace.filtered.good[..., 1].all()
     assert trace.filtered.share(Quality.UNOBSERVED) == 0.5 and alone.filtered.share(Quality.UNOBSERVED) == 1.0
     assert alone.power.good[..., 0].all()

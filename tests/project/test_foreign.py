@@ -77,8 +77,9 @@ def test_a_network_of_a_foreign_rate_is_trained_with_every_model_of_a_device(for
 
 def test_a_compiled_engine_is_refused_a_foreign_rate(foreign, recipe, tmp_path):
     settings = load_settings(recipe, [RATE, "training.engine=cpu"])
-    with pytest.raises(ConfigError, match=r"engine 'cpu' does not have the rate.*; seen: quadratic_damping"):
+    with pytest.raises(ConfigError, match="'cpu' cannot be used here, it lacks the rate 'quadratic_damping'"):
         train(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_knows_the_logistic_rate_alone_refuses_a_foreign_one(foreign, recipe, tmp_path):
@@ -127,6 +128,15 @@ def test_a_logger_changes_nothing_and_stops_nothing(foreign, recipe, tmp_path, o
     assert (tmp_path / "loud" / "notebook.txt").read_text(encoding="utf-8").startswith("epoch 1")
     one, other = weights(tmp_path / "plain"), weights(tmp_path / "loud")
     assert one and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_where_nothing_is_said_of_refits_a_foreign_rate_is_not_refitted(foreign, recipe, tmp_path):
+    settings = load_settings(recipe, [RATE, "device={kind: simulated, id: mine}", "training.epochs=1"])
+    assert (settings.training.gradient, settings.training.refit.when) == ("output", None)
+    assert len(train(settings, tmp_path / "run").summary["accuracy_on_device"]["per_seed"]) == 2
+    asked = load_settings(recipe, [RATE, "device={kind: simulated, id: mine}", "training.refit.when=online"])
+    with pytest.raises(ConfigError, match=r"training.refit.when: .* cannot be refitted"):
+        train(asked, tmp_path / "other")
 
 
 def test_the_schema_knows_foreign_kinds(foreign):

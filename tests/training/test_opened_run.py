@@ -86,3 +86,13 @@ def test_a_run_is_trained_from_a_file_or_by_the_name_of_a_recipe(tmp_path, monke
     assert json.loads((tmp_path / "runs/mine/summary.json").read_text())["epochs"] == 0
     with pytest.raises(ConfigError, match="there is no such file"):
         train("digit", tmp_path / "other")
+
+
+def test_a_run_whose_logger_is_gone_is_read_without_it(tmp_path, caplog):
+    settings = tiny(device=None, epochs=0, loop={"epochs": None, "learning_rate": None}, gradient=None)
+    train(settings, tmp_path / "run")
+    config = tmp_path / "run" / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("loggers: []", "loggers: [{kind: notebook_of_nobody, file: it}]"), encoding="utf-8")
+    assert RunFolder.open(tmp_path / "run").settings() == settings
+    assert "nothing installed here knows the loggers notebook_of_nobody: left out" in caplog.text

@@ -65,8 +65,16 @@ def _may_look(problem: Problem) -> bool:
     return problem.signal.device.type == "cpu" and not _recorded_by_torch()
 
 
-def engine_lacks(engine: Engine, tensor: Tensor) -> str:
-    """Say what an engine lacks for tensors such as this one; empty if there is nothing, as for "auto" always."""
+def engine_lacks(engine: Engine, tensor: Tensor, rate: Rate = LOGISTIC) -> str:
+    """Say what an engine lacks for tensors such as this one; empty if there is nothing, as for "auto" always.
+
+    Args:
+        engine: The engine as it was asked for.
+        tensor: Its type and where it is count.
+        rate: Of the neurons.
+    """
+    if rate not in _RATES.get(engine, (rate,)):
+        return f"the rate {rate.name!r}"
     if engine == "cpu":
         return _missing_on_cpu(tensor)
     return _missing_on_gpu(tensor) if engine == "gpu" else ""

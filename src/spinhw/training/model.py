@@ -58,6 +58,8 @@ def lacks(settings: RunSettings, about: Description) -> str:
         return f"the gradient {gradient!r}, which measures nothing"
     if network.kind != "spintronic" or network.initial_state != "rest":
         return f"network.kind {network.kind!r}, network.initial_state {network.initial_state!r}"
+    if network.rate.kind != "logistic":
+        return f"network.rate {network.rate.kind!r}"
     return "" if "power" in about.observables else "observations without the power"
 
 

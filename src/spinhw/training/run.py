@@ -191,7 +191,7 @@ def refuse_engine(settings: RunSettings) -> None:
         ConfigError: Says what it lacks.
     """
     engine = settings.training.engine
-    lacking = engine_lacks(engine, torch.zeros(1))
+    lacking = engine_lacks(engine, torch.zeros(1), settings.network.rate.open())
     if lacking:
         raise ConfigError(
             f"training.engine: {engine!r} cannot be used here, it lacks {lacking}",

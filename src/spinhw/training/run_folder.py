@@ -13,6 +13,7 @@ from typing import Any
 from spinhw.atomic import append_line, not_written, write_atomically
 from spinhw.config import Settings, SettingsT, build, read_yaml
 from spinhw.errors import ConfigError
+from spinhw.training.loggers import LOGGERS
 from spinhw.training.settings import RunSettings
 
 _log = logging.getLogger(__name__)
@@ -124,8 +125,15 @@ class RunFolder:
         return folder
 
     def settings(self) -> RunSettings:
-        """Read the config that the run was started with."""
-        return self.settings_as(RunSettings)
+        """Read the config that the run was started with, but for loggers whose package is not there any more."""
+        data = read_yaml(self.config)
+        named = data.get("loggers")
+        kinds = [one.get("kind") if isinstance(one, Mapping) else None for one in named] if named else []
+        gone = [str(kind) for kind in kinds if isinstance(kind, str) and not LOGGERS.knows(kind)]
+        if gone:
+            _log.warning("%s: nothing installed here knows the loggers %s: left out", self.path, ", ".join(gone))
+            data["loggers"] = [one for one, kind in zip(named, kinds, strict=True) if kind not in gone]
+        return build(RunSettings, data, str(self.config))
 
     def settings_as(self, model: type[SettingsT]) -> SettingsT:
         """Read the config that a run with settings of another kind was started with."""
