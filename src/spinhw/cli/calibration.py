@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
-
 from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
 from spinhw.device import DeviceSettings, load_device
@@ -17,6 +15,8 @@ from spinhw.records import SynapseRecord, load_either
 from spinhw.units import parse_quantity
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from spinhw.device import OscillatorBank, SynapseBank
 
 
@@ -52,7 +52,6 @@ def calibrate_device(asked: Asked) -> None:
         ConfigError: The device, the plan or the record's name is wrong.
         CalibrationError: Nothing could be fitted; what was measured is kept.
     """
-    console = Console(highlight=False, emoji=False)
     settings = load_device(asked.device)
     plan = plan_for(settings, asked.plan)
     path = asked.out or record_path(settings, plan, asked.member)
@@ -61,6 +60,7 @@ def calibrate_device(asked: Asked) -> None:
     network, interval_s = (
         (NetworkSettings(), None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
     )
+    console = _console()
     from spinhw.calibration import calibrate, traces_folder
     from spinhw.cli.oscillators import forecast_oscillators, show_oscillator_table
     from spinhw.cli.synapses import forecast_synapses, show_synapse_table
@@ -96,13 +96,20 @@ def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float
         raise ConfigError(f"--interval: {error}", seen=interval, allowed="such as '1 ns'") from error
 
 
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False)
+
+
 def show_record(path: Path, picture: Path | None) -> None:
     """Print a record and draw its data against its fit.
 
     Raises:
         ConfigError: The record cannot be read.
     """
-    console, record = Console(highlight=False, emoji=False), load_either(path)
+    record = load_either(path)
+    console = _console()
     from spinhw.cli.oscillators import draw_oscillators, show_oscillator_table
     from spinhw.cli.synapses import draw_synapses, show_synapse_table
 
