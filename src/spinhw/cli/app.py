@@ -278,7 +278,7 @@ def devices(
 
     Example: [bold]spinhw devices --scan[/]
     """
-    from spinhw.cli.bench import list_devices
+    from spinhw.cli.devices import list_devices
 
     list_devices(scan)
 
