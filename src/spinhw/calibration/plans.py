@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter
-
 from spinhw.calibration.settings import PlanSettings
 from spinhw.calibration.synapses.settings import SynapsePlanSettings
-from spinhw.config import load, read_yaml, shipped
+from spinhw.config import json_schema, load, read_yaml, shipped
 from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
 from spinhw.instruments import StationSettings
@@ -46,7 +44,7 @@ def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings |
 
 def plan_schema() -> dict[str, Any]:
     """Give the JSON schema of a plan, for editors."""
-    return TypeAdapter[Any](PlanSettings | SynapsePlanSettings).json_schema(by_alias=True)
+    return json_schema(PlanSettings | SynapsePlanSettings)
 
 
 def plan_for(device: DeviceSettings, plan: Plan | str | Path | None = None) -> Plan:

@@ -1,5 +1,6 @@
 """The commands. Only declarations stand here: what does the work is imported when a command runs."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -370,6 +371,9 @@ def schema(
 
 def main() -> None:
     """Run the command line; end the process with 0 (fine), 2 (bad input), 3 (device trouble) or 130 (interrupted)."""
+    # Pydantic would look through all installed packages for plugins of its own, which takes a while where there are
+    # many; to read a config none is needed. Who wants one sets the variable to anything else.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
     except SpinhwError as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from spinhw.config import json_schema
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 
 
@@ -87,7 +88,7 @@ def schema_text(schema: dict[str, Any]) -> str:
 def _run() -> dict[str, Any]:
     from spinhw.training import RunSettings
 
-    return RunSettings.model_json_schema(by_alias=True)
+    return json_schema(RunSettings)
 
 
 def _device() -> dict[str, Any]:
@@ -99,25 +100,25 @@ def _device() -> dict[str, Any]:
 def _study() -> dict[str, Any]:
     from spinhw.studies import GridSettings
 
-    return GridSettings.model_json_schema(by_alias=True)
+    return json_schema(GridSettings)
 
 
 def _loop_study() -> dict[str, Any]:
     from spinhw.studies.in_loop import LoopGridSettings
 
-    return LoopGridSettings.model_json_schema(by_alias=True)
+    return json_schema(LoopGridSettings)
 
 
 def _flipflop() -> dict[str, Any]:
     from spinhw.flipflop import FlipFlopRun
 
-    return FlipFlopRun.model_json_schema(by_alias=True)
+    return json_schema(FlipFlopRun)
 
 
 def _tuning() -> dict[str, Any]:
     from spinhw.tuning import SpaceSettings
 
-    return SpaceSettings.model_json_schema(by_alias=True)
+    return json_schema(SpaceSettings)
 
 
 def _record() -> dict[str, Any]:

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from spinhw.config import find_profile, read_yaml
+from spinhw.config import find_profile, json_schema, read_yaml
 from spinhw.device.kinds import DEVICES, AnyDevice, DeviceSettings
 from spinhw.errors import ConfigError, did_you_mean
 
@@ -53,4 +51,4 @@ def settings_for(data: dict[str, Any], source: str) -> type[DeviceSettings]:
 
 def device_schema() -> dict[str, Any]:
     """Return the JSON schema of a device profile, for editors."""
-    return TypeAdapter[DeviceSettings](AnyDevice).json_schema(by_alias=True)
+    return json_schema(AnyDevice)
