@@ -9,7 +9,6 @@ from spinhw.calibration.synapses.settings import SynapsePlanSettings
 from spinhw.config import json_schema, load, read_yaml, shipped
 from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
-from spinhw.instruments import StationSettings
 
 Plan: TypeAlias = PlanSettings | SynapsePlanSettings
 
@@ -74,5 +73,9 @@ def record_path(device: DeviceSettings, plan: Plan, member: int = 0) -> Path:
 
 def _wired(device: DeviceSettings) -> str | None:
     """Say what a bench has: "oscillators" or "synapses"; None for whichever (a simulated chip), or neither."""
+    if isinstance(device, SimulatedSettings):
+        return None
+    from spinhw.instruments import StationSettings
+
     wiring = device.wiring if isinstance(device, StationSettings) else None
     return {"oscillators": "oscillators", "resonators": "synapses"}.get(wiring.kind) if wiring else None

@@ -10,14 +10,13 @@ from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
 from spinhw.device import DeviceSettings, load_device
 from spinhw.errors import ConfigError
-from spinhw.network import NetworkSettings
-from spinhw.records import SynapseRecord, load_either
 from spinhw.units import parse_quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from spinhw.device import OscillatorBank, SynapseBank
+    from spinhw.network import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ def calibrate_device(asked: Asked) -> None:
     path = asked.out or record_path(settings, plan, asked.member)
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
+    from spinhw.network import NetworkSettings
+
     network, interval_s = (
         (NetworkSettings(), None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
     )
@@ -64,6 +65,7 @@ def calibrate_device(asked: Asked) -> None:
     from spinhw.calibration import calibrate, traces_folder
     from spinhw.cli.oscillators import forecast_oscillators, show_oscillator_table
     from spinhw.cli.synapses import forecast_synapses, show_synapse_table
+    from spinhw.records import SynapseRecord
 
     def begun(bank: "OscillatorBank | SynapseBank", _: DeviceSettings, chosen: Plan) -> None:
         if isinstance(chosen, SynapsePlanSettings):
@@ -84,7 +86,9 @@ def calibrate_device(asked: Asked) -> None:
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
 
 
-def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
+def _network(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
+    from spinhw.network import NetworkSettings
+
     if config is not None:
         from spinhw.training import load_settings
 
@@ -108,6 +112,8 @@ def show_record(path: Path, picture: Path | None) -> None:
     Raises:
         ConfigError: The record cannot be read.
     """
+    from spinhw.records import SynapseRecord, load_either
+
     record = load_either(path)
     console = _console()
     from spinhw.cli.oscillators import draw_oscillators, show_oscillator_table
