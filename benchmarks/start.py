@@ -53,6 +53,9 @@ def measure(repeats: int) -> dict[str, float]:
     codes = {PLAIN: PLAIN, WITH_UNITS: WITH_UNITS} | {line: command(line) for line in (*COMMANDS, READING)}
     with tempfile.TemporaryDirectory() as place:
         cached = {"PYTHONPYCACHEPREFIX": place, "PYTHONDONTWRITEBYTECODE": ""}
+        if "PYTHONPATH" in os.environ:  # It may be relative, and the processes begin elsewhere.
+            parts = os.environ["PYTHONPATH"].split(os.pathsep)
+            cached["PYTHONPATH"] = os.pathsep.join(os.path.abspath(part) for part in parts)
         environment = dict(os.environ) | cached
         turns = [
             {line: processor_s(code, environment, place) for line, code in codes.items()} for _ in range(repeats + 1)

@@ -87,8 +87,13 @@ def _foreign(group: str) -> dict[str, EntryPoint]:
 
 @lru_cache
 def _points(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
-    """Look through the packages that are installed on a path, which takes a while where there are many."""
-    return {point.name: point for point in entry_points(group=group)}
+    return {point.name: point for point in _all_points(path).select(group=group)}
+
+
+@lru_cache(maxsize=1)
+def _all_points(path: tuple[str, ...]) -> Any:
+    """Look through the packages that are installed on a path: once for all groups, for it takes a while."""
+    return entry_points()
 
 
 def _named(path: str) -> Any:

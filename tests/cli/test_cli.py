@@ -358,6 +358,7 @@ def test_a_study_ends_with_its_claims_and_says_what_it_left(spinhw, tmp_path: Pa
     ("arguments", "complaint"),
     [
         (("fig2",), "there is no study 'fig2'; allowed: .*did you mean 'fig2b'"),
+        (("fig2", "--grid", "missing.yaml"), "there is no study 'fig2'"),
         (("fig4", "--set", "seeds=[]"), "seeds"),
         (("fig4", "--grid", "missing.yaml"), "missing.yaml: there is no such file"),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from fakes.processes import python
 from fakes.visa import BANK_INSTRUMENTS, BANK_TRUTH, BANK_WIRING, bench_file
-from spinhw.cli import bench as commands
+from spinhw.cli import devices as commands
 from spinhw.device import load_device
 from spinhw.instruments import Station
 from spinhw.instruments.failures import LinkError

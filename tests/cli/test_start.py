@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "numba", "scipy", "matplotlib")
-FORBIDDEN = (*HEAVY, "pyvisa")
+FORBIDDEN = (*HEAVY, "numpy", "pyvisa")
 
 # Each runs in the same process, so that a module is put down to the first command that loads it.
 _RUN = """

@@ -21,7 +21,7 @@ from spinhw.device import (
 )
 from spinhw.device.contract import Verdict, check_bank, check_device, check_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
-from spinhw.device.settings import settings_for
+from spinhw.device.profiles import settings_for
 from spinhw.errors import ConfigError, LimitError
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Steps

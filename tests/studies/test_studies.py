@@ -17,8 +17,10 @@ from spinhw.studies.catalogue import STUDIES
 from spinhw.studies.claims import judge
 from spinhw.studies.execute import run_points
 from spinhw.studies.forecast import forecast_s
+from spinhw.studies.in_loop import LOOP_STUDIES
 from spinhw.studies.measured import MeasuredCurve, measure
 from spinhw.studies.merit import centre, window
+from spinhw.studies.names import FIGURES, LOOPS
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
@@ -96,6 +98,10 @@ def test_figures_share_their_points() -> None:
     fig3a, fig3c = (STUDIES[name](grid) for name in ("fig3a", "fig3c"))
     assert {point.key for point in fig3a.points} <= {point.key for point in fig3c.points}
     assert len(fig3c.points) < sum(len(curve.points) for curve in fig3c.curves)
+
+
+def test_the_names_that_are_known_beforehand_are_those_of_the_studies() -> None:
+    assert (FIGURES, LOOPS) == (tuple(STUDIES), tuple(LOOP_STUDIES))
 
 
 def test_an_unknown_study_is_named_with_what_there_is() -> None:

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter
-
 from spinhw.calibration.settings import PlanSettings
 from spinhw.calibration.synapses.settings import SynapsePlanSettings
-from spinhw.config import load, read_yaml, shipped
+from spinhw.config import json_schema, load, read_yaml, shipped
 from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
-from spinhw.instruments import StationSettings
 
 Plan: TypeAlias = PlanSettings | SynapsePlanSettings
 
@@ -46,7 +43,7 @@ def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings |
 
 def plan_schema() -> dict[str, Any]:
     """Give the JSON schema of a plan, for editors."""
-    return TypeAdapter[Any](PlanSettings | SynapsePlanSettings).json_schema(by_alias=True)
+    return json_schema(PlanSettings | SynapsePlanSettings)
 
 
 def plan_for(device: DeviceSettings, plan: Plan | str | Path | None = None) -> Plan:
@@ -76,5 +73,9 @@ def record_path(device: DeviceSettings, plan: Plan, member: int = 0) -> Path:
 
 def _wired(device: DeviceSettings) -> str | None:
     """Say what a bench has: "oscillators" or "synapses"; None for whichever (a simulated chip), or neither."""
+    if isinstance(device, SimulatedSettings):
+        return None
+    from spinhw.instruments import StationSettings
+
     wiring = device.wiring if isinstance(device, StationSettings) else None
     return {"oscillators": "oscillators", "resonators": "synapses"}.get(wiring.kind) if wiring else None

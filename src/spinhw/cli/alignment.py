@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
+from typing import TYPE_CHECKING
 
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
 from spinhw.gradients.names import refuse_unknown_mode
-from spinhw.report import TerminalProgress, alignment_table
 from spinhw.training import RunFolder, RunSettings, default_folder, load_settings
 from spinhw.training.refusals import refuse_missing, without_device
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def align_source(
@@ -40,6 +40,7 @@ def align_source(
         raise without_device()
     refuse_missing(settings)
     from spinhw.plots.alignment import plot_alignment
+    from spinhw.report import TerminalProgress, alignment_table
     from spinhw.training import write_alignment
     from spinhw.training.aligning import USUAL, align_run
 
@@ -61,6 +62,6 @@ def _title(settings: RunSettings, epochs: int, reference: str) -> str:
     return f"after {epochs} epochs, {kind} of {device}"
 
 
-def _tell(console: Console, folder: Path, picture: Path) -> None:
-    console.print(f"figures:    {escape(str(folder / 'alignment.json'))}", soft_wrap=True)
-    console.print(f"picture:    {escape(str(picture))}", soft_wrap=True)
+def _tell(console: "Console", folder: Path, picture: Path) -> None:
+    console.print(f"figures:    {folder / 'alignment.json'}", markup=False, soft_wrap=True)
+    console.print(f"picture:    {picture}", markup=False, soft_wrap=True)

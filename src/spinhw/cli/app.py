@@ -1,5 +1,7 @@
 """The commands. Only declarations stand here: what does the work is imported when a command runs."""
 
+import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +13,9 @@ from spinhw.cli.flipflop import flipflop
 from spinhw.errors import SpinhwError
 
 INTERRUPTED = 130
+# New objects after which Python looks for garbage. By itself it does after 700, and so hundreds of times while modules
+# and settings are made, which all stay: a tenth of the time until a command has answered.
+_BETWEEN_COLLECTIONS = 20_000
 
 app = typer.Typer(
     name="spinhw",
@@ -278,7 +283,7 @@ def devices(
 
     Example: [bold]spinhw devices --scan[/]
     """
-    from spinhw.cli.bench import list_devices
+    from spinhw.cli.devices import list_devices
 
     list_devices(scan)
 
@@ -370,6 +375,10 @@ def schema(
 
 def main() -> None:
     """Run the command line; end the process with 0 (fine), 2 (bad input), 3 (device trouble) or 130 (interrupted)."""
+    gc.set_threshold(_BETWEEN_COLLECTIONS)
+    # Pydantic would look through all installed packages for plugins of its own, which takes a while where there are
+    # many; to read a config none is needed. Who wants one sets the variable to anything else.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
     except SpinhwError as error:

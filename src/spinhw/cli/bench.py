@@ -1,6 +1,5 @@
-"""Commands for a bench of instruments: what there is, what would be sent, how it stands, a virtual one."""
+"""Commands for a bench of instruments: what would be sent, how it stands, a virtual one."""
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,27 +8,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinhw.config import profile_names, shipped
-from spinhw.errors import ConfigError, DeviceError, SpinhwError
+from spinhw.cli.terminal import plain_console
+from spinhw.config import shipped
+from spinhw.errors import ConfigError, DeviceError
 from spinhw.instruments import Station, StationSettings
-from spinhw.instruments.discovery import ADAPTED, DRIVERS
 from spinhw.instruments.outputs import OutputState
-from spinhw.instruments.profile import instrument_profile_names
 from spinhw.instruments.settings import named
-from spinhw.instruments.wires import visa_resources
 from spinhw.network import NetworkSettings
 
 _MOST_SHOWN = 160
-_SCANNED = ("@py", "@ivi")
 # As the shipped bench files write the virtual benches that they talk to.
 _BACKEND = re.compile(r"^backend: (\w+)@spinhw.*$", re.MULTILINE)
 _ADDRESS = re.compile(r"address: TCPIP0::(\w+)::5025::SOCKET.*")
-
-
-def console() -> Console:
-    """Make a console that colours nothing by guessing, with warnings shown on it."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    return Console(highlight=False, emoji=False, soft_wrap=True)
 
 
 def probe_network(settings: StationSettings, network: NetworkSettings) -> NetworkSettings:
@@ -125,52 +115,6 @@ def _rehearsed(settings: StationSettings, network: NetworkSettings, interval_s: 
     return rehearse(settings, network, interval_s)
 
 
-def list_devices(scan: bool) -> None:
-    """Print shipped device profiles, instrument drivers and, if asked to, VISA resources."""
-    out = console()
-    out.print("device profiles: " + ", ".join(profile_names()))
-    table = Table(title="instruments")
-    for column in ("driver", "role", "models", "status"):
-        # What must be typed into a bench file is never cut short.
-        table.add_column(column, no_wrap=column in ("driver", "role"))
-    for name, row in _drivers().items():
-        table.add_row(name, *row)
-    out.print(table)
-    if scan:
-        found = sorted({address for backend in _SCANNED for address in _found_by(backend)})
-        out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"))
-
-
-def _found_by(backend: str) -> list[str]:
-    try:
-        return visa_resources(backend)
-    except DeviceError:
-        return []  # No such VISA is installed here.
-
-
-def _drivers() -> dict[str, tuple[str, str, str]]:
-    from spinhw.instruments.discovery import choose
-
-    rows = {}
-    for name in [*instrument_profile_names(), *sorted(ADAPTED)]:
-        driver, profile, _ = choose(name, name)
-        if profile is None:
-            rows[name] = (driver.role, _summary(driver), "adapter")
-        else:
-            rows[name] = (driver.role, f"{profile.maker} {', '.join(profile.models)}", profile.status)
-    for name in sorted(set(DRIVERS.names()) - set(rows)):
-        try:
-            driver = choose(name, name).driver
-        except SpinhwError:
-            continue  # A driver class that is only used through profiles.
-        rows.setdefault(name, (driver.role, _summary(driver), "entry point"))
-    return rows
-
-
-def _summary(driver: type) -> str:
-    return (driver.__doc__ or "").partition("\n")[0]
-
-
 def serve_bench(name: str, host: str, write: Path | None) -> None:
     """Serve a virtual bench over TCP until Ctrl-C or termination, and print the VISA addresses.
 
@@ -181,7 +125,7 @@ def serve_bench(name: str, host: str, write: Path | None) -> None:
     """
     from spinhw.virtual import load_bench
 
-    out, settings = console(), load_bench(name)
+    out, settings = plain_console(), load_bench(name)
     shipped_text = "" if write is None else _shipped_bench(name, write)
 
     def announce(addresses: dict[str, str]) -> None:

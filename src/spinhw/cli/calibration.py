@@ -6,18 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
-
 from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
 from spinhw.device import DeviceSettings, load_device
 from spinhw.errors import ConfigError
-from spinhw.network import NetworkSettings
-from spinhw.records import SynapseRecord, load_either
 from spinhw.units import parse_quantity
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from spinhw.device import OscillatorBank, SynapseBank
+    from spinhw.network import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,21 @@ def calibrate_device(asked: Asked) -> None:
         ConfigError: The device, the plan or the record's name is wrong.
         CalibrationError: Nothing could be fitted; what was measured is kept.
     """
-    console = Console(highlight=False, emoji=False)
     settings = load_device(asked.device)
     plan = plan_for(settings, asked.plan)
     path = asked.out or record_path(settings, plan, asked.member)
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
+    from spinhw.network import NetworkSettings
+
     network, interval_s = (
         (NetworkSettings(), None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
     )
+    console = _console()
     from spinhw.calibration import calibrate, traces_folder
     from spinhw.cli.oscillators import forecast_oscillators, show_oscillator_table
     from spinhw.cli.synapses import forecast_synapses, show_synapse_table
+    from spinhw.records import SynapseRecord
 
     def begun(bank: "OscillatorBank | SynapseBank", _: DeviceSettings, chosen: Plan) -> None:
         if isinstance(chosen, SynapsePlanSettings):
@@ -84,7 +86,9 @@ def calibrate_device(asked: Asked) -> None:
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
 
 
-def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float]:
+def _network(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
+    from spinhw.network import NetworkSettings
+
     if config is not None:
         from spinhw.training import load_settings
 
@@ -96,13 +100,22 @@ def _network(config: Path | None, interval: str) -> tuple[NetworkSettings, float
         raise ConfigError(f"--interval: {error}", seen=interval, allowed="such as '1 ns'") from error
 
 
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False)
+
+
 def show_record(path: Path, picture: Path | None) -> None:
     """Print a record and draw its data against its fit.
 
     Raises:
         ConfigError: The record cannot be read.
     """
-    console, record = Console(highlight=False, emoji=False), load_either(path)
+    from spinhw.records import SynapseRecord, load_either
+
+    record = load_either(path)
+    console = _console()
     from spinhw.cli.oscillators import draw_oscillators, show_oscillator_table
     from spinhw.cli.synapses import draw_synapses, show_synapse_table
 

@@ -4,21 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from spinhw.cli.terminal import make_console
 from spinhw.errors import ConfigError
 from spinhw.flipflop.load import COMMAND, load_flipflop, task_of
 from spinhw.flipflop.settings import FlipFlopRun
-from spinhw.report import TerminalProgress, percent
 from spinhw.training import Interrupted, RunFolder, default_folder
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_folder import exists_already
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from spinhw.flipflop import FlipFlopResults
     from spinhw.flipflop.analysis import Analysis
 
@@ -31,18 +29,21 @@ def train_config(config: str, overrides: Sequence[str], out: Path | None) -> Non
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_flipflop(config, overrides), make_console()
+    settings = load_flipflop(config, overrides)
     folder = out or default_folder(Path(config))
     if folder.exists():
         raise exists_already(folder)
+    console = make_console()
     training, network = settings.training, settings.network
     count, units = len(training.seeds), network.units
     console.print(
         f"training {count} {network.kind} {'network' if count == 1 else 'networks'} of {units} units for "
-        f"{training.epochs} epochs of {settings.batches} steps into {escape(str(folder))}",
+        f"{training.epochs} epochs of {settings.batches} steps into {folder}",
+        markup=False,
         soft_wrap=True,
     )
     from spinhw.flipflop import train_flipflop
+    from spinhw.report import TerminalProgress
 
     with TerminalProgress(console) as progress:
         results = train_flipflop(settings, folder, progress)
@@ -57,10 +58,11 @@ def resume_config(config: str, overrides: Sequence[str], out: Path | None, folde
     """
     if out is not None:
         raise ConfigError("--out and --resume do not go together", todo="leave out --out; the run stays in its folder")
-    settings, console = load_flipflop(config, overrides), make_console()
-    opened = RunFolder.open(folder, COMMAND)
+    settings, opened = load_flipflop(config, overrides), RunFolder.open(folder, COMMAND)
+    console = make_console()
     refuse_other_settings(opened, opened.settings_as(FlipFlopRun), settings)
     from spinhw.flipflop import resume_flipflop
+    from spinhw.report import TerminalProgress
 
     with TerminalProgress(console) as progress:
         results = resume_flipflop(folder, settings, progress)
@@ -71,6 +73,7 @@ def analyse_source(source: Path, out: Path | None, trials: int | None, networks:
     """Analyse a run or a file of weights, and show what was found."""
     task_of(source)
     from spinhw.flipflop.examine import examine, find_subject
+    from spinhw.report import TerminalProgress
 
     subject, console = find_subject(source), make_console()
     folder = out or subject.folder
@@ -84,7 +87,7 @@ def analyse_source(source: Path, out: Path | None, trials: int | None, networks:
         analyses = examine(subject, folder, tell, trials, networks)
     for one in analyses:
         console.print(_findings(one))
-    console.print(f"page:       {escape(str(folder / 'index.html'))}", soft_wrap=True)
+    console.print(f"page:       {folder / 'index.html'}", markup=False, soft_wrap=True)
 
 
 def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Path) -> None:
@@ -97,8 +100,12 @@ def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Pat
         sizes = [int(one) for one in units.split(",")]
     except ValueError as error:
         raise ConfigError("--units: no list of numbers", seen=units, allowed="such as 4,8,16") from error
-    runs, console = [load_flipflop(config, [*overrides, f"network.units={one}"]) for one in sizes], make_console()
+    runs = [load_flipflop(config, [*overrides, f"network.units={one}"]) for one in sizes]
+    console = make_console()
+    from rich.table import Table
+
     from spinhw.flipflop.smallest import smallest, train_sizes
+    from spinhw.report import TerminalProgress
     from spinhw.tasks.trial_settings import HOLD_STEPS
 
     with TerminalProgress(console) as progress:
@@ -110,7 +117,7 @@ def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Pat
     console.print(table)
     least, sure = (smallest(found, every=every) for every in (False, True))
     console.print(f"smallest that does the task with one seed: {least or 'none'}; with every seed: {sure or 'none'}")
-    console.print(f"picture:    {escape(str(folder / 'smallest.png'))}", soft_wrap=True)
+    console.print(f"picture:    {folder / 'smallest.png'}", markup=False, soft_wrap=True)
 
 
 def import_weights(source: Path, out: Path | None) -> None:
@@ -132,7 +139,7 @@ def import_weights(source: Path, out: Path | None) -> None:
     network, console = read_keras(source), make_console()
     save_network(target, network, {"imported": source.name})
     size = network.settings
-    console.print(f"{size.units} units, {size.inputs} inputs, {size.outputs} outputs into {escape(str(target))}")
+    console.print(f"{size.units} units, {size.inputs} inputs, {size.outputs} outputs into {target}", markup=False)
     if size.inputs == size.outputs <= 8:
         task = FlipFlopSettings.published(bits=size.inputs)
         found = measure(network, measuring_trials(task, _IMPORT_TRIALS, "final"))
@@ -142,7 +149,9 @@ def import_weights(source: Path, out: Path | None) -> None:
         )
 
 
-def _show(console: Console, results: "FlipFlopResults") -> None:
+def _show(console: "Console", results: "FlipFlopResults") -> None:
+    from rich.table import Table
+
     summary = results.summary
     table = Table(
         title=f"{summary['network']}, {summary['units']} units, {summary['task']}, {len(summary['seeds'])} seeds",
@@ -159,12 +168,14 @@ def _show(console: Console, results: "FlipFlopResults") -> None:
             "more training.epochs; a training.optimiser.learning_rate near 0.04 / units (larger ones get stuck on some "
             "of the bits); at least 200 network.units; training.optimiser.gradient_norm 1 where the loss jumps"
         )
-    console.print(f"run folder: {escape(str(results.folder))}", soft_wrap=True)
+    console.print(f"run folder: {results.folder}", markup=False, soft_wrap=True)
     if summary["task"] == "flipflop":
-        console.print(f"next:       spinhw flipflop analyse {escape(str(results.folder))}", soft_wrap=True)
+        console.print(f"next:       spinhw flipflop analyse {results.folder}", markup=False, soft_wrap=True)
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    from spinhw.report import percent
+
     mse = summary["mse"]
     spread = "" if mse["std"] is None else f" ± {mse['std']:.4f}"
     return [
@@ -182,10 +193,15 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "held" not in summary:
         return []
+    from spinhw.report import percent
+
     return [(f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"]))]
 
 
-def _findings(found: "Analysis") -> Table:
+def _findings(found: "Analysis") -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(title=escape(found.name), show_header=False)
     score, points, hold, shape = found.score, found.points, found.hold, found.spectrum
     table.add_row("mean squared error", f"{score.mse:.4f}")

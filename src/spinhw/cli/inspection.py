@@ -5,20 +5,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from spinhw.config import json_schema
 from spinhw.errors import ConfigError, DeviceError, did_you_mean
 
 
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
     """Print the account of one inference of a run or a config; of a finished run with what it spent on its bench."""
-    from spinhw.report import print_energy
     from spinhw.training import RunFolder, energy_ledger, load_settings, spent_lines
 
     folder = RunFolder.open(source) if source.is_dir() else None
     account = energy_ledger(load_settings(source if folder is None else folder.config, overrides))
     for line in [] if folder is None else spent_lines(folder):
         account = account.beside(line)
+    from rich.console import Console
+
+    from spinhw.report import print_energy
+
     print_energy(Console(highlight=False, emoji=False), account)
 
 
@@ -35,16 +37,19 @@ def check_profile(name: str, play: bool = False) -> None:
     """
     from spinhw.device import RecordedSettings, load_device
 
-    settings, console = load_device(name), Console(highlight=False, emoji=False)
+    settings = load_device(name)
     if isinstance(settings, RecordedSettings):
         raise ConfigError(
             f"{name}: a recording keeps no contract, it only repeats one run",
             allowed="a device or a bench",
             todo="replay it with the config of its run: spinhw train CONFIG --device " + name,
         )
+    from rich.console import Console
+
     from spinhw.cli.contracts import check_contracts
     from spinhw.report import verdict_table
 
+    console = Console(highlight=False, emoji=False)
     contracts = check_contracts(settings, console, play)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
@@ -83,7 +88,7 @@ def schema_text(schema: dict[str, Any]) -> str:
 def _run() -> dict[str, Any]:
     from spinhw.training import RunSettings
 
-    return RunSettings.model_json_schema(by_alias=True)
+    return json_schema(RunSettings)
 
 
 def _device() -> dict[str, Any]:
@@ -95,25 +100,25 @@ def _device() -> dict[str, Any]:
 def _study() -> dict[str, Any]:
     from spinhw.studies import GridSettings
 
-    return GridSettings.model_json_schema(by_alias=True)
+    return json_schema(GridSettings)
 
 
 def _loop_study() -> dict[str, Any]:
     from spinhw.studies.in_loop import LoopGridSettings
 
-    return LoopGridSettings.model_json_schema(by_alias=True)
+    return json_schema(LoopGridSettings)
 
 
 def _flipflop() -> dict[str, Any]:
     from spinhw.flipflop import FlipFlopRun
 
-    return FlipFlopRun.model_json_schema(by_alias=True)
+    return json_schema(FlipFlopRun)
 
 
 def _tuning() -> dict[str, Any]:
     from spinhw.tuning import SpaceSettings
 
-    return SpaceSettings.model_json_schema(by_alias=True)
+    return json_schema(SpaceSettings)
 
 
 def _record() -> dict[str, Any]:

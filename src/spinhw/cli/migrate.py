@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from spinhw.atomic import write_atomically
 from spinhw.cli.terminal import make_console
 from spinhw.config import Settings, build, parse_yaml
@@ -61,9 +59,9 @@ def migrate_path(path: Path, dry_run: bool) -> None:
     console = make_console()
     rewritten = [found for one in files if (found := _rewritten(one)) is not None]
     for one in rewritten:
-        console.print(f"{escape(str(one.path))}:", soft_wrap=True)
+        console.print(f"{one.path}:", markup=False, soft_wrap=True)
         for change in one.changes:
-            console.print(f"  {escape(change)}", soft_wrap=True)
+            console.print(f"  {change}", markup=False, soft_wrap=True)
     if dry_run:
         console.print(f"{len(rewritten)} of {len(files)} files would be rewritten")
         return

@@ -5,17 +5,18 @@ import signal
 import sys
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.prompt import Confirm
-
+from spinhw.cli.terminal import plain_console
 from spinhw.config import find_profile
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.instruments import StationSettings, load_station
 from spinhw.instruments.lock import Owner, owner_of
 from spinhw.instruments.outputs import OutputState, everything, nothing_else
 from spinhw.safety import unconfirmed_error
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # What a process that has a bench may take to ramp everything down.
 _PATIENCE_S = 120.0
@@ -35,10 +36,10 @@ def bring_down(name: str, take_all: bool, stop: bool) -> None:
     """
     path = find_profile(name)
     settings = load_station(path)
-    from spinhw.cli.bench import console, outputs_table
+    from spinhw.cli.bench import outputs_table
     from spinhw.instruments.station import switch_off
 
-    out = console()
+    out = plain_console()
     owner = owner_of([one.address for one in settings.instruments.values()])
     if owner is not None and stop:
         _end(out, settings, owner)
@@ -53,11 +54,14 @@ def bring_down(name: str, take_all: bool, stop: bool) -> None:
             allowed="whoever switched them on brings them down",
             todo="ask who uses the bench; --all brings them down too",
         )
-    out.print(f"{escape(name)}: every output is off, and reads back as off")
+    out.print(f"{name}: every output is off, and reads back as off", markup=False)
 
 
-def _ask(out: Console, others: list[OutputState]) -> list[str]:
+def _ask(out: "Console", others: list[OutputState]) -> list[str]:
     """Ask for each output that is not ours whether it shall come down."""
+    from rich.markup import escape
+    from rich.prompt import Confirm
+
     chosen = []
     for one in others:
         what = "cannot be read" if one.on is None else f"is on ({one.gives})" if one.gives else "is on"
@@ -67,7 +71,7 @@ def _ask(out: Console, others: list[OutputState]) -> list[str]:
     return chosen
 
 
-def _end(out: Console, settings: StationSettings, owner: Owner) -> None:
+def _end(out: "Console", settings: StationSettings, owner: Owner) -> None:
     """End the process that has a bench by SIGTERM, and wait until it has brought its outputs down."""
     if owner.pid is None or not owner.is_here():
         raise DeviceError(

@@ -7,27 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-
 from spinhw.cli.terminal import make_console
 from spinhw.config import load, shipped
-from spinhw.device.settings import SimulatedSettings
 from spinhw.errors import ConfigError
-from spinhw.report.study import StudyBar, print_claims, print_grid, show_time
-from spinhw.studies import Claim, GridSettings, Point
-from spinhw.studies.catalogue import STUDIES, studies_named
-from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings
+from spinhw.studies import GridSettings
+from spinhw.studies.in_loop import LoopGridSettings
+from spinhw.studies.names import LOOPS, refuse_unknown_study
 from spinhw.training import Interrupted
 
 if TYPE_CHECKING:
-    from spinhw.studies import Outcome, Outlook, StudyProgress
+    from rich.console import Console
+
+    from spinhw.report.study import StudyBar
+    from spinhw.studies import Claim, Outcome, Outlook, Point, StudyProgress
 
 GRID, LOOP_GRID = Path("studies") / "paper.yaml", Path("studies") / "chip_in_the_loop.yaml"
-_KNOWN = (*STUDIES, *LOOP_STUDIES)
 
 # What is left to do, once it is known what there is: (progress) -> claims.
-_Work = Callable[["StudyProgress"], list[Claim]]
+_Work = Callable[["StudyProgress"], "list[Claim]"]
 
 
 @dataclass(frozen=True)
@@ -53,39 +50,41 @@ def run_study(
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: this is a file", todo="name a folder")
-    console, workers = make_console(), _Workers(jobs, cluster)
-    if name in LOOP_STUDIES:
-        _run_in_loop(
-            console, name, load(LoopGridSettings, grid or shipped("examples") / LOOP_GRID, overrides), out, workers
-        )
+    refuse_unknown_study(name)
+    workers = _Workers(jobs, cluster)
+    if name in LOOPS:
+        _run_in_loop(name, load(LoopGridSettings, grid or shipped("examples") / LOOP_GRID, overrides), out, workers)
     else:
-        _run_figures(console, name, load(GridSettings, grid or shipped("examples") / GRID, overrides), out, workers)
+        _run_figures(name, load(GridSettings, grid or shipped("examples") / GRID, overrides), out, workers)
 
 
-def _run_figures(console: Console, name: str, grid: GridSettings, out: Path, workers: _Workers) -> None:
-    studies = studies_named(name, grid, _KNOWN)
-    from spinhw.studies import PointStore, look_ahead, run_studies
+def _run_figures(name: str, grid: GridSettings, out: Path, workers: _Workers) -> None:
+    from spinhw.studies import PointStore, look_ahead, run_studies, studies_named
+
+    studies, console = studies_named(name, grid), make_console()
 
     lines = [(study.name, ", ".join(study.protocols), study.points) for study in studies]
     with _timing(console, lines):
         outlook = look_ahead(studies, PointStore(out))
 
-    def work(progress: "StudyProgress") -> list[Claim]:
+    def work(progress: "StudyProgress") -> "list[Claim]":
         return run_studies(studies, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
 
     _work(console, outlook, out, workers, work)
     _show_page(console, out / "README.md")
 
 
-def _run_in_loop(console: Console, name: str, grid: LoopGridSettings, out: Path, workers: _Workers) -> None:
-    study = LOOP_STUDIES[name](grid)
+def _run_in_loop(name: str, grid: LoopGridSettings, out: Path, workers: _Workers) -> None:
+    from spinhw.studies.in_loop import LOOP_STUDIES
+
+    study, console = LOOP_STUDIES[name](grid), make_console()
     from spinhw.studies import PointStore
     from spinhw.studies.in_loop import look_ahead_in_loop, run_loop_study
 
     with _timing(console, [(study.name, "chips in the loop", study.points)]):
         outlook = look_ahead_in_loop([study], PointStore(out))
 
-    def work(progress: "StudyProgress") -> list[Claim]:
+    def work(progress: "StudyProgress") -> "list[Claim]":
         return run_loop_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
 
     _work(console, outlook, out, workers, work)
@@ -93,19 +92,23 @@ def _run_in_loop(console: Console, name: str, grid: LoopGridSettings, out: Path,
 
 
 @contextmanager
-def _timing(console: Console, studies: Sequence[tuple[str, str, Sequence[Point]]]) -> Iterator[None]:
+def _timing(console: "Console", studies: "Sequence[tuple[str, str, Sequence[Point]]]") -> Iterator[None]:
+    from spinhw.report.study import print_grid
+
     rows = [(name, how, len(points), _networks(points)) for name, how, points in studies]
     print_grid(console, rows)
     with console.status("timing one training step of each kind of network (compiles once on a new machine)"):
         yield
 
 
-def _networks(points: Sequence[Point]) -> int:
+def _networks(points: "Sequence[Point]") -> int:
     return sum(len(point.settings.training.seeds) for point in points)
 
 
-def _work(console: Console, outlook: "Outlook", out: Path, workers: _Workers, work: _Work) -> None:
-    console.print(_expected(outlook, workers, out), soft_wrap=True)
+def _work(console: "Console", outlook: "Outlook", out: Path, workers: _Workers, work: _Work) -> None:
+    from spinhw.report.study import StudyBar, print_claims
+
+    console.print(_expected(outlook, workers, out), markup=False, soft_wrap=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with StudyBar(console, len(outlook.missing), outlook.total_s, workers.count) as bar:
@@ -119,20 +122,22 @@ def _work(console: Console, outlook: "Outlook", out: Path, workers: _Workers, wo
     print_claims(console, rows)
 
 
-def _show_page(console: Console, page: Path) -> None:
-    console.print(f"pictures, tables and claims: {escape(str(page))}", soft_wrap=True)
+def _show_page(console: "Console", page: Path) -> None:
+    console.print(f"pictures, tables and claims: {page}", markup=False, soft_wrap=True)
 
 
 class _Progress:
-    def __init__(self, bar: StudyBar) -> None:
+    def __init__(self, bar: "StudyBar") -> None:
         self._bar = bar
 
-    def on_point(self, point: Point, predicted_s: float, outcome: "Outcome") -> None:
+    def on_point(self, point: "Point", predicted_s: float, outcome: "Outcome") -> None:
         median = sorted(outcome.shown())[len(outcome.seeds) // 2]
         self._bar.advance(f"{_what(point)}: {100 * median:.1f} %", predicted_s, outcome.wall_s)
 
 
-def _what(point: Point) -> str:
+def _what(point: "Point") -> str:
+    from spinhw.device import SimulatedSettings
+
     settings, device = point.settings, point.settings.device
     if not isinstance(device, SimulatedSettings):
         return f"{settings.network.kind}, {1e9 * settings.task.sample_interval_s:g} ns"
@@ -146,6 +151,8 @@ def _what(point: Point) -> str:
 
 
 def _expected(outlook: "Outlook", workers: _Workers, out: Path) -> str:
+    from spinhw.report.study import show_time
+
     done = len(outlook.points) - len(outlook.missing)
     kept = f", {done} of them done already" if done else ""
     count = workers.count
@@ -154,5 +161,5 @@ def _expected(outlook: "Outlook", workers: _Workers, out: Path) -> str:
     total = " of processor time" if workers.cluster else ""
     return (
         f"{len(outlook.points)} different points, {outlook.networks} networks{kept}; "
-        f"expected: about {time}{total} {where}; into {escape(str(out))}"
+        f"expected: about {time}{total} {where}; into {out}"
     )

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.device import is_bench, load_device
 from spinhw.errors import ConfigError
-from spinhw.report import TerminalProgress, print_evaluation, print_figures, print_run, transfer_table
 from spinhw.training import RunFolder, RunSettings, default_folder, load_settings
 from spinhw.training.refusals import refuse_missing, refuse_other_settings, simulated
 from spinhw.training.run_folder import exists_already
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from spinhw.training import RunResults
 
 
@@ -26,13 +24,15 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     Raises:
         ConfigError: The folder exists, or something is wrong with the config.
     """
-    settings, console = load_settings(config, overrides, device), make_console()
+    settings = load_settings(config, overrides, device)
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
         raise exists_already(folder)
     refuse_missing(settings)
+    console = make_console()
     if recipe != config:
-        console.print(f"the shipped recipe: {escape(str(recipe))}", soft_wrap=True)
+        console.print(f"the shipped recipe: {recipe}", markup=False, soft_wrap=True)
+    from spinhw.report import TerminalProgress
     from spinhw.training import train
 
     _announce(console, settings, folder)
@@ -82,9 +82,10 @@ def resume_config(
     into = (out or default_folder(config)) if new_run else None
     if into is not None and into.exists():
         raise exists_already(into)
-    settings, console = load_settings(config, overrides, device), make_console()
-    opened = RunFolder.open(folder)
+    settings, opened = load_settings(config, overrides, device), RunFolder.open(folder)
+    console = make_console()
     refuse_other_settings(opened, opened.settings(), settings)
+    from spinhw.report import TerminalProgress
     from spinhw.training import resume
 
     with TerminalProgress(console) as progress:
@@ -94,8 +95,10 @@ def resume_config(
 
 def evaluate_folder(folder: Path, device: str | None, note: str = "") -> None:
     """Measure the networks of a run and show what came out."""
-    profile, console = (None if device is None else load_device(device)), make_console()
-    RunFolder.open(folder).settings()
+    profile, opened = (None if device is None else load_device(device)), RunFolder.open(folder)
+    console = make_console()
+    opened.settings()
+    from spinhw.report import TerminalProgress, print_evaluation
     from spinhw.training import evaluate
 
     with TerminalProgress(console) as progress:
@@ -109,9 +112,11 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int, note:
     Raises:
         ConfigError: The device is not a simulated one.
     """
-    profile, console = (None if device is None else load_device(device)), make_console()
+    profile = None if device is None else load_device(device)
     simulated(profile or RunFolder.open(folder).settings().device)
+    console = make_console()
     from spinhw.plots.transfer import plot_transfer
+    from spinhw.report import TerminalProgress, transfer_table
     from spinhw.training import evaluate_on_chips, write_transfer
 
     with TerminalProgress(console) as progress:
@@ -122,11 +127,11 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int, note:
     picture = folder / "figures" / f"{figures.stem}.png"
     picture.parent.mkdir(exist_ok=True)
     plot_transfer(found, picture)
-    console.print(f"figures:    {escape(str(figures))}", soft_wrap=True)
-    console.print(f"picture:    {escape(str(picture))}", soft_wrap=True)
+    console.print(f"figures:    {figures}", markup=False, soft_wrap=True)
+    console.print(f"picture:    {picture}", markup=False, soft_wrap=True)
 
 
-def _show_budget(console: Console, settings: RunSettings) -> None:
+def _show_budget(console: "Console", settings: RunSettings) -> None:
     from spinhw.report import print_budget
     from spinhw.training import budget
 
@@ -135,16 +140,17 @@ def _show_budget(console: Console, settings: RunSettings) -> None:
         print_budget(console, found)
 
 
-def _announce(console: Console, settings: RunSettings, folder: Path) -> None:
+def _announce(console: "Console", settings: RunSettings, folder: Path) -> None:
     training, network = settings.training, settings.network
     count = len(training.seeds)
     networks = f"{count} {network.kind} networks side by side" if count > 1 else f"one {network.kind} network"
-    console.print(f"training {networks} for {training.epochs} epochs into {escape(str(folder))}", soft_wrap=True)
+    console.print(f"training {networks} for {training.epochs} epochs into {folder}", markup=False, soft_wrap=True)
     console.print("(the first run on a machine compiles the integrator: about twenty seconds before the bar moves)")
 
 
-def _show(console: Console, results: "RunResults") -> None:
+def _show(console: "Console", results: "RunResults") -> None:
     from spinhw.plots import draw_run
+    from spinhw.report import print_figures, print_run
 
     print_run(console, results.summary, results.folder)
     folder = results.folder / "figures"

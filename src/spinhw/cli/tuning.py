@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
+from typing import TYPE_CHECKING
 
 from spinhw.atomic import write_atomically
 from spinhw.cli.terminal import make_console
@@ -13,6 +11,9 @@ from spinhw.config import find_recipe, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.training import Interrupted
 from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def tune_config(
@@ -24,14 +25,16 @@ def tune_config(
         ConfigError: Optuna is not installed, or something is wrong with the config, the space or the database.
         Interrupted: The user asked to stop; finished trials are kept.
     """
-    recipe, console = find_recipe(config), make_console()
+    recipe = find_recipe(config)
     folder = out or Path("runs") / f"tune-{recipe.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     settings = load(SpaceSettings, space or shipped("examples") / "tuning" / "paper.yaml")
     _make(folder)
     search = Search(recipe, settings, storage or f"sqlite:///{folder / 'trials.db'}", recipe.stem, overrides)
+    console = make_console()
     console.print(
         f"{trials} trials of {len(settings.seeds)} networks each over {', '.join(settings.axes)}, judged on validation "
-        f"images; into {escape(str(folder))}",
+        f"images; into {folder}",
+        markup=False,
         soft_wrap=True,
     )
     try:
@@ -51,18 +54,20 @@ def _make(folder: Path) -> None:
         raise ConfigError(f"--out {folder}: the folder cannot be made", seen=error, todo="name another") from error
 
 
-def _tell(console: Console, tried: Tried, trials: int, search: Search) -> None:
+def _tell(console: "Console", tried: Tried, trials: int, search: Search) -> None:
     every = search.tried()
     best = max(each.score for each in every)
     shown = {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in tried.values.items()}
     values = ", ".join(f"{key}={value}" for key, value in shown.items())
     console.print(
-        f"{len(every)}/{trials}  {100 * tried.score:.2f} %  (best {100 * best:.2f} %)  {escape(values)}", soft_wrap=True
+        f"{len(every)}/{trials}  {100 * tried.score:.2f} %  (best {100 * best:.2f} %)  {values}",
+        markup=False,
+        soft_wrap=True,
     )
 
 
 def _leave(
-    console: Console, recipe: Path, space: SpaceSettings, search: Search, overrides: Sequence[str], folder: Path
+    console: "Console", recipe: Path, space: SpaceSettings, search: Search, overrides: Sequence[str], folder: Path
 ) -> None:
     import numpy as np
 
@@ -75,6 +80,6 @@ def _leave(
     logs = {key: isinstance(axis, RangeSettings) and axis.log for key, axis in space.axes.items()}
     plot_search(np.array([each.score for each in every]), values, logs, folder / "search.png")
     best, score = " ".join(f'--set "{line}"' for line in search.best_overrides()), max(each.score for each in every)
-    console.print(f"best of {len(every)}: {100 * score:.2f} %, with {escape(best)}", soft_wrap=True)
+    console.print(f"best of {len(every)}: {100 * score:.2f} %, with {best}", markup=False, soft_wrap=True)
     command = f"spinhw train {folder / 'best.yaml'}"
-    console.print(f"train it on the reported seeds with: {escape(command)}", soft_wrap=True)
+    console.print(f"train it on the reported seeds with: {command}", markup=False, soft_wrap=True)

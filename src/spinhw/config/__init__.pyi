@@ -1,6 +1,7 @@
 from .building import build, load
 from .kinds import ByKind
 from .overrides import apply_overrides
+from .schema import json_schema
 from .settings import Gone, Moved, Settings, SettingsT, yaml_key
 from .shipped_files import find_profile, find_recipe, profile_names, recipe_names, shipped, yaml_beside
 from .text import parse_yaml, read_yaml
@@ -15,6 +16,7 @@ __all__ = [
     "build",
     "find_profile",
     "find_recipe",
+    "json_schema",
     "load",
     "parse_yaml",
     "profile_names",

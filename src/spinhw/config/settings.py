@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import yaml
@@ -79,6 +80,22 @@ def _in_si(value: Any) -> Any:
     return {key: _in_si(one) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
+@dataclass(frozen=True)
+class _Keys:
+    """How the fields of a model are written: the alias of each, which of them are true or false."""
+
+    aliases: Mapping[str, str]
+    known: frozenset[str]
+    switches: frozenset[str]
+
+
+@cache
+def _keys_of(model: type[BaseModel]) -> _Keys:
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    switches = {aliases[name] for name, field in model.model_fields.items() if field.annotation is bool}
+    return _Keys(aliases, frozenset(aliases.values()), frozenset(switches))
+
+
 class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity.
 
@@ -98,14 +115,13 @@ class Settings(BaseModel):
     def _refuse_unknown_keys_and_booleans(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, Mapping):
             return data
-        aliases = {name: field.alias or name for name, field in cls.model_fields.items()}
+        keys = _keys_of(cls)
         if info.context != WRITTEN:
-            data = cls._by_yaml_key(data, aliases)
-        known = set(aliases.values())
+            data = cls._by_yaml_key(data, keys.aliases)
         for key, value in data.items():
-            if key not in known or cls.is_moved(key, value):
+            if key not in keys.known or cls.is_moved(key, value):
                 moved = cls.moved.get(str(key))
-                hint = nearest(str(aliases.get(key, key)), known)
+                hint = nearest(str(keys.aliases.get(key, key)), keys.known)
                 if moved is not None:
                     hint = moved.words if isinstance(moved, Gone) else f"it is written {moved.to} now"
                 raise PydanticCustomError(
@@ -113,14 +129,12 @@ class Settings(BaseModel):
                     "unknown key {key}; {hint}",
                     {"key": repr(key), "name": str(key), "hint": hint, "moved": moved},
                 )
-        switches = {aliases[name] for name, field in cls.model_fields.items() if field.annotation is bool}
-        return {key: value if key in switches else _no_number(value) for key, value in data.items()}
+        return {key: value if key in keys.switches else _no_number(value) for key, value in data.items()}
 
     @classmethod
     def is_moved(cls, key: str, value: Any) -> bool:
         """Tell whether a key with this value is one of an older version."""
-        is_field = any(key == (field.alias or name) for name, field in cls.model_fields.items())
-        return key in cls.moved and not (is_field and isinstance(value, Mapping | BaseModel))
+        return key in cls.moved and not (key in _keys_of(cls).known and isinstance(value, Mapping | BaseModel))
 
     @classmethod
     def _by_yaml_key(cls, data: Mapping[Any, Any], aliases: Mapping[str, str]) -> dict[Any, Any]:

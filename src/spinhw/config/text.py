@@ -14,16 +14,18 @@ _MERGE = "tag:yaml.org,2002:merge"
 # libyaml ends the process where a text is nested so deeply that the stack overflows.
 _DEEP = 1000
 _INDENTED = re.compile(r"^[ ?:-]*", re.MULTILINE)
+# What Python says of a bad date, number or key, and yaml lets through as it is.
+_MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-class _Strict(yaml.constructor.SafeConstructor):
-    """Refuses a key written twice instead of dropping the first, and every error names its place."""
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loader in Python: refuses a key written twice instead of dropping the first; every error names its place."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Make an object; yaml lets what Python says of a bad date or number through as it is."""
+        """Make an object; whatever is wrong with it is said with its place."""
         try:
             return super().construct_object(node, deep)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except _MISREAD as error:
             raise yaml.constructor.ConstructorError(
                 None, None, f"this value cannot be read ({error})", node.start_mark
             ) from error
@@ -46,19 +48,28 @@ def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
     }
 
 
-class _StrictLoader(_Strict, yaml.SafeLoader):
-    """Safe loader in Python: it says best what is wrong with a text."""
-
-
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 if yaml.__with_libyaml__:
 
-    class _FastLoader(_Strict, yaml.CSafeLoader):
-        """The same with libyaml, five times as fast; not every build of PyYAML has it."""
+    class _FastLoader(yaml.CSafeLoader):
+        """Safe loader with libyaml, many times as fast; not every build of PyYAML has it.
 
-    _FastLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+        It refuses what the other one refuses, without a place, and merged mappings (``<<``) besides: the other one
+        then reads the text again.
+        """
+
+    def _construct_plain_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
+        read = {
+            loader.construct_object(key, deep=True): loader.construct_object(value, deep=True)
+            for key, value in node.value
+        }
+        if len(read) < len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+        return read
+
+    _FastLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_plain_mapping)
 
 
 def _deepest(text: str) -> int:
@@ -70,7 +81,7 @@ def read_value(text: str) -> Any:
     """Parse YAML of any kind; whatever is wrong is a `yaml.YAMLError`."""
     try:
         if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
-            with suppress(yaml.YAMLError):
+            with suppress(yaml.YAMLError, *_MISREAD):
                 return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
     except RecursionError as error:

@@ -5,16 +5,19 @@ from .description import Description, Parameter
 from .kinds import DEVICES, AnyDevice, DeviceSettings
 from .limits import Limit
 from .multiplex import Correction, MultiplexedDevice
+from .multiplexed_settings import MultiplexedSettings
 from .opening import open_bank, open_device, open_synapses
 from .plan import ObservationPlan
+from .profiles import device_schema, is_bench, load_device
 from .reading import Reading, Samples
 from .recorded import RecordedDevice
 from .recorded_settings import RecordedSettings
 from .recorder import Recorder
 from .recording import Recording
-from .settings import MultiplexedSettings, SimulatedSettings, VisaSettings, device_schema, is_bench, load_device
 from .simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
+from .simulated_settings import SimulatedSettings
 from .trace import Quality, Signal, Trace
+from .visa_settings import VisaSettings
 
 __all__ = [
     "DEVICES",

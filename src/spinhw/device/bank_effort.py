@@ -8,9 +8,9 @@ import torch
 from spinhw.device.effort import REHEARSED, Effort, spoken_s
 from spinhw.device.multiplex import MultiplexedDevice
 from spinhw.device.multiplex.build import played_samples
+from spinhw.device.multiplexed_settings import MultiplexedSettings
 from spinhw.device.opening import open_device
 from spinhw.device.rehearsal import Counted, rehearse_segments, without_stand_in
-from spinhw.device.settings import MultiplexedSettings
 from spinhw.instruments import StationSettings
 from spinhw.network import NetworkSettings
 

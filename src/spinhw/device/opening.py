@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.kinds import AnyDevice, DeviceSettings
-from spinhw.device.settings import is_bench, load_device
+from spinhw.device.profiles import is_bench, load_device
 from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 
 _DEVICE = TypeAdapter[DeviceSettings](AnyDevice)

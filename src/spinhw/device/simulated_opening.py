@@ -8,9 +8,9 @@ from spinhw.chip import Chip, ChipSettings, ConverterSettings, Identity, Oscilla
 from spinhw.conversion import Conversion, Scaling
 from spinhw.device.description import Description, Parameter
 from spinhw.device.limits import Limit
-from spinhw.device.settings import SimulatedSettings
 from spinhw.device.shapes import parameters_of
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
+from spinhw.device.simulated_settings import SimulatedSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.physics import Ladder
 from spinhw.rollout import Neurons

@@ -1,12 +1,12 @@
 """Blocks of IEEE 488.2: ``#``, one digit d, d digits with the number of bytes, the bytes. ``#0`` has no length."""
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from spinhw.instruments.traffic import Buffer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Most digits that the length of a block can have.
 _MOST_DIGITS = 9
@@ -26,13 +26,15 @@ def header(count: int) -> bytes:
     return b"#%d%s" % (len(digits), digits)
 
 
-def encode(values: NDArray[Any], dtype: str) -> bytes:
+def encode(values: "NDArray[Any]", dtype: str) -> bytes:
     """Make a whole block.
 
     Args:
         values: Numbers; converted to the type, not scaled.
         dtype: Type and byte order as numpy writes them, such as "<f4" or ">i2".
     """
+    import numpy as np
+
     data = np.ascontiguousarray(values, dtype=dtype)
     return header(data.nbytes) + data.tobytes()
 

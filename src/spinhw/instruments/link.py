@@ -5,10 +5,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spinhw.instruments import blocks
 from spinhw.instruments.failures import (
@@ -23,6 +20,9 @@ from spinhw.instruments.failures import (
 )
 from spinhw.instruments.traffic import EVENT, RECEIVED, SENT, Buffer, Traffic
 from spinhw.instruments.wires import Wire
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 
@@ -188,11 +188,13 @@ class Link:
             with self._lock:
                 self._judge(about, self.ask_once(self._ask_error))
 
-    def write_block(self, prefix: str, values: NDArray[Any], dtype: str, *, timeout_s: float | None = None) -> None:
+    def write_block(self, prefix: str, values: "NDArray[Any]", dtype: str, *, timeout_s: float | None = None) -> None:
         """Send a message that ends with a block; look into the error queue afterwards with `check`.
 
         The prefix has its comma or blank; the type is that on the line, such as "<f4" or ">i2".
         """
+        import numpy as np
+
         data = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view(np.uint8).data
         self.write_bytes(prefix, data, timeout_s=timeout_s)
 
@@ -211,7 +213,7 @@ class Link:
         count: int | None = None,
         most: int | None = None,
         timeout_s: float | None = None,
-    ) -> NDArray[Any]:
+    ) -> "NDArray[Any]":
         """Ask for a block and return its numbers. Never repeated: the data may be gone after the first reply.
 
         `count` is how many there must be; it is needed where the block does not say its length (``#0``). `most` is how
@@ -220,6 +222,8 @@ class Link:
         Raises:
             LinkError: It is no block, or not that long, or there is a float in it that is no finite number.
         """
+        import numpy as np
+
         size = np.dtype(dtype).itemsize
         data = self.query_bytes(
             message,
@@ -395,7 +399,9 @@ class Link:
         )
 
 
-def _first_odd(values: NDArray[Any]) -> int:
+def _first_odd(values: "NDArray[Any]") -> int:
+    import numpy as np
+
     return int(np.argmin(np.isfinite(values)))
 
 

@@ -4,12 +4,13 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeVar
 
 from spinhw.instruments.failures import LinkError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ _STEPS = 100
 # An instrument that fails to be reached this often in a row cannot be ramped.
 _MOST_LOST = 3
 
-ValueT = TypeVar("ValueT", float, NDArray[np.float64])
+ValueT = TypeVar("ValueT", float, "NDArray[np.float64]")
 
 
 def steps(start: ValueT, target: ValueT, largest: float) -> list[ValueT]:
@@ -29,7 +30,7 @@ def steps(start: ValueT, target: ValueT, largest: float) -> list[ValueT]:
         target: Value wanted, or as many.
         largest: Largest step of any of them, above zero.
     """
-    farthest = float(np.abs(target - start).max(initial=0.0)) if isinstance(start, np.ndarray) else abs(target - start)
+    farthest = abs(target - start) if isinstance(start, int | float) else float(abs(target - start).max(initial=0.0))
     count = max(1, math.ceil(farthest / largest - 1e-9))
     return [start + (target - start) * (k / count) for k in range(1, count)] + [target]
 

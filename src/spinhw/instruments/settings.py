@@ -160,6 +160,11 @@ class StationSettings(Settings):
         default=ConversionSettings(), description="What model units mean in volts and amperes."
     )
 
+    @property
+    def on_bench(self) -> bool:
+        """True: instruments stand behind it."""
+        return True
+
     @model_validator(mode="after")
     def _addresses_are_addresses(self) -> "StationSettings":
         for name, instrument in self.instruments.items():

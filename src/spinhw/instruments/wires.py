@@ -10,8 +10,6 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from spinhw.instruments import missing
 from spinhw.instruments.address import EXAMPLES, for_pyvisa, is_visa_address
 from spinhw.instruments.failures import LinkError
@@ -110,6 +108,8 @@ class SocketWire(Wire):
         return line.removesuffix(b"\r")
 
     def receive(self, count: int) -> Buffer:
+        import numpy as np
+
         have = min(count, len(self._waiting))
         data = np.empty(count, np.uint8).data
         data[:have] = self._waiting[:have]

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from spinhw.config import build
+from spinhw.config import build, json_schema
 from spinhw.records.files import read_record
 from spinhw.records.oscillators import CalibrationRecord
 from spinhw.records.synapses import SynapseRecord
@@ -27,4 +27,4 @@ def load_either(path: Path) -> CalibrationRecord | SynapseRecord:
 
 def record_schema() -> dict[str, Any]:
     """Give the JSON schema of a record, for editors."""
-    return TypeAdapter[Any](AnyRecord).json_schema(by_alias=True)
+    return json_schema(AnyRecord)

@@ -1,8 +1,8 @@
 """The studies of Plouet et al. (2024), as points on a grid."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from spinhw.errors import ConfigError, did_you_mean
+from spinhw.studies.names import ALL, refuse_unknown_study
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridSettings, ProtocolSettings
 from spinhw.studies.study import Curve, Study
@@ -81,25 +81,18 @@ STUDIES: dict[str, Callable[[GridSettings], Study]] = {
 }
 
 
-def studies_named(name: str, grid: GridSettings, known: Sequence[str] = tuple(STUDIES)) -> list[Study]:
-    """Give the study of this name, or all of them for "all".
+def studies_named(name: str, grid: GridSettings) -> list[Study]:
+    """Return the study of this name, or all of them for "all".
 
     Args:
         name: The name.
         grid: What they vary.
-        known: Names of all studies that there are, those of others too; for the error.
 
     Raises:
         ConfigError: There is none of this name, or a run of the grid is wrong.
     """
-    if name == "all":
-        return [make(grid) for make in STUDIES.values()]
-    if name not in STUDIES:
-        names = [*known, "all"]
-        raise ConfigError(
-            f"there is no study {name!r}", allowed=", ".join(names), todo=did_you_mean(name, names) or "choose one"
-        )
-    return [STUDIES[name](grid)]
+    refuse_unknown_study(name, tuple(STUDIES))
+    return [make(grid) for each, make in STUDIES.items() if name in (each, ALL)]
 
 
 def _full(grid: GridSettings, name: str, kind: str) -> Curve:

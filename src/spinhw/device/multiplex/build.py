@@ -14,7 +14,7 @@ from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.device import MultiplexedDevice
 from spinhw.device.multiplex.outcome import TOLERANCE, CorrectionPlan
 from spinhw.device.multiplex.passes import Player
-from spinhw.device.settings import MultiplexedSettings
+from spinhw.device.multiplexed_settings import MultiplexedSettings
 from spinhw.errors import CalibrationError, ConfigError
 from spinhw.network import Answer, NetworkSettings
 from spinhw.records import find_record, load_record

@@ -1,14 +1,16 @@
 """Keysight (Agilent) 33500 and 33600 waveform generators."""
 
 from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from spinhw.instruments.channels import VoltageOutput
 from spinhw.instruments.drivers.scpi_waveform import ScpiWaveformSource
 from spinhw.instruments.roles import Build
 from spinhw.instruments.roles.waveform import Trigger
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NAME = "SPINHW"
 _FULL_SCALE = 32767
@@ -69,7 +71,9 @@ class Keysight33500(ScpiWaveformSource):
         ]
         self.port.send_all(*messages)
 
-    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+    def _upload(self, waves: "Mapping[str, NDArray[np.float32]]", rate_hz: float) -> tuple[float, int]:
+        import numpy as np
+
         rates, points = set(), set()
         for channel, wave in waves.items():
             limits = self.channels[channel]
@@ -79,7 +83,7 @@ class Keysight33500(ScpiWaveformSource):
             points.add(self.port.whole("read_points", channel=channel, name=_NAME))
         return min(rates), min(points)
 
-    def _upload_one(self, channel: str, volts: NDArray[np.float64], rate_hz: float) -> None:
+    def _upload_one(self, channel: str, volts: "NDArray[np.float64]", rate_hz: float) -> None:
         text, link = self.port.text, self.port.link
         codes, amplitude_v = self._codes(channel, volts)
         self._rest_at(channel, float(volts[0]))
@@ -104,17 +108,19 @@ class Keysight33500(ScpiWaveformSource):
         self._set_levels[channel] = (amplitude_v, float(volts[0]))
         self._confirm_levels(channel)
 
-    def _codes(self, channel: str, volts: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    def _codes(self, channel: str, volts: "NDArray[np.float64]") -> "tuple[NDArray[np.float64], float]":
         """Return a waveform as integers, 0 for its rest, and the amplitude that makes volts of them.
 
         What spans less than the smallest amplitude gets one point before its end that makes up for it.
         """
+        import numpy as np
+
         limits, least_v = self.channels[channel], self._least_v(channel)
         deviation = volts - volts[0]
         if np.ptp(deviation) < least_v * (1 - _FLAT):
             room = limits.highest_v - volts[0] >= least_v + max(0.0, -float(deviation.min()))
             deviation[-2] = deviation.min() + least_v if room else deviation.max() - least_v
-        largest = float(np.abs(deviation).max())
+        largest = float(abs(deviation).max())
         return np.rint(deviation * (_FULL_SCALE / largest)), float(np.ptp(deviation))
 
     def _rest_at(self, channel: str, rest_v: float) -> None:

@@ -1,7 +1,5 @@
 """Keysight InfiniiVision oscilloscopes (X series)."""
 
-import numpy as np
-
 from spinhw.instruments import blocks
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.roles import Acquisition, Digitizer, Waveform
@@ -80,6 +78,8 @@ class KeysightInfiniiVision(Digitizer):
         return not self.port.whole("condition") & _RUNNING
 
     def _fetch(self, channel: str, points: int) -> Waveform:
+        import numpy as np
+
         text, link = self.port.text, self.port.link
         with link.exclusive():
             self.port.send_all(text("source", channel=channel), text("format"), text("points", count=points))

@@ -1,10 +1,13 @@
 """Rohde & Schwarz FSV spectrum analysers."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from spinhw.instruments.roles import PowerReadout
 from spinhw.instruments.words import Words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # A sweep over megahertz with a resolution of kilohertz may take this long.
 _SWEEP_S = 60.0
@@ -54,7 +57,9 @@ class RohdeSchwarzFSV(PowerReadout):
     def _read_power_dbm(self) -> float:
         return self.port.number("read_power")
 
-    def _read_trace_dbm(self) -> NDArray[np.float64]:
+    def _read_trace_dbm(self) -> "NDArray[np.float64]":
+        import numpy as np
+
         with self.port.link.exclusive():
             self.port.send("format")
             return self.port.link.query_block(self.port.text("trace"), self.port.profile.block).astype(np.float64)

@@ -1,12 +1,15 @@
 """Our own dialect for a board of tuning voltages; see docs/synapse-controller.md."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from spinhw.errors import DeviceError
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.roles import BoardAbilities, SynapseController
 from spinhw.instruments.words import Words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class ScpiSynapseController(SynapseController):
@@ -29,6 +32,8 @@ class ScpiSynapseController(SynapseController):
 
     def _prepare(self, channel: str) -> None:
         """Narrow the board's own limits to those of the bench file; they are never widened from here."""
+        import numpy as np
+
         limits, board = self.channels[channel], self._read_abilities()
         wider = board.lowest_v < limits.lowest_v or board.highest_v > limits.highest_v
         narrower = board.lowest_v > limits.lowest_v or board.highest_v < limits.highest_v
@@ -45,7 +50,9 @@ class ScpiSynapseController(SynapseController):
         except ValueError as error:
             raise LinkError(f"{self.name}: odd reply about its abilities", seen=reply) from error
 
-    def _program(self, volts: NDArray[np.float64]) -> None:
+    def _program(self, volts: "NDArray[np.float64]") -> None:
+        import numpy as np
+
         text, link, board = self.port.text, self.port.link, self._read_abilities()
         if len(volts) and not (board.lowest_v <= volts.min() and volts.max() <= board.highest_v):
             raise DeviceError(
@@ -62,7 +69,9 @@ class ScpiSynapseController(SynapseController):
             self.port.send("apply")
             self.port.finish(timeout_s=link.timeout_s + board.settle_s)
 
-    def _read_back(self, count: int) -> NDArray[np.float64]:
+    def _read_back(self, count: int) -> "NDArray[np.float64]":
+        import numpy as np
+
         with self.port.link.exclusive():
             self.port.send("byte_order")
             block = self.port.link.query_block(

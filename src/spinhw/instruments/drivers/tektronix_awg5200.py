@@ -1,10 +1,7 @@
 """Tektronix AWG5200 arbitrary waveform generators."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments.drivers.scpi_waveform import ScpiWaveformSource
@@ -12,6 +9,10 @@ from spinhw.instruments.profile import Profile
 from spinhw.instruments.ramp import Lever
 from spinhw.instruments.roles.waveform import Trigger
 from spinhw.instruments.waiting import wait_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # What AWGControl:RSTate? says of a generator that waits for its trigger; 0 is stopped, 2 is running.
 _WAITS = 1
@@ -55,7 +56,7 @@ class TektronixAWG5200(ScpiWaveformSource):
             text("offset", channel=channel, value=middle),
         )
 
-    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+    def _upload(self, waves: "Mapping[str, NDArray[np.float32]]", rate_hz: float) -> tuple[float, int]:
         text, link = self.port.text, self.port.link
         for channel in self._restless:
             self._switch(channel, False)  # While it is stopped it gives 0 V and nothing else.

@@ -1,7 +1,5 @@
 """Tektronix oscilloscopes of the MSO and DPO families."""
 
-import numpy as np
-
 from spinhw.instruments.roles import Acquisition, Digitizer, Waveform
 from spinhw.instruments.waiting import wait_for
 from spinhw.instruments.words import Words
@@ -83,6 +81,8 @@ class TektronixScope(Digitizer):
         return not self.port.flag("state")
 
     def _fetch(self, channel: str, points: int) -> Waveform:
+        import numpy as np
+
         text, link = self.port.text, self.port.link
         with link.exclusive():
             self.port.send_all(

@@ -4,16 +4,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import DigitizerInput
 from spinhw.instruments.roles.base import Instrument
 from spinhw.instruments.roles.known_state import Fields
 from spinhw.instruments.waiting import wait_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Beyond the record itself: arming, re-arming, transfer of the trigger.
 _PATIENCE_S = 5.0
@@ -49,10 +50,10 @@ class Acquisition:
 class Waveform:
     """One input's record as an instrument gives it: volts, sample interval, time of the first sample, what clipped."""
 
-    volts: NDArray[np.float64]
+    volts: "NDArray[np.float64]"
     interval_s: float
     start_s: float
-    clipped: NDArray[np.bool_]
+    clipped: "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ class Record:
     """
 
     channels: tuple[str, ...]
-    volts: NDArray[np.float64]
+    volts: "NDArray[np.float64]"
     interval_s: float
     start_s: float
-    clipped: NDArray[np.bool_]
+    clipped: "NDArray[np.bool_]"
     averages: int = 1
 
 
@@ -188,6 +189,8 @@ class Digitizer(Instrument[DigitizerInput]):
 
 
 def _joined(channels: tuple[str, ...], waves: Sequence[Waveform]) -> Record:
+    import numpy as np
+
     shortest = min(len(wave.volts) for wave in waves)
     volts = np.stack([wave.volts[:shortest] for wave in waves])
     clipped = np.stack([wave.clipped[:shortest] for wave in waves])

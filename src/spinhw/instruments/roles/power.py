@@ -1,22 +1,25 @@
 """Meters of RF power."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from spinhw.instruments.channels import PowerInput
 from spinhw.instruments.roles.base import Instrument
 from spinhw.instruments.roles.rf import to_watts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Spectrum:
     """Power by frequency: hertz and watts within the resolution bandwidth, both (point,)."""
 
-    frequency_hz: NDArray[np.float64]
-    power_w: NDArray[np.float64]
+    frequency_hz: "NDArray[np.float64]"
+    power_w: "NDArray[np.float64]"
 
 
 class PowerReadout(Instrument[PowerInput]):
@@ -41,7 +44,7 @@ class PowerReadout(Instrument[PowerInput]):
         """Read the power in the band of the last sweep, in dBm."""
 
     @abstractmethod
-    def _read_trace_dbm(self) -> NDArray[np.float64]:
+    def _read_trace_dbm(self) -> "NDArray[np.float64]":
         """Read the last sweep, in dBm, (point,)."""
 
     def tune(self, channel: str, centre_hz: float, span_hz: float, bandwidth_hz: float) -> None:
@@ -54,7 +57,7 @@ class PowerReadout(Instrument[PowerInput]):
         for edge in (centre_hz - span_hz / 2, centre_hz + span_hz / 2):
             self._check("band edge", channel, edge, limits, "Hz")
         self.ready()
-        reference_dbm = 10 * float(np.log10(settings.reference_w / 1e-3))
+        reference_dbm = 10 * math.log10(settings.reference_w / 1e-3)
         self._tune(channel, centre_hz, span_hz, bandwidth_hz, reference_dbm)
         self._keep("centre_hz", centre_hz)
         self._keep("span_hz", span_hz)
@@ -66,6 +69,8 @@ class PowerReadout(Instrument[PowerInput]):
 
     def measure_spectrum(self) -> Spectrum:
         """Measure the power over the band, in watts within the resolution bandwidth."""
+        import numpy as np
+
         centre, span = float(self.cached()["centre_hz"]), float(self.cached()["span_hz"])
         self._sweep()
         trace = self._read_trace_dbm()

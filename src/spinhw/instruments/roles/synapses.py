@@ -3,10 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import TuningOutputs
@@ -14,6 +11,10 @@ from spinhw.instruments.ramp import Lever, steps
 from spinhw.instruments.roles.base import Build
 from spinhw.instruments.roles.known_state import Fields
 from spinhw.instruments.roles.switched import SwitchedOutputs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # All outputs of a board are one channel in a bench file, because they share their limits.
 ALL = "all"
@@ -39,6 +40,9 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
     role = "synapse-controller"
 
     def __init__(self, build: Build[TuningOutputs]) -> None:
+        # A way down moves arrays: what it needs is there before anything is on.
+        import numpy  # noqa: F401
+
         super().__init__(build)
         self._held: NDArray[np.float64] | None = None  # What a ramp took off all outputs, to be brought back.
 
@@ -47,11 +51,11 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
         """Ask the board what it can do."""
 
     @abstractmethod
-    def _program(self, volts: NDArray[np.float64]) -> None:
+    def _program(self, volts: "NDArray[np.float64]") -> None:
         """Set all outputs, from address 0 on, at once, and wait until they have settled."""
 
     @abstractmethod
-    def _read_back(self, count: int) -> NDArray[np.float64]:
+    def _read_back(self, count: int) -> "NDArray[np.float64]":
         """Read what the first `count` outputs are set to, in volts."""
 
     @abstractmethod
@@ -62,7 +66,7 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
         """Ask what the board can do."""
         return self._read_abilities()
 
-    def check_volts(self, volts: NDArray[Any]) -> None:
+    def check_volts(self, volts: "NDArray[Any]") -> None:
         """Refuse voltages beyond the limits of the bench. Sends nothing.
 
         Raises:
@@ -71,7 +75,7 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
         limits = self._channel(ALL)
         beyond = ~((volts >= limits.lowest_v) & (volts <= limits.highest_v))  # NaN too
         if beyond.any():
-            place = int(np.argmax(beyond))
+            place = int(beyond.argmax())
             raise LimitError(
                 f"{self.name}: synapse {place} is beyond its limit and nothing was sent",
                 seen=f"{volts[place]:.6g} V",
@@ -79,13 +83,15 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
                 todo="lower the weight limit of the network, or widen the limit in the bench file",
             )
 
-    def program(self, volts: NDArray[Any]) -> NDArray[np.float64]:
+    def program(self, volts: "NDArray[Any]") -> "NDArray[np.float64]":
         """Set all outputs from address 0 on, in volts within limits, (synapse,), and return what was read back.
 
         Raises:
             LimitError: A voltage is beyond its limit; nothing was sent.
             DeviceError: There are fewer outputs, or they read back as something else.
         """
+        import numpy as np
+
         wanted = np.asarray(volts, np.float64)
         self._ours_to_set(ALL)
         self.check_volts(wanted)
@@ -102,12 +108,12 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
             self._wait(self.channels[ALL].ramp_delay_s)
         self._held = None
         kept = self.read_back(len(wanted))
-        error = float(np.abs(kept - wanted).max(initial=0.0))
+        error = float(abs(kept - wanted).max(initial=0.0))
         # Half a step of the converter, and what single precision does to the values on the way.
         self._agree("programming", ALL, 0.0, error, 0.51 * board.resolution_v + 1e-6 * _size(wanted), "V")
         return kept
 
-    def read_back(self, count: int) -> NDArray[np.float64]:
+    def read_back(self, count: int) -> "NDArray[np.float64]":
         """Read what the first `count` outputs are set to, in volts, (synapse,)."""
         self.ready()  # How numbers are written in blocks is set too.
         return self._read_back(count)
@@ -164,5 +170,5 @@ class SynapseController(SwitchedOutputs[TuningOutputs]):
         return [Lever("largest voltage", "V", lambda: largest, lower, step=step_v, delay_s=delay_s)]
 
 
-def _size(values: NDArray[np.float64]) -> float:
-    return float(np.abs(values).max(initial=0.0))
+def _size(values: "NDArray[np.float64]") -> float:
+    return float(abs(values).max(initial=0.0))

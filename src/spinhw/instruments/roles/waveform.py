@@ -3,10 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import VoltageOutput
@@ -14,6 +11,10 @@ from spinhw.instruments.ramp import Lever
 from spinhw.instruments.roles.base import Build
 from spinhw.instruments.roles.known_state import Fields
 from spinhw.instruments.roles.switched import SwitchedOutputs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Trigger = Literal["software", "external"]
 
@@ -65,7 +66,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """Set amplitude and offset of an output, so that -1 is the lowest and 1 the highest voltage."""
 
     @abstractmethod
-    def _upload(self, waves: Mapping[str, NDArray[np.float32]], rate_hz: float) -> tuple[float, int]:
+    def _upload(self, waves: "Mapping[str, NDArray[np.float32]]", rate_hz: float) -> tuple[float, int]:
         """Replace what all channels play; values from -1 to 1, equally long. Returns rate and points as read back.
 
         The first and the last value of each are its rest. Channels in `self._playing` are on: they stay at their rest
@@ -102,7 +103,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         """Return how many points a waveform can have."""
         return self._limits()[1][1]
 
-    def check_waves(self, volts: Mapping[str, NDArray[Any]], rate_hz: float) -> None:
+    def check_waves(self, volts: "Mapping[str, NDArray[Any]]", rate_hz: float) -> None:
         """Refuse waveforms that this source cannot or must not play. Sends nothing.
 
         Args:
@@ -113,6 +114,8 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
             LimitError: Names channel, value and limit.
             ValueError: The waveforms have different lengths, or there are none.
         """
+        import numpy as np
+
         lengths = {np.shape(wave) for wave in volts.values()}
         if len(lengths) != 1 or len(next(iter(lengths))) != 1:
             raise ValueError(f"{self.name}: waveforms must be one-dimensional and equally long, not {sorted(lengths)}")
@@ -125,7 +128,7 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
             for end in (np.min(wave), np.max(wave)):  # NaN is in both, and is refused
                 self._check("voltage", channel, float(end), (limits.lowest_v, limits.highest_v), "V")
 
-    def upload(self, volts: Mapping[str, NDArray[Any]], rate_hz: float) -> Uploaded:
+    def upload(self, volts: "Mapping[str, NDArray[Any]]", rate_hz: float) -> Uploaded:
         """Replace what the channels play, by one upload for a whole batch.
 
         Shorter waveforms than the instrument can play are padded at the end with their last value.
@@ -250,12 +253,14 @@ class WaveformSource(SwitchedOutputs[VoltageOutput]):
         least = max(points, self._limits()[1][0])
         return -(-least // self.granularity) * self.granularity
 
-    def _fractions(self, channel: str, volts: NDArray[Any], points: int) -> NDArray[np.float32]:
+    def _fractions(self, channel: str, volts: "NDArray[Any]", points: int) -> "NDArray[np.float32]":
+        import numpy as np
+
         limits = self.channels[channel]
         middle, half = (limits.highest_v + limits.lowest_v) / 2, (limits.highest_v - limits.lowest_v) / 2
         wave = np.empty(points, np.float32)
         wave[: len(volts)] = (np.asarray(volts, np.float64) - middle) / half
         wave[len(volts) :] = wave[len(volts) - 1]
-        if float(np.abs(wave).max()) > 1 + 1e-6:
+        if float(abs(wave).max()) > 1 + 1e-6:
             raise LimitError(f"{self.name}: a sample of channel {channel} is beyond its range and nothing was sent")
         return np.clip(wave, -1.0, 1.0)  # Only rounding is left to clip.
