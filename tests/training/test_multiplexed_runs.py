@@ -125,7 +125,7 @@ def bench(addresses, backend, **more) -> MultiplexedSettings:
 @pytest.mark.parametrize("segments", [None, 9])
 def test_a_bench_of_oscillators_sends_what_was_rehearsed(tmp_path, segments):
     with standing(BANK_TRUTH, "in process", tmp_path) as (_, addresses, backend):
-        settings = bench(addresses, backend, passes=1, loop={"averages": 3}, segments=segments)
+        settings = bench(addresses, backend, passes=1, averages=3, segments=segments)
         told = bank_effort(settings, ON_BENCH, INTERVAL_S, (5, 12))
         with open_device(settings, ON_BENCH, INTERVAL_S) as device:
             device.program(SpintronicNetwork(ON_BENCH, seed=0).values())
