@@ -308,7 +308,7 @@ def _simulated(
 
 
 def _hidden(bank: object) -> Oscillators:
-    hidden = bank._array.hidden.neurons  # noqa: SLF001
+    hidden = bank.truth.hidden.neurons
     one = torch.ones_like(hidden.gamma[0])
     return Oscillators(hidden.gamma[0], hidden.sigma[0], hidden.q[0], one, one * 0, one * 0, one * 0)
 

@@ -209,7 +209,7 @@ def _timed(action: Callable[..., None], spent: list[float]) -> Callable[..., Non
 
 
 def _hidden(device: Device) -> Oscillators:
-    hidden = device._chip.hidden.neurons  # noqa: SLF001 - the truth, to compare with
+    hidden = device.truth.hidden.neurons
     return Oscillators.nominal(hidden)
 
 

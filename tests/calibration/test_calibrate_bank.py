@@ -57,7 +57,7 @@ def calibrated(settings, folder: Path, plan: PlanSettings | None = None, network
     out = folder / "record.yaml"
     with open_bank(settings, network, INTERVAL_S, members=[0]) as bank:
         record, found, _ = calibrate_bank(bank, plan or plan_of(), network, out)
-        hidden = bank._array.hidden.neurons
+        hidden = bank.truth.hidden.neurons
     return record, found, hidden, out
 
 
@@ -332,18 +332,18 @@ def test_records_are_written_whole_or_not_at_all(made, tmp_path):
         write_record(record, tmp_path / "nowhere" / "record.yaml")
 
 
-def test_a_bank_that_fails_keeps_what_was_measured(tmp_path, monkeypatch):
+def test_a_bank_that_fails_keeps_what_was_measured(tmp_path, mocker):
     settings, out = chip(), tmp_path / "record.yaml"
     with open_bank(settings, NETWORK, INTERVAL_S, members=[0]) as bank:
-        true_play, calls = bank._play, []
+        measure, calls = bank.truth.measure, []
 
         def failing(*arguments):
             calls.append(1)
             if len(calls) > 2:
                 raise DeviceError("the scope is gone")
-            return true_play(*arguments)
+            return measure(*arguments)
 
-        monkeypatch.setattr(bank, "_play", failing)
+        mocker.patch.object(bank.truth, "measure", failing)
         with pytest.raises(DeviceError, match="gave up"):
             calibrate_bank(bank, plan_of(), NETWORK, out)
     assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 2

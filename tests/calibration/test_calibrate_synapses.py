@@ -46,7 +46,7 @@ def chip(noise: float = 0.0, seed: int = 0, adc=None, **synapses) -> SimulatedSe
 def calibrated(settings, folder: Path, plan: SynapsePlanSettings | None = None, resonators: int = 8):
     with open_synapses(settings, resonators) as bank:
         record, found, _ = calibrate_synapses(bank, plan or plan_of(), folder / "record.yaml")
-        return record, found, bank._chain
+        return record, found, bank.truth
 
 
 def off(found, hidden) -> torch.Tensor:
@@ -140,27 +140,27 @@ def test_a_saturated_readout_is_named(tmp_path):
     assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 4
 
 
-def test_exchanged_tuning_lines_are_named_and_the_readings_kept(tmp_path, monkeypatch):
+def test_exchanged_tuning_lines_are_named_and_the_readings_kept(tmp_path, mocker):
     with open_synapses(chip(0.01), 5) as bank:
-        true_measure, exchanged = bank._measure, [0, 3, 2, 1, 4]
-        monkeypatch.setattr(bank, "_measure", lambda tuning, *rest: true_measure(tuning[:, exchanged], *rest))
+        measure, exchanged = bank.truth.measure, [0, 3, 2, 1, 4]
+        mocker.patch.object(bank.truth, "measure", lambda tuning, *rest: measure(tuning[:, exchanged], *rest))
         with pytest.raises(CalibrationError, match="resonator 1 follows the tuning of 3, .* 3 follows the tuning of 1"):
             calibrate_synapses(bank, plan_of(), tmp_path / "record.yaml")
     assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 4
 
 
-def test_a_bank_that_fails_keeps_what_was_read_and_goes_on_there(tmp_path, monkeypatch):
+def test_a_bank_that_fails_keeps_what_was_read_and_goes_on_there(tmp_path, mocker):
     out = tmp_path / "record.yaml"
     with open_synapses(chip(0.01), 4) as bank:
-        true_measure, calls = bank._measure, []
+        measure, calls = bank.truth.measure, []
 
         def failing(*arguments):
             calls.append(1)
             if len(calls) > 2:
                 raise DeviceError("the meter is gone")
-            return true_measure(*arguments)
+            return measure(*arguments)
 
-        monkeypatch.setattr(bank, "_measure", failing)
+        mocker.patch.object(bank.truth, "measure", failing)
         with pytest.raises(DeviceError, match="gave up"):
             calibrate_synapses(bank, plan_of(), out)
     kept = {path.name: path.read_bytes() for path in traces_folder(out).glob("*.nc")}

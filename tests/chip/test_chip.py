@@ -162,11 +162,11 @@ def test_shots_differ_and_averages_shrink_the_noise():
     assert float(errors[2].std()) == pytest.approx(0.005, rel=0.1)
 
 
-def test_chunks_change_nothing(monkeypatch):
+def test_chunks_change_nothing(mocker):
     settings = chip_settings(**IMPERFECT)
     results = []
     for size in (2**24, 5 * 16 * 7 * 2):  # all images at once, one image at a time
-        monkeypatch.setattr("spinhw.chip.fine._NORMALS_PER_CHUNK", size)
+        mocker.patch("spinhw.chip.fine.NORMALS_PER_CHUNK", size)
         chip = make(settings, 0)
         chip.program(weights_of(SMALL))
         results.append(chip.measure(inputs_for(), everything(chip))[0].power.values)
@@ -254,7 +254,7 @@ def test_synapse_errors_belong_to_the_chip_and_spare_absent_synapses():
     truths = []
     for _ in range(2):
         chip.program(weights, masks)
-        truths.append({name: value.clone() for name, value in chip._acting.items()})
+        truths.append({name: value.clone() for name, value in chip.acting.items()})
     assert all(torch.equal(truths[0][name], truths[1][name]) for name in weights)
     assert bool((truths[0]["w_int.0"][~masks["w_int.0"]] == 0).all())
 
@@ -265,16 +265,16 @@ def test_a_synapse_that_exists_has_its_error_at_zero_too():
     mask = torch.ones_like(zeros["w_int.0"], dtype=torch.bool)
     mask[..., 0] = False
     chip.program(zeros, {"w_int.0": mask})
-    acting = chip._acting["w_int.0"]
+    acting = chip.acting["w_int.0"]
     assert bool((acting[..., 0] == 0).all()) and bool((acting[..., 1:] != 0).all())
 
 
 def test_repeatability_differs_at_each_programming():
     chip, weights = make(chip_settings(synapses={"limit": 4, "repeatability": 0.05}), 0), weights_of(SMALL)
     chip.program(weights)
-    first = chip._acting["w_int.0"]
+    first = chip.acting["w_int.0"]
     chip.program(weights)
-    assert not torch.equal(first, chip._acting["w_int.0"])
+    assert not torch.equal(first, chip.acting["w_int.0"])
 
 
 def test_dead_synapses_do_nothing_and_stuck_ones_stay():
@@ -283,9 +283,9 @@ def test_dead_synapses_do_nothing_and_stuck_ones_stay():
     chip = make(settings, 0, network=network)
     ones = {name: torch.ones_like(value) for name, value in weights_of(network).items()}
     chip.program(ones)
-    acting = chip._acting["w_int.0"]
+    acting = chip.acting["w_int.0"]
     chip.program({name: value * 2 for name, value in ones.items()})
-    same = acting == chip._acting["w_int.0"]
+    same = acting == chip.acting["w_int.0"]
     assert float((acting == 0).double().mean()) == pytest.approx(0.25, abs=0.1)
     assert 0.3 < float(same.double().mean()) <= 0.6
 
@@ -389,29 +389,39 @@ def test_readout_offset_spares_the_filtered_signal():
     assert float(offsets.std()) > 1e-4  # 0.09 +- 0.03 over seeds.
 
 
+WIDE = NetworkSettings(layers=(400,), density_intra=0.0)  # So many oscillators that a walk has a standard deviation.
+
+
+def walk_of(chip: Chip) -> torch.Tensor:
+    return torch.tensor(chip.state()["walk"], dtype=torch.float64)  # (member, 3, oscillator)
+
+
+def take_shots(chip: Chip, count: int) -> None:
+    members = len(chip.identities)
+    chip.program(weights_of(chip.network, range(members)))
+    chip.measure(inputs_for(members, batch=1, times=1), [range(1)], averages=count)
+
+
 def test_drift_walks_as_the_root_of_the_shots():
-    network = NetworkSettings(layers=(400,))
-    settings = chip_settings(drift={"individual_per_1000_shots": 0.2})
-    recorder = make(settings, 0, network=network)._recorder
-    recorder._drift.advance(range(100))
-    assert float(recorder.walk.std()) == pytest.approx(0.2 * math.sqrt(0.1), rel=0.1)
+    chip = make(chip_settings(drift={"individual_per_1000_shots": 0.2}), 0, network=WIDE)
+    take_shots(chip, 100)
+    assert float(walk_of(chip).std()) == pytest.approx(0.2 * math.sqrt(0.1), rel=0.1)
 
 
 def test_chip_may_have_drifted_before_its_first_shot_and_goes_on_from_there():
-    network = NetworkSettings(layers=(400,))
     drift = {"individual_per_1000_shots": 0.2, "aged_shots": 250}
-    recorder, again = (make(chip_settings(drift=drift), 0, network=network)._recorder for _ in range(2))
-    aged = recorder.walk.clone()
-    assert recorder.shots == 0 and torch.equal(aged, again.walk)
+    chip, again = (make(chip_settings(drift=drift), 0, network=WIDE) for _ in range(2))
+    aged = walk_of(chip)
+    assert chip.shots == 0 and torch.equal(aged, walk_of(again))
     assert float(aged.std()) == pytest.approx(0.1, rel=0.1)
-    recorder._drift.advance(range(10))
-    assert float((recorder.walk - aged).std()) == pytest.approx(0.02, rel=0.1)
+    take_shots(chip, 10)
+    assert float((walk_of(chip) - aged).std()) == pytest.approx(0.02, rel=0.1)
 
 
 def test_common_drift_is_alike_for_all_oscillators():
-    recorder = make(chip_settings(drift={"common_per_1000_shots": 0.2}), 0, 1)._recorder
-    recorder._drift.advance(range(10))
-    walk = recorder.walk
+    chip = make(chip_settings(drift={"common_per_1000_shots": 0.2}), 0, 1)
+    take_shots(chip, 10)
+    walk = walk_of(chip)
     assert torch.equal(walk, walk[:, :, :1].expand_as(walk))
     assert not torch.equal(walk[0], walk[1])
 
@@ -455,16 +465,19 @@ def test_oracle_takes_no_shot_and_agrees_with_the_measurement():
     torch.testing.assert_close(truth.outputs, measured.outputs.values)
 
 
-def test_synapses_that_are_off_cost_nothing_and_change_nothing(monkeypatch):
+def test_synapses_that_are_off_cost_nothing_and_change_nothing(mocker):
     dense, sparse = (make(chip_settings(spread={"gamma": 0.2}), 0, 1, dtype=torch.float32) for _ in range(2))
-    monkeypatch.setattr(dense, "_on", lambda w_ext, w_int: None)
     weights, inputs = weights_of(SMALL, (0, 1)), inputs_for(members=2)
     fewer = weights | {"w_int.0": weights["w_int.0"].tril()}
     for programmed in (fewer, weights, fewer):  # A synapse that was off is found when it is switched on.
         found = []
         for chip in (dense, sparse):
             chip.program(programmed)
+            if chip is dense:  # Nothing is known of which synapses are off.
+                unknown = mocker.patch("spinhw.chip.chip.Sparsity")
+                unknown.of.return_value = None
             [measured] = chip.measure(inputs, everything(chip))
+            mocker.stopall()
             found.append(measured.power.values)
         assert torch.equal(*found)
     assert sparse.oracle(fewer, inputs).outputs is not None

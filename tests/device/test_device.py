@@ -59,7 +59,7 @@ def test_masks_say_which_synapses_exist():
             device.program(parameters(), {"w_ext.0": mask})
         asked = parameters() | {"w_ext.0": 0.5 * mask}
         device.program(asked, {"w_ext.0": mask})
-        device._read_back = lambda: {name: value + 0.01 for name, value in device.held.items()}
+        device.seen_as = lambda held: {name: value + 0.01 for name, value in held.items()}
         applied = device.program(asked, {"w_ext.0": mask, "w_none": mask})["w_ext.0"]
         assert bool((applied[:, 0] != 0.5).all()) and bool((applied[:, 1] == 0).all())
         everywhere = device.program(asked)["w_ext.0"]
@@ -151,7 +151,7 @@ def test_faults_while_programming_are_recovered():
 def test_faults_while_recovering_count_too():
     with FakeDevice(faults=["run", "open", "program"]) as device:
         device.program(parameters())
-        device._faults = ["run", "open", "program"]
+        device.failing = ["run", "open", "program"]
         trace = device.run(inputs())
     assert trace.repeats_after_faults == 3
 
@@ -159,7 +159,7 @@ def test_faults_while_recovering_count_too():
 def test_too_many_faults_stop_safe():
     with FakeDevice() as device:
         device.program(parameters())
-        device._faults = ["run"] * (MOST_REPEATS + 1)
+        device.failing = ["run"] * (MOST_REPEATS + 1)
         with pytest.raises(
             DeviceError, match="fake-0: gave up after 3 repeats; all outputs are off.*injected into run"
         ):
@@ -174,16 +174,16 @@ def test_too_many_faults_stop_safe():
 def test_another_identity_after_reopening_is_a_fault():
     with FakeDevice() as device:
         device.program(parameters())
-        device._faults, device.identity = ["run"], "fake 2"
+        device.failing, device.identity = ["run"], "fake 2"
         with pytest.raises(DeviceError, match="another device answers.*fake 2.*fake 1"):
             device.run(inputs())
 
 
-def test_other_parameters_after_a_fault_are_never_measured_with(monkeypatch):
+def test_other_parameters_after_a_fault_are_never_measured_with():
     with FakeDevice() as device:
         device.program(parameters())
-        device._faults = ["run"]
-        monkeypatch.setattr(device, "_read_back", lambda: {name: value * 0.9 for name, value in parameters().items()})
+        device.failing = ["run"]
+        device.seen_as = lambda held: {name: value * 0.9 for name, value in parameters().items()}
         with pytest.raises(DeviceError, match="reads back other parameters"):
             device.run(inputs())
     assert device.log.count("run") == 1
@@ -243,15 +243,13 @@ def test_termination_makes_safe_and_gives_the_signal_back():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_ctrl_c_does_not_cut_the_switching_off_short(monkeypatch):
-    device = FakeDevice()
-    switch_off = device._make_safe
+def test_ctrl_c_does_not_cut_the_switching_off_short():
+    class Interrupted(FakeDevice):
+        def _make_safe(self) -> list[str]:
+            signal.raise_signal(signal.SIGINT)
+            return super()._make_safe()
 
-    def interrupted() -> list[str]:
-        signal.raise_signal(signal.SIGINT)
-        return switch_off()
-
-    monkeypatch.setattr(device, "_make_safe", interrupted)
+    device = Interrupted()
     with pytest.raises(KeyboardInterrupt), device:
         pass
     assert device.log == ["open", "make_safe", "close"]

@@ -121,9 +121,9 @@ def test_any_program_that_reads_netcdf_can_read_it(tmp_path):
         assert data.attrs["shots"].tolist() == list(trace.shots)
 
 
-def test_faults_energy_and_settings_are_recorded(tmp_path, monkeypatch):
+def test_faults_energy_and_settings_are_recorded(tmp_path, mocker):
     with FakeDevice(faults=["run", "run"]) as device:
-        monkeypatch.setattr(device, "_snapshot", lambda: {"awg": {"rate_hz": 1e9}})
+        mocker.patch.object(device, "snapshot", return_value={"awg": {"rate_hz": 1e9}})
         device.record_with(Recorder(tmp_path))
         device.program(parameters())
         device.run(inputs())
@@ -334,7 +334,7 @@ def test_a_device_that_fails_records_nothing(tmp_path):
     with FakeDevice() as device:
         device.record_with(Recorder(tmp_path))
         device.program(parameters())
-        device._faults = ["run"] * 4
+        device.failing = ["run"] * 4
         with pytest.raises(DeviceError):
             device.run(inputs())
     assert list(tmp_path.glob("*.nc")) == []

@@ -1,6 +1,6 @@
 """A device with behaviour that tests can break: it keeps a log, fails on demand, and forgets when told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ class FakeDevice(Device):
     """Gives x = 1 V everywhere.
 
     Args:
-        faults: Names of hooks in the order in which they shall fail, once each.
+        faults: Names of hooks in the order in which they shall fail, once each; `failing` holds those to come.
         forgets: Whether it loses its parameters when it is closed.
         left_on: Outputs that can't be confirmed off.
     """
@@ -44,12 +44,13 @@ class FakeDevice(Device):
         self.held: dict[str, Tensor] = {}
         self.identity = "fake 1"
         self.interrupt: BaseException | None = None
-        self._faults, self._forgets, self._left_on, self._shots = list(faults), forgets, list(left_on), 0
+        self.failing, self._forgets, self._left_on, self._shots = list(faults), forgets, list(left_on), 0
+        self.seen_as: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda held: held  # What is read back.
 
     def _note(self, hook: str) -> None:
         self.log.append(hook)
-        if self._faults and self._faults[0] == hook:
-            self._faults.pop(0)
+        if self.failing and self.failing[0] == hook:
+            self.failing.pop(0)
             raise DeviceError(f"injected into {hook}")
 
     def _open(self) -> str:
@@ -62,7 +63,7 @@ class FakeDevice(Device):
 
     def _read_back(self) -> dict[str, Tensor]:
         self._note("read_back")
-        return dict(self.held)
+        return self.seen_as(dict(self.held))
 
     def _run(
         self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None

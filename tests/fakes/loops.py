@@ -43,8 +43,8 @@ def batch(members: int | None = 2, images: int = 6, samples: int = 12, dtype=tor
 
 def true_neurons(device: SimulatedDevice) -> Neurons:
     """Look behind the seam: the chip's own oscillators."""
-    hidden = device._chip.hidden.neurons
-    return hidden.to(device._chip.dtype)
+    hidden = device.truth.hidden.neurons
+    return hidden.to(device.truth.dtype)
 
 
 def only_member(neurons: Neurons, member: int) -> Neurons:

@@ -125,11 +125,11 @@ def test_channel_that_is_quiet_by_right_is_left_alone():
     assert watch.masked == ()
 
 
-def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(monkeypatch):
+def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(mocker):
     network, device = make(CHIP, 2, weight_scale=12.0)
     refits = [NetworkRefit(CoupledRefit(Oscillators.nominal(network.settings.neurons()), 0.0)) for _ in range(2)]
     loop = HardwareInLoop(network, device, refit=refits, mask=ChannelMask(device, network))
-    monkeypatch.setattr(SimulatedDevice, "run", broken("lost"))
+    mocker.patch.object(SimulatedDevice, "run", broken("lost"))
     with device:
         for _ in range(4):
             logits = loop(batch())
@@ -143,20 +143,20 @@ def test_model_stands_in_for_a_masked_output_and_no_refit_sees_a_masked_neuron(m
     assert bool((known.gamma[:, others] != nominal.gamma[:, others]).all())
 
 
-def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
+def test_run_with_a_permanent_fault_goes_on_tells_of_it_and_resumes_to_the_same_bits(tmp_path, mocker):
+    mocker.patch.object(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
     results = train(tiny(refit={"when": "never"}), tmp_path / "whole")
     named = ["spread-3: output 4", "spread-5: output 4"]  # Nothing asked for the neurons.
     assert results.metrics[1]["masked_channels"] == []
     assert all(any(one.startswith(name) for one in results.metrics[2]["masked_channels"]) for name in named)
     assert results.summary["masked_channels"] == results.metrics[2]["masked_channels"]
     # The first epoch on the device takes four batches and none after it; the third bad one is that of (2, 3).
-    monkeypatch.undo()
-    monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
+    mocker.stopall()
+    mocker.patch.object(SimulatedDevice, "run", broken("lost", neuron=1, output=4, after=4))
     with pytest.raises(Interrupted):
         train(tiny(refit={"when": "never"}), tmp_path / "run", Stop((2, 2)))
-    monkeypatch.undo()
-    monkeypatch.setattr(SimulatedDevice, "run", broken("lost", neuron=1, output=4))
+    mocker.stopall()
+    mocker.patch.object(SimulatedDevice, "run", broken("lost", neuron=1, output=4))
     assert resume(tmp_path / "run").summary["masked_channels"] == results.summary["masked_channels"]
     one, other = (load_checkpoint(tmp_path / name / "checkpoint.safetensors")[0] for name in ("whole", "run"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())

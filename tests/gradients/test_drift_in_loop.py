@@ -1,5 +1,6 @@
 """Drift of a chip in the loop: noticed within a few looks, never where there is none; followed, left or stopped at."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -38,7 +39,8 @@ class Run:
         self.network, self.device = make(DRIFTING, dtype=torch.float32, **LIVELY)
         settings, about = WatchSettings(every=1, learn=8, action=action), self.device.describe()
         refits = [NetworkRefit(online(self.network), images=24) for _ in range(2)]
-        charts = [NetworkWatch(online(self.network, 1.0), settings, 2) for _ in range(2)]
+        self.models = [online(self.network, 1.0) for _ in range(2)]
+        charts = [NetworkWatch(model, settings, 2) for model in self.models]
         self.watch = DeviceWatch(charts, about, self.network, settings, refits)
         self.loop = HardwareInLoop(self.network, self.device, refit=refits, watch=self.watch if watched else None)
         self.batches = 0
@@ -51,7 +53,9 @@ class Run:
             self.batches += 1
 
     def shift(self, member: int, row: int, neuron: int, by: float) -> None:
-        self.device._chip._recorder._drift.walk[member, row, neuron] += by
+        state = self.device.state()
+        state["walk"][member][row][neuron] += by
+        self.device.restore(state)
 
     def alarmed(self) -> set[tuple[str, int]]:
         return set(self.first())
@@ -63,8 +67,8 @@ class Run:
     def gamma_off(self, member: int, neuron: int) -> float:
         """By how much the model's gamma of a neuron is off."""
         true = float(true_neurons(self.device).gamma[member, neuron])
-        walked = self.device._chip._recorder._drift.walk[member, GAMMA, neuron].exp()
-        return abs(float(self.loop.neurons.gamma[member, neuron]) / (true * float(walked)) - 1)
+        walked = math.exp(self.device.state()["walk"][member][GAMMA][neuron])
+        return abs(float(self.loop.neurons.gamma[member, neuron]) / (true * walked) - 1)
 
 
 @pytest.fixture
@@ -136,7 +140,7 @@ JUMP = 6  # The shot after which gamma of both chips jumps.
 
 
 @pytest.fixture
-def jump(monkeypatch):
+def jump(mocker):
     plain = Drift.advance
 
     def advance(self, shots):
@@ -146,7 +150,7 @@ def jump(monkeypatch):
             self.walk = self.walk.clone()
             self.walk[:, GAMMA, 1] += 0.3
 
-    monkeypatch.setattr(Drift, "advance", advance)
+    mocker.patch.object(Drift, "advance", advance)
 
 
 def still(**watch):
@@ -223,7 +227,7 @@ def test_the_model_of_a_chart_is_nobody_elses():
     one = Run("refit")
     with one.device:
         one.go(10)
-        model = one.watch._each[0]._model
+        model = one.models[0]
         before = model.oscillators.table().clone()
         one.loop.refits.each[0].online.oscillators = replace(model.oscillators, gamma=model.oscillators.gamma * 2)
         one.go(2)

@@ -222,10 +222,10 @@ def test_surrogate_mode_is_the_network_itself():
     torch.testing.assert_close(loop(inputs), network(inputs))
 
 
-def test_exploding_observer_is_told_once(monkeypatch):
+def test_exploding_observer_is_told_once(mocker):
     network, device = make(SPREAD)
-    monkeypatch.setattr(observing, "_EXPLODED", 1e-6)
-    monkeypatch.setattr(observing, "_said", set())
+    mocker.patch.object(observing, "EXPLODED", 1e-6)
+    mocker.patch.object(observing, "said", set())
     with device:
         with pytest.warns(SpinhwWarning, match="gradient of an observer has grown .* said once"):
             gradients(network, HardwareInLoop(network, device, "observer")(batch()))

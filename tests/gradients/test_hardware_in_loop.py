@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fakes.loops import INTERVAL_S, SPREAD, batch, make
-from spinhw.device import ObservationPlan, SimulatedSettings, open_device
+from spinhw.device import ObservationPlan, SimulatedDevice, SimulatedSettings, open_device
 from spinhw.errors import ConfigError
 from spinhw.gradients import HardwareInLoop
 from spinhw.network import SpintronicNetwork
@@ -82,8 +82,9 @@ def test_only_the_read_out_is_observed_where_nothing_else_is_needed():
     ],
 )
 def test_mode_without_its_observations_is_refused(mode, without, message):
-    network, device = make()
-    device._description = replace(device.describe(), observables=device.describe().observables - without)
+    network, seeing = make()
+    about = replace(seeing.describe(), observables=seeing.describe().observables - without)
+    device = SimulatedDevice(seeing.truth, about, seeing.conversion)
     with pytest.raises(ConfigError, match=message):
         HardwareInLoop(network, device, mode)
 

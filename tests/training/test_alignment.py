@@ -8,6 +8,7 @@ import torch
 
 from fakes.loops import SPREAD, batch, make, true_neurons
 from spinhw.config import build
+from spinhw.device import SimulatedDevice
 from spinhw.errors import ConfigError
 from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.plots.alignment import plot_alignment
@@ -59,8 +60,9 @@ def test_slopes_along_many_directions_give_the_cosine_with_the_truth():
 
 
 def test_device_that_does_not_know_its_truth_is_asked_for_slopes():
-    network, device = make(SPREAD, layers=(3, 2))
-    device._description = replace(device.describe(), capabilities=frozenset({"replay"}))
+    network, knowing = make(SPREAD, layers=(3, 2))
+    about = replace(knowing.describe(), capabilities=frozenset({"replay"}))
+    device = SimulatedDevice(knowing.truth, about, knowing.conversion)
     with device:
         loop = HardwareInLoop(network, device, "output")
         reference = Reference(loop, 0.0, directions=4)

@@ -43,7 +43,7 @@ def records(tmp_path_factory):
     for member in (0, 3):
         with open_bank(run.device, run.network, 1e-9, members=[member]) as bank:
             calibrate_bank(bank, plan, run.network, folder / f"chip-{member}.yaml")
-            truth[member] = bank._array.hidden.neurons
+            truth[member] = bank.truth.hidden.neurons
     return folder, truth
 
 

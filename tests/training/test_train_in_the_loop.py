@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fakes.loops import Stop
 from fakes.runs import bits, tiny, without_times
+from spinhw.chip import Chip
 from spinhw.device import SimulatedDevice
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.report.tables import print_run
@@ -61,55 +62,71 @@ def test_evaluation_measures_the_device_as_the_run_left_it(whole):
     assert evaluate(whole.folder)["accuracy_on_device"] == whole.summary["accuracy_on_device"]
 
 
-def test_device_that_fails_leaves_a_run_that_goes_on_with_the_same_batch(tmp_path, whole, monkeypatch):
-    folder, run, calls = tmp_path / "run", SimulatedDevice._run, []
+def test_device_that_fails_leaves_a_run_that_goes_on_with_the_same_batch(tmp_path, whole, mocker):
+    folder, measure, calls = tmp_path / "run", Chip.measure, []
 
     def failing(self, *args):
         calls.append(args)
         if 6 < len(calls) < 20:
             raise DeviceError("the cable came off")
-        return run(self, *args)
+        return measure(self, *args)
 
-    monkeypatch.setattr(SimulatedDevice, "_run", failing)
+    mocker.patch.object(Chip, "measure", failing)
     with pytest.raises(DeviceError, match="gave up after .*cable came off.*--resume"):
         train(tiny(), folder)
-    monkeypatch.undo()
+    mocker.stopall()
     resume(folder)
     expected, found = bits(whole.folder), bits(folder)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_device_that_is_not_there_is_missed_before_the_model_is_trained(tmp_path, monkeypatch):
+def test_device_that_is_not_there_is_missed_before_the_model_is_trained(tmp_path, mocker):
     """Also when an interrupted run goes on; a device that answers the second time will do."""
 
-    def absent(self):
-        raise DeviceError("nothing answers")
+    class Absent(SimulatedDevice):
+        def _open(self):
+            raise DeviceError("nothing answers")
 
-    monkeypatch.setattr(SimulatedDevice, "_open", absent)
+    mocker.patch("spinhw.device.simulated_opening.SimulatedDevice", Absent)
     for device_in_the_loop in ({}, {"gradient": "surrogate", "loop": {"epochs": None}}):
         with pytest.raises(DeviceError, match="the run will need does not answer; seen: nothing answers"):
             train(tiny(**device_in_the_loop), tmp_path / "run")
         assert not (tmp_path / "run").exists()
-    monkeypatch.undo()
+    mocker.stopall()
     with pytest.raises(Interrupted):
         train(tiny(), tmp_path / "run", Stop((0, 2)))
-    monkeypatch.setattr(SimulatedDevice, "_open", absent)
+    mocker.patch("spinhw.device.simulated_opening.SimulatedDevice", Absent)
     with pytest.raises(DeviceError, match="nothing answers"):
         resume(tmp_path / "run")
 
 
-def test_device_is_let_go_safe_before_the_model_is_trained_and_nothing_was_sent(monkeypatch):
+def test_device_is_let_go_safe_before_the_model_is_trained_and_nothing_was_sent(mocker):
     said = []
-    for hook in ("_open", "_make_safe", "_close", "_program", "_run"):
-        hidden = getattr(SimulatedDevice, hook)
 
-        def told(self, *args, hook=hook, hidden=hidden):
-            said.append(hook)
-            return hidden(self, *args)
+    class Telling(SimulatedDevice):
+        def _open(self):
+            said.append("open")
+            return super()._open()
 
-        monkeypatch.setattr(SimulatedDevice, hook, told)
+        def _make_safe(self):
+            said.append("make safe")
+            return super()._make_safe()
+
+        def _close(self):
+            said.append("close")
+            super()._close()
+
+        def _program(self, values):
+            said.append("program")
+            super()._program(values)
+
+        def _run(self, *args):
+            said.append("run")
+            return super()._run(*args)
+
+    mocker.patch("spinhw.device.simulated_opening.SimulatedDevice", Telling)
     reach_device(tiny())
-    assert said == ["_open", "_make_safe", "_close"]
+    assert said == ["open", "make safe", "close"]
     reach_device(tiny(), epoch=1)
     reach_device(tiny(None))
     assert len(said) == 3

@@ -53,7 +53,7 @@ class Chip:
         outputs = network.outputs if network.readout == "hardware" else 0
         self._recorder = ChipRecorder(settings, self.identities, nominal.gamma.shape[1], outputs)
         self._writes = 0
-        self._acting: dict[str, Tensor] = {}
+        self.acting: dict[str, Tensor] = {}  # What was programmed, by name, with the chip's hidden errors.
         self._sparsity: Sparsity | None = None  # Synapses that were ever on: the others need no arithmetic.
 
     @property
@@ -75,7 +75,7 @@ class Chip:
             What a read-back tells: the rounded values, without the chip's hidden errors.
         """
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
-        self._acting = {
+        self.acting = {
             name: self._synapses.acting(name, value, self._writes, (present or {}).get(name))
             for name, value in applied.items()
         }
@@ -94,7 +94,7 @@ class Chip:
             lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         """
         played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
-        return self._recorder.record(lambda shot: self._respond(self._acting, played, lengths, shot), repeats, averages)
+        return self._recorder.record(lambda shot: self._respond(self.acting, played, lengths, shot), repeats, averages)
 
     def oracle(
         self,

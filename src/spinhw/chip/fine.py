@@ -12,7 +12,7 @@ from spinhw.rollout import Extras, Neurons, Rollout, Steps
 # Per member: states of a chunk stay in the cache, its normals below 64 MB (float32). Both are independent of the number
 # of members, so that a chip alone is integrated exactly as beside others.
 _STATES_PER_CHUNK = 2**14
-_NORMALS_PER_CHUNK = 2**24
+NORMALS_PER_CHUNK = 2**24
 
 
 def chunks(batch: int, neurons: int, steps: int, thermal: bool) -> Iterator[slice]:
@@ -24,7 +24,7 @@ def chunks(batch: int, neurons: int, steps: int, thermal: bool) -> Iterator[slic
         steps: Integration steps of the whole trace.
         thermal: Whether thermal noise needs its normals.
     """
-    size = _NORMALS_PER_CHUNK // (steps * neurons * 2) if thermal else _STATES_PER_CHUNK // neurons
+    size = NORMALS_PER_CHUNK // (steps * neurons * 2) if thermal else _STATES_PER_CHUNK // neurons
     size = max(1, size)
     for first in range(0, batch, size):
         yield slice(first, min(first + size, batch))

@@ -22,14 +22,15 @@ class SimulatedDevice(Device):
     """A simulated chip behind the seam of a device.
 
     Args:
-        chip: The truth. Give it to nobody else: its shots are counted.
+        chip: Kept as `truth`, to compare with what was found: no bench tells it. Its shots are counted: leave them to
+            the device.
         description: What the device is.
         conversion: Used by the base class, and backwards here: the chip's wiring.
     """
 
     def __init__(self, chip: Chip, description: Description, conversion: Conversion) -> None:
         super().__init__(description, conversion)
-        self._chip = chip
+        self.truth = chip
         self._held: dict[str, Tensor] = {}  # In SI, as a real chip's registers would read.
 
     def oracle(
@@ -60,14 +61,14 @@ class SimulatedDevice(Device):
             States, and outputs (member, batch, answer, output): logits = out_gain * outputs + b_out.
         """
         held = {name: parameters[name] for name in self._description.parameters}
-        return self._chip.oracle(held, inputs, steps, shot, engine, lengths, present)
+        return self.truth.oracle(held, inputs, steps, shot, engine, lengths, present)
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
         kinds = self._description.kinds
-        applied = self._chip.program(self._conversion.parameters_to_model(values, kinds), self._present)
+        applied = self.truth.program(self._conversion.parameters_to_model(values, kinds), self._present)
         self._held = self._conversion.parameters_to_si(applied, kinds)
 
     def _read_back(self) -> dict[str, Tensor]:
@@ -76,8 +77,8 @@ class SimulatedDevice(Device):
     def _run(
         self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
     ) -> list[Reading]:
-        measured = self._chip.measure(self._conversion.input.to_model(inputs), repeats, averages, lengths)
-        settings, interval_s = self._chip.settings, self._description.sample_interval_s
+        measured = self.truth.measure(self._conversion.input.to_model(inputs), repeats, averages, lengths)
+        settings, interval_s = self.truth.settings, self._description.sample_interval_s
         return [
             to_reading(
                 one,
@@ -85,7 +86,7 @@ class SimulatedDevice(Device):
                 (settings.power_readout, settings.output_readout),
                 interval_s,
                 averages,
-                self._chip.answer,
+                self.truth.answer,
             )
             for one in measured
         ]
@@ -97,32 +98,32 @@ class SimulatedDevice(Device):
         pass
 
     def _state(self) -> dict[str, Any]:
-        return self._chip.state()
+        return self.truth.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._chip.restore(state)
+        self.truth.restore(state)
 
 
 class SimulatedOscillatorBank(OscillatorBank):
     """Simulated oscillators behind the seam of a bank.
 
     Args:
-        array: The truth.
+        array: Kept as `truth`, to compare with what was found.
         description: What the bank is.
         conversion: Used by the base class, and backwards here.
     """
 
     def __init__(self, array: OscillatorArray, description: Description, conversion: Conversion) -> None:
         super().__init__(description, conversion)
-        self._array = array
+        self.truth = array
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)
 
     def _play(self, currents: Tensor, repeats: Sequence[Sequence[int]], averages: int, rest_s: float) -> list[Reading]:
         drive_line = self._conversion.drive
-        played, measured = self._array.measure(drive_line.to_model(currents), repeats, averages)
-        readout, interval_s = self._array.settings.power_readout, self._description.sample_interval_s
+        played, measured = self.truth.measure(drive_line.to_model(currents), repeats, averages)
+        readout, interval_s = self.truth.settings.power_readout, self._description.sample_interval_s
         starts_s = torch.arange(played.shape[2], dtype=torch.float64) * interval_s
         drive = Samples(drive_line.to_si(played), starts_s, noise=0.0)
         readings = []
@@ -139,32 +140,32 @@ class SimulatedOscillatorBank(OscillatorBank):
         pass
 
     def _state(self) -> dict[str, Any]:
-        return self._array.state()
+        return self.truth.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._array.restore(state)
+        self.truth.restore(state)
 
 
 class SimulatedSynapseBank(SynapseBank):
     """Simulated resonators behind the seam of a synapse bank.
 
     Args:
-        chain: The truth.
+        chain: Kept as `truth`, to compare with what was found.
         description: What the bank is.
         conversion: Used by the base class, and backwards here.
     """
 
     def __init__(self, chain: ResonatorChain, description: Description, conversion: Conversion) -> None:
         super().__init__(description, conversion)
-        self._chain = chain
+        self.truth = chain
 
     def _open(self) -> str:
         return self._description.name
 
     def _measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Samples:
         lines = self._conversion
-        measured = self._chain.measure(lines.weight.to_model(tuning), rf_hz, lines.rf_power.to_model(power))
-        noise = abs(float(lines.output.to_si(self._chain.noise)) - float(lines.output.to_si(0.0)))
+        measured = self.truth.measure(lines.weight.to_model(tuning), rf_hz, lines.rf_power.to_model(power))
+        noise = abs(float(lines.output.to_si(self.truth.noise)) - float(lines.output.to_si(0.0)))
         quality = clipped_quality(measured.values, measured.clipped)
         return Samples(lines.output.to_si(measured.values), torch.zeros(1), quality, noise)
 
@@ -175,10 +176,10 @@ class SimulatedSynapseBank(SynapseBank):
         pass
 
     def _state(self) -> dict[str, Any]:
-        return self._chain.state()
+        return self.truth.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._chain.restore(state)
+        self.truth.restore(state)
 
 
 def to_reading(

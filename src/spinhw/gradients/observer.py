@@ -17,9 +17,9 @@ from spinhw.rollout.recurrence import recurrence
 from spinhw.rollout.reference import advance, change, start_state
 
 # Times by which the gradient may grow on its way back from the last sample to any other before it is called exploded.
-_EXPLODED = 1e3
+EXPLODED = 1e3
 
-_said: set[str] = set()
+said: set[str] = set()
 
 
 def observer(one: Pass) -> Tensor:
@@ -79,14 +79,14 @@ class _GradientGrowth:
         size = float(gradient.detach().abs().max())
         if self.first is None or self.first == 0.0:
             self.first = size
-        elif not math.isfinite(size) or size > _EXPLODED * self.first:
+        elif not math.isfinite(size) or size > EXPLODED * self.first:
             _warn(size / self.first)
 
 
 def _warn(growth: float) -> None:
-    if "exploded" in _said:
+    if "exploded" in said:
         return
-    _said.add("exploded")
+    said.add("exploded")
     warnings.warn(
         f"the gradient of an observer has grown {growth:.3g} times on its way back through the samples; lower "
         "training.loop.observer_gain, or use the gradient 'output' (this is said once)",
