@@ -116,7 +116,7 @@ class Campaign:
             f"{name}.{channel}"
             for name in self.outputs
             for channel in (1, 2)
-            if self.made.instruments[name]._values.get(("on", channel))
+            if self.made.instruments[name].settings.get(("on", channel))
         }
         said = {one.replace("board.all", "board.1") for one in device.unconfirmed}
         assert on <= said, f"left on without a word: {on - said}"
@@ -167,4 +167,4 @@ def far_apart(first: Signal, second: Signal) -> bool:
 
 def fail(made: Bench, faults: Faults) -> None:
     for port in made.ports.values():
-        port._faults = faults
+        port.faults = faults

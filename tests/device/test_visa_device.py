@@ -73,11 +73,11 @@ def test_a_batch_is_what_the_chip_did(chip):
         starts, period = 150e-9, 162e-9
         instants = starts + period * np.arange(BATCH)[:, None] + 1e-9 * np.arange(TIMES + 1)
         for neuron in range(NEURONS):
-            wanted = made._response.signal("power", neuron, instants.ravel()).reshape(BATCH, TIMES + 1)
+            wanted = made.response.signal("power", neuron, instants.ravel()).reshape(BATCH, TIMES + 1)
             np.testing.assert_allclose(trace.power.values[..., neuron], wanted[:, 1:], atol=0.02)
             np.testing.assert_allclose(trace.power0.values[..., neuron], wanted[:, 0], atol=0.02)
         for number in range(2):
-            wanted = made._response.signal("output", number, instants[:, -2:].ravel()).reshape(BATCH, 2).mean(1)
+            wanted = made.response.signal("output", number, instants[:, -2:].ravel()).reshape(BATCH, 2).mean(1)
             np.testing.assert_allclose(trace.outputs.values[:, 0, number], wanted, atol=0.03)
     assert trace.shots == (0, 2)  # seven neurons on four inputs
     assert set(applied) == set(trace.applied) | {"b_out"}
@@ -96,7 +96,7 @@ def test_a_bank_plays_drives_from_rest(oscillators):
         trace = bank.play(drive)
         instants = 150e-9 + 100e-12 + 162e-9 * np.arange(BATCH)[:, None] + 1e-9 * np.arange(TIMES + 1)
         for oscillator in range(2):
-            wanted = made._response.signal("power", oscillator, instants.ravel()).reshape(BATCH, TIMES + 1)
+            wanted = made.response.signal("power", oscillator, instants.ravel()).reshape(BATCH, TIMES + 1)
             np.testing.assert_allclose(trace.power.values[..., oscillator], wanted[:, 1:], atol=0.02)
             np.testing.assert_allclose(trace.power0.values[..., oscillator], wanted[:, 0], atol=0.02)
     np.testing.assert_allclose(trace.drive_applied.values, drive, rtol=1e-5)
@@ -115,7 +115,7 @@ def test_what_is_wired_behind_a_high_pass_is_recorded_with_the_power(tmp_path):
             assert "filtered" in bank.describe().observables
         for segment in range(BATCH):
             ends = 150e-9 + 100e-12 + 162e-9 * segment + 1e-9 * np.arange(1, TIMES + 1)
-            wanted = made._response.signal("filtered", 1, ends)
+            wanted = made.response.signal("filtered", 1, ends)
             np.testing.assert_allclose(trace.filtered.values[segment, :, 1], wanted, atol=0.02)
             assert np.abs(wanted).max() > 0.02  # 0.05 +- 0.01 over seeds; a channel that shows nothing has 0.
     assert trace.filtered.good[..., 1].all()
@@ -125,16 +125,16 @@ def test_what_is_wired_behind_a_high_pass_is_recorded_with_the_power(tmp_path):
 
 def test_connecting_changes_nothing(chip):
     made, settings = chip
-    before = {name: dict(one._values) for name, one in made.instruments.items()}
+    before = {name: one.settings for name, one in made.instruments.items()}
     with open_device(settings, NETWORK, INTERVAL_S):
-        assert {name: dict(one._values) for name, one in made.instruments.items()} == before
+        assert {name: one.settings for name, one in made.instruments.items()} == before
 
 
 def test_one_upload_and_one_acquisition_for_each_repeat(tmp_path):
     with standing(CHIP_TRUTH, "in process", tmp_path) as (made, addresses, backend):
         with open_device(chip_settings(addresses, backend), NETWORK, INTERVAL_S) as device:
             device.program(weights())
-            traffic = device._bench.station.traffic
+            traffic = device.station.traffic
             before = traffic.recent()[-1]
             device.run(images(), observe=ObservationPlan(((0, 1), (2, 3), (4, 5, 6))))
             said = [one.text() for one in said_since(traffic, before) if one.direction == ">"]
@@ -176,7 +176,7 @@ def test_inputs_beyond_the_limit_are_refused_before_anything_is_sent(tmp_path):
     with standing(CHIP_TRUTH, "in process", tmp_path) as (made, addresses, backend):
         with open_device(chip_settings(addresses, backend), NETWORK, INTERVAL_S) as device:
             device.program(weights())
-            traffic, too_much = device._bench.station.traffic, images()
+            traffic, too_much = device.station.traffic, images()
             too_much[2, 3, 0] = 11.0
             before = traffic.recent()[-1]
             with pytest.raises(LimitError, match=r"input channel 0 .*0\.55 V \(model value 11\).*-0\.45 to 0\.45 V"):
@@ -213,7 +213,6 @@ def test_ranges_of_a_source_are_set_anew_after_it_was_disconnected(tmp_path):
             amplitude_v = made.instruments["awg"].get("amplitude_v", 1)
             made.instruments["awg"].reboot()
             assert made.instruments["awg"].get("amplitude_v", 1) != pytest.approx(amplitude_v)
-            device._bench.disconnect()
-            device._bench.open()
-            device.run(images())
+            made.ports["awg"].hang_up()  # Whatever fails, the whole bench is disconnected and connected again.
+            assert device.run(images()).repeats_after_faults == 1
             assert made.instruments["awg"].get("amplitude_v", 1) == pytest.approx(amplitude_v)

@@ -77,8 +77,9 @@ class InProcess:
         self.bench, self._samples = bench, [0]
         shot = bench.shot
         bench.shot = lambda: _CountedShot(shot(), self._samples)
-        fire = bench._fire
-        bench._fire = lambda played: self._timed(lambda: fire(played))
+        if bench.oscillators is not None:
+            fire = bench.oscillators.fire
+            bench.oscillators.fire = lambda played, bias_a: self._timed(lambda: fire(played, bias_a))
         self._chip_s = 0.0
         self._manager = pyvisa.ResourceManager(VirtualLibrary.of(bench))
         self._library, self._session = self._manager.visalib, self._manager.session
@@ -102,7 +103,7 @@ class InProcess:
         try:
             self._library.write(session, message + b"\n")
             taken_s = time.process_time() - begun - self._chip_s
-            return taken_s, allowed_s(self._samples[0], len(self._library.sessions[session]._data))
+            return taken_s, allowed_s(self._samples[0], self._library.sessions[session].unread_bytes)
         finally:
             self._library.close(session)
 

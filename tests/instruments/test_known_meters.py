@@ -150,15 +150,22 @@ class Tone(Shot):
         return tone(window.start_s + np.arange(window.points) * window.interval_s)
 
 
+class Strong(Shot):
+    """10 mW into 50 ohms, steady."""
+
+    def sample(self, panel: Panel, channel: int, window: Window) -> np.ndarray:
+        return np.full(window.points, math.sqrt(10e-3 * 50))
+
+
 class Table(EmptyLab):
     """A tone at every input, and a steady voltage that tests change."""
 
     def __init__(self) -> None:
         super().__init__([])
-        self.volts, self.ohm = {1: 1.5e-3, 2: 3e-3}, 50.0
+        self.volts, self.ohm, self.signal = {1: 1.5e-3, 2: 3e-3}, 50.0, Tone()
 
     def shot(self) -> Shot:
-        return Tone()
+        return self.signal
 
     def voltage(self, panel: Panel, channel: int) -> float:
         return self.volts[channel]
@@ -597,11 +604,11 @@ def test_powers_may_be_told_in_volts(change):
 def test_too_little_attenuation_flattens_what_is_strong():
     assert power_dbm("CALC:UNIT:POW WATT") < 1e-3
     analyser = make("rohde-schwarz-fsv")
-    strong_w = np.full(3, 10e-3)
-    say(analyser, "INP:COUP DC;:INP:ATT 0")
-    assert analyser._received(strong_w).max() == pytest.approx(1e-3)  # noqa: SLF001 - the bench has nothing as strong
-    say(analyser, "INP:ATT:AUTO 1;:DISP:TRAC:Y:RLEV 10")
-    np.testing.assert_array_equal(analyser._received(strong_w), strong_w)  # noqa: SLF001
+    analyser.lab.signal = Strong()
+    say(analyser, "CALC:UNIT:POW WATT;:INP:COUP DC;:INP:ATT 0;:INIT")
+    assert float(say(analyser, "CALC:MARK:Y?")) == pytest.approx(1e-3, rel=1e-6)
+    say(analyser, "INP:ATT:AUTO 1;:DISP:TRAC:Y:RLEV 10;:INIT")
+    assert float(say(analyser, "CALC:MARK:Y?")) == pytest.approx(10e-3, rel=1e-6)
 
 
 def test_a_positive_peak_detector_and_an_average_of_decibels_are_off():

@@ -368,9 +368,9 @@ def test_33500_shows_its_amplitude_in_the_unit_that_was_chosen(unit, shown):
     assert float(say(awg, "VOLT?")) == pytest.approx(1.0)
 
 
-def test_amplitude_is_the_span_of_the_data_where_a_model_takes_it_so(monkeypatch):
-    monkeypatch.setattr(MODELS["keysight-33500"], "spans_data", True)
+def test_amplitude_is_the_span_of_the_data_where_a_model_takes_it_so():
     awg = make("keysight-33500")
+    awg.spans_data = True
     ramp(awg, np.linspace(0, 0.5, 64))
     played = awg.played(external=False)[1].samples
     np.testing.assert_allclose([played.min(), played.max()], [0.1, 0.5], atol=1e-4)  # Its own 0.4 V, from the offset.
@@ -378,10 +378,10 @@ def test_amplitude_is_the_span_of_the_data_where_a_model_takes_it_so(monkeypatch
 
 @pytest.mark.parametrize("spans_data", [False, True])
 @pytest.mark.parametrize("name", ["keysight-33500", "keysight-33600"])
-def test_a_33500_rests_at_its_offset_while_its_memory_is_replaced(name, spans_data, monkeypatch):
+def test_a_33500_rests_at_its_offset_while_its_memory_is_replaced(name, spans_data):
     """After each message, output on: whatever the memory holds, a trigger by mistake gives a millivolt at most."""
-    monkeypatch.setattr(MODELS[name], "spans_data", spans_data)
     awg, rest = make(name), 0.1
+    awg.spans_data = spans_data
     bring_back(awg, name)
     say(awg, f"VOLT:OFFS {rest}")
     data = np.rint(np.sin(np.linspace(0, 2 * np.pi, 64)) * 32767).astype("<i2").tobytes()

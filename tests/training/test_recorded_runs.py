@@ -179,7 +179,7 @@ def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_p
         config, folder = tmp_path / "run.yaml", tmp_path / "run"
         faults = Killing(FaultSettings(seed=2, **RATES), folder)
         for port in made.ports.values():
-            port._faults = faults
+            port.faults = faults
         small = {
             "task": {"train_fraction": 0.02, "held_out": "validation"},
             "network": {"layers": [4, 3], "readout": "software"},

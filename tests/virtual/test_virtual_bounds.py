@@ -52,7 +52,7 @@ def test_a_message_without_an_end_is_dropped_and_the_next_one_understood(filler)
     framer, piece, kept = Framer(), filler * (1 << 16), 0
     for _ in range(1 + 4 * MOST_TEXT_BYTES // len(piece)):
         assert framer.feed(piece) == []
-        kept = max(kept, len(framer._data))
+        kept = max(kept, framer.kept_bytes)
     assert kept <= MOST_TEXT_BYTES + len(piece)
     assert framer.feed(b"\n*IDN?\n") == [b"*IDN?"]
     assert (framer.take_overruns(), framer.take_overruns()) == (1, 0)
@@ -74,12 +74,12 @@ def test_a_header_beyond_what_any_block_has_is_not_believed():
     assert framer.feed(b"abc\n*IDN?\n")[-1] == b"*IDN?"
 
 
-def test_blocks_together_are_not_longer_than_one_may_be(monkeypatch):
-    monkeypatch.setattr("spinhw.virtual.scpi.framing.MOST_BLOCK_BYTES", 1000)
+def test_blocks_together_are_not_longer_than_one_may_be(mocker):
+    mocker.patch("spinhw.virtual.scpi.framing.MOST_BLOCK_BYTES", 1000)
     framer = Framer()
     for _ in range(40):
         assert framer.feed(b"," + block(bytes(900))) == []
-        assert len(framer._data) < 5000
+        assert framer.kept_bytes < 5000
     assert framer.feed(b"\n*IDN?\n")[-1] == b"*IDN?"
 
 
@@ -124,7 +124,7 @@ def test_who_waited_and_went_away_leaves_nothing_behind(made, addresses):
         gone.sendall(b"*OPC?\n*OPC?\n")
     with connect(addresses["scope"]) as other:
         begun = time.monotonic()
-        while made.instruments["scope"].waiting or not made.ports["scope"]._count:
+        while made.instruments["scope"].waiting or not made.ports["scope"].handled:
             assert ask(other, b"*IDN?")
             assert time.monotonic() - begun < PATIENCE_S
     assert ask_directly(made, "scope", b"*IDN?")
@@ -136,19 +136,19 @@ def ask_directly(made, name, message):
     return replies
 
 
-def test_who_does_not_read_stops_its_own_questions_and_no_others(made, addresses, monkeypatch):
-    monkeypatch.setattr("spinhw.virtual.port._MOST_INBOX_BYTES", 10_000)
+def test_who_does_not_read_stops_its_own_questions_and_no_others(made, addresses, mocker):
+    mocker.patch("spinhw.virtual.port.MOST_INBOX_BYTES", 10_000)
     port, questions = made.ports["synapses"], 5000
     greedy, other = connect(addresses["synapses"]), connect(addresses["synapses"])
     greedy.sendall(QUESTION * questions)
     standing = 0
     while standing < 20:  # Until nothing but the other one's questions is carried out.
-        count = port._count
+        count = port.handled
         assert ask(other, b"*IDN?").startswith(b"SPINHW")
-        standing = standing + 1 if port._count == count + 1 else 0
-    [line] = [one for one in port._lines if one._inbox]
-    assert line.is_held and len(line._inbox) > questions // 2
-    assert line._client._transport.get_write_buffer_size() < 2 << 20
+        standing = standing + 1 if port.handled == count + 1 else 0
+    [line] = [one for one in port.lines if one.inbox_bytes]
+    assert line.is_held and line.inbox_bytes > len(QUESTION) * questions // 2
+    assert line.client.unread_bytes < 2 << 20
     heard = 0
     while heard < questions * ANSWER_BYTES:  # And when it reads, all of it is there.
         heard += len(greedy.recv(1 << 20))
@@ -163,17 +163,17 @@ def test_the_end_closes_connections_whose_replies_nobody_reads_and_those_being_m
     with serving(made) as addresses:
         greedy = connect(addresses["synapses"])
         greedy.sendall(QUESTION * 5000)
-        while not any(line._client.is_full for line in made.ports["synapses"]._lines):
+        while not any(line.client.is_full for line in made.ports["synapses"].lines):
             time.sleep(0.001)
         late = [connect(addresses["awg"]) for _ in range(MOST_LINES // 2)]
     gc.collect()  # What is not closed warns, which fails this test.
-    assert not made.ports["synapses"]._lines and not made.ports["awg"]._lines
+    assert not made.ports["synapses"].lines and not made.ports["awg"].lines
     for one in (greedy, *late):
         one.close()
 
 
-def test_answers_of_one_message_have_a_bound(made, monkeypatch):
-    monkeypatch.setattr("spinhw.virtual.scpi.instrument._MOST_ANSWER_BYTES", 1000)
+def test_answers_of_one_message_have_a_bound(made, mocker):
+    mocker.patch("spinhw.virtual.scpi.instrument.MOST_ANSWER_BYTES", 1000)
     assert ask_directly(made, "synapses", b";".join([QUESTION[:-1]] * 10)) == []
     assert ask_directly(made, "synapses", b"SYST:ERR?") == [b'-430,"Query DEADLOCKED"\n']
 
@@ -196,10 +196,10 @@ def test_without_sockets_a_reader_that_does_not_read_is_stopped_too(made):
         for _ in range(1000):
             board.write_raw(QUESTION * 1000)
     session = manager.visalib.sessions[board.session]
-    assert len(session._data) < 2 << 20 and session.line._inbox_bytes < 2 << 20
-    waited = len(session.line._inbox)
-    assert len(board.read_bytes(len(session._data))) > 0
-    assert len(session.line._inbox) < waited  # There is room again.
+    assert session.unread_bytes < 2 << 20 and session.line.inbox_bytes < 2 << 20
+    waited = session.line.inbox_bytes
+    assert len(board.read_bytes(session.unread_bytes)) > 0
+    assert session.line.inbox_bytes < waited  # There is room again.
     manager.close()
 
 

@@ -62,7 +62,7 @@ def over_tcp(made: Bench, wanted: dict[str, int]) -> dict[str, bytes]:
         connections = {name: connect(address) for name, address in addresses.items()}
         heard = dict.fromkeys(connections, b"")
         for name, message in CONVERSATION:
-            before = made.ports[name]._count
+            before = made.ports[name].handled
             connections[name].sendall(message)
             wait_until_handled(made, name, before + 1)
         for name, connection in connections.items():
@@ -74,7 +74,7 @@ def over_tcp(made: Bench, wanted: dict[str, int]) -> dict[str, bytes]:
 
 def wait_until_handled(made: Bench, name: str, count: int) -> None:
     """Wait until an instrument has carried out so many messages, for another one speaks next."""
-    while made.ports[name]._count < count:
+    while made.ports[name].handled < count:
         time.sleep(1e-4)
     with made.lock:  # It is held while a message is carried out.
         pass

@@ -18,7 +18,7 @@ ALWAYS = {"late_delay": "500 ms", "slow_delay": "1 ms"}
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch):
+def clock(mocker):
     """Without sockets, time passes while somebody waits for it and not while a busy machine does something else."""
     now = [0.0]
 
@@ -29,8 +29,8 @@ def clock(monkeypatch):
     class Clock:
         monotonic = staticmethod(lambda: now[0])
 
-    monkeypatch.setattr("spinhw.virtual.visa_session.time", Clock)
-    monkeypatch.setattr("spinhw.virtual.visa_session.Condition", Waiting)
+    mocker.patch("spinhw.virtual.visa_session.time", Clock)
+    mocker.patch("spinhw.virtual.visa_session.Condition", Waiting)
 
 
 def client(name="synapses", **rates):

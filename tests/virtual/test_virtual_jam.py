@@ -77,12 +77,12 @@ def test_every_instrument_answers_after_any_message(opened, random, name):
         (RecursionError(), -300), (AttributeError(), -300),
     ],
 )  # fmt: skip
-def test_whatever_leaves_a_handler_is_an_entry_and_is_logged(error, code, caplog, monkeypatch):
+def test_whatever_leaves_a_handler_is_an_entry_and_is_logged(error, code, caplog, mocker):
     def broken():
         raise error
 
     panel = every_instrument(RESONATORS).instruments["keysight-33500"]
-    monkeypatch.setattr(panel, "self_test", broken)
+    mocker.patch.object(panel, "self_test", broken)
     replies = []
     with caplog.at_level(logging.DEBUG, "spinhw.virtual"):
         panel.execute(b"*TST?;*IDN?;:SYST:ERR?", replies.append)
@@ -91,14 +91,14 @@ def test_whatever_leaves_a_handler_is_an_entry_and_is_logged(error, code, caplog
     assert caplog.records[-1].exc_info[1] is error
 
 
-def test_an_instrument_that_cannot_record_keeps_its_trouble_to_itself(monkeypatch):
+def test_an_instrument_that_cannot_record_keeps_its_trouble_to_itself(mocker):
     made = every_instrument(RESONATORS)
     scope, meter, source = (
         made.instruments[name] for name in ("keysight-infiniivision", "rohde-schwarz-fsv", "keysight-33600")
     )
     meter.execute(b":TRIG:SOUR EXT;:INIT", print)
     scope.execute(b":TIM:RANG 1e-6;:TRIG:SWE NORM;:SING", print)
-    monkeypatch.setattr(scope, "vertical", lambda channel: 1 / 0)
+    mocker.patch.object(scope, "vertical", side_effect=ZeroDivisionError)
     source.execute(b":FUNC DC;:OUTP1 1;*TRG", print)
     assert scope.status.errors.pop()[0] == -222
     assert not len(source.status.errors)

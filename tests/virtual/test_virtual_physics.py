@@ -92,7 +92,7 @@ def test_power_between_the_samples_and_in_the_rests_is_continuous():
     inputs_played(made)
     say(made, "awg", "*TRG")
     times = np.arange(0, 258e-9, 0.05e-9)
-    power = made._response.signal("power", 2, times)
+    power = made.response.signal("power", 2, times)
     assert np.abs(np.diff(power)).max() < 0.05  # A rate of 1/ns at most, over 50 ps.
     assert power[0] == pytest.approx(power[int(75e-9 / 0.05e-9)])  # At rest before the first image.
 
@@ -227,7 +227,7 @@ def test_bank_does_what_the_array_of_oscillators_does():
     _, [measured] = array.measure(drive, [[0, 1]])
     ends = (np.arange(3)[:, None] * (rest + 20) + rest + np.arange(1, 21)) * 1e-9
     for number in (0, 1):
-        seen = made._response.signal("power", number, ends.ravel()).reshape(3, 20)
+        seen = made.response.signal("power", number, ends.ravel()).reshape(3, 20)
         np.testing.assert_allclose(seen, measured.power.values[0, :, 1:, number], atol=1e-4)
     assert made.oscillators.passes <= 2
 
@@ -244,11 +244,11 @@ def test_short_rests_carry_the_state_over_to_the_next_piece():
     _, [measured] = array.measure(drive, [[0, 1]])  # The whole record in one go.
     ends = np.arange(1, len(drives) + 1) * 1e-9
     for number in (0, 1):
-        seen, behind = (made._response.signal(kind, number, ends) for kind in ("power", "filtered"))
+        seen, behind = (made.response.signal(kind, number, ends) for kind in ("power", "filtered"))
         np.testing.assert_allclose(seen, measured.power.values[0, 0, 1:, number], atol=1e-4)
         np.testing.assert_allclose(behind, measured.filtered.values[0, 0, :, number], atol=2e-4)
-        later = made._response.signal("filtered", number, ends[7:] + 0.35e-9)  # A record may begin anywhere.
-        fine = made._response.signal("filtered", number, ends[0] + 0.05e-9 * np.arange(20 * len(ends)))
+        later = made.response.signal("filtered", number, ends[7:] + 0.35e-9)  # A record may begin anywhere.
+        fine = made.response.signal("filtered", number, ends[0] + 0.05e-9 * np.arange(20 * len(ends)))
         np.testing.assert_allclose(later, fine[7 * 20 + 7 :: 20], atol=2e-4)
 
 
@@ -260,7 +260,7 @@ def test_current_of_the_bias_source_is_added():
         say(made, "bias", f":SOUR:FUNC CURR;:SOUR:CURR {current};:OUTP 1")
         play(made, waves, full_v=2.0)
         say(made, "awg", "*TRG")
-        seen.append(made._response.signal("power", 0, np.array([40e-9]))[0])
+        seen.append(made.response.signal("power", 0, np.array([40e-9]))[0])
     assert seen[1] > seen[0] + 0.1
 
 

@@ -138,9 +138,9 @@ def test_station_runs_a_batch_and_leaves_the_bench_safe(bench_and_station):
     plan = scope.configure(Acquisition(("1", "2"), 2e9, 560))
     record = scope.acquire(plan, start=awg.trigger)
     times = record.start_s + np.arange(record.volts.shape[1]) * record.interval_s
-    assert len(made._response.starts_s) == BATCH
+    assert len(made.response.starts_s) == BATCH
     for row, neuron in ((0, 0), (1, 5)):
-        wanted = 0.1 * made._response.signal("power", neuron, times)
+        wanted = 0.1 * made.response.signal("power", neuron, times)
         np.testing.assert_allclose(record.volts[row], wanted, atol=0.51 * 0.12 / 256 + 1e-6)
     assert not record.clipped.any()
 
@@ -148,7 +148,7 @@ def test_station_runs_a_batch_and_leaves_the_bench_safe(bench_and_station):
     plan = tek.configure(Acquisition(("1",), 1e9, 1000))
     record = tek.acquire(plan, start=awg.trigger)
     times = record.start_s + np.arange(1000) * record.interval_s
-    wanted = 0.1 * made._response.signal("power", 2, times)
+    wanted = 0.1 * made.response.signal("power", 2, times)
     np.testing.assert_allclose(record.volts[0], wanted, atol=0.51 * 0.12 / 8 / 25 + 1e-6)
 
     station.close()
@@ -173,7 +173,7 @@ def test_every_other_role_is_lifelike_too(bench_and_station):
     supply.set_output("1", True)
     supply.set_current("1", 10e-3)
     made.trigger(made.instruments["board"])
-    power = made._response.signal("power", 3, np.zeros(1))[0]
+    power = made.response.signal("power", 3, np.zeros(1))[0]
     assert station.get("nvm", DCVoltmeter).measure_voltage("1") == pytest.approx(0.1 * power, rel=1e-4)
     fsv = station.get("fsv", PowerReadout)
     fsv.tune("1", 2e9, 1e6, 1e4)

@@ -69,7 +69,7 @@ class Bench(Lab):
         }
         self.shots = 0  # Edges on the trigger line.
         self._programmed: tuple[int, bool] | None = None
-        self._response: ChipResponse | None = None
+        self.response: ChipResponse | None = None  # What the chip does after the last trigger; None before any.
         self._is_firing = self._is_unfinished = False
         self.network = self.oscillators = self.resonators = None
         wiring = settings.wiring
@@ -113,7 +113,7 @@ class Bench(Lab):
                 with _contained(one):
                     played |= {(name, channel): wave for channel, wave in one.played(external=one is not by).items()}
             self.shots += 1
-            self._response = self._fire(played)
+            self.response = self._fire(played)
             for one in armed:
                 with _contained(one):
                     one.record(self.shot())
@@ -156,9 +156,9 @@ class Bench(Lab):
         return float(self.shot().sample(panel, channel, Window(0.0, 1e-6, 1))[0])
 
     def shot(self) -> Shot:
-        if self._response is None:
-            self._response = self._fire({})
-        return _BenchShot(self, self._response, self.shots)
+        if self.response is None:
+            self.response = self._fire({})
+        return _BenchShot(self, self.response, self.shots)
 
     # Inside
 

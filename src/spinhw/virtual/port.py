@@ -15,7 +15,7 @@ WRONG_IDENTITY = b"SOMEBODY,ELSE,0,0"
 # Connections to one instrument; real ones have far fewer.
 MOST_LINES = 64
 # Of messages that wait on one line; up to there the far side is read, so that it is noticed when it goes away.
-_MOST_INBOX_BYTES = 1 << 20
+MOST_INBOX_BYTES = 1 << 20
 
 
 class Client(ABC):
@@ -28,6 +28,11 @@ class Client(ABC):
     @abstractmethod
     def hang_up(self) -> None:
         """Close the connection, as a broken cable does."""
+
+    @property
+    @abstractmethod
+    def unread_bytes(self) -> int:
+        """Get how many bytes of replies wait to be read."""
 
     @property
     @abstractmethod
@@ -50,18 +55,18 @@ class Port:
     """
 
     def __init__(self, instrument: Panel, lock: RLock, faults: Faults, carry_on: Callable[[], bool]) -> None:
-        self.instrument, self.lock, self._faults, self.carry_on = instrument, lock, faults, carry_on
-        self._lines: list[Line] = []
-        self._count = 0
+        self.instrument, self.lock, self.faults, self.carry_on = instrument, lock, faults, carry_on
+        self.lines: list[Line] = []  # Connections that are open.
+        self.handled = 0  # Messages so far.
         instrument.freed = self._resume
 
     def connect(self, client: Client) -> "Line":
         """Open a line; one too many is closed at once."""
         line = Line(self, client)
         with self.lock:
-            self._lines.append(line)
-            if len(self._lines) > MOST_LINES:
-                next((one for one in self._lines if one.is_held), line).hang_up()
+            self.lines.append(line)
+            if len(self.lines) > MOST_LINES:
+                next((one for one in self.lines if one.is_held), line).hang_up()
         return line
 
     def _resume(self, owner: Hashable) -> None:
@@ -71,14 +76,14 @@ class Port:
     def disconnect(self, line: "Line") -> None:
         """Forget a line that was closed."""
         with self.lock:
-            if line in self._lines:
-                self._lines.remove(line)
+            if line in self.lines:
+                self.lines.remove(line)
             self.instrument.clear_input(line)  # Nobody is there to hear what it waits for.
 
     def hang_up(self) -> None:
         """Close all lines from the instrument's side."""
         with self.lock:
-            for line in list(self._lines):
+            for line in list(self.lines):
                 line.hang_up()
 
     def handle(self, message: bytes, line: "Line") -> None:
@@ -86,16 +91,16 @@ class Port:
         with self.lock:
             if self.instrument.busy:  # Whoever looks again and again whether it has finished must see it finish.
                 self.carry_on()
-            number = self._count
-            self._count += 1
-            kind = self._faults.draw(self.instrument.name, number, message, self.instrument.suffers)
+            number = self.handled
+            self.handled += 1
+            kind = self.faults.draw(self.instrument.name, number, message, self.instrument.suffers)
             if kind is None:
                 self.instrument.execute(message, line.send, line)
             else:
                 self._fail(kind, message, line)
 
     def _fail(self, kind: Kind, message: bytes, line: "Line") -> None:
-        instrument, settings = self.instrument, self._faults.settings
+        instrument, settings = self.instrument, self.faults.settings
         if kind == "dropped":
             line.hang_up()
         elif kind == "reboot":
@@ -128,10 +133,10 @@ class Line:
     """
 
     def __init__(self, port: Port, client: Client) -> None:
-        self.port, self._client = port, client
+        self.port, self.client = port, client
         self._framer = Framer()
         self._inbox: deque[bytes] = deque()  # Messages that wait: for an operation to end, or for replies to be read.
-        self._inbox_bytes = 0
+        self.inbox_bytes = 0  # Of the messages that wait.
         self._is_at_work = self._is_held = False
         self._not_before = 0.0  # An answer never overtakes one that is late.
         self.is_open = True
@@ -157,7 +162,7 @@ class Line:
             for _ in range(self._framer.take_overruns()):
                 self.port.instrument.status.report(ScpiError(-363))
             self._inbox.extend(filter(None, messages))
-            self._inbox_bytes += sum(map(len, messages))
+            self.inbox_bytes += sum(map(len, messages))
             self.resume()
 
     def resume(self) -> None:
@@ -169,17 +174,17 @@ class Line:
             try:
                 while self._inbox and self.is_open and not self._is_busy():
                     message = self._inbox.popleft()
-                    self._inbox_bytes -= len(message)
+                    self.inbox_bytes -= len(message)
                     self.port.handle(message, self)
             finally:
                 self._is_at_work = False
-            is_held = self._inbox_bytes > _MOST_INBOX_BYTES
+            is_held = self.inbox_bytes > MOST_INBOX_BYTES
             if self.is_open and self._is_held != is_held:
                 self._is_held = is_held
-                self._client.hold(is_held)
+                self.client.hold(is_held)
 
     def _is_busy(self) -> bool:
-        return self._client.is_full or self.port.instrument.waits_for(self)
+        return self.client.is_full or self.port.instrument.waits_for(self)
 
     def send(self, data: bytes, delay_s: float = 0.0) -> None:
         """Send bytes to the client."""
@@ -189,21 +194,21 @@ class Line:
             now = time.monotonic()
             self._not_before = max(self._not_before, now + delay_s)
             delay_s = max(0.0, self._not_before - now)
-        self._client.deliver(data, delay_s)
+        self.client.deliver(data, delay_s)
 
     def clear(self) -> None:
         """Forget half-received messages and what waits (a device clear)."""
         with self.port.lock:
             self._framer.clear()
             self._inbox.clear()
-            self._inbox_bytes = 0
+            self.inbox_bytes = 0
             self.port.instrument.clear_input(self)
             self.resume()
 
     def hang_up(self) -> None:
         """Break the connection from the instrument's side."""
         self.close()
-        self._client.hang_up()
+        self.client.hang_up()
 
     def close(self) -> None:
         """End the line."""

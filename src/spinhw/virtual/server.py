@@ -88,6 +88,10 @@ class _Connection(asyncio.BufferedProtocol, Client):
     # A reader that is slow stops its own questions, not the server.
 
     @property
+    def unread_bytes(self) -> int:
+        return self._waiting_bytes + (0 if self._transport is None else self._transport.get_write_buffer_size())
+
+    @property
     def is_full(self) -> bool:
         return self._is_paused or self._waiting_bytes > _MOST_WAITING_BYTES
 

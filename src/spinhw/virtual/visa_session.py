@@ -58,8 +58,12 @@ class VisaSession(Client):
             self._arrived.notify_all()
 
     @property
+    def unread_bytes(self) -> int:
+        return len(self._data) + sum(len(data) for _, data in self._under_way)
+
+    @property
     def is_full(self) -> bool:
-        return len(self._data) + sum(len(data) for _, data in self._under_way) > _MOST_WAITING_BYTES
+        return self.unread_bytes > _MOST_WAITING_BYTES
 
     def hold(self, on: bool) -> None:
         pass  # The next write sees it.

@@ -9,7 +9,7 @@ from typing import Any
 from spinhw.config import build
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.wires import Wire
-from spinhw.virtual.instruments import MODELS, Panel, SynapseController
+from spinhw.virtual.instruments import MODELS, Keysight33500, Panel, SynapseController
 from spinhw.virtual.lab import EmptyLab
 from spinhw.virtual.scpi import Framer
 
@@ -265,4 +265,7 @@ def _panel(model: str, lab: Wires) -> Panel:
     kind = MODELS[model]
     if kind is SynapseController:
         return SynapseController(model, None, lab, outputs=OUTPUTS, range_v=RANGE_V)
-    return kind(model, model, lab)
+    panel = kind(model, model, lab)
+    if isinstance(panel, Keysight33500):
+        panel.most_points = 256  # What is drawn with fewer points is drawn faster.
+    return panel

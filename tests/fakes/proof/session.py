@@ -96,7 +96,7 @@ class Proof:
         self.before, self.rewired, self.touched = self._on(), self._rewired(), False
         self.raw: set[str] = set()  # Instruments that were talked to past their drivers.
         self.rig.faults = dict(self.case.faults)
-        kept = {name: dict(panel._values) for name, panel in self.rig.panels.items()}
+        kept = {name: panel.settings for name, panel in self.rig.panels.items()}
         station = self.rig.station()
         try:
             with station:
@@ -362,7 +362,7 @@ class Proof:
             self.wrong.append(f"on after 'off': {on}")
 
     def _unchanged(self, kept: dict[str, dict[Any, Any]]) -> None:
-        changed = [name for name, panel in self.rig.panels.items() if dict(panel._values) != kept[name]]
+        changed = [name for name, panel in self.rig.panels.items() if panel.settings != kept[name]]
         if changed:
             self.wrong.append(f"changed though the bench was refused: {changed}")
 

@@ -31,8 +31,8 @@ from spinhw.virtual.instruments.panel import Level
 from spinhw.virtual.lab import Lab, SourceOutput
 from spinhw.virtual.scpi import Call, Command, ScpiError, accept, choice, constant, do, number, switch
 
-# Samples of one period of a plain function, where the clock would give fewer or far more.
-_LEAST_POINTS, _MOST_POINTS = 16, 1 << 16
+# Samples of one period of a plain function, where the clock would give fewer.
+_LEAST_POINTS = 16
 # Of a burst: what comes later is in nobody's record any more.
 _LONGEST_BURST = 1 << 22
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
@@ -52,6 +52,7 @@ class Keysight33500(ArbMemory):
     channels = 2
     highest_rate_hz: ClassVar[float] = 250e6
     spans_data: ClassVar[bool] = True
+    most_points = 1 << 16  # Samples of one period of a plain function, where the clock would give far more.
 
     def __init__(self, name: str, serial: str | None = None, lab: Lab | None = None) -> None:
         self._accepted: dict[int, int] = {}  # Triggers that a channel still takes, where it does not wait forever.
@@ -242,7 +243,7 @@ class Keysight33500(ArbMemory):
             carrier_hz = rate / len(shape)
         else:
             carrier_hz = self._carrier_hz(channel)
-            points = int(np.clip(self.highest_rate_hz / carrier_hz, _LEAST_POINTS, _MOST_POINTS))
+            points = int(np.clip(self.highest_rate_hz / carrier_hz, _LEAST_POINTS, self.most_points))
             phase = (np.arange(points) / points + start + self.get("phase_deg", channel) / 360) % 1.0
             duty = self.get("duty_percent", channel) / 100
             if self.get("pwm", channel):

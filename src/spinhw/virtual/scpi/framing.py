@@ -62,6 +62,11 @@ class Framer:
             pass
         return messages
 
+    @property
+    def kept_bytes(self) -> int:
+        """Get how much has arrived of a message that is not complete."""
+        return len(self._data)
+
     def take_overruns(self) -> int:
         """Give how many messages were too long since the last time."""
         lost, self._lost = self._lost, 0

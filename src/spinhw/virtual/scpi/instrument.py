@@ -21,7 +21,7 @@ Reply = Callable[[bytes], None]
 
 _HEADER = re.compile(rb"[^\s]+")
 _LONGEST_HEADER = 255
-_MOST_ANSWER_BYTES = 1 << 28  # Of one message.
+MOST_ANSWER_BYTES = 1 << 28  # Of one message.
 _MOST_KNOWN = 4096  # Spellings of headers that are remembered; a client that makes them up must not fill the memory.
 
 
@@ -82,6 +82,11 @@ class Instrument:
         self.reset()
 
     # Settings
+
+    @property
+    def settings(self) -> dict[tuple[str, int], Any]:
+        """Get what was set since power-on, by name and channel; `get` gives the others too."""
+        return dict(self._values)
 
     def get(self, name: str, channel: int = 1) -> Any:
         """Read a setting of a channel.
@@ -217,7 +222,7 @@ class Instrument:
                 self.observer()
             if answer is not None:
                 job.add(answer)
-                if job.size > _MOST_ANSWER_BYTES and len(job.answers) > 1:
+                if job.size > MOST_ANSWER_BYTES and len(job.answers) > 1:
                     job.answers.clear()
                     self.status.report(ScpiError(-430))
                     return True
