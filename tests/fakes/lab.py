@@ -119,7 +119,7 @@ class FaultyServer:
 
     def _answer(self, connection: socket.socket, message: bytes) -> None:
         self.received.append(message)
-        reply = self._reply(message)
+        reply = self.reply(message)
         if not reply:
             return
         fault = self.faults.pop(0) if self.faults and message != b"*IDN?" else ""
@@ -133,7 +133,7 @@ class FaultyServer:
             connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-    def _reply(self, message: bytes) -> bytes:
+    def reply(self, message: bytes) -> bytes:
         if message in self.replies:
             return self.replies[message]
         # A setting with a question behind it.
@@ -194,6 +194,14 @@ class KnownWire(ReplayWire):
         """Go on with a conversation."""
         self._left, self._begun = exchanges, True
 
+    def go_on(self, exchanges: list[tuple[bytes, bytes]]) -> None:
+        """Let a conversation have more to it."""
+        self._left += exchanges
+
+    def stop(self) -> None:
+        """Forget what was not said yet."""
+        self._left.clear()
+
     def send(self, *parts: bytes) -> None:
         data = b"".join(parts)
         text = data.decode("latin-1").removesuffix("\n")
@@ -215,7 +223,7 @@ class KnownWire(ReplayWire):
 
 def wire_of(instrument: Any) -> KnownWire:
     """Give the wire of an instrument that a conversation made."""
-    return instrument.port.link._wire
+    return instrument.port.link.wire
 
 
 @dataclass(frozen=True)
@@ -451,6 +459,11 @@ class TinySource(ReplayWire):
     def _answer(self, reply: bytes) -> None:
         self._waiting += reply
 
+    def answer(self, message: bytes) -> bytes:
+        """Give the reply to a message, b"" where it has none."""
+        self.send(message + b"\n")
+        return self._waiting
+
 
 class TinyServer(FaultyServer):
     """The same over TCP."""
@@ -460,6 +473,5 @@ class TinyServer(FaultyServer):
         self.log: list[str] = []
         self.source = TinySource(self.log)
 
-    def _reply(self, message: bytes) -> bytes:
-        self.source.send(message + b"\n")
-        return self.source._waiting
+    def reply(self, message: bytes) -> bytes:
+        return self.source.answer(message)

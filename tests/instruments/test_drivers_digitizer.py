@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fakes.lab import block, checked, conversation
+from fakes.lab import block, checked, conversation, wire_of
 from spinhw.errors import DeviceError, LimitError, OccupiedError
 from spinhw.instruments import Acquisition, LinkError
 from spinhw.instruments.discovery import choose
@@ -131,16 +131,16 @@ def test_odd_preamble_is_a_link_error():
         scope.acquire(scope.configure(PLAN))
 
 
-def test_trigger_that_never_comes_is_an_error_and_the_scope_is_stopped(monkeypatch):
-    monkeypatch.setattr(digitizer, "_PATIENCE_S", 0.0)
+def test_trigger_that_never_comes_is_an_error_and_the_scope_is_stopped(mocker):
+    mocker.patch.object(digitizer, "PATIENCE_S", 0.0)
     waiting = [(":OPERegister:CONDition?", "+8")] * 2000
     exchanges = [*keysight_setup(), *keysight_shot([1])[:4]]
     with conversation("keysight-infiniivision", CHANNELS, exchanges) as scope:
         applied = scope.configure(replace(PLAN))
-        scope.port.link._wire._left += [(a.encode() + b"\n", b.encode() + b"\n") for a, b in waiting]
+        wire_of(scope).go_on([(a.encode() + b"\n", b.encode() + b"\n") for a, b in waiting])
         with pytest.raises(DeviceError, match="acquisition was not done in time.*check the trigger cable"):
             scope.acquire(applied)
-        scope.port.link._wire._left.clear()
+        wire_of(scope).stop()
 
 
 def tektronix(message, ask=":HEADer 0;*ESR?;:EVMsg?"):

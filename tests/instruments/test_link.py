@@ -29,9 +29,9 @@ def server():
 
 
 @pytest.fixture(params=["socket", "visa"])
-def link(request, server, monkeypatch):
+def link(request, server, mocker):
     if request.param == "visa":  # as if PyVISA had no socket to give away
-        monkeypatch.setattr(wires, "_socket_of", lambda resource: None)
+        mocker.patch.object(wires, "socket_of", return_value=None)
     made = Link("it", lambda: wires.open_wire(server.address, "@py", TIMEOUT_S), timeout_s=TIMEOUT_S)
     made.open()
     yield made
@@ -40,7 +40,7 @@ def link(request, server, monkeypatch):
 
 def soon(link):
     """Give a short timeout where the library waits for it even though the peer is gone, else the long one."""
-    return 10 * SOON_S if isinstance(link._wire, wires.VisaWire) else TIMEOUT_S
+    return 10 * SOON_S if isinstance(link.wire, wires.VisaWire) else TIMEOUT_S
 
 
 def test_questions_are_answered(link, server):
@@ -136,7 +136,7 @@ def test_setting_and_check_are_one_message(link, server):
 
 def test_error_queue_is_emptied_and_told(link, server):
     entries = [b'-222,"Data out of range"\n', b'-113,"Undefined header"\n', OK.encode() + b"\n"]
-    server._reply = lambda message: entries.pop(0)
+    server.reply = lambda message: entries.pop(0)
     with pytest.raises(RefusedError, match=r'it:.*after :VOLT 99.*-222,"Data out of range"; -113,"Undefined header"'):
         link.set_and_check(":VOLT 99")
     assert not entries
@@ -271,10 +271,12 @@ def test_threads_get_their_own_replies(link, server):
     assert not wrong
 
 
-def test_write_then_query_does_not_wait_for_acknowledgements(server):
+def test_write_then_query_does_not_wait_for_acknowledgements(server, mocker):
     """Nagle's algorithm would hold the second message back for 40 ms, and it's off."""
+    made = mocker.patch.object(wires, "SocketWire", side_effect=wires.SocketWire)
     wire = wires.open_wire(server.address, "@py", TIMEOUT_S)
-    assert wire._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    [(_, connection, _)] = [call.args for call in made.call_args_list]
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     wire.close()
 
 
@@ -289,13 +291,8 @@ def test_peer_that_takes_nothing_is_an_error_not_a_hang(server):
     link.close()
 
 
-def test_interrupted_reply_does_not_answer_the_next_question(link, monkeypatch):
-    wire = link._wire
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(wire, "receive_line", interrupted)
+def test_interrupted_reply_does_not_answer_the_next_question(link, mocker):
+    mocker.patch.object(link.wire, "receive_line", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         link.query(":A?")
     assert link.query(":B?") == "2"

@@ -46,8 +46,8 @@ _SOON = 20
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch, caplog):
-    hurry(monkeypatch)
+def hurried(mocker, caplog):
+    hurry(mocker)
     caplog.set_level("CRITICAL")
 
 
@@ -67,8 +67,8 @@ def test_whatever_was_left_nothing_goes_beyond_its_limits_and_all_that_is_ours_g
     "fault",
     [pytest.param(one, marks=[] if FOUND_AFTER[one] < _SOON else pytest.mark.campaign) for one in FOUND_AFTER],
 )
-def test_a_planted_fault_is_found(fault, tmp_path, monkeypatch):
-    FAULTS[fault](monkeypatch)
+def test_a_planted_fault_is_found(fault, tmp_path, mocker):
+    FAULTS[fault](mocker)
     chunks = (search(seed, tmp_path) for seed in range(SEEDS))
     assert next((found for found in chunks if found is not None), None) is not None
 

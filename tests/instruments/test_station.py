@@ -283,7 +283,10 @@ def test_snapshot_is_cached_and_a_survey_reads_it(two):
 def test_settings_are_forgotten_when_the_line_was_opened_again(two):
     with two.station() as station:
         station.survey()
-        station["first"].port.link._dirty = True
+        two.sources["first"].broken = True
+        with pytest.raises(LinkError):
+            station["first"].port.link.check()
+        two.sources["first"].broken = False
         station.get("first", CurrentSource).output_enabled("1")
         assert station["first"].cached() == {}
 

@@ -48,11 +48,9 @@ def test_a_package_that_is_not_installed_is_named_with_the_line_that_installs_it
     assert str(error.value).startswith(f"{address}: a package for") and "'@ivi'" in str(error.value)
 
 
-def test_an_instrument_behind_a_missing_package_says_so(monkeypatch):
-    def lacking(*_, **__):
-        raise ValueError("Please install PySerial (>=3.0) to use this resource type.\nNo module named 'serial'")
-
-    monkeypatch.setattr(pyvisa.ResourceManager, "open_resource", lacking)
+def test_an_instrument_behind_a_missing_package_says_so(mocker):
+    lacking = ValueError("Please install PySerial (>=3.0) to use this resource type.\nNo module named 'serial'")
+    mocker.patch.object(pyvisa.ResourceManager, "open_resource", side_effect=lacking)
     [source] = build_instruments(bench(), "mine.yaml", Traffic(None)).values()
     with pytest.raises(DeviceError, match=r"^ASRL1::INSTR: a package for ASRL is missing.*next: pip install pyserial"):
         source.open()
@@ -64,11 +62,8 @@ def test_other_errors_of_opening_are_not_taken_for_missing_packages():
     assert missing.package("GPIB::1", "@ivi", ValueError("Please install more")) is None
 
 
-def test_a_computer_without_a_visa_library_is_told(monkeypatch):
-    def none(*_):
-        raise OSError("Could not open VISA library:\n")
-
-    monkeypatch.setattr(pyvisa, "ResourceManager", none)
+def test_a_computer_without_a_visa_library_is_told(mocker):
+    mocker.patch.object(pyvisa, "ResourceManager", side_effect=OSError("Could not open VISA library:\n"))
     with pytest.raises(DeviceError, match=r"no VISA library that backend '@ivi' could use for GPIB0::24") as error:
         open_wire("GPIB0::24::INSTR", "@ivi", 0.1)
     assert FOUR_PARTS.fullmatch(str(error.value)), error.value
@@ -88,9 +83,9 @@ def test_a_backend_that_is_not_there_is_told(backend, said):
     assert FOUR_PARTS.fullmatch(str(error.value)), error.value
 
 
-def test_pyvisa_py_that_is_not_there_is_told(monkeypatch):
+def test_pyvisa_py_that_is_not_there_is_told(monkeypatch, mocker):
     monkeypatch.setitem(sys.modules, "pyvisa_py", None)
-    monkeypatch.setattr(pyvisa.highlevel, "_WRAPPERS", {})
+    mocker.patch.dict("pyvisa.highlevel._WRAPPERS", clear=True)
     with pytest.raises(DeviceError, match="PyVISA-py, .* needs.*next: pip install pyvisa-py"):
         open_wire("GPIB0::24::INSTR", "@py", 0.1)
 
@@ -180,9 +175,9 @@ class FakeSerial:
 
 
 @pytest.fixture
-def resource(monkeypatch):
+def resource(mocker):
     fake = FakeSerial()
-    monkeypatch.setattr(pyvisa.ResourceManager, "open_resource", lambda *_, **__: fake)
+    mocker.patch.object(pyvisa.ResourceManager, "open_resource", return_value=fake)
     return fake
 
 

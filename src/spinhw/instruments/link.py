@@ -112,6 +112,11 @@ class Link:
                 for error in self._take_errors():
                     _log.warning("%s: was in the error queue before anything was set here: %s", self.name, error)
 
+    @property
+    def wire(self) -> Wire | None:
+        """Get the wire in use, for looking; None where nothing is connected. After a failure there is another one."""
+        return self._wire
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other threads out for several exchanges that belong together."""

@@ -69,7 +69,7 @@ class Lever:
             wait: Waits so many seconds.
             recover: Connects again after a failed step, which is then tried once more.
         """
-        start = self._start(who)
+        start = self.start(who)
         if start is None or start == self.end or (self.end != 0 and start < self.end):
             return
         largest = self.step if self.step is not None else abs(self.end - start) / _STEPS
@@ -92,7 +92,8 @@ class Lever:
             recover()
             self.set(value)
 
-    def _start(self, who: str) -> float | None:
+    def start(self, who: str) -> float | None:
+        """Read where the way down begins: what was set last where that cannot be read, None where nothing was set."""
         try:
             found = self.read()
             if math.isfinite(found):

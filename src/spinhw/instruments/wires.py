@@ -263,7 +263,7 @@ def open_wire(address: str, backend: str, timeout_s: float, *, serial: SerialSet
             raise
         raise lacking from error
     try:
-        connection = _socket_of(resource)
+        connection = socket_of(resource)
         if connection is not None:
             _finish_connecting(connection)
             return SocketWire(resource, connection, timeout_s)
@@ -311,7 +311,7 @@ def _manager(backend: str, purpose: str = "") -> Any:
         raise missing.library(backend, purpose, error) from error
 
 
-def _socket_of(resource: Any) -> socket.socket | None:
+def socket_of(resource: Any) -> socket.socket | None:
     """Find the raw socket that PyVISA-py opened; None for everything else."""
     if resource.resource_class != "SOCKET":
         return None

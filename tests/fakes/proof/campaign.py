@@ -6,12 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from pytest_mock import MockerFixture
 
 from fakes.proof.session import Case, Proof, cases
 from spinhw.instruments import discovery
-from spinhw.virtual.instruments import keysight_33500
 
 CHUNK = 100  # States of one seed.
 
@@ -31,10 +30,9 @@ class Found:
     case: Case
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read each profile once, and draw functions with fewer points."""
-    monkeypatch.setattr(discovery, "load_profile", _load_profile)
-    monkeypatch.setattr(keysight_33500, "_MOST_POINTS", 256)
+def hurry(mocker: MockerFixture) -> None:
+    """Read each profile once."""
+    mocker.patch.object(discovery, "load_profile", _load_profile)
 
 
 _load_profile = cache(discovery.load_profile)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Beyond the record itself: arming, re-arming, transfer of the trigger.
-_PATIENCE_S = 5.0
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Digitizer(Instrument[DigitizerInput]):
         try:
             if start is not None:
                 start()
-            wait_for(self._is_complete, applied.duration_s + _PATIENCE_S, self.name, "the acquisition")
+            wait_for(self._is_complete, applied.duration_s + PATIENCE_S, self.name, "the acquisition")
         except BaseException:
             with suppress(DeviceError):  # what went wrong first is what people must see
                 self._stop()
