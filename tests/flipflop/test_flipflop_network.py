@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from pytest_mock import MockerFixture
 
 from spinhw.config import build
 from spinhw.errors import ConfigError
@@ -77,20 +78,21 @@ def test_memory_that_is_used_again_leaves_earlier_results_alone() -> None:
     assert torch.equal(network.w_rec.grad, gradient)
 
 
-def test_what_memory_held_before_does_not_matter() -> None:
+def test_what_memory_held_before_does_not_matter(mocker: MockerFixture) -> None:
     network, (inputs,) = RecurrentNetwork(RecurrentSettings(units=8)), drawn((3, 9, 3), dtype=torch.float32)
     network(inputs).sum().backward()
     wanted = [value.grad.clone() for value in network.parameters()]
-    taken = []
-    while workspace._free:  # Every buffer that the next call could be given.
-        buffer = workspace._free.pop()
+    take = workspace.take
+
+    def taken(size: int) -> np.ndarray:
+        buffer = take(size)
         buffer[:] = 0xFF  # Not a number, in every element.
-        taken.append(buffer)
-    for buffer in taken:
-        workspace.give(buffer)
+        return buffer
+
+    poisoned = mocker.patch.object(workspace, "take", side_effect=taken)
     network.zero_grad()
     network(inputs).sum().backward()
-    assert taken
+    assert poisoned.called
     assert all(torch.equal(value.grad, one) for value, one in zip(network.parameters(), wanted, strict=True))
 
 

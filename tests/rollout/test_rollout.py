@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from pytest_mock import MockerFixture
 from scipy.integrate import solve_ivp
 
 from spinhw.physics import diffusion
@@ -389,8 +390,8 @@ def test_unknown_engine_is_refused() -> None:
         rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="tpu")  # type: ignore[arg-type]
 
 
-def test_engine_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_engine_without_its_package_says_what_to_install(mocker: MockerFixture) -> None:
+    mocker.patch("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"engine 'gpu' .* the package triton, .* pip install 'spinhw\[gpu\]'"):
         rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="gpu")
 

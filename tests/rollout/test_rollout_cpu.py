@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numba.core.caching import NullCache
 from numba.core.dispatcher import Dispatcher
+from pytest_mock import MockerFixture
 
 from spinhw.rollout import Extras, Neurons, Rollout, Sparsity, Steps, Weights, choice, rollout, rollout_driven
 from spinhw.rollout.cpu import coefficients, job, kernels, pattern, plain
@@ -127,11 +127,11 @@ def check_close(some: list[torch.Tensor], others: list[torch.Tensor], tolerance:
 
 
 @pytest.fixture
-def plain_jobs(monkeypatch: pytest.MonkeyPatch) -> list[plain.PlainJob]:
+def plain_jobs(mocker: MockerFixture) -> list[plain.PlainJob]:
     """Calls that the kernels of plain networks took."""
     jobs: list[plain.PlainJob] = []
     forward = plain.PlainJob.forward
-    monkeypatch.setattr(plain.PlainJob, "forward", lambda self, to: jobs.append(self) or forward(self, to))
+    mocker.patch.object(plain.PlainJob, "forward", lambda self, to: jobs.append(self) or forward(self, to))
     return jobs
 
 
@@ -143,11 +143,11 @@ def threads() -> Iterator[Callable[[int], None]]:
 
 
 @pytest.fixture
-def segments(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def segments(mocker: MockerFixture) -> Callable[[int], None]:
     """Keep checkpoints only, so many steps apart."""
 
     def choose(steps: int) -> None:
-        monkeypatch.setattr(job, "segment_length", lambda *_: steps)
+        mocker.patch.object(job, "segment_length", lambda *_: steps)
 
     return choose
 
@@ -191,10 +191,10 @@ def test_plain_networks_are_the_references(
 
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("segment", [1, 2, 5])
-def test_segments_of_plain_networks(order: int, segment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_of_plain_networks(order: int, segment: int, mocker: MockerFixture) -> None:
     choices = {"order": order, "neurons_learn": False}
     whole = found(**choices)
-    monkeypatch.setattr(plain, "SEGMENT", segment)
+    mocker.patch.object(plain, "SEGMENT", segment)
     check_close(found(**choices), whole, 1e-13)
 
 
@@ -240,8 +240,8 @@ def test_checkpoints_change_nothing(order: int, steps: int, segments: Callable[[
     assert same(found(**choices), whole)
 
 
-def test_memory_grows_as_the_root_of_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "KEEP_BYTES", 0)
+def test_memory_grows_as_the_root_of_the_steps(mocker: MockerFixture) -> None:
+    mocker.patch.object(job, "KEEP_BYTES", 0)
     kept: list[int] = []
     plain = job.Job
 
@@ -251,7 +251,7 @@ def test_memory_grows_as_the_root_of_the_steps(monkeypatch: pytest.MonkeyPatch) 
             again = trajectory_shapes(self.plan, self.plan.segment + 1, 64)
             kept.append(self.kept_bytes + 4 * sum(int(np.prod(shape)) for shape in again))
 
-    monkeypatch.setattr("spinhw.rollout.cpu.engine.Job", Watched)
+    mocker.patch("spinhw.rollout.cpu.engine.Job", Watched)
     n = Neurons.nominal(4, tau_s=5e-9, cutoff_hz=44e6)
     for samples in (100, 10_000):
         drive = torch.full((1, 8, samples, 4), 4e8, requires_grad=True)
@@ -269,7 +269,7 @@ def test_hundred_thousand_steps_of_the_papers_network_would_fit() -> None:
     assert kept + again < 1e8
 
 
-def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+def poisoned(mocker: MockerFixture) -> None:
     """Fill memory that nobody has written with NaN."""
     take, empty = Workspace.take, np.empty
 
@@ -283,8 +283,8 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
         fresh.reshape(-1).view(np.uint8).fill(0xFF)
         return fresh
 
-    monkeypatch.setattr(Workspace, "take", taken)
-    monkeypatch.setattr("spinhw.rollout.cpu.engine.np.empty", emptied)
+    mocker.patch.object(Workspace, "take", taken)
+    mocker.patch("spinhw.rollout.cpu.engine.np.empty", emptied)
 
 
 OPTIONAL = ("overridden", "defect", "noise", "neurons_learn", "inputs_learn", "bounded")
@@ -293,14 +293,14 @@ OPTIONAL = ("overridden", "defect", "noise", "neurons_learn", "inputs_learn", "b
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("segment", [None, 3])
 def test_nothing_unwritten_is_read(
-    order: int, segment: int | None, segments: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+    order: int, segment: int | None, segments: Callable[[int], None], mocker: MockerFixture
 ) -> None:
     if segment is not None:
         segments(segment)
     cases = [dict(zip(OPTIONAL, each, strict=True)) for each in itertools.product((False, True), repeat=len(OPTIONAL))]
     cases += [{"cell": "ctrnn", "overridden": each, "neurons_learn": learn} for each, learn in _PAIRS]
     clean = [found(order=order, **choices) for choices in cases]
-    poisoned(monkeypatch)
+    poisoned(mocker)
     for choices, wanted in zip(cases, clean, strict=True):
         again = found(order=order, **choices)
         assert all(each.isfinite().all() for each in again), choices
@@ -311,7 +311,7 @@ _PAIRS = list(itertools.product((False, True), repeat=2))
 
 
 @pytest.mark.parametrize("order", [1, 2])
-def test_nothing_unwritten_is_read_in_the_drive_only_form(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_unwritten_is_read_in_the_drive_only_form(order: int, mocker: MockerFixture) -> None:
     def run(at_nodes: bool, defect: bool, learn: bool) -> list[torch.Tensor]:
         case = Case(order=order, neurons_learn=learn, defect=defect)
         drive = case.leaf(4e8 + 3e8 * case.normal(MEMBERS, 5, STEPS + 1 if at_nodes else SAMPLES, SIZE))
@@ -321,7 +321,7 @@ def test_nothing_unwritten_is_read_in_the_drive_only_form(order: int, monkeypatc
 
     choices = list(itertools.product((False, True), repeat=3))
     clean = [run(*each) for each in choices]
-    poisoned(monkeypatch)
+    poisoned(mocker)
     for each, wanted in zip(choices, clean, strict=True):
         assert same(run(*each), wanted), each
 
@@ -355,8 +355,8 @@ def test_extreme_rates(dtype: torch.dtype) -> None:
     check_close(*results, 10 * CLOSE[dtype])
 
 
-def test_nan_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "check_finite", lambda problem, result: None)
+def test_nan_is_not_hidden(mocker: MockerFixture) -> None:
+    mocker.patch.object(choice, "check_finite", lambda problem, result: None)
     case = Case(dtype=torch.float32, inputs_learn=False)
     case.inputs[0, 3, 1, 0] = float("nan")
     power = case.run().power
@@ -374,10 +374,10 @@ def test_change_in_place_is_noticed() -> None:
         result.power.sum().backward()
 
 
-def test_pattern_is_remembered_while_the_masks_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pattern_is_remembered_while_the_masks_stay(mocker: MockerFixture) -> None:
     made: list[torch.Size] = []
     plain = pattern.Pattern.from_mask
-    monkeypatch.setattr(pattern.Pattern, "from_mask", lambda mask: made.append(mask.shape) or plain(mask))
+    mocker.patch.object(pattern.Pattern, "from_mask", lambda mask: made.append(mask.shape) or plain(mask))
     case = Case()
     first = case.run()
     assert torch.equal(first.power, case.run().power)
@@ -389,10 +389,10 @@ def test_pattern_is_remembered_while_the_masks_stay(monkeypatch: pytest.MonkeyPa
     assert not torch.equal(first.power, alone.power)
 
 
-def test_neurons_are_remembered_while_they_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neurons_are_remembered_while_they_stay(mocker: MockerFixture) -> None:
     made: list[float] = []
     fold = coefficients.fold
-    monkeypatch.setattr(
+    mocker.patch.object(
         coefficients,
         "fold",
         lambda neurons, step_s, *size, **how: made.append(step_s) or fold(neurons, step_s, *size, **how),
@@ -449,12 +449,12 @@ def test_gradients_that_the_engine_lacks_are_refused() -> None:
     assert case.run("auto").drive is not None
 
 
-def test_nothing_is_kept_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_kept_without_gradients(mocker: MockerFixture) -> None:
     kept: list[int] = []
 
     def watch(kind: Any) -> None:
         forward = kind.forward
-        monkeypatch.setattr(kind, "forward", lambda self, to: kept.append(self.kept_bytes) or forward(self, to))
+        mocker.patch.object(kind, "forward", lambda self, to: kept.append(self.kept_bytes) or forward(self, to))
 
     watch(job.Job)
     watch(plain.PlainJob)
@@ -473,7 +473,7 @@ def test_only_entry_points_are_cached_and_know_the_sources() -> None:
         for name, value in vars(module).items()
         if isinstance(value, Dispatcher)
     }
-    cached = {name: each for name, each in compiled.items() if not isinstance(each._cache, NullCache)}
+    cached = {name: each for name, each in compiled.items() if each.stats.cache_path is not None}
     assert set(cached) == set(kernels.__all__)
     for each in cached.values():
         assert inspect.signature(each.py_func).parameters["sources"].default == sources.SOURCES

@@ -2,12 +2,14 @@
 
 import logging
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pytest_mock import MockerFixture
 
 from fakes.processes import python
 from spinhw.rollout import Extras, Neurons, Rollout, Steps, Weights, rollout, rollout_driven
@@ -120,16 +122,15 @@ def test_values_and_gradients_are_the_references(order: int, choices: dict) -> N
     check_case(order=order, **choices)
 
 
-def test_neither_layout_nor_checkpoints_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_layout_nor_checkpoints_change_the_result(mocker: MockerFixture) -> None:
     # Two tiles, the second not full; a matrix too large for shared memory; each interval integrated again.
-    monkeypatch.setattr(engine, "launch_of", lambda width, device: launch.Launch(tile=4, warps=4, resident=False))
-    monkeypatch.setattr(engine, "KEEP_BYTES", 0)
+    mocker.patch.object(engine, "launch_of", lambda width, device: launch.Launch(tile=4, warps=4, resident=False))
+    mocker.patch.object(engine, "KEEP_BYTES", 0)
     check_case(extras=True)
 
 
-def test_more_neurons_than_a_tile_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "LAYERS", (7, 11))
-    monkeypatch.setitem(globals(), "SIZE", 18)
+def test_more_neurons_than_a_tile_is_wide(mocker: MockerFixture) -> None:
+    mocker.patch.multiple(sys.modules[__name__], LAYERS=(7, 11), SIZE=18)
     check_case()
 
 
@@ -159,10 +160,8 @@ def test_same_bits_again_and_without_gradients() -> None:
     assert torch.equal(plain.filtered, first[1])
 
 
-def test_too_large_a_network_runs_on_the_reference(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(adapter, "LARGEST_NETWORK", SIZE - 1)
+def test_too_large_a_network_runs_on_the_reference(mocker: MockerFixture, caplog: pytest.LogCaptureFixture) -> None:
+    mocker.patch.object(adapter, "LARGEST_NETWORK", SIZE - 1)
     case = Case()
     with caplog.at_level(logging.INFO, "spinhw"):
         results = [case.run("gpu") for _ in range(2)]

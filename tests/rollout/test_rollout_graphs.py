@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from pytest_mock import MockerFixture
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Extras, Neurons, Steps, rollout_driven
@@ -29,9 +31,9 @@ def inputs(*leading: int) -> Tensor:
 @pytest.fixture
 def compiled() -> Any:
     """torch.compile without a compiler of machine code: the tracing and its gradient are what is tested."""
-    torch._dynamo.reset()
+    torch.compiler.reset()
     yield lambda model, backend="eager": torch.compile(model, backend=backend, fullgraph=True)
-    torch._dynamo.reset()
+    torch.compiler.reset()
 
 
 def loss_and_gradients(model: Callable[[Tensor], Tensor], leaves: list[Tensor], u: Tensor) -> list[Tensor]:
@@ -48,7 +50,7 @@ def test_compiled_ensemble_is_one_graph_with_the_same_gradient(compiled: Any) ->
     model = network((0, 1))
     u, leaves = inputs(2, 5), list(model.parameters())
     check_same(loss_and_gradients(compiled(model, "aot_eager"), leaves, u), loss_and_gradients(model, leaves, u))
-    assert not operator._kept, "the trajectory outlived its last user"
+    assert not operator.kept, "the trajectory outlived its last user"
 
 
 def test_compiled_model_around_a_rollout_follows_changed_weights_and_batches(compiled: Any) -> None:
@@ -89,24 +91,29 @@ def test_exported_network_gives_the_same() -> None:
     assert torch.allclose(program.module()(inputs(5)), model(inputs(5)))
 
 
-def test_operator_keeps_the_rules_of_torch() -> None:
-    model, calls = network(), []
+class Noted(TorchDispatchMode):
+    """Notes the arguments of the operator."""
 
-    def note(*arguments: Any) -> Any:
-        calls.append(arguments)
-        raise RuntimeError("noted")
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
 
-    original = operator._integrate
-    operator._integrate = note
-    try:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="noted"):
-            patch.setattr("torch.compiler.is_compiling", lambda: True)
-            model(inputs(5))
-    finally:
-        operator._integrate = original
-    tensors, *rest = calls[0]
-    leaves = [tensor.detach().requires_grad_(tensor.requires_grad) for tensor in tensors]
-    torch.library.opcheck(original, (leaves, *rest))
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.spinhw.integrate.default:
+            self.calls.append(args)
+        return func(*args, **(kwargs or {}))
+
+
+def test_operator_keeps_the_rules_of_torch(mocker: MockerFixture) -> None:
+    model = network()
+    graph = mocker.patch("torch.compiler.is_compiling", return_value=True)
+    with Noted() as noted:
+        model(inputs(5))
+    mocker.stop(graph)
+    [(tensors, mask, mask_in, learns, *rest)] = noted.calls
+    assert any(learns)
+    leaves = [tensor.detach().requires_grad_(one) for tensor, one in zip(tensors, learns, strict=True)]
+    torch.library.opcheck(torch.ops.spinhw.integrate.default, (leaves, mask, mask_in, learns, *rest))
 
 
 def test_adjoint_without_its_trajectory_integrates_again(compiled: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytest_mock import MockerFixture
 from torch import Tensor
 from torch.autograd import forward_ad
 
@@ -151,8 +152,8 @@ def test_software_neurons_have_no_rate_to_replace() -> None:
         rollout(weights, neurons(RATE), inputs, STEPS, cell="ctrnn")
 
 
-def test_steps_too_long_for_another_rate_are_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soundness, "_said", set())
+def test_steps_too_long_for_another_rate_are_doubted(mocker: MockerFixture) -> None:
+    mocker.patch.object(soundness, "said", set())
     weights, inputs = network()
     with pytest.warns(SpinhwWarning, match=r"\|dx/dt\| / x at small x times the step can reach"):
         rollout(weights, neurons(RATE), inputs, Steps(5e-9, 1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytest_mock import MockerFixture
 from torch import Tensor
 
 from spinhw.config import build
@@ -23,9 +24,9 @@ ENGINES = pytest.mark.parametrize("engine", ["reference", "cpu"])
 
 
 @pytest.fixture(autouse=True)
-def nothing_said_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(soundness, "_said", set())
-    monkeypatch.setattr(soundness, "_LOOK_EVERY", 1)
+def nothing_said_before(mocker: MockerFixture) -> Iterator[None]:
+    mocker.patch.object(soundness, "said", set())
+    mocker.patch.object(soundness, "LOOK_EVERY", 1)
     yield
 
 
@@ -101,7 +102,7 @@ def test_steps_too_long_for_a_bounded_drive_are_doubted_once() -> None:
     assert "steps of 1e-09 s are too long for the bounded drive" in message
     assert "can reach 5, and above 2" in message
     assert "take 3 or more substeps" in message
-    soundness._said.clear()
+    soundness.said.clear()
     assert not warned(model, Steps(1e-9, 3, 2))
 
 
@@ -126,7 +127,7 @@ def check_last_drive(problem: NetworkProblem) -> None:
     result = reference.rollout(problem)
     assert result.drive is not None
     # A mean over the last interval, in which the drive hardly changes any more beside its value at the end.
-    assert torch.allclose(soundness._last_drive(problem, result), result.drive[:, :, -1], rtol=0.1, atol=1e7)
+    assert torch.allclose(soundness.last_drive(problem, result), result.drive[:, :, -1], rtol=0.1, atol=1e7)
 
 
 @pytest.mark.parametrize("recipe", ["digits", "digits_paper", "ctrnn"])
@@ -151,10 +152,8 @@ def test_too_many_steps_are_refused() -> None:
 
 
 @ENGINES
-def test_memory_that_the_machine_lacks_is_refused_before_it_is_taken(
-    engine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "_machine_bytes", lambda: 600)
+def test_memory_that_the_machine_lacks_is_refused_before_it_is_taken(engine: Any, mocker: MockerFixture) -> None:
+    mocker.patch.object(memory, "machine_bytes", return_value=600)
     with pytest.raises(
         ConfigError,
         match=r"a rollout of 1 x 3 sequences of 4 samples, 7 neurons .* does not fit into memory; seen: it needs about "
@@ -174,20 +173,20 @@ def test_memory_that_the_machine_lacks_is_refused_before_it_is_taken(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_memory_that_runs_out_is_explained(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_is_explained(error: Exception, mocker: MockerFixture) -> None:
     def fail(problem: Any) -> Rollout:
         raise error
 
-    monkeypatch.setattr(reference, "rollout_driven", fail)
+    mocker.patch.object(reference, "rollout_driven", fail)
     drive, neurons = torch.ones(1, 2, 3, 4), Neurons.nominal(4, tau_s=5e-9)
     with pytest.raises(ConfigError, match=r"does not fit into memory; .*; allowed: less: memory ran out; next: lower"):
         rollout_driven(drive, neurons, Steps(1e-9), engine="reference")
 
 
-def test_other_errors_of_an_engine_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_of_an_engine_stay_what_they_are(mocker: MockerFixture) -> None:
     def fail(problem: Any) -> Rollout:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(reference, "rollout", fail)
+    mocker.patch.object(reference, "rollout", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         run(network(), inputs(), engine="reference")

@@ -42,7 +42,7 @@ def memory_for(problem: Problem, engine: str) -> Iterator[None]:
     Raises:
         ConfigError: How much is needed, and what to lower.
     """
-    most = _machine_bytes() if problem.signal.device.type == "cpu" else None
+    most = machine_bytes() if problem.signal.device.type == "cpu" else None
     if most is not None and needed_bytes(problem, engine) > most:
         raise _too_large(problem, engine, f"{_gigabytes(most)}, which is all that this machine has")
     try:
@@ -70,7 +70,7 @@ def _gigabytes(size: int) -> str:
 
 
 @lru_cache(maxsize=1)
-def _machine_bytes() -> int | None:
+def machine_bytes() -> int | None:
     """Give the memory of this machine; None where the system does not tell. Free memory would be no measure: caches."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -19,12 +19,12 @@ from spinhw.rollout.steps import MOST_SUBSTEPS
 LARGEST_GROWTH = 2.0
 # Where no bound limits the drive it is worked out: of the first sequences of each member, and not every time, because
 # that takes a hundredth of a small rollout.
-_LOOKED_AT, _LOOK_EVERY = 8, 16
+_LOOKED_AT, LOOK_EVERY = 8, 16
 # The largest of thousands of drives says little. By the paper's protocol single ones reach 3, a hundredth exceed 1.3,
 # and accuracies at 2 and 16 steps per ns agree; with one first-order step per ns it is 8 and 3.6, and they do not.
 _SHARE = 0.99
 
-_said: set[str] = set()
+said: set[str] = set()
 _turns = itertools.count()
 
 
@@ -54,11 +54,11 @@ def warn_of_long_steps(problem: NetworkProblem, result: Rollout) -> None:
     A bounded drive is judged by its bounds, an unbounded one by its values at the end of some sequences, now and then.
     """
     cause = "bounded" if problem.bounded else "unbounded"
-    if problem.cell != "spintronic" or cause in _said or (not problem.bounded and next(_turns) % _LOOK_EVERY):
+    if problem.cell != "spintronic" or cause in said or (not problem.bounded and next(_turns) % LOOK_EVERY):
         return
     found = float(_growth(problem, result)) * problem.steps.step_s
     if found > LARGEST_GROWTH:
-        _said.add(cause)
+        said.add(cause)
         enough = math.ceil(min(problem.steps.substeps * found / LARGEST_GROWTH, MOST_SUBSTEPS))
         reaches = "can reach" if problem.bounded else "exceeds, in a hundredth of the neurons and sequences,"
         warnings.warn(
@@ -80,7 +80,7 @@ def _growth(problem: NetworkProblem, result: Rollout) -> Tensor:
             [_growth_at(each[:, None], neurons) for each in (neurons.bounds.lowest, neurons.bounds.highest)]
         )
         return ends.abs().max()
-    growth = _growth_at(_last_drive(problem, result), neurons).abs()
+    growth = _growth_at(last_drive(problem, result), neurons).abs()
     return growth.flatten(1).quantile(_SHARE, dim=1).max()
 
 
@@ -97,7 +97,7 @@ def _grows(neurons: Neurons) -> str:
     return "|sigma I - gamma|" if neurons.rate == LOGISTIC else "|dx/dt| / x at small x"
 
 
-def _last_drive(problem: NetworkProblem, result: Rollout) -> Tensor:
+def last_drive(problem: NetworkProblem, result: Rollout) -> Tensor:
     """Give the unbounded drive at the end of some sequences, (member, batch, neuron), in 1/s."""
     weights, neurons, some = problem.weights, problem.neurons, slice(0, _LOOKED_AT)
     outputs = result.filtered[:, some, -1].split(weights.layers, dim=-1)

@@ -19,7 +19,7 @@ from spinhw.rollout.steps import Steps
 
 Ends = tuple[list[Tensor], list[Tensor]]  # outputs and leaves of a small graph
 
-_kept: dict[int, Ends] = {}  # by the address of a handle's memory
+kept: dict[int, Ends] = {}  # Until a handle's last user is gone, by the address of its memory.
 
 
 def integrate_in_graph(
@@ -65,7 +65,7 @@ def _adjoint(
 ) -> list[Tensor]:
     """Give the gradients by the tensors that learn."""
     # A graph may have moved or copied the handle; then all is integrated again.
-    known = _kept.get(handle.data_ptr())
+    known = kept.get(handle.data_ptr())
     outputs, leaves = known or _integrated(tensors, mask, mask_in, learns, names, facts)
     learning = [leaf for leaf in leaves if leaf.requires_grad]
     found = torch.autograd.grad(outputs[:2], learning, (g_power, g_filtered), retain_graph=True)
@@ -131,8 +131,8 @@ def _remembered(outputs: list[Tensor], leaves: list[Tensor]) -> Tensor:
     """Keep the graph of an integration for as long as the handle that is returned lives."""
     memory = np.zeros(1, np.uint8)
     place = memory.ctypes.data
-    _kept[place] = outputs, leaves
-    weakref.finalize(memory, _kept.pop, place, None)
+    kept[place] = outputs, leaves
+    weakref.finalize(memory, kept.pop, place, None)
     return torch.from_numpy(memory)
 
 
