@@ -23,6 +23,7 @@ share_with_workers()
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from pytest_mock import MockerFixture  # noqa: E402
 
 # What a shell starts in the background ignores it, with all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -57,12 +58,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> None:
     """Keep the locks and the memory of a test's benches away from those of this computer, and wait for no disk.
 
     Each output that a bench takes is written to the disk: ten milliseconds, for a kernel that does not fail here.
     """
-    monkeypatch.setattr(os, "fsync", lambda file: None)
+    mocker.patch.object(os, "fsync", lambda file: None)
     monkeypatch.setenv("SPINHW_SHARED", str(tmp_path_factory.getbasetemp() / f"shared-{next(_numbers)}"))
 
 

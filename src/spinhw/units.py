@@ -61,7 +61,7 @@ def registry() -> "pint.UnitRegistry":
 
 
 @lru_cache(maxsize=16)
-def _factors(unit: str) -> dict[str, float]:
+def factors(unit: str) -> dict[str, float]:
     """Give the factor to SI of each plain way to write a unit: "ns" and "1/ns", not "nanosecond"."""
     if unit == "1/s":
         return {f"{one}/{prefix}s": 1 / factor for prefix, factor in _PREFIXES.items() for one in ("", "1")}
@@ -86,7 +86,7 @@ def parse_quantity(text: object, unit: str) -> float:
         raise ValueError(f"this is no number with a unit: write a decimal point, not a comma, as in {EXAMPLES[unit]!r}")
     if found is None:
         raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}")
-    factor = _factors(unit).get(found["unit"].replace(" ", ""))
+    factor = factors(unit).get(found["unit"].replace(" ", ""))
     return finite(_by_pint(found, unit) if factor is None else float(found["number"]) * factor, unit)
 
 

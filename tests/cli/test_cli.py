@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from spinhw import atomic
 from spinhw.config import shipped
@@ -176,10 +177,10 @@ def test_check_takes_a_profile_that_names_a_late_oscillator(spinhw, tmp_path: Pa
     assert shown.code == 0, shown.err
 
 
-def test_check_fails_with_device_trouble(spinhw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_fails_with_device_trouble(spinhw, mocker: MockerFixture) -> None:
     from spinhw.device.contract import Verdict
 
-    monkeypatch.setattr("spinhw.cli.contracts.check_device", lambda make: [Verdict("reads back", False, "reads 0")])
+    mocker.patch("spinhw.cli.contracts.check_device", lambda make: [Verdict("reads back", False, "reads 0")])
     shown = spinhw("check", "--device", "ideal")
     assert shown.code == 3
     assert "ideal: promises are broken; seen: reads back" in shown.err
@@ -234,9 +235,7 @@ def test_a_whole_run_evaluation_energy_and_what_is_refused(spinhw, tiny: Path, t
     assert len(cut.err.splitlines()) == 1
 
 
-def test_paths_with_brackets_and_pictures_that_fail(
-    spinhw, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_with_brackets_and_pictures_that_fail(spinhw, tiny: Path, tmp_path: Path, mocker: MockerFixture) -> None:
     """Whatever fails after training, the table is printed and the user knows that the results are safe."""
 
     def full(*_: object) -> None:
@@ -244,7 +243,7 @@ def test_paths_with_brackets_and_pictures_that_fail(
 
     from spinhw import plots
 
-    monkeypatch.setattr(plots, "draw_run", full, raising=False)
+    mocker.patch.object(plots, "draw_run", full, create=True)
     run = tmp_path / "a[" / "b]:x:"
     shown = spinhw("train", tiny, "--out", run, "--set", "training.seeds=[0]")
     assert shown.code == 2
@@ -299,7 +298,7 @@ def test_a_shipped_recipe_is_found_from_anywhere(spinhw, tmp_path: Path, monkeyp
     assert "examples/digits.yaml" in spinhw("energy", "examples/digit.yaml").err
 
 
-def test_a_file_held_by_another_program_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_held_by_another_program_is_tried_again(tmp_path: Path, mocker: MockerFixture) -> None:
     """Antivirus and file synchronisers on Windows do that."""
     replace, refusals = os.replace, iter([True, True, False])
 
@@ -308,7 +307,7 @@ def test_a_file_held_by_another_program_is_tried_again(tmp_path: Path, monkeypat
             raise PermissionError(errno.EACCES, "Access is denied")
         replace(old, new)
 
-    monkeypatch.setattr(atomic.os, "replace", held)
+    mocker.patch.object(atomic.os, "replace", held)
     atomic.write_atomically(tmp_path / "a", b"x")
     assert (tmp_path / "a").read_bytes() == b"x"
 
@@ -331,13 +330,13 @@ def test_out_and_resume_do_not_go_together(spinhw, tiny: Path, tmp_path: Path) -
     assert "--out and --resume do not go together" in shown.err
 
 
-def test_interrupt_before_training_is_130(spinhw, monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
+def test_interrupt_before_training_is_130(spinhw, mocker: MockerFixture, tiny: Path) -> None:
     from spinhw.cli import training
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "load_settings", stop)
+    mocker.patch.object(training, "load_settings", stop)
     shown = spinhw("train", tiny)
     assert shown.code == 130
 

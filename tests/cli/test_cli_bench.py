@@ -89,13 +89,13 @@ def test_devices_lists_every_driver_in_full_and_says_which_was_never_tried(spinh
     assert "VISA resources" not in out
 
 
-def test_devices_scan_lists_what_every_installed_visa_finds(spinhw, monkeypatch):
+def test_devices_scan_lists_what_every_installed_visa_finds(spinhw, mocker):
     def resources(backend):
         if backend == "@ivi":
             raise LinkError("VISA backend '@ivi' cannot be used")
         return ["GPIB0::24::INSTR", "USB0::1::INSTR"]
 
-    monkeypatch.setattr(commands, "visa_resources", resources)
+    mocker.patch.object(commands, "visa_resources", resources)
     assert "VISA resources: GPIB0::24::INSTR, USB0::1::INSTR" in spinhw("devices", "--scan").out
 
 

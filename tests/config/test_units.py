@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinhw import units
-from spinhw.units import EXAMPLES, parse_quantity, registry, show_quantity
+from spinhw.units import EXAMPLES, factors, parse_quantity, registry, show_quantity
 
 NUMBERS = st.floats(-1e18, 1e18, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-18)
 
@@ -19,7 +18,7 @@ def by_pint(number: float, text: str, unit: str) -> float:
 @pytest.mark.parametrize("unit", EXAMPLES)
 @given(number=NUMBERS)
 def test_plain_units_are_read_as_pint_reads_them(unit: str, number: float) -> None:
-    for text in units._factors(unit):
+    for text in factors(unit):
         assert parse_quantity(f"{number!r} {text}", unit) == by_pint(number, text, unit)
 
 

@@ -19,7 +19,7 @@ LOOKS = (0, 2)
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(tmp_path_factory, module_mocker):
     """Measure two networks of six neurons, one epoch each; give the folder of what was trained and the figures."""
     folder = tmp_path_factory.mktemp("drift")
     recipe = yaml.safe_load((ROOT / "examples/chip_in_the_loop.yaml").read_text(encoding="utf-8"))
@@ -27,15 +27,14 @@ def tiny(tmp_path_factory):
     recipe["network"]["layers"] = [3, 3]
     recipe["training"] |= {"seeds": [100, 101], "batch_size": 5, "substeps": 1, "threads": 1}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"RECIPE": folder / "recipe.yaml", "EPOCHS": 1, "LOOKS": LOOKS}.items():
-            patch.setattr(drift, name, value)
-        simulator = ["device=null", "training.epochs=0", "training.gradient=null", "training.loop.epochs=null"]
-        train(load_settings(drift.RECIPE, [*simulator, "training.refit.when=null"]), folder / "start")
-        found = drift.measure(folder / "start", folder / "work", rate=0.03)
-        patch.setattr(drift, "train", lambda *given: pytest.fail("trained again"))
-        folders = {"without_drift": folder / "work/in_the_loop", "during": folder / "work/during"}
-        again = {name: drift.trained_in_loop(RunFolder.open(path).settings(), path) for name, path in folders.items()}
+    module_mocker.patch.multiple(drift, RECIPE=folder / "recipe.yaml", EPOCHS=1, LOOKS=LOOKS)
+    simulator = ["device=null", "training.epochs=0", "training.gradient=null", "training.loop.epochs=null"]
+    train(load_settings(drift.RECIPE, [*simulator, "training.refit.when=null"]), folder / "start")
+    found = drift.measure(folder / "start", folder / "work", rate=0.03)
+    module_mocker.patch.object(drift, "train", side_effect=AssertionError("trained again"))
+    folders = {"without_drift": folder / "work/in_the_loop", "during": folder / "work/during"}
+    again = {name: drift.trained_in_loop(RunFolder.open(path).settings(), path) for name, path in folders.items()}
+    module_mocker.stopall()
     return folder / "work", found, again
 
 

@@ -29,9 +29,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 @pytest.fixture(autouse=True)
-def no_code_generation(monkeypatch):
+def no_code_generation(mocker):
     """Trace as torch.compile does and leave the C++ compiler out: it takes minutes and is not under test."""
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    mocker.patch.object(torch, "compile", partial(torch.compile, backend="aot_eager"))
 
 
 def prepared(name: str, problem: Problem) -> Prepared:
@@ -92,8 +92,8 @@ def test_ode_libraries_take_euler_steps_where_others_take_first_order_ones(name)
     assert fine < coarse / 2.5  # First order: a quarter.
 
 
-def test_absent_package_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_absent_package_is_named_with_the_line_that_installs_it(mocker):
+    mocker.patch("importlib.util.find_spec", lambda name: None)
     assert re.fullmatch(r"torchdiffeq not installed: pip install -c .*", CONTENDERS["torchdiffeq"].lacks())
     assert not CONTENDERS["eager PyTorch"].lacks()
 

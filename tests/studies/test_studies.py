@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest_mock import MockerFixture
 
 from spinhw.config import build, load
 from spinhw.errors import ConfigError
@@ -149,20 +150,20 @@ def test_a_study_leaves_table_picture_claims_and_is_not_done_twice(tmp_path: Pat
     ]
 
 
-def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, mocker: MockerFixture) -> None:
     point = tiny_point("training.epochs=2")
     whole = train_point(point, tmp_path / "whole")
 
     def killed(settings: object, folder: Path) -> None:
         # As if the process had died after the first epoch: its checkpoint is there, nothing else.
         short = point.settings.model_copy(update={"training": point.settings.training.model_copy()})
-        monkeypatch.setattr("spinhw.training.run.measure_simulated", _die)
+        mocker.patch("spinhw.training.run.measure_simulated", _die)
         train(short, folder)
 
-    monkeypatch.setattr("spinhw.studies.work.train", killed)
+    mocker.patch("spinhw.studies.work.train", killed)
     with pytest.raises(RuntimeError, match="killed"):
         train_point(point, tmp_path / "cut")
-    monkeypatch.undo()
+    mocker.stopall()
     resumed = train_point(point, tmp_path / "cut")
     assert replace(resumed, wall_s=0.0, cpu_s=0.0) == replace(whole, wall_s=0.0, cpu_s=0.0)
 
@@ -172,7 +173,7 @@ def _die(*arguments: object) -> None:
 
 
 def test_networks_that_diverge_are_left_out_and_the_others_come_out_as_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mocker: MockerFixture
 ) -> None:
     point = tiny_point()
     whole = train_point(point, tmp_path / "whole")
@@ -184,7 +185,7 @@ def test_networks_that_diverge_are_left_out_and_the_others_come_out_as_alone(
             raise Diverged("training diverged", fine, seeds, seen="NaN", todo="nothing")  # type: ignore[arg-type]
         return train(settings, folder)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("spinhw.studies.work.train", diverges)
+    mocker.patch("spinhw.studies.work.train", diverges)
     found = train_point(point, tmp_path / "cut")
     assert found.accuracy == [None, whole.accuracy[1]]
     assert found.mean_weight[1] == whole.mean_weight[1]
@@ -243,8 +244,8 @@ def test_points_are_spread_over_a_dask_cluster(tmp_path: Path) -> None:
     assert all(store.outcome(point) is not None for point in points)
 
 
-def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spinhw.studies.execute._ANSWERS_WITHIN", "0.2 s")  # Nobody answers, however long one waits.
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path, mocker: MockerFixture) -> None:
+    mocker.patch("spinhw.studies.execute.ANSWERS_WITHIN", "0.2 s")  # Nobody answers, however long one waits.
     pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
     with pytest.raises(ConfigError, match="--cluster: the Dask scheduler does not answer.*tcp://127.0.0.1:9"):
         run_points(
@@ -334,18 +335,18 @@ def test_measured_curves_follow_the_study() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows does not tell a child that its parent has gone")
-def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(mocker: MockerFixture) -> None:
     sent: list[int] = []
-    monkeypatch.setattr("spinhw.studies.orphan._LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr("spinhw.studies.orphan._SAVED_AFTER_S", 0.01)
-    monkeypatch.setattr("spinhw.studies.orphan.os.kill", lambda process, number: sent.append(number))
+    mocker.patch("spinhw.studies.orphan.LOOK_EVERY_S", 0.01)
+    mocker.patch("spinhw.studies.orphan.SAVED_AFTER_S", 0.01)
+    mocker.patch("os.kill", lambda process, number: sent.append(number))
     gone = threading.Event()
-    monkeypatch.setattr("spinhw.studies.orphan.os._exit", lambda code: gone.set())
+    mocker.patch("os._exit", lambda code: gone.set())
     parent = os.getppid()
     before = threading.active_count()
     with stop_without(parent + 1):  # Not our owner: nobody watches.
         assert threading.active_count() == before
     with stop_without(parent):
-        monkeypatch.setattr("spinhw.studies.orphan.os.getppid", lambda: 1)
+        mocker.patch("os.getppid", lambda: 1)
         assert gone.wait(5)
     assert sent == [signal.SIGTERM]

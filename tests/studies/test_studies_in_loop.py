@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest_mock import MockerFixture
 
 from spinhw.config import build, load
 from spinhw.errors import ConfigError
@@ -171,16 +172,14 @@ def test_a_failed_start_is_named_and_what_is_done_is_kept(tmp_path: Path) -> Non
         run_points(todo, store, dict.fromkeys((point.key for point in todo), 1.0), Listener(), jobs=1)
 
 
-def test_ctrl_c_stops_the_study_and_leaves_the_page_of_what_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_stops_the_study_and_leaves_the_page_of_what_is_done(tmp_path: Path, mocker: MockerFixture) -> None:
     def interrupted(settings: object, folder: Path) -> None:
         raise Interrupted("interrupted and saved")
 
     grid = tiny_grid()
     study = study_of(grid)
     outlook = Outlook(study.points, study.points, dict.fromkeys((point.key for point in study.points), 1.0))
-    monkeypatch.setattr("spinhw.studies.work.train", interrupted)
+    mocker.patch("spinhw.studies.work.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_loop_study(study, grid, outlook, tmp_path, Listener(), jobs=1)
     assert "**8 of 8 runs are not done yet**" in (tmp_path / "chip_in_the_loop.md").read_text(encoding="utf-8")

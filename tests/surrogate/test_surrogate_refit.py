@@ -99,13 +99,13 @@ def test_bad_settings_are_refused():
         OnlineRefit(nominal(2), free=("tau",))
 
 
-def test_oscillators_that_have_settled_rest(monkeypatch):
+def test_oscillators_that_have_settled_rest(mocker):
     """One that starts far off is looked at again and again, and the others are not."""
     true = truth(COUNT, readout=False)
     true.gamma[5], true.sigma[5], true.q[5] = GAMMA, 1.0, 0.0  # A usual one: with some, little can be told.
     start = true.moved(0.9 * torch.eye(len(PARAMETERS), dtype=torch.float64)[:, :1] * (torch.arange(COUNT) == 5))
     looked = []
-    monkeypatch.setattr(
+    mocker.patch(
         "spinhw.surrogate.refit.misfit",
         lambda played, oscillators, timed: looked.append(oscillators.count) or misfit(played, oscillators, timed),
     )

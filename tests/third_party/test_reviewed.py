@@ -117,13 +117,13 @@ def stand_in(name: str, options: str) -> type[Panel]:
 
 
 @pytest.fixture
-def resource(monkeypatch):
+def resource(mocker):
     """Open a virtual instrument of a profile; where there is none, or with options, one that answers to its name."""
     managers = []
 
     def open_resource(name: str, options: str = ""):
         if name not in MODELS or options:
-            monkeypatch.setitem(MODELS, name, stand_in(name, options or "0"))
+            mocker.patch.dict(MODELS, {name: stand_in(name, options or "0")})
         data = {
             "network": {"layers": [1]},
             "instruments": {"it": {"model": name, "address": "GPIB0::1::INSTR"}, "awg": {"model": "keysight-33500"}},
@@ -137,7 +137,7 @@ def resource(monkeypatch):
         one.close()
 
 
-def known_by(driver: str, profile: str, resource, monkeypatch) -> list[tuple[set[str], bool]]:
+def known_by(driver: str, profile: str, resource, mocker) -> list[tuple[set[str], bool]]:
     """List what a driver knows, skipping the test where its package is not there."""
     module, _, name = driver.rpartition(".")
     package = module.split(".")[0]
@@ -147,8 +147,8 @@ def known_by(driver: str, profile: str, resource, monkeypatch) -> list[tuple[set
         return list(of_pymeasure(kind))
     from qcodes.instrument import VisaInstrument
 
-    monkeypatch.setattr(VisaInstrument, "connect_message", lambda self: None)
-    monkeypatch.setattr(kind, "connect_message", lambda self: None)  # It says who is there, and knows no more.
+    mocker.patch.object(VisaInstrument, "connect_message", lambda self: None)
+    mocker.patch.object(kind, "connect_message", lambda self: None)  # It says who is there, and knows no more.
     common = VisaInstrument("bare", None, resource=resource(profile))
     shared = set(common.parameters)
     common.close()
@@ -169,8 +169,8 @@ def make(kind: type, opened):
 
 
 @pytest.mark.parametrize(("profile", "review"), REVIEWS)
-def test_every_settable_parameter_is_reviewed(profile, review, resource, monkeypatch):
-    known = known_by(review.driver, profile, resource, monkeypatch)
+def test_every_settable_parameter_is_reviewed(profile, review, resource, mocker):
+    known = known_by(review.driver, profile, resource, mocker)
     reviewed = {*review.set, *review.compared, *review.harmless}
     missing = sorted({min(sorted(names), key=len) for names, settable in known if settable and not names & reviewed})
     gone = sorted(reviewed - {name for names, _ in known for name in names})

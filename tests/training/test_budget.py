@@ -93,14 +93,13 @@ def test_a_bench_sends_what_was_rehearsed(tmp_path, plan, averages):
     assert told.time_s > told.played_s + told.received_bytes / LINK_BYTES_PER_S + ANSWER_S * told.shots
 
 
-def test_a_bench_is_not_connected_to(tmp_path, monkeypatch):
+def test_a_bench_is_not_connected_to(tmp_path, mocker):
     addresses = {name: f"TCPIP0::{name}.invalid::5025::SOCKET" for name in CHIP_TRUTH["instruments"]}
 
     def refuse(*_):
         raise AssertionError("something was connected to")
 
-    monkeypatch.setattr("spinhw.device.visa_opening.open_wire", refuse)
-    monkeypatch.setattr("spinhw.instruments.link.open_wire", refuse, raising=False)
+    mocker.patch("spinhw.device.visa_opening.open_wire", refuse)
     settings = chip_settings(addresses, "@py")
     assert batch_effort(settings, NETWORK, INTERVAL_S, (5, 12), ObservationPlan.nothing()).shots == 1
 

@@ -142,11 +142,11 @@ def test_a_bench_of_oscillators_sends_what_was_rehearsed(tmp_path, segments):
     assert told.played_s == pytest.approx(device.last.played_s, rel=0.3)  # Rests are a guess.
 
 
-def test_a_bench_of_oscillators_is_not_connected_to(monkeypatch):
+def test_a_bench_of_oscillators_is_not_connected_to(mocker):
     def refuse(*_):
         raise AssertionError("something was connected to")
 
-    monkeypatch.setattr("spinhw.device.visa_opening.open_wire", refuse)
+    mocker.patch("spinhw.device.visa_opening.open_wire", refuse)
     addresses = {name: f"TCPIP0::{name}.invalid::5025::SOCKET" for name in BANK_TRUTH["instruments"]}
     settings = bench(addresses, "@py")
     assert is_bench(settings)

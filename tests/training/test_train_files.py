@@ -73,16 +73,16 @@ def test_missing_checkpoint_is_said_to_be_missing(tmp_path):
 
 
 @pytest.mark.parametrize("function", ["os.fsync", "os.replace"])
-def test_full_disk_leaves_the_old_checkpoint(checkpoint, monkeypatch, function):
+def test_full_disk_leaves_the_old_checkpoint(checkpoint, mocker, function):
     before = checkpoint.read_bytes()
-    monkeypatch.setattr(function, disk_full)
+    mocker.patch(function, disk_full)
     with pytest.raises(ConfigError, match="the disk is full.*intact"):
         save_checkpoint(checkpoint, TENSORS, {"epoch": 4})
     assert checkpoint.read_bytes() == before
     assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
 
 
-def test_disk_that_fills_while_writing_leaves_the_old_file(checkpoint, monkeypatch):
+def test_disk_that_fills_while_writing_leaves_the_old_file(checkpoint, mocker):
     class Full:
         def __enter__(self):
             return self
@@ -93,20 +93,20 @@ def test_disk_that_fills_while_writing_leaves_the_old_file(checkpoint, monkeypat
         write = disk_full
 
     before = checkpoint.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.open", lambda self, mode: Full())
-        with pytest.raises(ConfigError, match="the disk is full"):
-            write_atomically(checkpoint, b"new")
-        with pytest.raises(ConfigError, match="the disk is full"):
-            append_line(checkpoint, "new")
+    mocker.patch("pathlib.Path.open", lambda self, mode: Full())
+    with pytest.raises(ConfigError, match="the disk is full"):
+        write_atomically(checkpoint, b"new")
+    with pytest.raises(ConfigError, match="the disk is full"):
+        append_line(checkpoint, "new")
+    mocker.stopall()
     assert checkpoint.read_bytes() == before
 
 
-def test_other_write_errors_say_what_to_do(checkpoint, monkeypatch):
+def test_other_write_errors_say_what_to_do(checkpoint, mocker):
     def refused(*args):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(os, "replace", refused)
+    mocker.patch.object(os, "replace", refused)
     with pytest.raises(
         ConfigError, match="could not be written; seen: Permission denied; next: make the folder writable"
     ):
@@ -128,8 +128,8 @@ def test_path_below_a_file_is_refused(tmp_path):
         RunFolder.create(tmp_path / "file" / "run", RunSettings())
 
 
-def test_folder_that_cannot_be_filled_is_not_left_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "fsync", disk_full)
+def test_folder_that_cannot_be_filled_is_not_left_behind(tmp_path, mocker):
+    mocker.patch.object(os, "fsync", disk_full)
     with pytest.raises(ConfigError, match="disk is full"):
         RunFolder.create(tmp_path / "run", RunSettings())
     assert not (tmp_path / "run").exists()

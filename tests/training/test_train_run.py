@@ -206,12 +206,12 @@ def test_time_in_the_training_loop_adds_up():
     assert other.train_wall_s > first
 
 
-def test_resuming_with_other_versions_warns_and_goes_on(tmp_path, caplog, monkeypatch):
+def test_resuming_with_other_versions_warns_and_goes_on(tmp_path, caplog, mocker):
     folder = tmp_path / "run"
     train(tiny(epochs=0), folder)
     resume(folder)
     assert not caplog.text
-    monkeypatch.setattr("spinhw.__version__", "99.0")
+    mocker.patch("spinhw.__version__", "99.0")
     resume(folder)
     assert "the last bits may differ" in caplog.text
     assert "-> 99.0" in caplog.text
@@ -219,8 +219,8 @@ def test_resuming_with_other_versions_warns_and_goes_on(tmp_path, caplog, monkey
 
 
 @pytest.mark.parametrize(("engine", "package"), [("cpu", "numba"), ("gpu", "triton")])
-def test_engine_that_is_not_there_is_refused_before_anything_is_made(tmp_path, monkeypatch, engine, package):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_engine_that_is_not_there_is_refused_before_anything_is_made(tmp_path, mocker, engine, package):
+    mocker.patch("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=f"training.engine: '{engine}' cannot be used here.*{package}"):
         train(tiny(engine=engine), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -240,7 +240,7 @@ def test_answers_that_overflow_are_one_clear_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_full_disk_while_training_keeps_the_old_checkpoint(tmp_path, monkeypatch, whole):
+def test_full_disk_while_training_keeps_the_old_checkpoint(tmp_path, mocker, whole):
     folder, replace = tmp_path / "run", os.replace
 
     def full(source, target):
@@ -248,17 +248,18 @@ def test_full_disk_while_training_keeps_the_old_checkpoint(tmp_path, monkeypatch
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace(source, target)
 
-    with pytest.raises(ConfigError, match="checkpoint.safetensors: the disk is full"), monkeypatch.context() as patch:
-        train(tiny(), folder, Watcher((1, 1), lambda: patch.setattr(os, "replace", full)))
+    with pytest.raises(ConfigError, match="checkpoint.safetensors: the disk is full"):
+        train(tiny(), folder, Watcher((1, 1), lambda: mocker.patch.object(os, "replace", full)))
+    mocker.stopall()
     assert load_checkpoint(folder / "checkpoint.safetensors")[1]["epoch"] == 1
     assert_same_run(resume(folder), whole[0])
 
 
-def test_run_that_cannot_be_saved_leaves_no_folder(tmp_path, monkeypatch):
+def test_run_that_cannot_be_saved_leaves_no_folder(tmp_path, mocker):
     def full(*args):
         raise ConfigError("the disk is full")
 
-    monkeypatch.setattr("spinhw.training.trainee.save_checkpoint", full)
+    mocker.patch("spinhw.training.trainee.save_checkpoint", full)
     with pytest.raises(ConfigError, match="disk is full"):
         train(tiny(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -281,7 +282,7 @@ def test_resuming_from_a_damaged_checkpoint_is_refused(tmp_path):
         resume(folder)
 
 
-def test_divergence_keeps_the_metrics(tmp_path):
+def test_divergence_keeps_the_metrics(tmp_path, mocker):
     def poison() -> None:
         with torch.no_grad():
             learner[0].network.b_out[1] = float("nan")
@@ -294,10 +295,9 @@ def test_divergence_keeps_the_metrics(tmp_path):
             super().__init__(settings)
             learner.append(self)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "Learner", Caught)
-        with pytest.raises(ConfigError, match="diverged in epoch 2, batch 2: seed 5;"):
-            train(tiny(), tmp_path / "run", Watcher((1, 1), poison))
+    mocker.patch.object(run, "Learner", Caught)
+    with pytest.raises(ConfigError, match="diverged in epoch 2, batch 2: seed 5;"):
+        train(tiny(), tmp_path / "run", Watcher((1, 1), poison))
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
     tensors, facts = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
     assert facts["epoch"] == 1

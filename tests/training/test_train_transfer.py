@@ -42,9 +42,9 @@ def test_every_network_meets_every_chip_and_none_that_it_was_trained_on(run):
     assert evaluate_on_chips(run[0], 3, other)["trained_on"] == []
 
 
-def test_chip_measures_the_same_beside_any_others(run, monkeypatch):
+def test_chip_measures_the_same_beside_any_others(run, mocker):
     together = evaluate_on_chips(run[0], 3)["accuracy"]["pairs"]
-    monkeypatch.setattr("spinhw.training.transfer._TOGETHER", 2)
+    mocker.patch("spinhw.training.transfer.TOGETHER", 2)
     assert evaluate_on_chips(run[0], 3)["accuracy"]["pairs"] == together
 
 

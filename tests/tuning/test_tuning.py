@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest_mock import MockerFixture
 
 from spinhw.config import build, load, shipped
 from spinhw.errors import ConfigError
@@ -35,9 +36,9 @@ def search(folder: Path, name: str = "one") -> Search:
 
 
 @pytest.fixture
-def easy(monkeypatch: pytest.MonkeyPatch) -> None:
+def easy(mocker: MockerFixture) -> None:
     """Score a trial by a formula that is best at tau = 10 ns, instead of training."""
-    monkeypatch.setattr(
+    mocker.patch(
         "spinhw.tuning.search.trial_score",
         lambda settings: float(np.exp(-(np.log(settings.network.tau_s / 10e-9) ** 2))),
     )
@@ -78,10 +79,10 @@ def test_a_search_goes_on_with_the_trials_of_others(tmp_path: Path, easy: None) 
     assert len({each.values["network.tau"] for each in other.tried()}) == 5
 
 
-def test_a_trial_that_breaks_does_not_count(tmp_path: Path, easy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_breaks_does_not_count(tmp_path: Path, easy: None, mocker: MockerFixture) -> None:
     found = search(tmp_path)
     found.run(1, lambda tried: None)
-    monkeypatch.setattr("spinhw.tuning.search.trial_score", lambda settings: 1 / 0)
+    mocker.patch("spinhw.tuning.search.trial_score", lambda settings: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         found.run(2, lambda tried: None)
     assert len(found.tried()) == 1

@@ -14,7 +14,7 @@ from spinhw.studies.point import Point
 from spinhw.studies.work import work
 from spinhw.training.interrupt import signals_interrupt
 
-_ANSWERS_WITHIN = "5 s"  # A scheduler that is there.
+ANSWERS_WITHIN = "5 s"  # A scheduler that is there.
 
 
 class StudyProgress(Protocol):
@@ -123,7 +123,7 @@ def _workers(cluster: str | None) -> Iterator[None]:
             "--cluster needs the package distributed, which is not installed", todo="pip install 'spinhw[cluster]'"
         ) from error
     try:
-        client = Client(cluster, timeout=_ANSWERS_WITHIN)
+        client = Client(cluster, timeout=ANSWERS_WITHIN)
     except (OSError, TimeoutError, ValueError) as error:
         raise ConfigError(
             "--cluster: the Dask scheduler does not answer",

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LOOK_EVERY_S = 1.0
-_SAVED_AFTER_S = 60.0
+LOOK_EVERY_S = 1.0
+SAVED_AFTER_S = 60.0
 
 
 @contextmanager
@@ -30,8 +30,8 @@ def stop_without(owner: int) -> Iterator[None]:
 
 
 def _watch(owner: int, over: threading.Event) -> None:
-    while not over.wait(_LOOK_EVERY_S):
+    while not over.wait(LOOK_EVERY_S):
         if os.getppid() != owner:
             os.kill(os.getpid(), signal.SIGTERM)  # A run in training finishes its batch and saves.
-            over.wait(_SAVED_AFTER_S)
+            over.wait(SAVED_AFTER_S)
             os._exit(1)  # Nobody is there to take a result, and the worker would only wait for more to do.

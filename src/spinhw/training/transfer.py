@@ -27,7 +27,7 @@ from spinhw.training.statistics import of_pairs
 from spinhw.training.versions import versions
 
 # Chips that are simulated side by side, which bounds the memory; a chip measures the same beside any others.
-_TOGETHER = 10
+TOGETHER = 10
 
 
 def evaluate_on_chips(
@@ -109,7 +109,7 @@ def _measured(
     tick: Tick,
 ) -> Iterator[NDArray[np.float64]]:
     """Give the accuracies (seed, chip) of some chips after others."""
-    groups = [range(first, min(first + _TOGETHER, chips)) for first in range(0, chips, _TOGETHER)]
+    groups = [range(first, min(first + TOGETHER, chips)) for first in range(0, chips, TOGETHER)]
     seeds, done = settings.training.seeds, 0
     total = len(groups) * len(seeds)
     for group in groups:
