@@ -127,8 +127,8 @@ class RunFolder:
     def settings(self) -> RunSettings:
         """Read the config that the run was started with, but for loggers whose package is not there any more."""
         data = read_yaml(self.config)
-        named = data.get("loggers")
-        kinds = [one.get("kind") if isinstance(one, Mapping) else None for one in named] if named else []
+        named = data.get("loggers") or []
+        kinds = [one.get("kind") if isinstance(one, Mapping) else None for one in named]
         gone = [str(kind) for kind in kinds if isinstance(kind, str) and not LOGGERS.knows(kind)]
         if gone:
             _log.warning("%s: nothing installed here knows the loggers %s: left out", self.path, ", ".join(gone))
