@@ -270,7 +270,10 @@ def test_weights_out_of_reach_are_said_so_and_the_map_inverts_itself(made):
     far = known.applied(torch.tensor([9.0, 0.0, 1.0, -9.0, 0.5, 0.0]))
     assert far.reached.tolist() == [False, True, True, False, True, True]
     tuning = 0.4 * torch.rand(20, 6, generator=torch_stream("tunings"), dtype=torch.float64) - 0.2
-    torch.testing.assert_close(known.tuning_for(known.weights(tuning)), tuning, atol=1e-9, rtol=0)
+    wanted = known.weights(
+        tuning
+    )  # Beyond the largest one a resonator has the same weight twice: the nearer one is found.
+    torch.testing.assert_close(known.weights(known.tuning_for(wanted)), wanted, atol=1e-9 * float(wanted.max()), rtol=0)
 
 
 def test_errors_of_the_map_are_those_of_drawn_chains(made):

@@ -110,7 +110,7 @@ def test_a_tolerance_below_the_noise_floor_is_refused():
 
 def test_a_surrogate_far_off_is_warned_of_and_damped():
     settings = on(chip(spread=0.3), refit=[], passes=80, tolerance=1e-4)
-    wild = NETWORK.model_copy(update={"layers": (12, 12), "weight_scale": 16.0, "weight_limit": None})
+    wild = NETWORK.model_copy(update={"layers": (12, 12), "weight_scale": 32.0, "weight_limit": None})
     inputs = torch.rand(4, 64, 1, generator=torch_stream("images of a multiplexed network")) * 4 - 1.2
     with open_device(settings, wild, INTERVAL_S, dtype=torch.float64) as device:
         device.program(SpintronicNetwork(wild, seed=1).values())

@@ -235,8 +235,11 @@ def test_sizes_are_trained_once_and_shown(recipe: Path, tmp_path: Path) -> None:
     assert code == 0
     facts = json.loads((folder / "smallest.json").read_text())
     assert [one["units"] for one in facts["sizes"]] == [1, 20]
-    assert facts["every_seed"] == 20
-    assert "with every seed: 20" in " ".join(out.split())
+    one, twenty = (all(share >= facts["enough"] for share in size["bits_right"]) for size in facts["sizes"])
+    assert twenty
+    fewest = 1 if one else 20  # One unit is enough for some seeds.
+    assert facts["every_seed"] == fewest
+    assert f"with every seed: {fewest}" in " ".join(out.split())
     assert (folder / "smallest.png").read_bytes().startswith(b"\x89PNG")
     written = (folder / "units-20" / "metrics.jsonl").read_bytes()  # The time that training took stands there.
     assert run_cli(*arguments)[0] == 0

@@ -198,6 +198,7 @@ def test_segments_of_plain_networks(order: int, segment: int, mocker: MockerFixt
     check_close(found(**choices), whole, 1e-13)
 
 
+@pytest.mark.filterwarnings("ignore:steps of")  # Longer than a network should be trained with, with some weights.
 def test_long_steps_are_not_plain(plain_jobs: list[plain.PlainJob]) -> None:
     case = Case(neurons_learn=False)
     case.steps = Steps(5e-9, SUBSTEPS, 2)  # z up to 1.5

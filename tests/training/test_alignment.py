@@ -96,7 +96,7 @@ def tiny(**changes) -> RunSettings:
 
 
 def test_run_compares_its_gradients_now_and_then(tmp_path):
-    with_looks = train(tiny(**{"training.loop.align_every": 2}), tmp_path / "with")
+    with_looks = train(tiny(**{"training.loop.align_every": 2, "training.substeps": 2}), tmp_path / "with")
     rows = with_looks.metrics
     assert [len(row["alignment"]["each"]) for row in rows] == [2 * 2, 2 * 2]
     assert all(-1 <= row["alignment"]["mean"] <= 1 for row in rows)

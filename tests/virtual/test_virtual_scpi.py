@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spinhw.virtual.scpi import (
@@ -221,9 +221,11 @@ def test_reboot_loses_settings_queue_and_what_waits():
 
 
 @settings(max_examples=30)
-@given(st.binary(max_size=60), st.integers(1, 50))
-def test_blocks_of_any_bytes_arrive_whole_in_any_pieces(data, size):
-    stream = b"DATA 0," + block(data) + b"\r\n*IDN?\n"
+@given(st.binary(max_size=60), st.integers(1, 50), st.sampled_from([b"\n", b"\r\n"]))
+@example(b"\r", 50, b"\n")  # The last byte of a block ends no line.
+@example(b"a\r", 3, b"\n")
+def test_blocks_of_any_bytes_arrive_whole_in_any_pieces(data, size, end):
+    stream = b"DATA 0," + block(data) + end + b"*IDN?\n"
     framer, messages = Framer(), []
     for start in range(0, len(stream), size):
         messages += framer.feed(stream[start : start + size])

@@ -49,13 +49,15 @@ class Framer:
     """Cuts the bytes that arrive into messages; what is too long is left out up to the next line feed."""
 
     def __init__(self) -> None:
-        self._data, self._seen, self._in_blocks = bytearray(), 0, 0
+        self._data, self._seen, self._in_blocks, self._block_end = bytearray(), 0, 0, 0
         self._is_skipping, self._lost = False, 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in bytes; give the messages that are complete by now, without their ends."""
-        if not self._data and not self._is_skipping and _find_end(data, 0)[:2] == (len(data) - 1, len(data)):
-            return [data[:-1].removesuffix(b"\r")]  # The usual case, with one copy less.
+        if not self._data and not self._is_skipping:
+            end, following, _, block_end = _find_end(data, 0)
+            if (end, following) == (len(data) - 1, len(data)):
+                return [_message(data, following - 1, block_end)]  # The usual case, with one copy less.
         self._data += data
         messages: list[bytes] = []
         while self._skip() and self._cut(messages):
@@ -74,7 +76,7 @@ class Framer:
 
     def clear(self) -> None:
         """Forget what has arrived of an unfinished message."""
-        self._data, self._seen, self._in_blocks = bytearray(), 0, 0
+        self._data, self._seen, self._in_blocks, self._block_end = bytearray(), 0, 0, 0
         self._is_skipping, self._lost = False, 0
 
     def _skip(self) -> bool:
@@ -88,17 +90,18 @@ class Framer:
 
     def _cut(self, messages: list[bytes]) -> bool:
         """Take the first message off; False if it is not there yet."""
-        end, following, in_blocks = _find_end(self._data, self._seen)
-        self._in_blocks += in_blocks
+        end, following, in_blocks, block_end = _find_end(self._data, self._seen)
+        self._in_blocks, self._block_end = self._in_blocks + in_blocks, max(self._block_end, block_end)
         if end is None and not self._is_too_long(following):
             self._seen = following
             return False
+        block_end, self._block_end = self._block_end, 0
         self._seen, blocks, self._in_blocks = 0, self._in_blocks, 0
         if end is None or end - blocks > MOST_TEXT_BYTES:
             self._is_skipping, self._lost = end is None, self._lost + 1
             del self._data[: following if end is not None else 0]
             return True
-        messages.append(bytes(memoryview(self._data)[:end]).removesuffix(b"\r"))
+        messages.append(_message(self._data, end, block_end))
         del self._data[:following]
         return True
 
@@ -110,34 +113,41 @@ class Framer:
         return text > MOST_TEXT_BYTES or promised > MOST_BLOCK_BYTES + _LONGEST_HEAD
 
 
-def _find_end(data: bytes | bytearray, position: int) -> tuple[int | None, int, int]:
+def _message(data: bytes | bytearray, end: int, block_end: int) -> bytes:
+    """Copy a message without the carriage return that may end it; the last byte of a block is none."""
+    is_text = end > block_end and data[end - 1 : end] == b"\r"
+    return bytes(memoryview(data)[: end - is_text])
+
+
+def _find_end(data: bytes | bytearray, position: int) -> tuple[int | None, int, int, int]:
     """Find the end of the first message.
 
     Returns:
-        Its end and the start of the next one; or None, and where to look on for the end. Bytes in blocks on the way.
+        Its end and the start of the next one; or None, and where to look on for the end. Bytes in blocks on the way,
+        and where the last block ends.
     """
-    in_blocks = 0
+    in_blocks = block_end = 0
     while mark := _MARKS.search(data, position):
         position, kind = mark.end(), mark.group()
         if kind == b"\n":
-            return mark.start(), position, in_blocks
+            return mark.start(), position, in_blocks, block_end
         if kind == b"#":
             block = block_at(data, mark.start())
             if block is not None and block[1] > len(data):
-                return None, mark.start(), in_blocks
+                return None, mark.start(), in_blocks, block_end
             if block is not None:
-                position = block[1]
+                position = block_end = block[1]
                 in_blocks += position - mark.start()
             # Some clients end a block by END alone, which a stream does not carry: the next header follows at once.
             if block is not None and _HEADER_START.match(data, position):
-                return position, position, in_blocks
+                return position, position, in_blocks, block_end
         else:
             closing, newline = data.find(kind, position), data.find(b"\n", position)
             if closing < 0 and newline < 0:
-                return None, mark.start(), in_blocks
+                return None, mark.start(), in_blocks, block_end
             # A string never runs over the end of a line, or one missing quote would stop everything.
             position = newline if closing < 0 or 0 <= newline < closing else closing + 1
-    return None, len(data), in_blocks
+    return None, len(data), in_blocks, block_end
 
 
 def split_units(message: bytes) -> list[bytes]:
