@@ -21,9 +21,9 @@ NEURON, OUTPUT = 6, 2
 
 @pytest.fixture(scope="module")
 def lively():
-    """The neuron of layer 1 and the output that move most on both chips: of one that stands still nobody tells a stuck one.
+    """The neuron of layer 1, counted from the first of all, and the output that move most on both chips.
 
-    The neuron of all, and the output, from 0.
+    Of a channel that is to stand still nobody can tell that it is stuck.
     """
     _, [trace] = judged(count=1)
     neurons = trace.power.values.std((1, 2)).amin(0)  # (neuron,)
