@@ -302,6 +302,28 @@ def test_noise_is_seen_by_playing_twice():
     assert found.rms(1) == pytest.approx(0.04, rel=0.1)
 
 
+def test_the_colour_of_noise_holds_for_sequences_of_other_lengths():
+    """Noise of one octave is found in the same octave, whose band has another number there."""
+    length, octave = 129, 5  # Frequencies 16 to 31 of 129.
+    colour = torch.zeros(int(bands(length)[-1]) + 1, dtype=torch.float64)
+    colour[octave] = 8.0
+    noise = Noise(torch.ones(1, dtype=torch.float64), colour, length)
+    assert noise.colour_at(length) is colour
+    for other, band in ((258, 6), (516, 7), (65, 4)):
+        found = noise.colour_at(other)
+        assert found.argmax() == band and found[band] == pytest.approx(8.0, rel=0.15)
+        assert float(found.sum() - found[band]) < 2.0
+
+
+def test_a_network_is_measured_on_sequences_of_several_lengths():
+    with open_multiplexed(chip(noise=0.01), passes=4) as device:
+        device.program(weights())
+        for samples in (40, 7, 90):
+            trace = device.run(images()[..., :1, :].expand(*images().shape[:-2], samples, 1))
+            assert bool(trace.power.values.isfinite().all())
+            assert trace.power.values.shape[-2] == samples
+
+
 def test_signals_are_moved_by_parts_of_samples():
     ramp = torch.arange(10, dtype=torch.float64)[None, :, None].expand(1, 10, 2)
     moved = earlier(ramp, torch.tensor([0.25, -1.5], dtype=torch.float64))

@@ -130,7 +130,11 @@ class Corrector:
     def state(self) -> dict[str, Any]:
         """Return what was learned of oscillators and noise as plain data for JSON; corrections are not part of it."""
         learned = {} if self.refit is None else {name: one.tolist() for name, one in self.refit.state().items()}
-        noise = None if self.noise is None else [self.noise.variance.tolist(), self.noise.colour.tolist()]
+        noise = self.noise and {
+            "variance": self.noise.variance.tolist(),
+            "colour": self.noise.colour.tolist(),
+            "samples": self.noise.samples,
+        }
         return {"refit": learned, "noise": noise}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -138,7 +142,8 @@ class Corrector:
         self.corrections.forget()
         if self.refit is not None:
             self.refit.restore({name: _tensor(one) for name, one in state["refit"].items()})
-        self.noise = None if state["noise"] is None else Noise(*map(_tensor, state["noise"]))
+        noise = state["noise"]
+        self.noise = noise and Noise(_tensor(noise["variance"]), _tensor(noise["colour"]), noise["samples"])
 
     def _of_neurons(self) -> Oscillators:
         return self.oscillators.picked(self._assignment.index)
@@ -221,7 +226,7 @@ class Corrector:
         colour = None
         if self.noise is not None:
             variance = self.noise.variance[self._assignment.index] / averages
-            colour = self.noise.colour
+            colour = self.noise.colour_at(missed[-1].shape[1])
         good = [self._unpacked(one.played.good) for one in passes]
         found = combined(missed, good, variance / self._of_neurons().gain ** 2)
         return found if colour is None else told_apart(found, colour)

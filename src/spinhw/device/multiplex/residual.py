@@ -23,10 +23,12 @@ class Noise:
     Args:
         variance: In units of full power squared, (oscillator,).
         colour: Variance in each band over the mean one, (band,); 1 for white noise.
+        samples: Length of the segments that it was seen in, which says what frequencies the bands are.
     """
 
     variance: Tensor
     colour: Tensor
+    samples: int
 
     @classmethod
     def between(cls, first: Tensor, second: Tensor, good: Tensor, averages: int) -> Self:
@@ -42,7 +44,16 @@ class Noise:
         share = good.double().mean((0, 1)).clamp_min(1e-9)
         by_band = _by_band(_dct(apart) ** 2).mean(0) / share * averages / 2  # (band, oscillator)
         variance = (apart**2).mean((0, 1)) / share * averages / 2
-        return cls(variance, by_band.mean(1) / variance.mean().clamp_min(1e-300))
+        return cls(variance, by_band.mean(1) / variance.mean().clamp_min(1e-300), first.shape[1])
+
+    def colour_at(self, samples: int) -> Tensor:
+        """Return the colour in the bands of segments of another length, (band,)."""
+        if samples == self.samples:
+            return self.colour
+        # Frequency k of n samples is k / (2 n) of the sample rate.
+        same = (torch.arange(samples) * self.samples // samples).clamp_max(self.samples - 1)
+        by_frequency = self.colour[bands(self.samples)[same]]
+        return _by_band(by_frequency[None, :, None])[0, :, 0]
 
     def rms(self, averages: int = 1) -> float:
         """Return the noise of a sample after averaging, over all oscillators, in units of full power."""
