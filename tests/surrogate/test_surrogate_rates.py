@@ -42,6 +42,13 @@ def played_finely(true: Oscillators) -> Played:
     return replace(blank, power=torch.cat([first, found.power[0]], dim=1))
 
 
+def moving(played: Played) -> Tensor:
+    """Which oscillators are above their threshold for some of the drives: of the others nothing can be told."""
+    found = played.power.std((0, 1)) > 0.02
+    assert int(found.sum()) >= COUNT // 2
+    return found
+
+
 @pytest.mark.parametrize("rate", [LOGISTIC, RATE])
 def test_derivatives_that_a_rate_gives_are_its_own(rate: Rate) -> None:
     at = [torch.rand(5, generator=torch.Generator().manual_seed(k), dtype=torch.float64) for k in range(5)]
@@ -70,11 +77,12 @@ def test_the_tangents_of_a_fit_are_those_of_its_model() -> None:
 def test_a_refit_finds_the_parameters_of_another_rate() -> None:
     true = of(RATE, truth(COUNT, readout=False))
     refit = OnlineRefit(of(RATE, nominal(COUNT)), noise=0.01)
-    refit.update([played_finely(true)])
-    found = refit.oscillators
+    played = played_finely(true)
+    refit.update([played])
+    found, seen = refit.oscillators, moving(played)
     for name in ("gamma", "sigma"):
-        assert float((getattr(found, name) / getattr(true, name) - 1).abs().max()) < 2e-3  # 2e-4, of its steps.
-    assert float((found.q - true.q).abs().max()) < 2e-3
+        assert float((getattr(found, name) / getattr(true, name) - 1)[seen].abs().max()) < 2e-3  # 2e-4, of its steps.
+    assert float((found.q - true.q)[seen].abs().max()) < 2e-3
     again = OnlineRefit(of(RATE, nominal(COUNT)))
     again.restore(refit.state())
     assert again.oscillators.rate == found.rate == RATE
@@ -83,8 +91,9 @@ def test_a_refit_finds_the_parameters_of_another_rate() -> None:
 def test_the_logistic_model_does_not_fit_another_rate() -> None:
     true = of(RATE, truth(COUNT, readout=False))
     refit = OnlineRefit(nominal(COUNT), noise=0.01)
-    refit.update([played_finely(true)])
-    assert float((refit.oscillators.q - true.q).abs().min()) > 0.05
+    played = played_finely(true)
+    refit.update([played])
+    assert float((refit.oscillators.q - true.q)[moving(played)].abs().min()) > 0.05
 
 
 def test_a_rate_without_derivatives_is_not_refitted() -> None:
