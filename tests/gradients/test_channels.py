@@ -21,14 +21,16 @@ NEURON, OUTPUT = 6, 2
 
 @pytest.fixture(scope="module")
 def lively():
-    """The neuron of layer 1, counted from the first of all, and the output that move most on both chips.
+    """The neuron and the output that by the model move most on both chips.
 
     Of a channel that is to stand still nobody can tell that it is stuck.
     """
-    _, [trace] = judged(count=1)
-    neurons = trace.power.values.std((1, 2)).amin(0)  # (neuron,)
-    outputs = trace.outputs.values.flatten(1, -2).std(1).amin(0)  # (output,)
-    return 5 + int(neurons[5:9].argmax()), int(outputs.argmax())
+    network, _ = make(CHIP, 2, weight_scale=12.0)
+    with torch.no_grad():
+        run = network.run(batch())
+        outputs = network(batch()).std(1).amin(0)  # (output,)
+    neurons = run.power.std((1, 2)).amin(0)  # (neuron,)
+    return int(neurons.argmax()), int(outputs.argmax())
 
 
 def spoil(signal, number, how):
@@ -83,6 +85,8 @@ def test_nothing_is_masked_where_nothing_is_broken():
 @pytest.mark.parametrize("how, why", [("lost", "100% of its samples are bad"), ("stuck", "reads a constant 0.37")])
 def test_channel_that_stays_bad_is_masked_and_named_once(caplog, lively, how, why):
     neuron, output = lively
+    layer = sum(neuron >= first for first in (5, 9))
+    place = f"(layer {layer}, number {neuron - (0, 5, 9)[layer]})"
 
     def both(trace):
         return replace(trace, power=spoil(trace.power, neuron, how), outputs=spoil(trace.outputs, output, how))
@@ -91,14 +95,14 @@ def test_channel_that_stays_bad_is_masked_and_named_once(caplog, lively, how, wh
         watch, traces = judged(both, 5)
     names = {str(one) for one in watch.masked}
     assert names == {
-        f"chip-{chip}: {name}: {why}"
-        for chip in (0, 1)
-        for name in (f"neuron {neuron} (layer 1, number {neuron - 5})", f"output {output}")
+        f"chip-{chip}: {name}: {why}" for chip in (0, 1) for name in (f"neuron {neuron} {place}", f"output {output}")
     }
     assert sum("is masked" in record.message for record in caplog.records) == 4
     for trace in traces:
         power = trace.power.quality == Quality.FAULTY
-        assert bool(power[..., neuron].all()) and int(power.sum()) == power[..., neuron].numel()
+        assert bool(power[..., neuron].all())
+        # A neuron near its threshold may stand still in a batch, and is then left out of it too.
+        assert float(power.double().mean()) < 2 / 12
         assert bool((trace.power0.quality[..., neuron] == Quality.FAULTY).all())
         assert bool((trace.outputs.quality[..., output] == Quality.FAULTY).all())
 
