@@ -1,7 +1,13 @@
 """The errors that a user may see, by who must act. Every message has four parts."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+
+# Where a line to type begins in what to do next. It comes last, alone or after a colon.
+_TYPED = re.compile(r"(?:^|(?<=: ))(?:spinhw|pip) ")
+_PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
 
 
 class SpinhwError(Exception):
@@ -11,7 +17,7 @@ class SpinhwError(Exception):
         what: What is wrong, as a short clause, starting with the file and key or the instrument where there is one.
         seen: The value that was seen.
         allowed: What would have been accepted.
-        todo: What to do next.
+        todo: What to do next. A line to type comes last, alone or after a colon: "go on with: spinhw train ...".
     """
 
     exit_code = 2
@@ -21,15 +27,20 @@ class SpinhwError(Exception):
         super().__init__(self.one_line())
 
     def one_line(self) -> str:
-        """Render the four parts as one line."""
+        """Render the four parts as one line; one to type stands in it word for word, with nothing behind it."""
         parts = [self.what]
         if self.seen is not None:
             parts.append(f"seen: {self.seen}")
         if self.allowed:
             parts.append(f"allowed: {self.allowed}")
-        if self.todo:
-            parts.append(f"next: {self.todo}")
-        return "; ".join(part.rstrip(".") for part in " ".join(" | ".join(parts).split()).split(" | ")) + "."
+        typed = _TYPED.search(self.todo)
+        say, command = (self.todo, "") if typed is None else (self.todo[: typed.start()], self.todo[typed.start() :])
+        if say:
+            parts.append(f"next: {say}")
+        line = "; ".join(part.rstrip(".") for part in " ".join(" | ".join(parts).split()).split(" | "))
+        if not command:
+            return line + "."
+        return f"{line} {command}" if say else f"{line}; next: {command}"
 
 
 class ConfigError(SpinhwError):
@@ -78,6 +89,12 @@ class CalibrationError(SpinhwError):
 
 class SpinhwWarning(UserWarning):
     """A doubt about a result that somebody should look into; said once for each cause in a process."""
+
+
+def quoted(path: str | Path) -> str:
+    """Write a path as one word of a command line, in double quotes where it needs them, which every shell knows."""
+    text = str(path)
+    return text if _PLAIN.fullmatch(text) else '"' + re.sub(r'(["$`])', r"\\\1", text) + '"'
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

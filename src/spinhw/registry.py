@@ -120,5 +120,5 @@ def _imported(point: EntryPoint, what: str) -> Any:
         raise ConfigError(
             f"{what} {point.name!r} (package {package}) cannot be loaded",
             seen=f"{type(error).__name__}: {error}",
-            todo=f"pip install --upgrade {package}, or ask its authors",
+            todo=f"ask its authors, or try a newer one: pip install --upgrade {package}",
         ) from error

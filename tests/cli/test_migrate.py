@@ -61,7 +61,8 @@ def old_keys(model: type, top: str) -> list[tuple[str, str]]:
     + [(FlipFlopRun, *one) for one in old_keys(FlipFlopTraining, "training")],
 )
 def test_every_old_key_is_refused_with_the_new_one_named(model, key, now):
-    wanted = f"mine.yaml: training: unknown key '{key}'; it is written {now} now; next: spinhw migrate mine.yaml"
+    todo = "next: rewrite the file with: spinhw migrate mine.yaml"
+    wanted = f"mine.yaml: training: unknown key '{key}'; it is written {now} now; {todo}"
     with pytest.raises(ConfigError) as refused:
         build(model, {"training": {key: 3}}, "mine.yaml")
     assert wanted in str(refused.value)
@@ -143,7 +144,7 @@ def test_an_old_run_folder_is_measured_and_goes_on_in_a_new_one_to_the_bit(spinh
     as_before(folder)
     refused = spinhw("evaluate", folder)
     assert refused.code == 2
-    assert f"next: spinhw migrate {folder / 'config.yaml'} rewrites the file" in refused.err.replace("\n", " ")
+    assert f"next: rewrite the file with: spinhw migrate {folder / 'config.yaml'}\n" in refused.err
     assert spinhw("migrate", folder).code == 0
     assert RunFolder.open(folder).settings() == settings
     before = bits(folder)

@@ -342,6 +342,21 @@ def test_error_has_four_parts_on_one_line() -> None:
     assert error.exit_code == 3
 
 
+@pytest.mark.parametrize(
+    ("todo", "end"),
+    [
+        (
+            "go on with: spinhw train a.yaml --resume 'my  run'",
+            "; next: go on with: spinhw train a.yaml --resume 'my  run'",
+        ),
+        ("pip install pyserial", "; next: pip install pyserial"),
+        ("run `spinhw devices` to see them", "; next: run `spinhw devices` to see them."),
+    ],
+)
+def test_a_line_to_type_ends_the_message_word_for_word(todo, end):
+    assert str(DeviceError("awg: no answer", seen="a\nb", todo=todo)) == f"awg: no answer; seen: a b{end}"
+
+
 def test_nearest_suggests_or_lists() -> None:
     assert nearest("trainig", ["training", "task"]) == "did you mean 'training'?"
     assert nearest("zzz", ["b", "a"]) == "choose one of a, b"

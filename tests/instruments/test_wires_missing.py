@@ -19,7 +19,9 @@ from spinhw.instruments.serial_line import SerialSettings
 from spinhw.instruments.traffic import Traffic
 from spinhw.instruments.wires import open_wire, over_serial
 
-FOUR_PARTS = re.compile(r"[^;]+.*; seen: .+; allowed: .+; next: .+\.", re.DOTALL)
+FOUR_PARTS = re.compile(
+    r"[^;]+.*; seen: .+; allowed: .+; next: (?:.+\.|pip install \S+.*|.*: pip install \S+)", re.DOTALL
+)
 CHANNEL = {"lowest": "0 mA", "highest": "10 mA", "compliance": "2 V", "ramp_step": "5 mA", "ramp_delay": "0 s"}
 IDENTITY = b"KEITHLEY INSTRUMENTS INC.,MODEL 6221,1234567,D03"
 

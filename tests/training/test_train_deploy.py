@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from spinhw.config import build
 from spinhw.device import SimulatedSettings
 from spinhw.errors import ConfigError, LimitError
-from spinhw.training import Interrupted, RunSettings, evaluate, load_settings, resume, train
+from spinhw.training import Interrupted, RunSettings, evaluate, evaluate_on_chips, load_settings, resume, train
 from spinhw.training.deploy import answer_on_device, device_for
 from spinhw.training.held_out import held_out_answers
 from spinhw.training.learner import Learner
@@ -117,6 +118,36 @@ def test_evaluation_repeats_the_run_and_takes_another_device(tmp_path):
     assert other["device"]["ids"] == ["other-3", "other-5"]
     assert other["accuracy_on_device"]["per_seed"] == summary["accuracy_converged"]["per_seed"]
     assert len((folder / "evaluations.jsonl").read_text().splitlines()) == 2
+
+
+def test_some_seeds_are_measured_as_they_are_among_all(tmp_path):
+    folder = tmp_path / "run"
+    train(tiny(), folder)
+    whole, one = evaluate(folder, "imperfect-chip"), evaluate(folder, "imperfect-chip", seeds=[5])
+    for name in ("accuracy", "accuracy_converged", "accuracy_on_device"):
+        assert one[name]["per_seed"] == whole[name]["per_seed"][1:]
+    assert one["device"]["ids"] == ["chip-5"]
+    lines = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
+    assert [line["seeds"] for line in lines] == [[3, 5], [5]]
+    quiet = build(SimulatedSettings, {"kind": "simulated", "chip": {"spread": {"gamma": 0.2}}}, "device.yaml")
+    on_chips = [evaluate_on_chips(folder, 2, quiet, seeds=seeds) for seeds in (None, [5])]
+    assert on_chips[1]["seeds"] == [5]
+    assert on_chips[1]["accuracy"]["pairs"] == on_chips[0]["accuracy"]["pairs"][1:]
+
+
+def test_seeds_that_cannot_be_measured_alone_are_refused_before_the_work(tmp_path, mocker):
+    run, in_loop = tmp_path / "run", tmp_path / "in_loop"
+    train(tiny(), run)
+    train(tiny(NOISY, gradient="output", epochs=1), in_loop)
+    mocker.patch("spinhw.training.evaluation.measure_simulated", side_effect=AssertionError)
+    for folder, device, seeds, message in (
+        (run, None, [7], r"no such network; seen: 7; allowed: 3, 5; next: name some .*--seed"),
+        (run, None, [], r"no such network; seen: none; allowed: 3, 5"),
+        (run, "one-oscillator", None, r"one network is played at a time; seen: 2 members; allowed: 1; next: .*--seed"),
+        (in_loop, None, [3], r"all together; seen: 3; allowed: another device, .*; next: leave out --seed, or name"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            evaluate(folder, device, seeds=seeds)
 
 
 def test_device_too_small_for_the_weights_is_refused_before_training(tmp_path):

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,13 @@ def test_summary_of_an_unfinished_run_is_asked_for_in_vain(tmp_path):
 
 def test_default_folder_is_named_after_config_and_time(tmp_path):
     assert default_folder(tmp_path / "digits.yaml").match("runs/digits-????????-??????")
+
+
+def test_default_folder_is_always_a_new_one(tmp_path, monkeypatch, mocker):
+    monkeypatch.chdir(tmp_path)
+    clock = mocker.patch("spinhw.training.run_folder.datetime")
+    clock.now.return_value = datetime(2025, 1, 31, 23, 59, 59)
+    for name in ("demo-20250131-235959", "demo-20250131-235959-2", "demo-20250131-235959-3"):
+        folder = default_folder(Path("demo.yaml"))
+        assert folder == Path("runs") / name
+        folder.mkdir(parents=True)

@@ -103,6 +103,9 @@ def evaluate(
     chips: Annotated[
         int | None, typer.Option("--chips", min=1, help="So many simulated chips, ID-0, ID-1, ..., for every network.")
     ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", help="Only the network of this seed; may be repeated.")
+    ] = None,
     note: Note = "",
 ) -> None:
     """Measure the networks of a run again, by simulation and on a device; or on many simulated chips.
@@ -112,9 +115,9 @@ def evaluate(
     from spinhw.cli.training import evaluate_folder, evaluate_folder_on_chips
 
     if chips is None:
-        evaluate_folder(run, device, note)
+        evaluate_folder(run, device, note, seeds)
     else:
-        evaluate_folder_on_chips(run, device, chips, note)
+        evaluate_folder_on_chips(run, device, chips, note, seeds)
 
 
 @app.command()

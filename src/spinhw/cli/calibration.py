@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
 from spinhw.device import DeviceSettings, load_device
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, quoted
 from spinhw.units import parse_quantity
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def calibrate_device(asked: Asked) -> None:
         show_synapse_table(console, record)
     else:
         show_oscillator_table(console, record)
-    console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
+    console.print(f"record: {path}   raw traces: {traces_folder(path)}")
+    console.print(f"picture: spinhw calibrate show {quoted(path)}", markup=False, soft_wrap=True)
 
 
 def _network(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":

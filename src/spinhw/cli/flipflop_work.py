@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinhw.cli.terminal import make_console
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, quoted
 from spinhw.flipflop.load import COMMAND, load_flipflop, task_of
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.training import Interrupted, RunFolder, default_folder
@@ -170,7 +170,7 @@ def _show(console: "Console", results: "FlipFlopResults") -> None:
         )
     console.print(f"run folder: {results.folder}", markup=False, soft_wrap=True)
     if summary["task"] == "flipflop":
-        console.print(f"next:       spinhw flipflop analyse {results.folder}", markup=False, soft_wrap=True)
+        console.print(f"next:       spinhw flipflop analyse {quoted(results.folder)}", markup=False, soft_wrap=True)
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

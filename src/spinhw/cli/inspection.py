@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.config import json_schema
-from spinhw.errors import ConfigError, DeviceError, did_you_mean
+from spinhw.errors import ConfigError, DeviceError, did_you_mean, quoted
 
 
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ def check_profile(name: str, play: bool = False) -> None:
         raise ConfigError(
             f"{name}: a recording keeps no contract, it only repeats one run",
             allowed="a device or a bench",
-            todo="replay it with the config of its run: spinhw train CONFIG --device " + name,
+            todo=f"replay it with the config of its run: spinhw train CONFIG --device {quoted(name)}",
         )
     from rich.console import Console
 
@@ -55,7 +55,10 @@ def check_profile(name: str, play: bool = False) -> None:
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
     if not contracts:
-        console.print(f"{name}: nothing was switched on; the contract is checked by: spinhw check --play", markup=False)
+        command = f"spinhw check --device {quoted(name)} --play"
+        console.print(
+            f"{name}: nothing was switched on; the contract is checked by: {command}", markup=False, soft_wrap=True
+        )
     if broken:
         raise DeviceError(f"{name}: promises are broken", seen=", ".join(broken), todo="see the tables above")
 

@@ -93,7 +93,7 @@ def resume_config(
     _show(console, results)
 
 
-def evaluate_folder(folder: Path, device: str | None, note: str = "") -> None:
+def evaluate_folder(folder: Path, device: str | None, note: str = "", seeds: Sequence[int] | None = None) -> None:
     """Measure the networks of a run and show what came out."""
     profile, opened = (None if device is None else load_device(device)), RunFolder.open(folder)
     console = make_console()
@@ -102,11 +102,13 @@ def evaluate_folder(folder: Path, device: str | None, note: str = "") -> None:
     from spinhw.training import evaluate
 
     with TerminalProgress(console) as progress:
-        found = evaluate(folder, profile, progress, note)
+        found = evaluate(folder, profile, progress, note, seeds or None)
     print_evaluation(console, found)
 
 
-def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int, note: str = "") -> None:
+def evaluate_folder_on_chips(
+    folder: Path, device: str | None, chips: int, note: str = "", seeds: Sequence[int] | None = None
+) -> None:
     """Measure the networks of a run on many chips; print a table, write figures and draw a picture.
 
     Raises:
@@ -120,7 +122,7 @@ def evaluate_folder_on_chips(folder: Path, device: str | None, chips: int, note:
     from spinhw.training import evaluate_on_chips, write_transfer
 
     with TerminalProgress(console) as progress:
-        found = evaluate_on_chips(folder, chips, profile, progress, note)
+        found = evaluate_on_chips(folder, chips, profile, progress, note, seeds or None)
     console.print(transfer_table(found))
     figures = folder / f"transfer-{found['device']}.json"
     write_transfer(found, figures)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spinhw.atomic import write_atomically
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe, load, shipped
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, quoted
 from spinhw.training import Interrupted
 from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
 
@@ -81,5 +81,5 @@ def _leave(
     plot_search(np.array([each.score for each in every]), values, logs, folder / "search.png")
     best, score = " ".join(f'--set "{line}"' for line in search.best_overrides()), max(each.score for each in every)
     console.print(f"best of {len(every)}: {100 * score:.2f} %, with {best}", markup=False, soft_wrap=True)
-    command = f"spinhw train {folder / 'best.yaml'}"
+    command = f"spinhw train {quoted(folder / 'best.yaml')}"
     console.print(f"train it on the reported seeds with: {command}", markup=False, soft_wrap=True)

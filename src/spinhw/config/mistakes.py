@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from spinhw.config.kinds import ByKind
 from spinhw.config.settings import Moved, Settings, yaml_key
 from spinhw.config.text import as_written
-from spinhw.errors import ConfigError, MisfitError, did_you_mean
+from spinhw.errors import ConfigError, MisfitError, did_you_mean, quoted
 
 # Above this a number is not written out in a message.
 _MOST_DIGITS = 1e15
@@ -89,7 +89,7 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
         moved = context["moved"]
         if isinstance(moved, Moved):
             now = ".".join(moved.place(keys))
-            todo = "" if place.startswith("--set") else f"spinhw migrate {source} rewrites the file"
+            todo = "" if place.startswith("--set") else f"rewrite the file with: spinhw migrate {quoted(source)}"
             return ConfigError(f"{place}: unknown key {context['key']}; it is written {now} now", todo=todo)
         return ConfigError(f"{place}: {detail['msg']}")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spinhw.config import find_recipe, load, read_yaml, shipped
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, quoted
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.tasks import FlipFlopSettings
 from spinhw.training import RunFolder
@@ -27,7 +27,7 @@ def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlop
     if has_oscillators(path):
         raise ConfigError(
             f"{path}: networks of oscillators are trained by 'spinhw train', as any task is",
-            todo=f"spinhw train {path}",
+            todo=f"spinhw train {quoted(path)}",
         )
     return load(FlipFlopRun, path, overrides)
 

@@ -240,5 +240,5 @@ def _no_lock(who: str, path: Path, error: OSError) -> NoLockError:
         f"{who}: locks cannot be kept, so nobody knows whether an instrument is in use",
         seen=str(error) if str(path) in str(error) else f"{path}: {error}",
         allowed="a folder that every user of this computer can write to",
-        todo=f"make it one (chmod 1777), or name one for all users in the environment: {VARIABLE}=/srv/spinhw",
+        todo=f"make it one (chmod 1777), or set {VARIABLE}=/srv/spinhw in the environment, a folder for all users",
     )

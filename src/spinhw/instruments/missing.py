@@ -13,7 +13,7 @@ _NEEDS = {
     "ASRL": ("PySerial", "pip install pyserial"),
     "GPIB": (
         "gpib-ctypes and the driver of the GPIB board",
-        "pip install gpib-ctypes, and install linux-gpib (linux-gpib.sourceforge.io) on Linux or NI-488.2 on Windows",
+        "install linux-gpib (linux-gpib.sourceforge.io) on Linux or NI-488.2 on Windows, then: pip install gpib-ctypes",
     ),
     "USB": ("PyUSB and libusb", "pip install pyusb libusb-package"),
     "VICP": ("PyVICP", "pip install pyvicp"),

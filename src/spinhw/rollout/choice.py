@@ -135,7 +135,7 @@ def _missing_on_cpu(tensor: Tensor) -> str:
 def _missing_on_gpu(tensor: Tensor) -> str:
     """Say what only the GPU engine cannot do of this; empty if there is nothing."""
     if importlib.util.find_spec("triton") is None:
-        return "the package triton, which the extra `gpu` installs on Linux: pip install 'spinhw[gpu]'"
+        return 'the package triton, which the extra `gpu` installs on Linux: pip install "spinhw[gpu]"'
     # Triton's interpreter runs kernels without a GPU, slowly: for tests.
     devices = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
     if tensor.device.type not in devices:

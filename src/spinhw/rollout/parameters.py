@@ -77,7 +77,11 @@ class Neurons:
 
     def of_member(self, member: int) -> Self:
         """Give the neurons of one member, (1, neuron); what all members share stays."""
-        return self.mapped(lambda one: one if len(one) == 1 else one[member : member + 1])
+        return self.of_members([member])
+
+    def of_members(self, members: Sequence[int]) -> Self:
+        """Give the neurons of some members, (member, neuron); what all members share stays."""
+        return self.mapped(lambda one: one if len(one) == 1 else one[list(members)])
 
     def to(self, *args: torch.device | torch.dtype) -> Self:
         """Move or convert every tensor, as `torch.Tensor.to` does."""

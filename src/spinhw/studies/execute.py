@@ -120,7 +120,7 @@ def _workers(cluster: str | None) -> Iterator[None]:
         from distributed import Client
     except ImportError as error:
         raise ConfigError(
-            "--cluster needs the package distributed, which is not installed", todo="pip install 'spinhw[cluster]'"
+            "--cluster needs the package distributed, which is not installed", todo='pip install "spinhw[cluster]"'
         ) from error
     try:
         client = Client(cluster, timeout=ANSWERS_WITHIN)

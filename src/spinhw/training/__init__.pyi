@@ -1,6 +1,7 @@
 from .aligning import align_run, write_alignment
 from .cost import Budget, budget
 from .divergence import Diverged
+from .evaluation import evaluate
 from .examples import Examples
 from .interrupt import Interrupted
 from .load import load_settings
@@ -8,7 +9,7 @@ from .loggers import Logger, LoggerSettings
 from .opened import Run, open_run
 from .progress import SILENT, Progress
 from .results import RunResults
-from .run import evaluate, resume, train
+from .run import resume, train
 from .run_folder import RunFolder, default_folder
 from .settings import RunSettings, TrainingSettings
 from .summary import energy_ledger, spent_lines

@@ -1,8 +1,42 @@
-"""One network out of an ensemble, alone or several times over."""
+"""Networks out of an ensemble: those of some seeds, one alone, one several times over."""
+
+from collections.abc import Sequence
 
 import torch
 
+from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
+from spinhw.training.settings import RunSettings
+
+
+def of_seeds(
+    settings: RunSettings, network: SpintronicNetwork, seeds: Sequence[int] | None
+) -> tuple[RunSettings, SpintronicNetwork]:
+    """Return a run as if it had had some of its seeds alone, and their networks.
+
+    Args:
+        settings: The run.
+        network: Its networks, a member for each seed.
+        seeds: Which ones, in any order; None for all.
+
+    Raises:
+        ConfigError: The run has no such seed, or none is named.
+    """
+    if seeds is None:
+        return settings, network
+    there = settings.training.seeds
+    unknown = [seed for seed in seeds if seed not in there]
+    if unknown or not seeds:
+        raise ConfigError(
+            "seeds (--seed): the run has no such network",
+            seen=", ".join(map(str, unknown)) or "none",
+            allowed=", ".join(map(str, there)),
+            todo="name some of these, each with a --seed of its own",
+        )
+    wanted = tuple(seed for seed in there if seed in seeds)
+    training = settings.training.model_copy(update={"seeds": wanted})
+    chosen = settings.model_copy(update={"training": training})
+    return chosen, members_of(network, [there.index(seed) for seed in wanted], wanted)
 
 
 def member_of(network: SpintronicNetwork, member: int, seed: int) -> SpintronicNetwork:
@@ -13,11 +47,21 @@ def member_of(network: SpintronicNetwork, member: int, seed: int) -> SpintronicN
         member: Which one, from 0.
         seed: Its seed.
     """
-    alone = SpintronicNetwork(network.settings, network.steps, [seed], network.answer)
-    alone.load_state_dict({name: tensor[member : member + 1] for name, tensor in network.state_dict().items()})
+    return members_of(network, [member], [seed])
+
+
+def members_of(network: SpintronicNetwork, members: Sequence[int], seeds: Sequence[int]) -> SpintronicNetwork:
+    """Copy some members of an ensemble into an ensemble of their own.
+
+    Args:
+        network: The ensemble.
+        members: Which ones, from 0, in the order of the copies.
+        seeds: Seed of each.
+    """
+    copies = _copies(network, members, seeds)
     if network.calibrated:
-        alone.use_neurons(network.neurons().of_member(member))
-    return alone
+        copies.use_neurons(network.neurons().of_members(members))
+    return copies
 
 
 def repeated(network: SpintronicNetwork, member: int, seed: int, times: int) -> SpintronicNetwork:
@@ -29,7 +73,11 @@ def repeated(network: SpintronicNetwork, member: int, seed: int, times: int) -> 
         seed: Its seed.
         times: How many copies, at least 1.
     """
-    copies = SpintronicNetwork(network.settings, network.steps, [seed] * times, network.answer)
-    rows = torch.full((times,), member)
+    return _copies(network, [member] * times, [seed] * times)
+
+
+def _copies(network: SpintronicNetwork, members: Sequence[int], seeds: Sequence[int]) -> SpintronicNetwork:
+    copies = SpintronicNetwork(network.settings, network.steps, seeds, network.answer)
+    rows = torch.tensor(members)
     copies.load_state_dict({name: tensor[rows] for name, tensor in network.state_dict().items()})
     return copies

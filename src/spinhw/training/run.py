@@ -1,6 +1,5 @@
-"""Whole runs: train, go on, measure."""
+"""Whole runs: train, go on."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +10,7 @@ from typing import Any
 
 import torch
 
-from spinhw.atomic import append_line
-from spinhw.device import Device, DeviceSettings, load_device
+from spinhw.device import Device
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.rollout.choice import engine_lacks
 from spinhw.tasks import Task
@@ -29,7 +27,7 @@ from spinhw.training.loggers import Listeners
 from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.progress import SILENT, Progress
-from spinhw.training.provenance import circumstances, recorded_provenance
+from spinhw.training.provenance import recorded_provenance
 from spinhw.training.reach import reach_device
 from spinhw.training.record import recorder_of
 from spinhw.training.refusals import refuse_other_settings
@@ -72,7 +70,7 @@ def train(
     refuse_model(settings)
     refuse_engine(settings)
     reach_device(settings)
-    with _threads(settings.training.threads), Interrupt() as interrupt:
+    with threads(settings.training.threads), Interrupt() as interrupt:
         learner = Learner(settings)
         start_from(learner, settings)
         made = RunFolder.create(Path(folder), settings)
@@ -127,61 +125,12 @@ def resume(
 def _resume(recorded: RunSettings, opened: RunFolder, progress: Progress) -> RunResults:
     tensors, facts = load_checkpoint(opened.checkpoint)
     _warn_of_versions(opened, facts.get("versions"))
-    with _threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
+    with threads(recorded.training.threads or facts["threads"]), Interrupt() as interrupt:
         learner = Learner(recorded)
         learner.restore(tensors, facts)
         reach_device(recorded, learner.epoch)
         opened.forget_metrics_after(learner.epoch)
         return _go_on(recorded, learner, opened, progress, interrupt)
-
-
-def evaluate(
-    folder: str | Path,
-    device: DeviceSettings | str | Path | None = None,
-    progress: Progress = SILENT,
-    note: str = "",
-) -> dict[str, Any]:
-    """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
-
-    What came out is also added as a line to ``evaluations.jsonl`` in the run folder.
-
-    Args:
-        folder: A run folder, finished or not.
-        device: Name or file of a device profile, or the profile itself; None for the run's own, if it has one.
-        progress: Told what happens.
-        note: Written down with what came out, in place of ``run.note``.
-
-    Returns:
-        ``epochs`` that the networks were trained for, ``accuracy``, ``accuracy_converged``, ``confusion`` and, on a
-        device, ``accuracy_on_device`` and ``device``, each as in ``summary.json``, and on a bench ``instruments``.
-
-    Raises:
-        ConfigError: It is no run folder, or the checkpoint is missing or damaged.
-        LimitError: The networks are beyond a limit of the device.
-        DeviceError: The device failed.
-    """
-    opened, other = RunFolder.open(Path(folder)), load_device(device) if isinstance(device, str | Path) else device
-    settings = opened.settings()
-    around = circumstances(settings.run, note)
-    refuse_engine(settings)
-    tensors, facts = load_checkpoint(opened.checkpoint)
-    with _threads(settings.training.threads or facts["threads"]), Interrupt() as interrupt:
-        learner = Learner(settings)
-        learner.restore(tensors, facts)
-        task = settings.open_task()
-        tick = partial(_tick, opened, progress, interrupt)
-        found = {
-            "epochs": learner.epoch,
-            "measure": settings.task.headline,
-            **measure_simulated(settings, learner.evaluated, task, tick),
-        }
-        with _device_of(settings, learner, other) as measuring:
-            found |= measure_on_device(settings, learner.evaluated, task, measuring, tick)
-            found |= _spent_facts(settings, measuring)
-    append_line(
-        opened.evaluations_file, json.dumps(found | {"versions": versions(), "provenance": around}, allow_nan=False)
-    )
-    return found
 
 
 def refuse_engine(settings: RunSettings) -> None:
@@ -210,7 +159,7 @@ def _go_on(
         train_until(settings.training.loop_start, trainee, folder, progress, interrupt)
         with _device_in_use(settings, learner, folder) as device:
             train_until(settings.training.epochs, trainee, folder, progress, interrupt)
-            summary = _summary(settings, learner, task, device, partial(_tick, folder, progress, interrupt))
+            summary = _summary(settings, learner, task, device, partial(measuring_tick, folder, progress, interrupt))
         folder.write_instruments(summary.pop("instruments", {}))
         folder.write_summary(summary)
         progress.on_summary(summary)
@@ -248,19 +197,6 @@ def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -
             yield loop.device
 
 
-@contextmanager
-def _device_of(settings: RunSettings, learner: Learner, other: DeviceSettings | None) -> Iterator[Device | None]:
-    """Open another device, or that of a run as the run left it."""
-    profile = other or settings.device
-    if profile is None:
-        yield None
-        return
-    with device_for(settings, profile) as device:
-        if other is None and learner.loop_state is not None:
-            device.restore(learner.loop_state["device"])
-        yield device
-
-
 def _summary(
     settings: RunSettings, learner: Learner, task: Task, device: Device | None, tick: "partial[None]"
 ) -> dict[str, Any]:
@@ -287,14 +223,14 @@ def _summary(
     }
 
 
-def _spent_facts(settings: RunSettings, device: Device | None) -> dict[str, Any]:
-    """Say what an inference took on this bench, beside the chip that it stands for; nothing where it is the chip."""
-    if device is None or device.spent() is None:
-        return {}
-    return energy_facts(with_spent(settings, energy_ledger(settings), device.spent()))
+def measuring_tick(
+    folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str, done: int, total: int
+) -> None:
+    """Tell of the progress of a measurement, and end it where the user asked to stop.
 
-
-def _tick(folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str, done: int, total: int) -> None:
+    Raises:
+        Interrupted: Says how to measure again.
+    """
     progress.on_evaluation(what, done, total)
     if interrupt.requested:
         raise Interrupted(
@@ -310,7 +246,7 @@ def _warn_of_versions(folder: RunFolder, then: Mapping[str, str] | None) -> None
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Let torch use this many threads for a while; None leaves it alone."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)

@@ -2,17 +2,17 @@
 
 import json
 import logging
-import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import append_line, not_written, write_atomically
 from spinhw.config import Settings, SettingsT, build, read_yaml
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, quoted
 from spinhw.training.loggers import LOGGERS
 from spinhw.training.settings import RunSettings
 
@@ -20,18 +20,13 @@ _log = logging.getLogger(__name__)
 
 
 _TRAIN = "spinhw train"
-_PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
-
-
-def _quoted(path: Path) -> str:
-    """Write a path as one word of a command line, in double quotes where it needs them, which every shell knows."""
-    text = str(path)
-    return text if _PLAIN.fullmatch(text) else '"' + re.sub(r'(["$`])', r"\\\1", text) + '"'
 
 
 def default_folder(config: Path) -> Path:
-    """Name a new run folder after its config and the time: ``runs/digits-20250131-235959``."""
-    return Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    """Name a new run folder after config and time: ``runs/digits-20250131-235959``, with ``-2`` where that exists."""
+    first = Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    others = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(path for path in chain([first], others) if not path.exists())
 
 
 def exists_already(path: Path) -> ConfigError:
@@ -62,7 +57,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What to type to go on with this run, whatever options it was started with."""
-        return f"{self.command} {_quoted(self.config)} --resume {_quoted(self.path)}"
+        return f"{self.command} {quoted(self.config)} --resume {quoted(self.path)}"
 
     @classmethod
     def create(cls, path: Path, settings: Settings, command: str = _TRAIN) -> "RunFolder":

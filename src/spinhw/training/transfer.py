@@ -1,7 +1,7 @@
 """Trained networks on many simulated chips: how well they do on one that they have never seen."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from spinhw.atomic import write_atomically
 from spinhw.device import Device, DeviceSettings, SimulatedSettings, open_device
 from spinhw.errors import ConfigError
+from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Task
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import refuse_non_finite
 from spinhw.training.learner import Learner
-from spinhw.training.member import repeated
+from spinhw.training.member import of_seeds, repeated
 from spinhw.training.progress import SILENT, Progress, Tick
 from spinhw.training.provenance import circumstances
 from spinhw.training.refusals import simulated
@@ -31,7 +32,12 @@ TOGETHER = 10
 
 
 def evaluate_on_chips(
-    folder: Path, chips: int, device: DeviceSettings | None = None, progress: Progress = SILENT, note: str = ""
+    folder: Path,
+    chips: int,
+    device: DeviceSettings | None = None,
+    progress: Progress = SILENT,
+    note: str = "",
+    seeds: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Measure every network of a run on the chips ID-0, ID-1, ... of a profile; the run itself is not changed.
 
@@ -43,13 +49,14 @@ def evaluate_on_chips(
         device: A simulated device; None for the run's own.
         progress: Told what happens.
         note: Given back with what came out, in place of ``run.note``.
+        seeds: Of the networks to measure; None for all of the run.
 
     Returns:
         ``epochs``, ``device``, ``seeds``, ``ids`` of the chips, ``accuracy`` as `of_pairs` gives it, ``trained_on``
         (place of seed and chip of each pair that is left out), ``versions`` and ``provenance``.
 
     Raises:
-        ConfigError: There is no simulated device, it is no run folder, or no pair is left.
+        ConfigError: There is no simulated device, it is no run folder, the run has no such seed, or no pair is left.
         LimitError: The networks are beyond a limit of the chips.
     """
     if chips < 1:
@@ -60,6 +67,7 @@ def evaluate_on_chips(
     around = circumstances(settings.run, note)
     learner = Learner(settings)
     learner.restore(*load_checkpoint(opened.checkpoint))
+    settings, network = of_seeds(settings, learner.evaluated, seeds)
     task = settings.open_task()
     tick = partial(progress.on_evaluation, "accuracy on chips")
     own = _own(settings, profile, chips)
@@ -67,7 +75,7 @@ def evaluate_on_chips(
         raise ConfigError(
             "every network was trained on the only chip that there would be", seen=chips, todo="raise --chips"
         )
-    table = np.concatenate(list(_measured(settings, learner, task, profile, chips, tick)), axis=1)  # (seed, chip)
+    table = np.concatenate(list(_measured(settings, network, task, profile, chips, tick)), axis=1)  # (seed, chip)
     left_out = np.zeros_like(table, dtype=bool)
     for seed, chip in own:
         left_out[seed, chip] = True
@@ -102,7 +110,7 @@ def _own(settings: RunSettings, profile: SimulatedSettings, chips: int) -> list[
 
 def _measured(
     settings: RunSettings,
-    learner: Learner,
+    network: SpintronicNetwork,
     task: Task,
     profile: SimulatedSettings,
     chips: int,
@@ -119,16 +127,16 @@ def _measured(
         ) as device:
             for place in range(len(seeds)):
                 tick(done, total)
-                rows.append(_on(device, learner, settings, task, place))
+                rows.append(_on(device, network, settings, task, place))
                 done += 1
         tick(done, total)
         yield np.array(rows)
 
 
-def _on(device: Device, learner: Learner, settings: RunSettings, task: Task, place: int) -> list[float]:
+def _on(device: Device, networks: SpintronicNetwork, settings: RunSettings, task: Task, place: int) -> list[float]:
     """Give the headline figure of one network on each chip of a device."""
-    count, seed = device.describe().members, learner.seeds[place]
-    network, alike = repeated(learner.evaluated, place, seed, count), (seed,) * count
+    count, seed = device.describe().members, settings.training.seeds[place]
+    network, alike = repeated(networks, place, seed, count), (seed,) * count
     found = answer_on_device(network, task, alike, settings.task.final_part, device, lambda done, total: None)
     refuse_non_finite(found.answers, alike)
     return task.metrics(found.answers, found.batch)[0].values

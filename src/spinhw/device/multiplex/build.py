@@ -114,7 +114,7 @@ def _refuse_misfit(bank: OscillatorBank, network: NetworkSettings, interval_s: f
             f"{bank.name}: one network is played at a time",
             seen=f"{about.members} members",
             allowed="1",
-            todo="run one seed after another, each into a folder of its own",
+            todo="name one seed: training.seeds: [0] in a run, --seed 0 where a run is evaluated",
         )
     share = interval_s / about.sample_interval_s
     if share < 1 - _SAME or abs(share - round(share)) > _SAME * share:

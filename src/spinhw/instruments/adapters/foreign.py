@@ -50,7 +50,7 @@ class ForeignPort(InstrumentAccess):
             self._object = self._make()
         except ImportError as error:
             raise ConfigError(
-                f"{self._who}: this package is not installed", seen=error, todo=f"pip install 'spinhw[{self.library}]'"
+                f"{self._who}: this package is not installed", seen=error, todo=f'pip install "spinhw[{self.library}]"'
             ) from error
         except Exception as error:
             raise LinkError(f"{self._who}: the driver cannot connect", seen=error) from error
