@@ -1,6 +1,5 @@
 """Recurrent networks: the compiled recurrence against autograd, options, files."""
 
-import json
 import math
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import torch
 from pytest_mock import MockerFixture
 
+from fakes.keras import keras_file
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.flipflop import load_network, read_keras, save_network
@@ -189,37 +189,6 @@ def test_a_saved_network_is_the_same(changes: dict[str, object], tmp_path: Path)
     (inputs,) = drawn((2, 20, 3), dtype=torch.float32)
     assert again.settings == network.settings
     assert torch.equal(again(inputs), network(inputs))
-
-
-def keras_file(
-    path: Path,
-    *,
-    units: int = 6,
-    recurrent: str = "SimpleRNN",
-    kernel: tuple[int, int] = (3, 6),
-    activation: str = "tanh",
-) -> Path:
-    """Write what Keras writes, with random weights."""
-    generator = np.random.default_rng(0)
-    config = {
-        "config": {
-            "layers": [
-                {"class_name": recurrent, "config": {"name": "rnn", "activation": activation}},
-                {"class_name": "Dense", "config": {"name": "dense", "activation": "linear"}},
-            ]
-        }
-    }
-    arrays = {
-        "rnn/rnn/kernel:0": kernel,
-        "rnn/rnn/recurrent_kernel:0": (units, units),
-        "dense/dense/kernel:0": (units, 3),
-        "dense/dense/bias:0": (3,),
-    }
-    with h5py.File(path, "w") as file:
-        file.attrs["model_config"] = json.dumps(config)
-        for name, shape in arrays.items():
-            file["model_weights/" + name] = generator.normal(size=shape).astype(np.float32)
-    return path
 
 
 def test_keras_weights_act_as_in_keras(tmp_path: Path) -> None:

@@ -115,6 +115,6 @@ def test_own_loop_is_short() -> None:
     assert len(code) <= 25
 
 
-def test_readme_shows_the_own_loop_as_it_is() -> None:
-    code = (ROOT / "examples" / "own_loop.py").read_text(encoding="utf-8").split("\n", 2)[2].strip()
-    assert code in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_readme_leads_to_the_whole_example() -> None:
+    assert "(examples/own_loop.py)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(../examples/own_loop.py)" in (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")

@@ -117,20 +117,6 @@ def test_readme_make_targets_exist():
     assert {"demo", "test", "bench"} <= promised <= targets
 
 
-def readme_commands() -> dict[str, set[str]]:
-    """List the subcommands of spinhw that the README shows, each with the options it is shown with."""
-    commands: dict[str, set[str]] = {}
-    for name, rest in re.findall(r"(?:`|^|[/\\])spinhw ([a-z-]+)([^`\n]*)", README, re.MULTILINE):
-        commands.setdefault(name, set()).update(re.findall(r"--[a-z-]+", rest))
-    return commands
-
-
-@pytest.mark.parametrize(("command", "options"), readme_commands().items())
-def test_readme_commands_exist(spinhw, command, options):
-    text = spinhw(command, "--help").out
-    assert not [option for option in options if option not in text]
-
-
 def test_readme_files_exist():
     named = set(re.findall(r"(?:examples|devices)/\w+\.\w+", README))
     assert named
