@@ -59,7 +59,7 @@ def calibrate_device(asked: Asked) -> None:
     from spinhw.network import NetworkSettings
 
     network, interval_s = (
-        (NetworkSettings(), None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
+        (NetworkSettings(), None) if plan.kind == "synapses" else nominal(asked.config, asked.interval)
     )
     console = _console()
     from spinhw.calibration import calibrate, traces_folder
@@ -86,7 +86,8 @@ def calibrate_device(asked: Asked) -> None:
     console.print(f"record: {path}   raw traces: {traces_folder(path)}   picture: spinhw calibrate show {path}")
 
 
-def _network(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
+def nominal(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
+    """Return network and sample interval, in seconds, of a run's config; without one the paper's at this interval."""
     from spinhw.network import NetworkSettings
 
     if config is not None:

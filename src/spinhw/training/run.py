@@ -170,12 +170,15 @@ def evaluate(
         learner.restore(tensors, facts)
         task = settings.open_task()
         tick = partial(_tick, opened, progress, interrupt)
+        profile = other or settings.device
+        # Made before the simulation, which takes long: a device that cannot run the network is refused at once.
+        chosen = None if profile is None else device_for(settings, profile)
         found = {
             "epochs": learner.epoch,
             "measure": settings.task.headline,
             **measure_simulated(settings, learner.evaluated, task, tick),
         }
-        with _device_of(settings, learner, other) as measuring:
+        with _as_left(chosen, learner, other) as measuring:
             found |= measure_on_device(settings, learner.evaluated, task, measuring, tick)
             found |= _spent_facts(settings, measuring)
     append_line(
@@ -249,13 +252,12 @@ def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -
 
 
 @contextmanager
-def _device_of(settings: RunSettings, learner: Learner, other: DeviceSettings | None) -> Iterator[Device | None]:
-    """Open another device, or that of a run as the run left it."""
-    profile = other or settings.device
-    if profile is None:
+def _as_left(device: Device | None, learner: Learner, other: DeviceSettings | None) -> Iterator[Device | None]:
+    """Connect to another device, or to that of a run as the run left it."""
+    if device is None:
         yield None
         return
-    with device_for(settings, profile) as device:
+    with device:
         if other is None and learner.loop_state is not None:
             device.restore(learner.loop_state["device"])
         yield device
