@@ -84,13 +84,13 @@ def _show_instruments(out: Console, settings: StationSettings, station: Station)
         table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
     out.print(table)
     if failed is not None:
-        name, error = failed
+        name, cause = failed
         raise DeviceError(
             f"{settings.id}: {name} does not answer as configured, and no instrument after it was asked",
-            seen=error.what,
+            seen=cause.what,
             allowed="every instrument of the bench file, at its address",
             todo="see the table above; check power, cables and addresses, then check again",
-        ) from error
+        ) from cause
 
 
 def outputs_table(title: str, states: Sequence[OutputState]) -> Table:
