@@ -1,7 +1,7 @@
 """The errors that a user may see, by who must act. Every message has four parts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -45,6 +45,15 @@ class SpinhwError(Exception):
 
 class ConfigError(SpinhwError):
     """Bad input: a file, a key, a value or a command-line option. The user edits it."""
+
+
+def together(errors: Sequence[ConfigError]) -> ConfigError:
+    """Return one error for several, each on a line of its own."""
+    if len(errors) == 1:
+        return errors[0]
+    joined = ConfigError(f"{len(errors)} things are wrong")
+    joined.args = ("\n".join(str(error) for error in errors),)
+    return joined
 
 
 class MisfitError(ValueError):

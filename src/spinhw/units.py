@@ -31,6 +31,9 @@ EXAMPLES = {
 _WORD = r"[A-Za-zµμΩ°]+(?:(?:\*\*|\^)-?\d)?"
 _UNITS = rf"(?:1?\s*/\s*)?{_WORD}(?:\s*[*/ ]\s*{_WORD})*"
 _NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)"
+# Levels: pint would divide by one, and takes dBu, which is a voltage, for a power.
+_LEVEL = re.compile(r"dB|[Dd]ecibel|Np|[Nn]eper")
+_POWER_LEVELS = {"dBm", "dBW", "decibelmilliwatt", "decibelwatt"}
 _QUANTITY = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>{_UNITS}|)")
 
 # What nearly every file is written in is read and written without pint, whose import takes longer than all of
@@ -91,16 +94,32 @@ def parse_quantity(text: object, unit: str) -> float:
 
 
 def _by_pint(found: re.Match[str], unit: str) -> float:
+    if _LEVEL.search(found["unit"]) and found["unit"] not in _POWER_LEVELS:
+        raise ValueError(f"of levels only dBm and dBW are read, for powers; write for instance {EXAMPLES[unit]!r}")
     try:
         unit_text = "1 " + found["unit"] if found["unit"].startswith("/") else found["unit"]
         quantity: pint.Quantity = registry().Quantity(float(found["number"]), unit_text)
+        dimensionless, fits = quantity.dimensionless, quantity.is_compatible_with(unit)
+        plain = _without_dimension(quantity)
     except Exception as error:  # pint raises many kinds of errors for text that is no unit
         raise ValueError(f"this is no number with a unit, such as {EXAMPLES[unit]!r}") from error
-    if quantity.dimensionless:
+    if dimensionless:
         raise ValueError(f"a unit is needed, such as {EXAMPLES[unit]!r}")
-    if not quantity.is_compatible_with(unit):
+    if not fits:
         raise ValueError(f"the unit {quantity.units:~} is not one of {unit}; write for instance {EXAMPLES[unit]!r}")
+    if plain == "radian" and unit in {"Hz", "1/s"}:
+        hertz = show_quantity(float(quantity.to("rad/s").magnitude) / (2 * math.pi), "Hz", digits=6)
+        instead = f"{hertz!r}, which is as fast" if unit == "Hz" else f"for instance {EXAMPLES[unit]!r}"
+        raise ValueError(f"{quantity.units:~} is an angle per time, no frequency and no rate: write {instead}")
+    if plain:
+        raise ValueError(f"{plain} is no part of a unit of {unit}: write for instance {EXAMPLES[unit]!r}")
     return float(quantity.to(unit).magnitude)
+
+
+def _without_dimension(quantity: "pint.Quantity") -> str:
+    """Name a unit in a product that pint takes for a plain number, an angle or a percent, or nothing."""
+    inside = [*quantity.to_root_units().unit_items(), *quantity.unit_items()]
+    return next((name for name, _ in inside if registry().Unit(name).dimensionless), "")
 
 
 def finite(value: float, unit: str) -> float:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from spinhw.calibration.analysis import analyse
@@ -9,7 +10,7 @@ from spinhw.calibration.settling import usual_rest_s
 from spinhw.calibration.traces import Taken
 from spinhw.physics import POWER_FLOOR, equilibrium, logistic_step
 from spinhw.streams import torch_stream
-from spinhw.surrogate import Oscillators, Played
+from spinhw.surrogate import Oscillators, Played, modelled
 from spinhw.surrogate.response import respond
 
 STEP_S, BIAS, GAMMA, NOISE = 1e-9, 4e8, 2e8, 0.01
@@ -99,3 +100,37 @@ def test_an_oscillator_that_shows_next_to_nothing_fails_whatever_fits_it():
     found = analyse([replace(one, played=replace(one.played, power=power))], true, (*FREE, "gain"), 0.0)
     assert set(found.failed) == {1}
     assert "times the expected gain" in found.failed[1]
+
+
+def off_clock(true: Oscillators, share: float, averages: int) -> list[Taken]:
+    """Play segments to oscillators whose digitizer's clock differs from the source's, by this share."""
+    (one,) = taken(true, None)
+    period_s, played = SAMPLES * STEP_S + REST_S, one.played
+    late = [replace(true, delay=true.delay + share * n * period_s) for n in range(SEGMENTS)]
+    parts = [modelled(played.batches(slice(n, n + 1)), delayed)[0] for n, delayed in enumerate(late)]
+    quiet = replace(one, experiment={"kind": "noise"}, played=played.batches(slice(0, 2)))
+    quiet = replace(quiet, played=replace(quiet.played, drive=torch.full_like(quiet.played.drive, BIAS)))
+    still, _ = modelled(quiet.played, true)
+
+    def measured(one: Taken, power: torch.Tensor, name: str) -> Taken:
+        noise = torch.randn(power.shape, generator=torch_stream(name), dtype=torch.float64) * NOISE / averages**0.5
+        return replace(one, played=replace(one.played, power=power + noise, averages=averages))
+
+    return [measured(quiet, still, "quiet"), measured(one, torch.cat(parts), "noise")]
+
+
+@pytest.mark.parametrize("share", [2e-4, -2e-4])
+def test_clocks_that_differ_are_named_and_no_bias_is_advised(share):
+    data = off_clock(oscillators([1.0, 1.3]), share, averages=16)
+    found = analyse(data, oscillators([1.0] * 2), (*FREE, "delay"), REST_S)
+    assert set(found.failed) == {0, 1}
+    for text in found.failed.values():
+        assert "runs off against its drive, by about" in text and "lock both to one reference" in text
+        assert "bias" not in text
+        assert 180 < float(text.partition("about ")[2].partition(" ppm")[0]) < 220
+
+
+def test_clocks_are_not_blamed_for_oscillators_that_do_not_come_to_rest():
+    found = analyse(taken(oscillators([1.0, 0.1]), REST_S), oscillators([1.0] * 2), (*FREE, "delay"), REST_S)
+    assert set(found.failed) == {1}
+    assert "clock" not in found.failed[1]

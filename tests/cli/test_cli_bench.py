@@ -262,3 +262,40 @@ def test_check_reads_a_bench_and_switches_nothing_without_being_told_to(spinhw, 
     assert refused.code == 3
     assert "seen: awg.2 (amplitude 0.1 V, offset 0 V)" in refused.err
     assert say(addresses["awg"], ":OUTP2?") == "1"
+
+
+def test_check_sums_up_and_shows_every_message_when_asked_to(spinhw, tmp_path):
+    recipe = tmp_path / "run.yaml"
+    recipe.write_text("task: {sample_interval: 3 ns}\n", encoding="utf-8")
+    short = spinhw("check", "--device", "bank-virtual", "--config", recipe)
+    assert short.code == 0, short.err
+    line = short.out.splitlines()[0]
+    assert re.match(r"dry run: \d+ messages \(--verbose prints them\) that one small batch would send with ", line)
+    assert "samples of 3 ns: " in line
+    assert "bank-virtual may be used: every instrument answers as configured" in short.out
+    assert "*IDN?" not in short.out
+    long = spinhw("check", "--device", "bank-virtual", "--interval", "2 ns", "--verbose")
+    assert "samples of 2 ns: " in long.out
+    dry, _, read = long.out.partition("messages to and from the bench:")
+    assert dry.count("\n  bias > ") > 50
+    assert "  bias > *IDN?" in read and "  bias < KEITHLEY" in read
+
+
+def test_check_stops_at_the_first_instrument_that_is_another(spinhw, tmp_path):
+    shipped = load_device("bank-virtual").model_dump(mode="json", by_alias=True)
+    shipped["instruments"]["awg"]["address"] = shipped["instruments"]["scope"]["address"]
+    shipped["instruments"]["scope"]["address"] = "TCPIP0::awg::5025::SOCKET"
+    file = tmp_path / "crossed.yaml"
+    file.write_text(json.dumps(shipped), encoding="utf-8")
+    refused = spinhw("check", "--device", file, "--verbose")
+    assert refused.code == 3
+    assert "awg does not answer as configured, and no instrument after it was asked" in refused.err
+    verdicts = re.findall("as configured|FAILED|not asked", refused.out.partition("limits")[0])
+    assert verdicts == ["as configured", "FAILED", "not asked"]
+    assert "  scope >" not in refused.out.partition("messages to and from the bench:")[2]
+
+
+def test_the_interval_of_a_check_is_refused_in_one_line(spinhw):
+    refused = spinhw("check", "--device", "bank-virtual", "--interval", "3 MHz")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "--interval: the unit MHz is not one of s" in refused.err

@@ -14,13 +14,14 @@ def keras_file(
     recurrent: str = "SimpleRNN",
     kernel: tuple[int, int] = (3, 6),
     activation: str = "tanh",
+    **options: object,
 ) -> Path:
     """Write what Keras writes, with random weights."""
     generator = np.random.default_rng(0)
     config = {
         "config": {
             "layers": [
-                {"class_name": recurrent, "config": {"name": "rnn", "activation": activation}},
+                {"class_name": recurrent, "config": {"name": "rnn", "activation": activation} | options},
                 {"class_name": "Dense", "config": {"name": "dense", "activation": "linear"}},
             ]
         }

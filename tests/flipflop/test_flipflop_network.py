@@ -1,8 +1,12 @@
 """Recurrent networks: the compiled recurrence against autograd, options, files."""
 
+import io
+import json
 import math
 import os
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -205,6 +209,86 @@ def test_keras_weights_act_as_in_keras(tmp_path: Path) -> None:
         state = np.tanh(one @ kernel + state @ recurrent)
         wanted.append(state @ dense + bias)
     np.testing.assert_allclose(network(torch.from_numpy(inputs))[0].detach().numpy(), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("option", ["go_backwards", "stateful", "time_major"])
+def test_an_option_that_changes_what_a_layer_computes_is_refused_by_name(tmp_path: Path, option: str) -> None:
+    path = keras_file(tmp_path / "net.h5", **{option: True})
+    with pytest.raises(ConfigError, match=f"net.h5: layer rnn has another {option}; seen: True; allowed: False"):
+        read_keras(path)
+
+
+def test_options_of_speed_and_training_change_nothing(tmp_path: Path) -> None:
+    plain = read_keras(keras_file(tmp_path / "plain.h5"))
+    other = read_keras(keras_file(tmp_path / "other.h5", unroll=True, return_sequences=False, dropout=0.1))
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], value, rtol=0, atol=0)
+
+
+def numbered_weights(file: h5py.File, first: str, second: str, more: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Write weights as Keras 3 does, named by number alone, and return them."""
+    generator = np.random.default_rng(0)
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{first}/cell/vars/0": (3, 6),
+        f"{first}/cell/vars/1": (6, 6),
+        f"{first}/cell/vars/2": (6,),
+        f"{second}/vars/0": (6, 2),
+        f"{second}/vars/1": (2,),
+        "optimizer/vars/0": (),
+        "optimizer/vars/1": (3, 6),
+    }
+    arrays = {name: generator.normal(size=shape).astype(np.float32) for name, shape in (shapes | more).items()}
+    for name, value in arrays.items():
+        file[name] = value
+    file.create_group(f"{first}/vars")
+    return arrays
+
+
+@pytest.mark.parametrize("kind", ["weights.h5", "keras"])
+@pytest.mark.parametrize("container", ["layers/", "_layer_checkpoint_dependencies/", "layers\\"])
+def test_keras_3_weights_act_as_in_keras(tmp_path: Path, container: str, kind: str) -> None:
+    path, buffer = tmp_path / f"net.{kind}", io.BytesIO()
+    first, second = container + "simple_rnn_1", container + "dense_1"
+    noise = {f"{first}/cell/seed_generator/vars/0": (2,), f"{container}dropout/seed_generator/vars/0": (2,)}
+    with h5py.File(path if kind == "weights.h5" else buffer, "w") as file:
+        weights = numbered_weights(file, first, second, noise)
+    if kind == "keras":
+        layers = [{"class_name": "SimpleRNN", "config": {"unroll": True}}, {"class_name": "Dense", "config": {}}]
+        with zipfile.ZipFile(path, "w") as zipped:
+            zipped.writestr("config.json", json.dumps({"config": {"layers": layers}}))
+            zipped.writestr("model.weights.h5", buffer.getvalue())
+    network = load_network(path)
+    kernel, recurrent, bias = (weights[f"{first}/cell/vars/{number}"] for number in range(3))
+    inputs = np.random.default_rng(1).normal(size=(1, 9, 3)).astype(np.float32)
+    state, wanted = np.zeros(6), []
+    for one in inputs[0]:
+        state = np.tanh(one @ kernel + state @ recurrent + bias)
+        wanted.append(state @ weights[f"{second}/vars/0"] + weights[f"{second}/vars/1"])
+    np.testing.assert_allclose(network(torch.from_numpy(inputs))[0].detach().numpy(), wanted, atol=1e-5)
+
+
+def test_keras_3_weights_of_other_layers_are_refused(tmp_path: Path) -> None:
+    cases: list[tuple[dict[str, tuple[int, ...]], str]] = [
+        ({"layers/dense_1/vars/0": (2, 2)}, "has other layers; seen: dense, dense_1, simple_rnn"),
+        ({"layers/simple_rnn_1/cell/vars/1": (6, 6)}, "this file holds no such network"),
+        ({"layers/gru/backward_layer/cell/vars/1": (6, 6)}, "has other layers; seen: dense, gru"),
+        ({"layers/dense/vars/2": (2,)}, "these layers hold arrays besides; seen: dense/vars/2"),
+        ({"layers/simple_rnn/cell/vars/0": (3, 18)}, r"kernel \(3, 18\) instead of \(3, 6\)"),
+        ({"layers/dense/vars/0": ()}, r"dense kernel \(1,\) instead of"),
+    ]
+    for number, (more, message) in enumerate(cases):
+        path = tmp_path / f"{number}.weights.h5"
+        with h5py.File(path, "w") as file:
+            numbered_weights(file, "layers/simple_rnn", "layers/dense", more)
+        with pytest.raises(ConfigError, match=message):
+            read_keras(path)
+
+
+def test_a_dense_layer_without_a_bias_adds_nothing(tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "net.h5")
+    with h5py.File(path, "r+") as file:
+        del file["model_weights/dense/dense/bias:0"]
+    assert not read_keras(path).b_out.any()
 
 
 def test_what_is_no_such_network_is_refused_in_one_line(tmp_path: Path) -> None:

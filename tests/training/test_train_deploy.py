@@ -175,6 +175,15 @@ def test_evaluation_on_a_device_too_small_is_refused(tmp_path):
         evaluate(tmp_path / "run", small)
 
 
+@pytest.mark.parametrize("device", ["bank-virtual", "synapses-virtual"])
+def test_evaluation_on_another_kind_of_device_is_refused_before_the_simulation(tmp_path, mocker, device):
+    train(tiny(epochs=0), tmp_path / "run")
+    progress = mocker.Mock()
+    with pytest.raises(ConfigError, match="a whole network needs a chip"):
+        evaluate(tmp_path / "run", device, progress)
+    assert not progress.mock_calls
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spinhw.calibration.clocks import runs_off
 from spinhw.calibration.fitting import Fit, approach, fit, replaced
 from spinhw.calibration.judge import faults, miswired, noise_of
 from spinhw.calibration.measure import joined
@@ -73,14 +74,14 @@ def analyse(
     if not len(working):
         raise _nothing_works(failed, taken, nominal)
     with single_threaded():
-        found, fixed = _fitted(taken, nominal.picked(working), free, working)
-        found, left_out = _of_rested(taken, found, noise[working], rest_s, working)
+        first, fixed = _fitted(taken, nominal.picked(working), free, working)
+        found, left_out = _of_rested(taken, first, noise[working], rest_s, working)
     chi2 = _chi2(found.noise, noise[working])
     segments = _segments(joined(taken))
     for place, number in enumerate(working.tolist()):
         why = _restless(int(left_out[place]), segments, rest_s) or _failure(found, place, float(chi2[place]))
         if why:
-            failed[number] = why
+            failed[number] = _clocks(taken, first, place, noise[number], rest_s, number) or why
     everything = _spread(found, working, nominal)
     residual = torch.full((nominal.count,), torch.nan, dtype=torch.float64)
     reduced = residual.clone()
@@ -148,6 +149,19 @@ def _restless(left_out: int, segments: int, rest_s: float) -> str:
     return (
         f"it had not come to rest before {left_out} of {segments} segments, {show_quantity(rest_s, 's', 3)} after "
         "the one before: it is next to its threshold under the bias; give it more bias, or a longer rest in the plan"
+    )
+
+
+def _clocks(taken: Sequence[Taken], first: Fit, place: int, noise: Tensor, rest_s: float, number: int) -> str:
+    """Say that clocks which differ are what is behind a failure; empty where they are not."""
+    played = [one.of(torch.tensor([number])) for one in joined(taken)]
+    with single_threaded():
+        share = float(runs_off(played, first.oscillators.picked(torch.tensor([place])), noise[None], rest_s))
+    if not share:
+        return ""
+    return (
+        f"its record runs off against its drive, by about {abs(share) * 1e6:.0f} ppm: the clocks of the source and of "
+        "the digitizer differ; lock both to one reference (10 MHz) and calibrate again"
     )
 
 

@@ -163,17 +163,24 @@ def check(
     play: Annotated[
         bool, typer.Option("--play", help="Run the contract at a bench: its outputs are switched on.")
     ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file of a run: its network and sample interval are played.")
+    ] = None,
+    interval: Annotated[str, typer.Option("--interval", help="Time between samples, without --config.")] = "1 ns",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print every message, of the dry run and to and from the bench.")
+    ] = False,
 ) -> None:
     """Check a device. Exit code 3 if something is not as it must be.
 
-    A simulated device: that it keeps every promise that training relies on. A bench is only read: what a small batch
-    would send, who answers, how it is wired, and what is on; with --play it must then keep every promise too.
+    A simulated device: that it keeps every promise that training relies on. A bench is only read: how much a small
+    batch would send, who answers, how it is wired, and what is on; with --play it must then keep every promise too.
 
-    Example: [bold]spinhw check --device mybench.yaml --play[/]
+    Example: [bold]spinhw check --device mybench.yaml --config run.yaml --play[/]
     """
     from spinhw.cli.inspection import check_profile
 
-    check_profile(device, play)
+    check_profile(device, play, config, interval, verbose)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Commands for a bench of instruments: what would be sent, how it stands, a virtual one."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.outputs import OutputState
 from spinhw.instruments.settings import named
 from spinhw.network import NetworkSettings
+from spinhw.units import show_quantity
 
 _MOST_SHOWN = 160
 # As the shipped bench files write the virtual benches that they talk to.
@@ -34,40 +36,61 @@ def probe_network(settings: StationSettings, network: NetworkSettings) -> Networ
     return network.model_copy(update=changes | {"outputs": len(wiring.outputs) or network.outputs})
 
 
-def show_bench(out: Console, settings: StationSettings) -> None:
+def show_bench(out: Console, settings: StationSettings, verbose: bool = False) -> None:
     """Read a bench and print who answers, within which limits, what is on and what is wired otherwise than stated.
+
+    It stops at the first instrument that does not answer as configured: the others are not asked.
+
+    Args:
+        out: Where it is printed.
+        settings: The bench.
+        verbose: Whether every message to and from it is printed too.
 
     Raises:
         DeviceError: An instrument does not answer as configured, is wired otherwise, or something is on that is not
             ours; the tables say which.
     """
-    table = Table(title=f"{settings.id}: instruments")
-    for column in ("instrument", "role", "address", "who answers", "verdict"):
-        table.add_column(column)
-    failed = []
     station = Station(settings, settings.id)
     with station.held():
-        for name, one, _ in named(settings, settings.id):
-            try:
-                seen, verdict = station[name].open(), "[green]as configured[/]"
-            except DeviceError as error:
-                seen, verdict = str(error), "[bold red]FAILED[/]"
-                failed.append(name)
-            table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
-        out.print(table)
-        out.print(_limits(settings))
         try:
-            if failed:
-                raise DeviceError(
-                    f"{settings.id}: instruments do not answer as configured",
-                    seen=", ".join(failed),
-                    allowed="every instrument of the bench file, at its address",
-                    todo="see the table above; check power, cables and addresses",
-                )
+            _show_instruments(out, settings, station)
+            out.print(_limits(settings))
             out.print(outputs_table(settings.id, station.outputs()))
             station.look_over()
         finally:
             station.disconnect()
+            if verbose:
+                _print_messages(out, "messages to and from the bench", [one.text() for one in station.traffic.recent()])
+    out.print(
+        f"{settings.id} may be used: every instrument answers as configured, nothing is on that is not spinhw's or set "
+        "by hand, and all is wired as stated",
+        markup=False,
+    )
+
+
+def _show_instruments(out: Console, settings: StationSettings, station: Station) -> None:
+    """Ask one instrument after another who it is, until one is not who it is meant to be."""
+    table = Table(title=f"{settings.id}: instruments")
+    for column in ("instrument", "role", "address", "who answers", "verdict"):
+        table.add_column(column)
+    failed: tuple[str, DeviceError] | None = None
+    for name, one, _ in named(settings, settings.id):
+        seen, verdict = "", "not asked"
+        if failed is None:
+            try:
+                seen, verdict = station[name].open(), "[green]as configured[/]"
+            except DeviceError as error:
+                seen, verdict, failed = str(error), "[bold red]FAILED[/]", (name, error)
+        table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
+    out.print(table)
+    if failed is not None:
+        name, cause = failed
+        raise DeviceError(
+            f"{settings.id}: {name} does not answer as configured, and no instrument after it was asked",
+            seen=cause.what,
+            allowed="every instrument of the bench file, at its address",
+            todo="see the table above; check power, cables and addresses, then check again",
+        ) from cause
 
 
 def outputs_table(title: str, states: Sequence[OutputState]) -> Table:
@@ -94,16 +117,39 @@ def _limits(settings: StationSettings) -> Table:
     return table
 
 
-def show_rehearsal(out: Console, settings: StationSettings, network: NetworkSettings, interval_s: float) -> None:
-    """Print every command that programming and one small batch would send, without connecting to anything."""
+def show_rehearsal(
+    out: Console, settings: StationSettings, network: NetworkSettings, interval_s: float, verbose: bool = False
+) -> None:
+    """Print how much programming and one small batch would send, without connecting to anything.
+
+    Args:
+        out: Where it is printed.
+        settings: The bench.
+        network: What would be played.
+        interval_s: Time for which each sample is held, in seconds.
+        verbose: Whether every message is printed too.
+    """
     try:
         messages = _rehearsed(settings, network, interval_s)
     except ConfigError as error:
         out.print(f"no dry run: {escape(str(error))}")
         return
-    out.print(f"dry run: {len(messages)} messages that one small batch would send, all outputs off afterwards")
+    counts = Counter(message.partition(" ")[0] for message in messages)
+    shares = ", ".join(f"{count} to {name}" for name, count in counts.items())
+    more = "" if verbose else " (--verbose prints them)"
+    out.print(
+        f"dry run: {len(messages)} messages{more} that one small batch would send with samples of "
+        f"{show_quantity(interval_s, 's')}: {shares}; all outputs off afterwards",
+        markup=False,
+    )
+    if verbose:
+        _print_messages(out, "messages of the dry run", messages)
+
+
+def _print_messages(out: Console, title: str, messages: Sequence[str]) -> None:
+    out.print(f"{title}:", markup=False)
     for message in messages:
-        out.print(f"  {escape(message)}")
+        out.print(f"  {message}", markup=False, soft_wrap=True)
 
 
 def _rehearsed(settings: StationSettings, network: NetworkSettings, interval_s: float) -> list[str]:

@@ -59,7 +59,7 @@ def calibrate_device(asked: Asked) -> None:
     from spinhw.network import NetworkSettings
 
     network, interval_s = (
-        (NetworkSettings(), None) if plan.kind == "synapses" else _network(asked.config, asked.interval)
+        (NetworkSettings(), None) if plan.kind == "synapses" else nominal(asked.config, asked.interval)
     )
     console = _console()
     from spinhw.calibration import calibrate, traces_folder
@@ -87,7 +87,8 @@ def calibrate_device(asked: Asked) -> None:
     console.print(f"picture: spinhw calibrate show {quoted(path)}", markup=False, soft_wrap=True)
 
 
-def _network(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
+def nominal(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
+    """Return network and sample interval, in seconds, of a run's config; without one the paper's at this interval."""
     from spinhw.network import NetworkSettings
 
     if config is not None:

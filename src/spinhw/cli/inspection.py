@@ -24,15 +24,20 @@ def show_energy(source: Path, overrides: Sequence[str]) -> None:
     print_energy(Console(highlight=False, emoji=False), account)
 
 
-def check_profile(name: str, play: bool = False) -> None:
+def check_profile(
+    name: str, play: bool = False, config: Path | None = None, interval: str = "1 ns", verbose: bool = False
+) -> None:
     """Check every contract of a simulated device and print the verdicts; of a bench only if asked to, else read it.
 
     Args:
         name: The device.
         play: Whether outputs of a bench may be switched on.
+        config: A run's config, whose network and sample interval are taken; None for networks of spinhw's own.
+        interval: Sample interval without a config, such as "1 ns".
+        verbose: Whether every message to and from a bench is printed.
 
     Raises:
-        ConfigError: It is a recording.
+        ConfigError: It is a recording, or the config does not fit.
         DeviceError: A promise is broken; names it. Or a bench is not as it may be used.
     """
     from spinhw.device import RecordedSettings, load_device
@@ -46,11 +51,14 @@ def check_profile(name: str, play: bool = False) -> None:
         )
     from rich.console import Console
 
-    from spinhw.cli.contracts import check_contracts
+    from spinhw.cli.calibration import nominal
+    from spinhw.cli.contracts import Checked, check_contracts
     from spinhw.report import verdict_table
 
     console = Console(highlight=False, emoji=False)
-    contracts = check_contracts(settings, console, play)
+    network, interval_s = nominal(config, interval)
+    checked = Checked(None if config is None else network, interval_s, play, verbose)
+    contracts = check_contracts(settings, console, checked)
     for title, verdicts in contracts.items():
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]

@@ -132,13 +132,13 @@ def _figure(record: CalibrationRecord, taken: Sequence[Taken]) -> CalibrationFig
 
 
 def _chosen(record: CalibrationRecord) -> list[int]:
-    """Pick the oscillators with the best, the median and the worst fit."""
+    """Pick the oscillators with the best, the median and the worst fit; none where all failed."""
     ranked = sorted(
         (chi2, number)
         for number, chi2 in enumerate(record.reduced_chi2)
         if chi2 is not None and number not in record.failed
     )
-    places = sorted({0, len(ranked) // 2, len(ranked) - 1})
+    places = sorted({0, len(ranked) // 2, len(ranked) - 1}) if ranked else []
     return [ranked[place][1] for place in places]
 
 

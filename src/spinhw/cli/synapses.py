@@ -144,14 +144,15 @@ def _swept(record: SynapseRecord, windows: SweptWindows, chain: Chain, number: i
 
 
 def _chosen(record: SynapseRecord) -> list[int]:
-    """Pick the resonators with the best and the worst fit, and one that failed, or else the median."""
+    """Pick the resonators with the best and the worst fit, where there are, and one that failed, or else the median."""
     ranked = sorted(
         (chi2, number)
         for number, chi2 in enumerate(record.reduced_chi2)
         if chi2 is not None and number not in record.failed
     )
-    middle = [next(iter(record.failed))] if record.failed else [ranked[len(ranked) // 2][1]]
-    return list(dict.fromkeys([ranked[0][1], *middle, ranked[-1][1]]))
+    numbers = [number for _, number in ranked]
+    middle = [*record.failed][:1] or numbers[len(numbers) // 2 :][:1]
+    return list(dict.fromkeys([*numbers[:1], *middle, *numbers[-1:]]))
 
 
 def _found(record: SynapseRecord, name: str) -> FoundParameter:

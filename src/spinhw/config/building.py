@@ -10,7 +10,7 @@ from spinhw.config.mistakes import Mistake, describe, without_echoes
 from spinhw.config.overrides import apply_overrides
 from spinhw.config.settings import WRITTEN, SettingsT
 from spinhw.config.text import read_yaml
-from spinhw.errors import ConfigError
+from spinhw.errors import together
 
 
 def build(model: type[SettingsT], data: Mapping[str, Any], source: str, overrides: Sequence[str] = ()) -> SettingsT:
@@ -25,15 +25,7 @@ def build(model: type[SettingsT], data: Mapping[str, Any], source: str, override
     except ValidationError as error:
         set_keys = [tuple(override.partition("=")[0].strip().split(".")) for override in overrides]
         mistakes = without_echoes([Mistake.of(detail, changed) for detail in error.errors()])
-        raise _join([describe(one, model, data, source, set_keys) for one in mistakes]) from error
-
-
-def _join(errors: list[ConfigError]) -> ConfigError:
-    if len(errors) == 1:
-        return errors[0]
-    joined = ConfigError(f"{len(errors)} things are wrong")
-    joined.args = ("\n".join(str(error) for error in errors),)
-    return joined
+        raise together([describe(one, model, data, source, set_keys) for one in mistakes]) from error
 
 
 def load(model: type[SettingsT], path: Path, overrides: Sequence[str] = ()) -> SettingsT:

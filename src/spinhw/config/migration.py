@@ -42,7 +42,10 @@ def migrate_override(text: str, model: type[Settings]) -> str:
     keys = tuple(path.strip().split("."))
     if not equals or not all(keys):
         return text
-    data: Any = read_value(value)
+    try:
+        data: Any = read_value(value)
+    except yaml.YAMLError:
+        return text  # Who applies it says what is wrong.
     before = data
     for key in reversed(keys):
         data = {key: data}

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from spinhw.config.text import as_written, read_value
+from spinhw.config.text import OtherBaseError, as_written, read_value
 from spinhw.errors import ConfigError
 
 
@@ -21,6 +21,8 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str,
             )
         try:
             value = read_value(text)
+        except OtherBaseError as error:
+            raise error.described(f"--set {path.strip()}.") from error
         except yaml.YAMLError as error:
             raise ConfigError(
                 f"--set {path}: the value is not YAML",

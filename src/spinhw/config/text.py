@@ -1,14 +1,14 @@
 """YAML text into plain data: safe, strict about keys that stand twice, every error with its place."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from spinhw.errors import ConfigError
+from spinhw.errors import ConfigError, together
 
 _MERGE = "tag:yaml.org,2002:merge"
 # libyaml ends the process where a text is nested so deeply that the stack overflows.
@@ -16,6 +16,44 @@ _DEEP = 1000
 _INDENTED = re.compile(r"^[ ?:-]*", re.MULTILINE)
 # What Python says of a bad date, number or key, and yaml lets through as it is.
 _MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# What YAML 1.1 reads otherwise than people do: 0x20, 0b101, 1:30 (to the base of 60), 1_000, and 032 (to that of 8).
+_OTHER_BASE = re.compile(r"[-+]?(?:0[xb].*|.*[:_].*|0[0-7]+)")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+Keys = tuple[str, ...]
+
+
+class OtherBaseError(yaml.constructor.ConstructorError):
+    """Numbers that are not plainly decimal.
+
+    Args:
+        node: The first of them.
+    """
+
+    def __init__(self, node: yaml.ScalarNode) -> None:
+        super().__init__(None, None, "this number is not plainly decimal", node.start_mark)
+        self.found: list[tuple[Keys, str, int | float]] = []  # Keys, as written, as YAML reads it.
+
+    def described(self, before: str) -> ConfigError:
+        """Say of each number where it stands and how it is written.
+
+        Args:
+            before: What stands before the keys, such as ``run.yaml:`` with a blank or ``--set network.``.
+        """
+        return together(
+            [_not_decimal(f"{before}{'.'.join(keys)}".rstrip(": ."), text, value) for keys, text, value in self.found]
+        )
+
+
+def _not_decimal(place: str, text: str, value: float) -> ConfigError:
+    as_decimal = {int(text)} if text.lstrip("+-").isdecimal() else set[int]()  # What 032 is to people.
+    meant = " or ".join(map(str, sorted(as_decimal | {value}, reverse=True)))
+    return ConfigError(
+        f"{place}: this number is not plainly decimal",
+        seen=f"{text}, which YAML takes for {value}",
+        allowed="decimal numbers without zeros in front, 0x, 0b, colons and underscores",
+        todo=f"write {meant}, or '{text}' in quotes for a text",
+    )
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -29,6 +67,18 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, f"this value cannot be read ({error})", node.start_mark
             ) from error
+
+
+def _construct_decimal(loader: Any, node: yaml.ScalarNode) -> Any:
+    number = _as_yaml_reads(loader, node)
+    if _OTHER_BASE.fullmatch(node.value):
+        raise OtherBaseError(node)
+    return number
+
+
+def _as_yaml_reads(loader: Any, node: yaml.ScalarNode) -> Any:
+    whole = node.tag == _NUMBERS[0]
+    return loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
 
 
 def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -49,6 +99,8 @@ def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+for _tag in _NUMBERS:
+    _StrictLoader.add_constructor(_tag, _construct_decimal)
 
 
 if yaml.__with_libyaml__:
@@ -70,6 +122,8 @@ if yaml.__with_libyaml__:
         return read
 
     _FastLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_plain_mapping)
+    for _tag in _NUMBERS:
+        _FastLoader.add_constructor(_tag, _construct_decimal)
 
 
 def _deepest(text: str) -> int:
@@ -77,8 +131,35 @@ def _deepest(text: str) -> int:
     return text.count("[") + text.count("{") + 2 * max(map(len, _INDENTED.findall(text)), default=0)
 
 
+def _other_bases(loader: Any) -> Iterator[tuple[Keys, str, int | float]]:
+    """Find all numbers that are not plainly decimal: their keys, how they are written, how YAML reads them."""
+    seen, left = set[int](), [(Keys(), loader.get_single_node())]
+    while left:
+        keys, here = left.pop()
+        if id(here) in seen:
+            continue  # An alias; it may stand within itself.
+        seen.add(id(here))
+        inner = list[tuple[Keys, yaml.Node]]()
+        if isinstance(here, yaml.MappingNode):
+            inner = [part for key, value in here.value for part in ((keys, key), ((*keys, str(key.value)), value))]
+        elif isinstance(here, yaml.SequenceNode):
+            inner = [((*keys, str(place)), value) for place, value in enumerate(here.value)]
+        elif here.tag in _NUMBERS and _OTHER_BASE.fullmatch(here.value):
+            with suppress(*_MISREAD):  # It is no number at all, such as !!int 0xq.
+                yield keys, here.value, _as_yaml_reads(loader, here)
+        left += reversed(inner)
+
+
 def read_value(text: str) -> Any:
-    """Parse YAML of any kind; whatever is wrong is a `yaml.YAMLError`."""
+    """Parse YAML of any kind; whatever is wrong is a `yaml.YAMLError`, an `OtherBaseError` for numbers that mislead."""
+    try:
+        return _read_value(text)
+    except OtherBaseError as error:
+        error.found = list(_other_bases(_StrictLoader(text)))
+        raise
+
+
+def _read_value(text: str) -> Any:
     try:
         if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
             with suppress(yaml.YAMLError, *_MISREAD):
@@ -109,6 +190,8 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
     """Parse one YAML mapping; `source` names it in messages."""
     try:
         data = read_value(text)
+    except OtherBaseError as error:
+        raise error.described(f"{source}: ") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"

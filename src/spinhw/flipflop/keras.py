@@ -1,6 +1,10 @@
 """Networks saved by Keras: one SimpleRNN and one Dense layer, as the published code makes them, in HDF5."""
 
+import io
 import json
+import logging
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,37 +17,74 @@ from spinhw.errors import ConfigError
 from spinhw.network.recurrent import RecurrentNetwork, from_weights
 from spinhw.network.recurrent_settings import RecurrentSettings
 
+_log = logging.getLogger(__name__)
+
 _WANTED = "one SimpleRNN (tanh) and one Dense (linear) layer"
+# What changes the numbers that a layer computes from its weights, with the one value that is computed here too. What
+# concerns training alone, speed (unroll) or which times are put out (return_sequences) may be anything.
+_OPTIONS: dict[str, dict[str, object]] = {
+    "SimpleRNN": {"activation": "tanh", "go_backwards": False, "stateful": False, "time_major": False},
+    "Dense": {"activation": "linear"},
+}
+# Layers that do nothing once a network is trained.
+_IDLE = {"InputLayer", "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "ActivityRegularization"}
+# Where Keras 3 (and 2.12 and later, as .keras) keeps weights, and what it calls them by number alone.
+_KERAS_3 = re.compile(r"(?:layers|_layer_checkpoint_dependencies)/(?P<layer>[^/]+)/(?P<inner>.*)")
+_NUMBERED = {
+    "cell/vars/0": "kernel",
+    "cell/vars/1": "recurrent_kernel",
+    "cell/vars/2": "bias",
+    "vars/0": "kernel",
+    "vars/1": "bias",
+}
+_RECURRENT, _DENSE = ("kernel", "recurrent_kernel", "bias"), ("kernel", "bias")
 
 
 def read_keras(path: Path) -> RecurrentNetwork:
     """Read a Keras model.
 
-    Keras's kernels are (input, unit) and are turned; a bias of the recurrent layer is kept where there is one.
+    Keras's kernels are (input, unit) and are turned; a bias is kept where there is one, and is zero in the Dense layer
+    without. A file of weights alone says nothing of its layers' options: they are taken for Keras's defaults.
 
     Args:
-        path: What ``model.save("NAME.hdf5")`` or a ModelCheckpoint wrote.
+        path: What ``model.save("NAME.hdf5")``, ``model.save("NAME.keras")``, ``model.save_weights("NAME.weights.h5")``
+            or a ModelCheckpoint wrote, of Keras 2 or 3.
 
     Raises:
-        ConfigError: It is no HDF5 file, holds other layers, or shapes that do not fit each other.
+        ConfigError: It is no such file, holds other layers, options that change what they compute, or shapes that do
+            not fit each other.
     """
-    import h5py  # Slow to import, and only this needs it.
-
     try:
-        with h5py.File(path, "r") as file:
-            arrays = _arrays(file)
-            layers = _layers(file)
+        arrays, layers = _zipped(path) if zipfile.is_zipfile(path) else _plain(path)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ConfigError(
             f"{path}: this is no HDF5 file, or it is cut short",
             seen=str(error).splitlines()[0],
-            allowed="a model that Keras saved as .hdf5 or .h5",
+            allowed="a model that Keras saved as .hdf5, .h5 or .keras, or weights that it saved",
             todo="save it with model.save('NAME.h5') and import that",
         ) from error
     _refuse_layers(path, layers, arrays)
-    return _network(path, arrays)
+    network = _network(path, arrays)
+    if not layers:
+        _log.warning("%s: weights alone: the layers are taken for a SimpleRNN with tanh, forwards, and a Dense", path)
+    return network
+
+
+def _plain(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    import h5py  # Slow to import, and only this needs it.
+
+    with h5py.File(path, "r") as file:
+        config = file.attrs.get("model_config")
+        return _arrays(file), [] if config is None else _layers(config)
+
+
+def _zipped(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    import h5py
+
+    with zipfile.ZipFile(path) as file, h5py.File(io.BytesIO(file.read("model.weights.h5")), "r") as weights:
+        return _arrays(weights), _layers(file.read("config.json"))
 
 
 def _arrays(file: Any) -> dict[str, Tensor]:
@@ -52,35 +93,44 @@ def _arrays(file: Any) -> dict[str, Tensor]:
     group = file["model_weights"] if "model_weights" in file else file
 
     def visit(name: str, item: Any) -> None:
-        if hasattr(item, "shape") and not name.startswith("optimizer"):
-            layer, last = name.split("/")[0], name.split("/")[-1].split(":")[0]
-            found[f"{layer}/{last}"] = torch.from_numpy(np.asarray(item[()], dtype=np.float32))
+        name = name.replace("\\", "/")  # As some versions wrote it on Windows.
+        place = _place(name)
+        if hasattr(item, "shape") and place:
+            found[place] = torch.from_numpy(np.atleast_1d(np.asarray(item[()], dtype=np.float32)))
 
     group.visititems(visit)
     return found
 
 
-def _layers(file: Any) -> list[dict[str, Any]]:
-    config = file.attrs.get("model_config")
-    if config is None:
-        return []
-    text = config.decode() if isinstance(config, bytes) else str(config)
-    layers = json.loads(text)["config"]
+def _place(name: str) -> str:
+    """Name an array by its layer and what it is; nothing for what is no weight of a layer."""
+    if name.startswith(("optimizer", "metrics/", "vars/")) or "/seed_generator" in name:
+        return ""
+    numbered = _KERAS_3.fullmatch(name)
+    if numbered is None:
+        return f"{name.split('/')[0]}/{name.split('/')[-1].split(':')[0]}"
+    return f"{numbered['layer']}/{_NUMBERED.get(numbered['inner'], numbered['inner'])}"
+
+
+def _layers(config: str | bytes) -> list[dict[str, Any]]:
+    layers = json.loads(config)["config"]
     return list(layers["layers"] if isinstance(layers, dict) else layers)
 
 
 def _refuse_layers(path: Path, layers: list[dict[str, Any]], arrays: dict[str, Tensor]) -> None:
-    kinds = [layer["class_name"] for layer in layers if layer["class_name"] not in {"InputLayer", "Dropout"}]
+    kinds = [layer["class_name"] for layer in layers if layer["class_name"] not in _IDLE]
     if layers and kinds != ["SimpleRNN", "Dense"]:
         raise ConfigError(f"{path}: this network has other layers", seen=", ".join(kinds), allowed=_WANTED)
     for layer in layers:
-        config, wanted = layer["config"], {"SimpleRNN": "tanh", "Dense": "linear"}.get(layer["class_name"])
-        if wanted and config.get("activation") != wanted:
-            raise ConfigError(
-                f"{path}: layer {config.get('name')} has another activation",
-                seen=config.get("activation"),
-                allowed=_WANTED,
-            )
+        config = layer["config"]
+        for option, wanted in _OPTIONS.get(layer["class_name"], {}).items():
+            if config.get(option, wanted) != wanted:
+                raise ConfigError(
+                    f"{path}: layer {config.get('name')} has another {option}",
+                    seen=config[option],
+                    allowed=f"{wanted}; {_WANTED}",
+                    todo=f"train a network without {option}={config[option]!r}, here or in Keras",
+                )
     recurrent = [name for name in arrays if name.endswith("/recurrent_kernel")]
     if len(recurrent) != 1:
         raise ConfigError(
@@ -89,17 +139,20 @@ def _refuse_layers(path: Path, layers: list[dict[str, Any]], arrays: dict[str, T
             allowed=_WANTED,
             todo="save the whole model with model.save, or its weights with model.save_weights",
         )
+    names = list(dict.fromkeys(name.split("/")[0] for name in arrays))
+    if len(names) != 2:
+        raise ConfigError(f"{path}: this network has other layers", seen=", ".join(names), allowed=_WANTED)
 
 
 def _network(path: Path, arrays: dict[str, Tensor]) -> RecurrentNetwork:
     first = next(name for name in arrays if name.endswith("/recurrent_kernel")).split("/")[0]
-    others = {name.split("/")[0] for name in arrays} - {first}
-    second = next(iter(others), "")
+    (second,) = {name.split("/")[0] for name in arrays} - {first}
     try:
         w_in, w_rec = arrays[f"{first}/kernel"], arrays[f"{first}/recurrent_kernel"]
-        w_out, b_out = arrays[f"{second}/kernel"], arrays[f"{second}/bias"]
+        w_out = arrays[f"{second}/kernel"]
     except KeyError as error:
         raise ConfigError(f"{path}: an array is missing", seen=f"no {error.args[0]}", allowed=_WANTED) from error
+    b_out = arrays.get(f"{second}/bias", torch.zeros(w_out.shape[-1]))
     units, bias = w_rec.shape[-1], arrays.get(f"{first}/bias")
     wrong = list(_misfits(units, w_in, w_rec, w_out, b_out, bias))
     if wrong:
@@ -109,6 +162,9 @@ def _network(path: Path, arrays: dict[str, Tensor]) -> RecurrentNetwork:
             allowed=f"arrays of one layer type, SimpleRNN, with {units} units",
             todo="GRU and LSTM layers cannot be imported; train such a network here with network.kind",
         )
+    unknown = arrays.keys() - {f"{first}/{one}" for one in _RECURRENT} - {f"{second}/{one}" for one in _DENSE}
+    if unknown:
+        raise ConfigError(f"{path}: these layers hold arrays besides", seen=", ".join(sorted(unknown)), allowed=_WANTED)
     settings = RecurrentSettings(inputs=len(w_in), units=units, outputs=w_out.shape[1], bias=bias is not None)
     values = {"w_in": w_in.T, "w_rec": w_rec.T, "w_out": w_out.T, "b_out": b_out}
     return from_weights(settings, values if bias is None else values | {"bias": bias})

@@ -32,5 +32,9 @@ def plot_alignment(cosines: Mapping[str, Mapping[str, Any]], path: Path, title: 
         axes.axvline(1.0, color=GREY, linewidth=0.8)
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
-        axes.set(xlabel="cosine with the device's own gradient", title=title)
+        axes.set(
+            xlabel="cosine with the device's own gradient\n(1: the same direction; 0: at right angles, no help; "
+            "below 0: uphill)",
+            title=title,
+        )
         axes.grid(axis="x")

@@ -55,7 +55,7 @@ class CalibrationFigure:
 
     Args:
         heading: Device, time, plan.
-        traces: A few oscillators.
+        traces: A few oscillators; empty where all failed.
         parameters: Those that were fitted.
         levels: Settled drives in units of nominal gamma, (level,); empty without a drive sweep.
         settled: Settled power of the same oscillators as `traces`, (level, oscillator).
@@ -73,17 +73,32 @@ class CalibrationFigure:
 
 
 def plot_calibration(shown: CalibrationFigure, path: Path) -> None:
-    """Draw a calibration into a PNG file."""
+    """Draw a calibration into a PNG file; panels that it has no data for are left out."""
     rows = -(-len(shown.parameters) // 3)
-    with page(path, 11.5, 5.6 + 1.9 * rows) as figure:
+    checks = [
+        *([_draw_curve] if shown.settled.size else []),
+        *([_draw_residuals] if shown.residuals.size else []),
+    ]
+    heights = {"traces": 2.7 * bool(shown.traces), "checks": 2.4 * bool(checks), "parameters": 1.9 * rows}
+    there = {name: height for name, height in heights.items() if height}
+    letters = iter("abcd")
+    with page(path, 11.5, 0.5 + sum(there.values())) as figure:
         figure.suptitle(shown.heading, x=0.01, ha="left")
-        upper, middle, lower = figure.subfigures(3, 1, height_ratios=(2.7, 2.4, 1.9 * rows), squeeze=False)[:, 0]
-        _draw_traces(upper, shown.traces)
-        _draw_checks(middle, shown)
-        draw_parameters(lower, shown.parameters, rows)
+        if not there:
+            return
+        parts = figure.subfigures(len(there), 1, height_ratios=list(there.values()), squeeze=False)[:, 0]
+        places = dict(zip(there, parts, strict=True))
+        if shown.traces:
+            _draw_traces(places["traces"], shown.traces, next(letters))
+        if checks:
+            for axes, draw in zip(places["checks"].subplots(1, len(checks), squeeze=False)[0], checks, strict=True):
+                draw(axes, shown)
+                letter(axes, next(letters))
+        if shown.parameters:
+            draw_parameters(places["parameters"], shown.parameters, rows, name=next(letters))
 
 
-def _draw_traces(figure: SubFigure, traces: Sequence[FittedTrace]) -> None:
+def _draw_traces(figure: SubFigure, traces: Sequence[FittedTrace], name: str) -> None:
     grid = figure.subplots(2, len(traces), sharex=True, sharey="row", squeeze=False, height_ratios=(1, 2))
     for column, one in enumerate(traces):
         above, below = grid[:, column]
@@ -96,26 +111,18 @@ def _draw_traces(figure: SubFigure, traces: Sequence[FittedTrace]) -> None:
     grid[0, 0].set_ylabel("drive (γ)")
     grid[1, 0].set_ylabel("power")
     grid[1, 0].legend(loc="best")
-    letter(grid[0, 0], "a")
+    letter(grid[0, 0], name)
 
 
-def _draw_checks(figure: SubFigure, shown: CalibrationFigure) -> None:
-    left, right = figure.subplots(1, 2)
-    _draw_curve(left, shown)
+def _draw_residuals(axes: Axes, shown: CalibrationFigure) -> None:
     bins = np.linspace(-5, 5, 61)
-    right.hist(np.clip(shown.residuals, -5, 5), bins, density=True, color=LIGHT, edgecolor=GREY, linewidth=0.4)
-    right.plot(bins, np.exp(-(bins**2) / 2) / np.sqrt(2 * np.pi), color=VERMILION, label="normal distribution")
-    right.set(xlabel="(measured - fit) / noise", ylabel="density", title="residuals of all good samples")
-    right.legend(loc="upper right")
-    letter(left, "b")
-    letter(right, "c")
+    axes.hist(np.clip(shown.residuals, -5, 5), list(bins), density=True, color=LIGHT, edgecolor=GREY, linewidth=0.4)
+    axes.plot(bins, np.exp(-(bins**2) / 2) / np.sqrt(2 * np.pi), color=VERMILION, label="normal distribution")
+    axes.set(xlabel="(measured - fit) / noise", ylabel="density", title="residuals of all good samples")
+    axes.legend(loc="upper right")
 
 
 def _draw_curve(axes: Axes, shown: CalibrationFigure) -> None:
-    if not len(shown.levels):
-        axes.text(0.5, 0.5, "this plan has no drive sweep", ha="center", transform=axes.transAxes, color=GREY)
-        axes.set_axis_off()
-        return
     for column in range(shown.settled.shape[1]):
         shade = 1 - 0.25 * column
         axes.plot(shown.levels, shown.settled[:, column], "o", color=BLUE, markersize=4, alpha=shade)

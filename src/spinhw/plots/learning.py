@@ -12,6 +12,7 @@ from spinhw.plots.canvas import BLUE, GREY, VERMILION, page
 
 # With many epochs the axis of accuracy leaves out this first share of them, where it only says that learning began.
 _WARM_UP = 0.1
+_FEW = 10  # Looks that are marked one by one.
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class LearningCurves:
         final: Which images those of the converged value are, such as "test".
         measure: What is drawn, in words.
         is_share: Whether it is a share, drawn in percent.
+        loss_epochs: Epochs of the loss, (epoch,), counted from 1; None for those after which accuracy was measured.
     """
 
     epochs: NDArray[np.int64]
@@ -37,6 +39,7 @@ class LearningCurves:
     final: str = "test"
     measure: str = "accuracy"
     is_share: bool = True
+    loss_epochs: NDArray[np.int64] | None = None
 
 
 def plot_learning(curves: LearningCurves, path: Path) -> None:
@@ -45,7 +48,7 @@ def plot_learning(curves: LearningCurves, path: Path) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         draw_accuracy(upper, curves)
         draw_loss(lower, curves)
-        upper.set_xlabel("")
+        upper.tick_params(labelbottom=True)
 
 
 def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
@@ -65,26 +68,40 @@ def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
         if curves.converged is not None:
             lowest = min(lowest, _lowest_shown(100 * curves.converged[None]))
         axes.set_ylim(lowest, 100.0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _count_epochs(axes, curves)
     axes.grid(axis="y")
-    axes.legend(loc="lower right")
+    # Below the axis and its label: wherever a legend stands inside, some run's curve passes there.
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=3.2)
 
 
 def draw_loss(axes: Axes, curves: LearningCurves) -> None:
     """Draw the training loss on a logarithmic axis."""
-    _spread(axes, curves.epochs, curves.loss, GREY)
+    _spread(axes, _loss_epochs(curves), curves.loss, GREY)
     axes.set(
         xlabel="epoch", ylabel="training loss (nats)" if curves.measure == "accuracy" else "training loss", yscale="log"
     )
+    _count_epochs(axes, curves)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y")
 
 
+def _count_epochs(axes: Axes, curves: LearningCurves) -> None:
+    """Let ticks stand at whole epochs only, and a single epoch in the middle."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    epochs = np.concatenate([curves.epochs, _loss_epochs(curves)])
+    if epochs.min() == epochs.max():
+        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
+
+
+def _loss_epochs(curves: LearningCurves) -> NDArray[np.int64]:
+    return curves.epochs if curves.loss_epochs is None else curves.loss_epochs
+
+
 def _spread(axes: Axes, epochs: NDArray[np.int64], values: NDArray[np.float64], colour: str) -> None:
     seeds = values.shape[1]
-    marker = "o" if len(epochs) == 1 else None  # a line of one point is invisible
+    marker = "o" if len(epochs) <= _FEW else None  # A line of one point is invisible, one of a few says not of which.
     axes.plot(epochs, np.median(values, axis=1), color=colour, marker=marker, label=_label("median", seeds), zorder=3)
     if seeds == 1:
         return

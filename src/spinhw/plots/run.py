@@ -50,7 +50,8 @@ def learning_curves(results: RunResults) -> LearningCurves:
     return LearningCurves(
         epochs=np.array([row["epoch"] for row in rows]),
         accuracy=np.array([row[name] for row in rows]),
-        loss=np.array([row["loss"] for row in rows]),
+        loss=np.array([row["loss"] for row in results.metrics]),
+        loss_epochs=np.array([row["epoch"] for row in results.metrics]),
         converged=np.array(results.summary[f"{measure}_converged"]["per_seed"]) if name != "loss" else None,
         images="validation" if looks else "training",
         final=results.summary["held_out"],

@@ -16,6 +16,7 @@ from spinhw.plots.calibration import FoundParameter, draw_parameters
 from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, letter, page
 
 _FAINTEST = 1e-4  # Crosstalk below this is drawn like this.
+_FEWEST_TUNINGS = 3  # Two always lie on their line.
 
 
 @dataclass(frozen=True)
@@ -63,34 +64,35 @@ class SynapseFigure:
 
 
 def plot_synapses(shown: SynapseFigure, path: Path) -> None:
-    """Draw a calibration of synapses into a PNG file."""
+    """Draw a calibration of synapses into a PNG file; panels that it has no data for are left out."""
     rows = -(-len(shown.quantities) // 3)
-    with page(path, 11.5, 6.4 + 1.9 * rows) as figure:
+    panels = [
+        *([_draw_tuning] if shown.off_line_hz.shape[-1] >= _FEWEST_TUNINGS else []),
+        *([_draw_crosstalk] if shown.crosstalk.size else []),
+        *([_draw_programming] if np.isfinite(shown.programming).any() else []),
+    ]
+    heights = {"swept": 2.9 * bool(shown.swept), "panels": 3.1 * bool(panels), "quantities": 1.9 * rows}
+    there = {name: height for name, height in heights.items() if height}
+    letters = iter("abcde")
+    with page(path, 11.5, 0.4 + sum(there.values())) as figure:
         figure.suptitle(shown.heading, x=0.01, ha="left")
-        heights = (2.9, 3.1, max(1, 1.9 * rows))
-        upper, middle, lower = figure.subfigures(3, 1, height_ratios=heights, squeeze=False)[:, 0]
-        _draw_swept(upper, shown.swept)
-        left, centre, right = middle.subplots(1, 3)
-        _draw_tuning(left, shown)
-        _draw_crosstalk(middle, centre, shown.crosstalk)
-        _draw_programming(right, shown.programming)
-        for axes, text in zip((left, centre, right), "bcd", strict=True):
-            letter(axes, text)
+        if not there:
+            return
+        parts = figure.subfigures(len(there), 1, height_ratios=list(there.values()), squeeze=False)[:, 0]
+        places = dict(zip(there, parts, strict=True))
+        if shown.swept:
+            _draw_swept(places["swept"], shown.swept, next(letters))
+        if panels:
+            for axes, draw in zip(places["panels"].subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+                draw(axes, shown)
+                letter(axes, next(letters))
         if shown.quantities:
-            draw_parameters(lower, shown.quantities, rows, "resonator", "e")
+            draw_parameters(places["quantities"], shown.quantities, rows, "resonator", next(letters))
 
 
-def _missing(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, color=GREY)
-    axes.set_axis_off()
-
-
-def _draw_swept(figure: SubFigure, swept: Sequence[SweptResonator]) -> None:
-    grid = figure.subplots(1, max(1, len(swept)), squeeze=False, sharey=True)[0]
-    letter(grid[0], "a")
-    if not swept:
-        _missing(grid[0], "this plan has no detuning sweep")
-        return
+def _draw_swept(figure: SubFigure, swept: Sequence[SweptResonator], name: str) -> None:
+    grid = figure.subplots(1, len(swept), squeeze=False, sharey=True)[0]
+    letter(grid[0], name)
     most = max(float(np.abs(one.tuning).max()) for one in swept) or 1.0
     shade, scale = colormaps["cividis"], Normalize(-most, most)
     for axes, one in zip(grid, swept, strict=True):
@@ -109,32 +111,23 @@ def _draw_swept(figure: SubFigure, swept: Sequence[SweptResonator]) -> None:
 
 
 def _draw_tuning(axes: Axes, shown: SynapseFigure) -> None:
-    if shown.off_line_hz.shape[-1] < 3:
-        _missing(axes, "fewer than three tunings")
-        return
     axes.axhline(0, color=GREY, linewidth=0.8)
     for row in shown.off_line_hz:
         axes.plot(shown.tuning, row / 1e3, ".-", color=BLUE, alpha=0.5, linewidth=0.8)
     axes.set(xlabel="tuning", ylabel="resonance - line (kHz)", title="resonances off their lines")
 
 
-def _draw_crosstalk(figure: SubFigure, axes: Axes, crosstalk: NDArray[np.float64]) -> None:
-    if not crosstalk.size:
-        _missing(axes, "this plan measures no crosstalk")
-        return
-    size = np.clip(np.abs(crosstalk), _FAINTEST, 1.0)
+def _draw_crosstalk(axes: Axes, shown: SynapseFigure) -> None:
+    size = np.clip(np.abs(shown.crosstalk), _FAINTEST, 1.0)
     image = axes.imshow(size, norm=LogNorm(_FAINTEST, 1.0), cmap="cividis", interpolation="nearest")
     axes.set(xlabel="resonator that is tuned", ylabel="source that feels it", title="crosstalk over the own change")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
-    figure.colorbar(image, ax=axes, extend="min")
+    axes.figure.colorbar(image, ax=axes, extend="min")
 
 
-def _draw_programming(axes: Axes, off: NDArray[np.float64]) -> None:
-    off = off[np.isfinite(off)]
-    if not off.size:
-        _missing(axes, "this plan programs nothing twice")
-        return
+def _draw_programming(axes: Axes, shown: SynapseFigure) -> None:
+    off = shown.programming[np.isfinite(shown.programming)]
     rms, most = float(np.sqrt((off**2).mean())), float(np.abs(off).max())
     bins = np.linspace(-most, most, 51) * 100 if most > 0 else np.array([-1.0, 1.0])
     axes.hist(off * 100, list(bins), color=LIGHT, edgecolor=GREY, linewidth=0.4)
