@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from spinhw.errors import nearest
+from spinhw.errors import did_you_mean, nearest
 from spinhw.units import InSI
 
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
@@ -121,13 +121,14 @@ class Settings(BaseModel):
         for key, value in data.items():
             if key not in keys.known or cls.is_moved(key, value):
                 moved = cls.moved.get(str(key))
-                hint = nearest(str(keys.aliases.get(key, key)), keys.known)
+                meant = str(keys.aliases.get(key, key))
+                hint, near = nearest(meant, keys.known), did_you_mean(meant, keys.known)
                 if moved is not None:
                     hint = moved.words if isinstance(moved, Gone) else f"it is written {moved.to} now"
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key {key}; {hint}",
-                    {"key": repr(key), "name": str(key), "hint": hint, "moved": moved},
+                    {"key": repr(key), "name": str(key), "hint": hint, "near": bool(near), "moved": moved},
                 )
         return {key: value if key in keys.switches else _no_number(value) for key, value in data.items()}
 

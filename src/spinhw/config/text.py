@@ -1,7 +1,7 @@
 """YAML text into plain data: safe, strict about keys that stand twice, every error with its place."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from spinhw.errors import ConfigError
 _MERGE = "tag:yaml.org,2002:merge"
 # libyaml ends the process where a text is nested so deeply that the stack overflows.
 _DEEP = 1000
+# No settings are nested nearly as deeply, and what looks at them does so level by level.
+_MOST_LEVELS = 100
 _INDENTED = re.compile(r"^[ ?:-]*", re.MULTILINE)
 # What Python says of a bad date, number or key, and yaml lets through as it is.
 _MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -80,12 +82,32 @@ def _deepest(text: str) -> int:
 def read_value(text: str) -> Any:
     """Parse YAML of any kind; whatever is wrong is a `yaml.YAMLError`."""
     try:
-        if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
-            with suppress(yaml.YAMLError, *_MISREAD):
-                return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+        value = _loaded(text)
     except RecursionError as error:
-        raise yaml.YAMLError("it is nested too deeply") from error
+        raise _too_deep() from error
+    layer, levels = [value], 0
+    while layer:
+        # What an anchor stands for is looked at once in a layer.
+        inner = {id(one): one for held in layer for one in _held_by(held)}
+        layer, levels = list(inner.values()), levels + 1
+        if levels > _MOST_LEVELS:
+            raise _too_deep()
+    return value
+
+
+def _loaded(text: str) -> Any:
+    if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
+        with suppress(yaml.YAMLError, *_MISREAD):
+            return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+
+
+def _held_by(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _too_deep() -> yaml.YAMLError:
+    return yaml.YAMLError("it is nested too deeply")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
