@@ -12,6 +12,7 @@ from spinhw.config.kinds import ByKind
 from spinhw.config.settings import Moved, Settings, yaml_key
 from spinhw.config.text import as_written
 from spinhw.errors import ConfigError, MisfitError, did_you_mean
+from spinhw.shell import typed
 
 # Above this a number is not written out in a message.
 _MOST_DIGITS = 1e15
@@ -108,7 +109,7 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
         moved = context["moved"]
         if isinstance(moved, Moved):
             now = ".".join(moved.place(keys))
-            todo = "" if place.startswith("--set") else f"spinhw migrate {source} rewrites the file"
+            todo = "" if place.startswith("--set") else f"spinhw migrate {typed(source)} rewrites the file"
             return ConfigError(f"{place}: unknown key {context['key']}; it is written {now} now", todo=todo)
         elsewhere = [] if context["near"] else _elsewhere(model, context["name"])
         if elsewhere:
@@ -183,7 +184,7 @@ def _inner(data: Any, keys: Keys) -> Any:
 
 
 def _elsewhere(model: type[Settings], name: str) -> list[str]:
-    """List where a key of this name, or else of the nearest one, stands in a file: the whole paths, short ones first."""
+    """List where a key of this name, or else of the nearest one, may stand: whole paths, the short ones first."""
     paths = _paths(model, ())
     names = {path[-1] for path in paths}
     meant = name if name in names else next(iter(get_close_matches(name, sorted(names), n=1, cutoff=0.8)), None)

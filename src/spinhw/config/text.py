@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from spinhw.config.sorts import a_folder
 from spinhw.errors import ConfigError
 
 _MERGE = "tag:yaml.org,2002:merge"
@@ -121,8 +122,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
+        if path.is_dir():
+            raise a_folder(path, "a YAML file") from error
+        seen = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path}: this file cannot be read", seen=error, allowed="a YAML text file in UTF-8"
+            f"{path}: this file cannot be read", seen=seen, allowed="a YAML text file in UTF-8"
         ) from error
     return parse_yaml(text, str(path))
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any
 from spinhw.atomic import append_line, not_written, write_atomically
 from spinhw.config import Settings, SettingsT, build, read_yaml
 from spinhw.errors import ConfigError
+from spinhw.shell import typed
 from spinhw.training.loggers import LOGGERS
 from spinhw.training.settings import RunSettings
 
@@ -20,13 +20,6 @@ _log = logging.getLogger(__name__)
 
 
 _TRAIN = "spinhw train"
-_PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
-
-
-def _quoted(path: Path) -> str:
-    """Write a path as one word of a command line, in double quotes where it needs them, which every shell knows."""
-    text = str(path)
-    return text if _PLAIN.fullmatch(text) else '"' + re.sub(r'(["$`])', r"\\\1", text) + '"'
 
 
 def default_folder(config: Path) -> Path:
@@ -62,7 +55,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What to type to go on with this run, whatever options it was started with."""
-        return f"{self.command} {_quoted(self.config)} --resume {_quoted(self.path)}"
+        return f"{self.command} {typed(self.config)} --resume {typed(self.path)}"
 
     @classmethod
     def create(cls, path: Path, settings: Settings, command: str = _TRAIN) -> "RunFolder":
@@ -118,7 +111,8 @@ class RunFolder:
         """
         folder = cls(path, command)
         if not folder.config.is_file():
-            seen = "no such folder" if not path.exists() else f"no {folder.config.name} in it"
+            inside = f"no {folder.config.name} in it" if path.is_dir() else "a file"
+            seen = inside if path.exists() else "no such folder"
             raise ConfigError(
                 f"{path}: this is not a run folder", seen=seen, todo=f"name a folder that `{command}` made"
             )
