@@ -73,8 +73,8 @@ def find_recipe(path: Path) -> Path:
         return shipped("examples") / name
     shipped_ones = [f"examples/{one}" for one in recipe_names()]
     # Close to one that ships in the form in which it was written: digits, digits.yaml, examples/digits.yaml.
-    known = [*shipped_ones, *recipe_names(), *(Path(one).stem for one in recipe_names())]
-    near = did_you_mean(str(path), known)
+    names = [*shipped_ones, *recipe_names(), *(Path(one).stem for one in recipe_names())]
+    near = did_you_mean(str(path), names)
     raise ConfigError(
         f"{path}: there is no such file",
         allowed="a path, or a shipped recipe: " + ", ".join(shipped_ones),
