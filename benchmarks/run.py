@@ -40,6 +40,10 @@ def arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if unknown := set(asked.only) - set(PARTS):
         parser.error(f"--only takes {', '.join(PARTS)}, not {', '.join(unknown)}")
+    from benchmarks.contenders import CONTENDERS
+
+    if unknown := set(asked.without) - set(CONTENDERS):
+        parser.error(f"--without takes {', '.join(CONTENDERS)}, not {', '.join(unknown)}")
     return asked
 
 
@@ -63,13 +67,14 @@ def main() -> None:
 def measure(asked: argparse.Namespace) -> None:
     """Run the parts one after another, each in a process of its own, and keep what each gives at once."""
     from benchmarks.machine import machine
+    from spinhw.cores import usable_cores
 
     results: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         for part in asked.only:
             for threads in asked.threads if part == "compare" else [1]:
-                if threads > (os.cpu_count() or 1):
-                    print(f"{part}: this machine has no {threads} cores, left out")
+                if threads > usable_cores():
+                    print(f"{part}: there are no {threads} cores to use here, left out")
                     continue
                 where, begin = machine(), time.perf_counter()
                 print(f"\n== {part} on {threads} thread(s); load of others {where['load']}", flush=True)

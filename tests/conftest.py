@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 from kernel_cache import CACHE, share_with_workers
 
@@ -65,6 +66,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     """
     mocker.patch.object(os, "fsync", lambda file: None)
     monkeypatch.setenv("SPINHW_SHARED", str(tmp_path_factory.getbasetemp() / f"shared-{next(_numbers)}"))
+
+
+@pytest.fixture(autouse=True)
+def hearing() -> Iterator[None]:
+    """Hear signals again after a command that ran in this process: it ends as one that is about to end itself."""
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class Outcome:

@@ -46,6 +46,40 @@ def append_line(path: Path, line: str) -> None:
         raise not_written(path, error) from error
 
 
+def refuse_unwritable(path: Path, argument: str) -> None:
+    """Check that a file can be made, before what it is to hold takes time; nothing is left there.
+
+    Args:
+        path: The file; folders above it that do not exist yet can be made too.
+        argument: As the user wrote it, such as "--out", for the message.
+
+    Raises:
+        ConfigError: Something is in the way.
+    """
+    missing = []
+    try:
+        folder = path.parent
+        while not folder.is_dir() and folder != folder.parent:
+            missing.append(folder)
+            folder = folder.parent
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Of the same length or longer, so that a name which is too long shows.
+        trial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"{argument} {path}: this cannot be written",
+            seen=error.strerror or error,
+            allowed="a file in a folder that can be written",
+            todo="name another, or make the folder writable",
+        ) from error
+    finally:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+
+
 def not_written(path: Path, error: OSError) -> ConfigError:
     """Say that a file or a new folder could not be written, and what to do."""
     full, saved = error.errno in _FULL, (path.parent / "checkpoint.safetensors").is_file()

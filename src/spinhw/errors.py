@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 
 # Where a line to type begins in what to do next. It comes last, alone or after a colon.
 _TYPED = re.compile(r"(?:^|(?<=: ))(?:spinhw|pip) ")
-_PLAIN = re.compile(r"[\w./:+-]+")  # What every shell takes as it stands.
 
 
 class SpinhwError(Exception):
@@ -98,12 +96,6 @@ class CalibrationError(SpinhwError):
 
 class SpinhwWarning(UserWarning):
     """A doubt about a result that somebody should look into; said once for each cause in a process."""
-
-
-def quoted(path: str | Path) -> str:
-    """Write a path as one word of a command line, in double quotes where it needs them, which every shell knows."""
-    text = str(path)
-    return text if _PLAIN.fullmatch(text) else '"' + re.sub(r'(["$`])', r"\\\1", text) + '"'
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

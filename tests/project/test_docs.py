@@ -138,3 +138,11 @@ def test_what_is_shown_imports_from_spinhw_or_a_room(page, code):
     modules = [node.module for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom) and node.module]
     deep = [one for one in modules if one.startswith("spinhw.") and one.count(".") > 1]
     assert not [one for one in deep if one != "spinhw.instruments.roles"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_lines_for_a_shell_have_brackets_in_quotes(page):
+    """Zsh takes brackets for a pattern of file names, and refuses the line where no file fits."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    bare = [line for line in lines if re.search(r"""--set [^\s"'`]*[][*?]""", line)]
+    assert not bare

@@ -120,6 +120,40 @@ def test_a_database_that_is_not_there_is_one_line() -> None:
         Search(RECIPE, space(), "no-such-kind://x", "one")
 
 
+@pytest.mark.parametrize(
+    ("changed", "seen"),
+    [
+        ({"overrides": ("network.layers=[3, 2]",)}, r"recipe\.network\.layers"),
+        (
+            {"axes": SPACE["axes"] | {"training.batch_size": {"kind": "choice", "values": ["60", "120"]}}},
+            r"space\.axes\.training\.batch_size\.values",
+        ),
+        ({"axes": {"network.gain": {"kind": "range", "lowest": 1, "highest": 2}}}, r"space\.axes\.network\.gain"),
+        ({"seeds": [101]}, r"training\.seeds"),
+    ],
+    ids=["another override", "one choice less", "another key", "other seeds"],
+)
+def test_another_search_in_the_same_place_is_refused(
+    tmp_path: Path, easy: None, changed: dict[str, object], seen: str
+) -> None:
+    batches = {"training.batch_size": {"kind": "choice", "values": ["60", "120", "240"]}}
+    place = tmp_path / "trials.db"
+    Search(RECIPE, space(axes=SPACE["axes"] | batches), place, "one").run(1, lambda tried: None)
+    with pytest.raises(ConfigError, match=f"one: there is another search in this place already; seen: .*{seen}"):
+        Search(RECIPE, space(**changed), place, "one")
+
+
+def test_the_name_of_a_folder_is_no_address(tmp_path: Path, easy: None) -> None:
+    places = [tmp_path / name for name in ("shared?one", "a{b}#c%41")]
+    for place in places:
+        place.mkdir()
+        Search(RECIPE, space(), place / "trials.db", "one").run(1, lambda tried: None)
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(place.name for place in places)
+    assert all((place / "trials.db").is_file() for place in places)
+    again = Search(RECIPE, space(), places[0] / "trials.db", "one")
+    assert len(again.tried()) == 1
+
+
 def test_trials_become_a_table_and_a_picture(tmp_path: Path) -> None:
     tried = [Tried(0, {"network.tau": 2.0}, 0.5), Tried(1, {"network.tau": 3.0}, 0.75)]
     rows = list(csv.DictReader(io.StringIO(trials_csv(tried))))

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from spinhw.calibration.settings import PlanSettings
 from spinhw.calibration.synapses.settings import SynapsePlanSettings
 from spinhw.config import json_schema, load, read_yaml, shipped
+from spinhw.config.sorts import a_folder
 from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
 
@@ -31,6 +32,8 @@ def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings |
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         known = plan_names()
+        if path.is_dir():
+            raise a_folder(path, "a plan: a YAML file, or the name of a shipped one")
         if str(name) not in known:
             raise ConfigError(
                 f"plan {str(name)!r} was not found", allowed=", ".join(known), todo=did_you_mean(str(name), known)

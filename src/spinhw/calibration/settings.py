@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.config.sorts import PLAN
 from spinhw.units import DurationS
 
 Segments = Annotated[int, Field(ge=1, le=10_000)]
@@ -67,6 +68,8 @@ class PlanSettings(Settings):
     where a `highpass` experiment recorded the signal behind it. Q and gain trade off unless the drive reaches well
     above threshold.
     """
+
+    sorts = (PLAN,)
 
     kind: Literal["oscillators"] = Field(default="oscillators", description="'oscillators': for a bank of those.")
     name: str = Field(min_length=1, description="Name of the plan.")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinhw.atomic import refuse_unwritable
+from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
@@ -39,7 +41,7 @@ def align_source(
     if settings.device is None:
         raise without_device()
     refuse_missing(settings)
-    from spinhw.plots.alignment import plot_alignment
+    refuse_unwritable(folder / "alignment.json", "--out")
     from spinhw.report import TerminalProgress, alignment_table
     from spinhw.training import write_alignment
     from spinhw.training.aligning import USUAL, align_run
@@ -51,8 +53,11 @@ def align_source(
     console.print(alignment_table(found["cosines"], title))
     write_alignment(found, folder / "alignment.json")
     picture = folder / "figures" / "alignment.png"
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    plot_alignment(found["cosines"], picture, title)
+    with drawing(picture, f"the figures are safe in {folder / 'alignment.json'}", "give the same command again"):
+        from spinhw.plots.alignment import plot_alignment
+
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        plot_alignment(found["cosines"], picture, title)
     _tell(console, folder, picture)
 
 

@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from spinhw import __version__
-from spinhw.cli.flipflop import flipflop
-from spinhw.errors import SpinhwError
+from spinhw.cli.flipflop import flipflop, refuse_lone_keys
+from spinhw.cli.terminal import deaf_from_here, replace_what_streams_lack
+from spinhw.errors import ConfigError, SpinhwError
 
 INTERRUPTED = 130
+_BY_SIGNAL = 128
 # New objects after which Python looks for garbage. By itself it does after 700, and so hundreds of times while modules
 # and settings are made, which all stay: a tenth of the time until a command has answered.
 _BETWEEN_COLLECTIONS = 20_000
@@ -21,7 +23,6 @@ app = typer.Typer(
     name="spinhw",
     help="Train dynamical networks of spintronic oscillators, on a simulator or on the bench.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -29,7 +30,12 @@ app = typer.Typer(
 
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the config, such as training.epochs=5."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one key of the config, such as training.epochs=5.",
+        callback=refuse_lone_keys,
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist. Default: runs/NAME-TIME.")]
 Note = Annotated[
@@ -389,18 +395,51 @@ def main() -> None:
     # Pydantic would look through all installed packages for plugins of its own, which takes a while where there are
     # many; to read a config none is needed. Who wants one sets the variable to anything else.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # All pictures become files. What a notebook wrote there for itself need not be installed here.
+    os.environ["MPLBACKEND"] = "Agg"
+    replace_what_streams_lack()
     try:
-        app()
+        code, complaint = _run()
+        # Whatever comes now comes too late to stop anything, and would only tear the last words apart.
+        deaf_from_here()
+    except KeyboardInterrupt:  # It came in between.
+        deaf_from_here()
+        code, complaint = INTERRUPTED, "interrupted"
+    if complaint:
+        _complain(complaint)
+    sys.exit(code)
+
+
+def _run() -> tuple[int, str]:
+    """Run the command; return the exit code of the process and what is to be complained of."""
+    try:
+        app(prog_name="spinhw")
+    except SystemExit as end:
+        # An open bench answers termination with 128 + the signal, once all is off.
+        stopped = isinstance(end.code, int) and end.code > _BY_SIGNAL
+        return (INTERRUPTED, "interrupted") if stopped else (int(end.code or 0), "")
     except SpinhwError as error:
-        _complain(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code, str(error)
     except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED, "interrupted"
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does. Python would complain once more at exit.
         sys.stderr.close()
-        sys.exit(0)
+        return 0, ""
+    except OSError as error:
+        if error.filename is None:  # No file, and so nothing that the user named.
+            raise
+        return ConfigError.exit_code, str(_unusable(error))
+    return 0, ""
+
+
+def _unusable(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{os.fsdecode(error.filename)}: this path cannot be used",
+        seen=error.strerror,
+        allowed="a file or folder that can be read, or written where it is for results",
+        todo="check the path, or name another",
+    )
 
 
 def _complain(text: str) -> None:

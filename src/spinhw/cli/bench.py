@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from spinhw.atomic import refuse_unwritable, write_atomically
 from spinhw.cli.terminal import plain_console
 from spinhw.config import shipped
 from spinhw.errors import ConfigError, DeviceError
@@ -95,7 +96,7 @@ def _show_instruments(out: Console, settings: StationSettings, station: Station)
 
 def outputs_table(title: str, states: Sequence[OutputState]) -> Table:
     """Make a table of what every output of a bench does, and whose it is."""
-    table = Table(title=f"{title}: outputs")
+    table = Table(title=escape(f"{title}: outputs"))
     for column in ("output", "is", "gives", "whose"):
         table.add_column(column)
     for one in states:
@@ -170,16 +171,19 @@ def serve_bench(name: str, host: str, write: Path | None) -> None:
         write: Bench file to write, with these addresses in place of the shipped one's; None for none.
     """
     from spinhw.virtual import load_bench
+    from spinhw.virtual.host import refuse_host
 
     out, settings = plain_console(), load_bench(name)
+    refuse_host(host)
     shipped_text = "" if write is None else _shipped_bench(name, write)
 
     def announce(addresses: dict[str, str]) -> None:
         for instrument, address in addresses.items():
-            out.print(f"{instrument}: {address}")
+            out.print(f"{instrument}: {address}", markup=False)
         if write is not None:
-            write.write_text(_with_addresses(shipped_text, addresses), encoding="utf-8")
-            out.print(f"bench file: {write}")
+            write.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(write, _with_addresses(shipped_text, addresses).encode())
+            out.print(f"bench file: {write}", markup=False)
         out.print("Ctrl-C ends it")
 
     from spinhw.virtual import serve
@@ -195,6 +199,7 @@ def _shipped_bench(name: str, write: Path) -> str:
     """
     if write.exists():
         raise ConfigError(f"--write {write}: this file exists", todo="choose another name; nothing is overwritten")
+    refuse_unwritable(write, "--write")
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(shipped("devices").glob("*.yaml"))}
     backends = {_BACKEND.search(text): text for text in texts.values()}
     found = {seen[1]: text for seen, text in backends.items() if seen is not None}

@@ -6,10 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from spinhw.atomic import refuse_unwritable
 from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
+from spinhw.cli.drawing import drawing
+from spinhw.config.sorts import a_folder
 from spinhw.device import DeviceSettings, load_device
-from spinhw.errors import ConfigError, quoted
+from spinhw.errors import ConfigError
+from spinhw.shell import typed
 from spinhw.units import parse_quantity
 
 if TYPE_CHECKING:
@@ -54,6 +58,9 @@ def calibrate_device(asked: Asked) -> None:
     settings = load_device(asked.device)
     plan = plan_for(settings, asked.plan)
     path = asked.out or record_path(settings, plan, asked.member)
+    refuse_unwritable(path, "--out")
+    if path.is_dir():
+        raise a_folder(path, "the name of a file that does not exist yet")
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
     from spinhw.network import NetworkSettings
@@ -84,7 +91,7 @@ def calibrate_device(asked: Asked) -> None:
     else:
         show_oscillator_table(console, record)
     console.print(f"record: {path}   raw traces: {traces_folder(path)}")
-    console.print(f"picture: spinhw calibrate show {quoted(path)}", markup=False, soft_wrap=True)
+    console.print(f"picture: spinhw calibrate show {typed(path)}", markup=False, soft_wrap=True)
 
 
 def nominal(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
@@ -116,7 +123,8 @@ def show_record(path: Path, picture: Path | None) -> None:
     """
     from spinhw.records import SynapseRecord, load_either
 
-    record = load_either(path)
+    record, target = load_either(path), picture or path.with_suffix(".png")
+    refuse_unwritable(target, "--out")
     console = _console()
     from spinhw.cli.oscillators import draw_oscillators, show_oscillator_table
     from spinhw.cli.synapses import draw_synapses, show_synapse_table
@@ -131,8 +139,8 @@ def show_record(path: Path, picture: Path | None) -> None:
     files = [path.parent / one.traces for one in record.experiments]
     missing = [str(one) for one in files if not one.is_file()]
     if missing:
-        console.print(f"no picture: the raw traces are not there ({missing[0]})")
+        console.print(f"no picture: the raw traces are not there ({missing[0]})", markup=False, soft_wrap=True)
         return
-    target = picture or path.with_suffix(".png")
-    draw(files, target)
-    console.print(f"picture: {target}")
+    with drawing(target, "the record is as it was", "give the same command again"):
+        draw(files, target)
+    console.print(f"picture: {target}", markup=False, soft_wrap=True)

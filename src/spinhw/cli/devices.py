@@ -1,9 +1,12 @@
 """The command that lists device profiles and instrument drivers."""
 
+from itertools import takewhile
+from pathlib import Path
+
 from rich.table import Table
 
 from spinhw.cli.terminal import plain_console
-from spinhw.config import profile_names
+from spinhw.config import find_profile, profile_names, read_yaml
 from spinhw.errors import DeviceError, SpinhwError
 from spinhw.instruments.discovery import ADAPTED, DRIVERS, choose
 from spinhw.instruments.profile import instrument_profile_names
@@ -15,7 +18,12 @@ _SCANNED = ("@py", "@ivi")
 def list_devices(scan: bool) -> None:
     """Print shipped device profiles, instrument drivers and, if asked to, VISA resources."""
     out = plain_console()
-    out.print("device profiles: " + ", ".join(profile_names()))
+    profiles = Table(title="device profiles")
+    for column in ("profile", "kind", "what it is"):
+        profiles.add_column(column, no_wrap=column == "profile")
+    for name in profile_names():
+        profiles.add_row(name, *_told(find_profile(name)))
+    out.print(profiles)
     table = Table(title="instruments")
     for column in ("driver", "role", "models", "status"):
         # What must be typed into a bench file is never cut short.
@@ -33,6 +41,13 @@ def _found_by(backend: str) -> list[str]:
         return visa_resources(backend)
     except DeviceError:
         return []  # No such VISA is installed here.
+
+
+def _told(path: Path) -> tuple[str, str]:
+    """Return the kind of a profile, and the first sentence of the comment that it begins with."""
+    head = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    words = " ".join(line.removeprefix("#").strip() for line in head if "yaml-language-server" not in line)
+    return str(read_yaml(path).get("kind")), words.partition(". ")[0].removesuffix(".") + "."
 
 
 def _drivers() -> dict[str, tuple[str, str, str]]:

@@ -7,9 +7,25 @@ import typer
 
 flipflop = typer.Typer(no_args_is_help=True, help="The flip-flop RNN, the software reference: train, analyse, import.")
 
+
+def refuse_lone_keys(sets: list[str] | None) -> list[str] | None:
+    """Refuse `--set KEY VALUE`, which would make an argument of the value, before that is complained of."""
+    for one in sets or []:
+        if "=" not in one:
+            from spinhw.config.overrides import apply_overrides
+
+            apply_overrides({}, [one])
+    return sets
+
+
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the config, such as network.units=100."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one key of the config, such as network.units=100.",
+        callback=refuse_lone_keys,
+    ),
 ]
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spinhw.atomic import refuse_unwritable
 from spinhw.cli.terminal import make_console
-from spinhw.errors import ConfigError, quoted
+from spinhw.errors import ConfigError
 from spinhw.flipflop.load import COMMAND, load_flipflop, task_of
 from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.shell import typed
 from spinhw.training import Interrupted, RunFolder, default_folder
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.refusals import refuse_other_settings
@@ -33,6 +35,7 @@ def train_config(config: str, overrides: Sequence[str], out: Path | None) -> Non
     folder = out or default_folder(Path(config))
     if folder.exists():
         raise exists_already(folder)
+    refuse_unwritable(folder / "config.yaml", "--out")
     console = make_console()
     training, network = settings.training, settings.network
     count, units = len(training.seeds), network.units
@@ -77,6 +80,7 @@ def analyse_source(source: Path, out: Path | None, trials: int | None, networks:
 
     subject, console = find_subject(source), make_console()
     folder = out or subject.folder
+    refuse_unwritable(folder / "index.html", "--out")
     with TerminalProgress(console) as progress, Interrupt() as interrupt:
 
         def tell(name: str, done: int, total: int) -> None:
@@ -101,6 +105,7 @@ def find_smallest(config: str, units: str, overrides: Sequence[str], folder: Pat
     except ValueError as error:
         raise ConfigError("--units: no list of numbers", seen=units, allowed="such as 4,8,16") from error
     runs = [load_flipflop(config, [*overrides, f"network.units={one}"]) for one in sizes]
+    refuse_unwritable(folder / "smallest.png", "--out")
     console = make_console()
     from rich.table import Table
 
@@ -131,6 +136,7 @@ def import_weights(source: Path, out: Path | None) -> None:
         raise ConfigError(f"{target}: this exists already", todo="name another file with --out")
     if not source.exists():
         raise ConfigError(f"{source}: there is no such file", todo="check the path")
+    refuse_unwritable(target, "--out")
     from spinhw.flipflop import read_keras, save_network
     from spinhw.flipflop.learner import measure
     from spinhw.tasks import FlipFlopSettings
@@ -170,7 +176,7 @@ def _show(console: "Console", results: "FlipFlopResults") -> None:
         )
     console.print(f"run folder: {results.folder}", markup=False, soft_wrap=True)
     if summary["task"] == "flipflop":
-        console.print(f"next:       spinhw flipflop analyse {quoted(results.folder)}", markup=False, soft_wrap=True)
+        console.print(f"next:       spinhw flipflop analyse {typed(results.folder)}", markup=False, soft_wrap=True)
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.config import json_schema
-from spinhw.errors import ConfigError, DeviceError, did_you_mean, quoted
+from spinhw.errors import ConfigError, DeviceError, did_you_mean
+from spinhw.shell import typed
 
 
 def show_energy(source: Path, overrides: Sequence[str]) -> None:
@@ -47,7 +48,7 @@ def check_profile(
         raise ConfigError(
             f"{name}: a recording keeps no contract, it only repeats one run",
             allowed="a device or a bench",
-            todo=f"replay it with the config of its run: spinhw train CONFIG --device {quoted(name)}",
+            todo=f"replay it with the config of its run: spinhw train CONFIG --device {typed(name)}",
         )
     from rich.console import Console
 
@@ -63,7 +64,7 @@ def check_profile(
         console.print(verdict_table(f"{name}: {title}", verdicts))
     broken = [verdict.name for verdicts in contracts.values() for verdict in verdicts if not verdict.passed]
     if not contracts:
-        command = f"spinhw check --device {quoted(name)} --play"
+        command = f"spinhw check --device {typed(name)} --play"
         console.print(
             f"{name}: nothing was switched on; the contract is checked by: {command}", markup=False, soft_wrap=True
         )

@@ -1,14 +1,15 @@
 """The command that repeats the paper's figures, and that compares ways to train with chips in the loop."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinhw.atomic import refuse_unwritable
 from spinhw.cli.terminal import make_console
 from spinhw.config import load, shipped
+from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.studies import GridSettings
 from spinhw.studies.in_loop import LoopGridSettings
@@ -36,7 +37,7 @@ class _Workers:
 
     @property
     def count(self) -> int:
-        return self.jobs or os.cpu_count() or 1
+        return self.jobs or usable_cores()
 
 
 def run_study(
@@ -51,6 +52,7 @@ def run_study(
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: this is a file", todo="name a folder")
     refuse_unknown_study(name)
+    refuse_unwritable(out / "README.md", "--out")
     workers = _Workers(jobs, cluster)
     if name in LOOPS:
         _run_in_loop(name, load(LoopGridSettings, grid or shipped("examples") / LOOP_GRID, overrides), out, workers)

@@ -1,6 +1,10 @@
 """The terminal that all commands write to."""
 
+import io
 import logging
+import signal
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,3 +29,17 @@ def plain_console() -> "Console":
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     return Console(highlight=False, emoji=False, soft_wrap=True)
+
+
+def replace_what_streams_lack() -> None:
+    """Let a question mark stand for a character that the code page of a pipe or file does not have."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def deaf_from_here() -> None:
+    """Ignore what asks to stop from here on, for the process ends by itself."""
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinhw.atomic import refuse_unwritable
+from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.device import is_bench, load_device
@@ -28,6 +30,7 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
     folder, recipe = out or default_folder(config), find_recipe(config)
     if folder.exists():
         raise exists_already(folder)
+    refuse_unwritable(folder / "config.yaml", "--out")
     refuse_missing(settings)
     console = make_console()
     if recipe != config:
@@ -82,6 +85,8 @@ def resume_config(
     into = (out or default_folder(config)) if new_run else None
     if into is not None and into.exists():
         raise exists_already(into)
+    if into is not None:
+        refuse_unwritable(into / "config.yaml", "--out")
     settings, opened = load_settings(config, overrides, device), RunFolder.open(folder)
     console = make_console()
     refuse_other_settings(opened, opened.settings(), settings)
@@ -117,7 +122,6 @@ def evaluate_folder_on_chips(
     profile = None if device is None else load_device(device)
     simulated(profile or RunFolder.open(folder).settings().device)
     console = make_console()
-    from spinhw.plots.transfer import plot_transfer
     from spinhw.report import TerminalProgress, transfer_table
     from spinhw.training import evaluate_on_chips, write_transfer
 
@@ -127,8 +131,11 @@ def evaluate_folder_on_chips(
     figures = folder / f"transfer-{found['device']}.json"
     write_transfer(found, figures)
     picture = folder / "figures" / f"{figures.stem}.png"
-    picture.parent.mkdir(exist_ok=True)
-    plot_transfer(found, picture)
+    with drawing(picture, f"the figures are safe in {figures}", "give the same command again"):
+        from spinhw.plots.transfer import plot_transfer
+
+        picture.parent.mkdir(exist_ok=True)
+        plot_transfer(found, picture)
     console.print(f"figures:    {figures}", markup=False, soft_wrap=True)
     console.print(f"picture:    {picture}", markup=False, soft_wrap=True)
 
@@ -151,18 +158,12 @@ def _announce(console: "Console", settings: RunSettings, folder: Path) -> None:
 
 
 def _show(console: "Console", results: "RunResults") -> None:
-    from spinhw.plots import draw_run
     from spinhw.report import print_figures, print_run
 
     print_run(console, results.summary, results.folder)
     folder = results.folder / "figures"
-    try:
+    with drawing(folder, f"the results are safe in {results.folder / 'summary.json'}", "draw them with --resume"):
+        from spinhw.plots import draw_run
+
         figures = draw_run(results, folder)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: the pictures could not be drawn",
-            seen=error.strerror or error,
-            todo=f"the results are safe in {results.folder / 'summary.json'}; free some space or close the picture, "
-            "then draw them with --resume",
-        ) from error
     print_figures(console, figures)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinhw.atomic import write_atomically
+from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe, load, shipped
-from spinhw.errors import ConfigError, quoted
+from spinhw.errors import ConfigError
+from spinhw.shell import typed
 from spinhw.training import Interrupted
 from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
 
@@ -29,7 +31,7 @@ def tune_config(
     folder = out or Path("runs") / f"tune-{recipe.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     settings = load(SpaceSettings, space or shipped("examples") / "tuning" / "paper.yaml")
     _make(folder)
-    search = Search(recipe, settings, storage or f"sqlite:///{folder / 'trials.db'}", recipe.stem, overrides)
+    search = Search(recipe, settings, storage or folder / "trials.db", recipe.stem, overrides)
     console = make_console()
     console.print(
         f"{trials} trials of {len(settings.seeds)} networks each over {', '.join(settings.axes)}, judged on validation "
@@ -42,7 +44,7 @@ def tune_config(
     except (KeyboardInterrupt, Interrupted) as error:
         raise Interrupted(
             "the search was interrupted; finished trials are kept",
-            todo=f'give the same command again with --out "{folder}" to go on',
+            todo=f"give the same command again with --out {typed(folder)} to go on",
         ) from error
     _leave(console, recipe, settings, search, overrides, folder)
 
@@ -69,17 +71,20 @@ def _tell(console: "Console", tried: Tried, trials: int, search: Search) -> None
 def _leave(
     console: "Console", recipe: Path, space: SpaceSettings, search: Search, overrides: Sequence[str], folder: Path
 ) -> None:
-    import numpy as np
-
-    from spinhw.plots.search import plot_search
-
     every = search.tried()
     write_atomically(folder / "trials.csv", trials_csv(every).encode())
     save_best(recipe, search, overrides, folder / "best.yaml")
-    values = {key: [each.values[key] for each in every] for key in space.axes}
-    logs = {key: isinstance(axis, RangeSettings) and axis.log for key, axis in space.axes.items()}
-    plot_search(np.array([each.score for each in every]), values, logs, folder / "search.png")
-    best, score = " ".join(f'--set "{line}"' for line in search.best_overrides()), max(each.score for each in every)
+    best = " ".join(f"--set {typed(line)}" for line in search.best_overrides())
+    score = max(each.score for each in every)
     console.print(f"best of {len(every)}: {100 * score:.2f} %, with {best}", markup=False, soft_wrap=True)
-    command = f"spinhw train {quoted(folder / 'best.yaml')}"
+    command = f"spinhw train {typed(folder / 'best.yaml')}"
     console.print(f"train it on the reported seeds with: {command}", markup=False, soft_wrap=True)
+    picture = folder / "search.png"
+    with drawing(picture, f"the trials are safe in {folder / 'trials.csv'}", "give the same command again"):
+        import numpy as np
+
+        from spinhw.plots.search import plot_search
+
+        values = {key: [each.values[key] for each in every] for key in space.axes}
+        logs = {key: isinstance(axis, RangeSettings) and axis.log for key, axis in space.axes.items()}
+        plot_search(np.array([each.score for each in every]), values, logs, picture)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from spinhw.config.mistakes import Mistake, describe, without_echoes
 from spinhw.config.overrides import apply_overrides
 from spinhw.config.settings import WRITTEN, SettingsT
+from spinhw.config.sorts import another_sort
 from spinhw.config.text import read_yaml
 from spinhw.errors import together
 
@@ -23,6 +24,9 @@ def build(model: type[SettingsT], data: Mapping[str, Any], source: str, override
     try:
         return model.model_validate(changed, context=WRITTEN)
     except ValidationError as error:
+        other = another_sort(data, model.sorts, source)
+        if other is not None:
+            raise other from error
         set_keys = [tuple(override.partition("=")[0].strip().split(".")) for override in overrides]
         mistakes = without_echoes([Mistake.of(detail, changed) for detail in error.errors()])
         raise together([describe(one, model, data, source, set_keys) for one in mistakes]) from error

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic_core import ErrorDetails
@@ -10,10 +11,14 @@ from pydantic_core import ErrorDetails
 from spinhw.config.kinds import ByKind
 from spinhw.config.settings import Moved, Settings, yaml_key
 from spinhw.config.text import as_written
-from spinhw.errors import ConfigError, MisfitError, did_you_mean, quoted
+from spinhw.errors import ConfigError, MisfitError, did_you_mean
+from spinhw.shell import typed
 
 # Above this a number is not written out in a message.
 _MOST_DIGITS = 1e15
+# What is named of the places where a key could have been meant, and how deep they are looked for.
+_MOST_PATHS = 3
+_DEEPEST_PATH = 4
 
 Keys = tuple[str, ...]
 
@@ -25,6 +30,11 @@ class Mistake:
     keys: Keys
     one_of_many: bool
     detail: ErrorDetails
+
+    @property
+    def is_of_type(self) -> bool:
+        """Whether it says no more than that the value is of another type."""
+        return self.detail["type"].endswith("_type")
 
     @classmethod
     def of(cls, detail: ErrorDetails, data: Any) -> "Mistake":
@@ -49,7 +59,17 @@ def without_echoes(mistakes: list[Mistake]) -> list[Mistake]:
         size = len(one.keys)
         return any(len(other.keys) > size and other.keys[:size] == one.keys for other in mistakes)
 
-    return [one for one in mistakes if not ((one.detail["type"] == "too_short" or one.one_of_many) and further_in(one))]
+    def fits_less(one: Mistake) -> bool:
+        """Tell whether another reading of the same value came further than to what kind of value it is."""
+        same = [other for other in mistakes if other.keys == one.keys and other.one_of_many]
+        best = next((other for other in same if not other.is_of_type), same[0] if same else one)
+        return one.one_of_many and one.is_of_type and one is not best
+
+    return [
+        one
+        for one in mistakes
+        if not ((one.detail["type"] == "too_short" or one.one_of_many) and further_in(one)) and not fits_less(one)
+    ]
 
 
 # What pydantic calls its errors, in people's words.
@@ -89,8 +109,13 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
         moved = context["moved"]
         if isinstance(moved, Moved):
             now = ".".join(moved.place(keys))
-            todo = "" if place.startswith("--set") else f"rewrite the file with: spinhw migrate {quoted(source)}"
+            todo = "" if place.startswith("--set") else f"rewrite the file with: spinhw migrate {typed(source)}"
             return ConfigError(f"{place}: unknown key {context['key']}; it is written {now} now", todo=todo)
+        elsewhere = [] if context["near"] else _elsewhere(model, context["name"])
+        if elsewhere:
+            return ConfigError(
+                f"{place}: unknown key {context['key']}; did you mean {' or '.join(map(repr, elsewhere))}?"
+            )
         return ConfigError(f"{place}: {detail['msg']}")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = str(context["discriminator"]).strip("'")
@@ -156,6 +181,27 @@ def _inner(data: Any, keys: Keys) -> Any:
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None
     return data
+
+
+def _elsewhere(model: type[Settings], name: str) -> list[str]:
+    """List where a key of this name, or else of the nearest one, may stand: whole paths, the short ones first."""
+    paths = _paths(model, ())
+    names = {path[-1] for path in paths}
+    meant = name if name in names else next(iter(get_close_matches(name, sorted(names), n=1, cutoff=0.8)), None)
+    found = sorted((path for path in paths if path[-1] == meant), key=lambda path: (len(path), path))
+    return [".".join(path) for path in found[:_MOST_PATHS]]
+
+
+def _paths(model: type[Settings], above: Keys) -> set[Keys]:
+    """List the keys of settings and of all settings within them, each with the keys that lead to it."""
+    found: set[Keys] = set()
+    for name, field in model.model_fields.items():
+        here = (*above, yaml_key(name))
+        found.add(here)
+        if len(here) < _DEEPEST_PATH:
+            for one in models_in(field.annotation, field.metadata):
+                found |= _paths(one, here)
+    return found
 
 
 def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:

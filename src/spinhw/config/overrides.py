@@ -8,6 +8,10 @@ import yaml
 from spinhw.config.text import OtherBaseError, as_written, read_value
 from spinhw.errors import ConfigError
 
+# No settings are nested nearly as deeply.
+_DEEPEST = 50
+_SHOWN = 40
+
 
 def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return the data with ``path.to.key=value`` overrides applied; values are read as YAML."""
@@ -17,7 +21,16 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str,
         keys = path.strip().split(".")
         if not equals or not all(keys):
             raise ConfigError(
-                f"--set {override}: not an override", seen=override, allowed="KEY=VALUE, such as training.epochs=5"
+                f"--set {override}: not an override",
+                seen=override,
+                allowed="KEY=VALUE as one word, such as --set training.epochs=5",
+            )
+        if len(keys) > _DEEPEST:
+            raise ConfigError(
+                f"--set {path[:_SHOWN]}...: so deep no key lies",
+                seen=f"{len(keys)} levels",
+                allowed=f"at most {_DEEPEST}",
+                todo="check the key",
             )
         try:
             value = read_value(text)

@@ -4,15 +4,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from spinhw.errors import nearest
-from spinhw.units import InSI
+from spinhw.errors import did_you_mean, nearest
+from spinhw.units import InSI, Quantity
 
+_PERCENT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)) ?%")
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
 
 
@@ -82,18 +83,40 @@ def _in_si(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Keys:
-    """How the fields of a model are written: the alias of each, which of them are true or false."""
+    """How the fields of a model are written: the alias of each, which are true or false, which may be in percent."""
 
     aliases: Mapping[str, str]
     known: frozenset[str]
     switches: frozenset[str]
+    shares: frozenset[str]
 
 
 @cache
 def _keys_of(model: type[BaseModel]) -> _Keys:
     aliases = {name: field.alias or name for name, field in model.model_fields.items()}
     switches = {aliases[name] for name, field in model.model_fields.items() if field.annotation is bool}
-    return _Keys(aliases, frozenset(aliases.values()), frozenset(switches))
+    shares = {
+        aliases[name] for name, field in model.model_fields.items() if _without_unit(field.annotation, field.metadata)
+    }
+    return _Keys(aliases, frozenset(aliases.values()), frozenset(switches), frozenset(shares))
+
+
+def _without_unit(annotation: Any, marks: Sequence[Any] = ()) -> bool:
+    """Tell whether a field holds numbers that are no whole ones and have no unit."""
+    if get_origin(annotation) is Annotated:
+        plain, *marks = get_args(annotation)
+        return _without_unit(plain, marks)
+    if annotation is float:
+        return not any(isinstance(mark, Quantity) for mark in marks)
+    return any(_without_unit(inner) for inner in get_args(annotation))
+
+
+def _from_percent(value: Any) -> Any:
+    """Read "20 %" as 0.2, alone or in a list; all else stays as it is."""
+    if isinstance(value, list | tuple):
+        return [_from_percent(one) for one in value]
+    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    return float(found[1]) / 100 if found else value
 
 
 class Settings(BaseModel):
@@ -109,6 +132,8 @@ class Settings(BaseModel):
     )
     # Keys of older versions. One that has become the name of a mapping is the old one where its value is none.
     moved: ClassVar[Mapping[str, Moved | Gone]] = {}
+    # What sorts of files hold them, as in `sorts`; none where they never are a file.
+    sorts: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -121,15 +146,17 @@ class Settings(BaseModel):
         for key, value in data.items():
             if key not in keys.known or cls.is_moved(key, value):
                 moved = cls.moved.get(str(key))
-                hint = nearest(str(keys.aliases.get(key, key)), keys.known)
+                meant = str(keys.aliases.get(key, key))
+                hint, near = nearest(meant, keys.known), did_you_mean(meant, keys.known)
                 if moved is not None:
                     hint = moved.words if isinstance(moved, Gone) else f"it is written {moved.to} now"
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key {key}; {hint}",
-                    {"key": repr(key), "name": str(key), "hint": hint, "moved": moved},
+                    {"key": repr(key), "name": str(key), "hint": hint, "near": bool(near), "moved": moved},
                 )
-        return {key: value if key in keys.switches else _no_number(value) for key, value in data.items()}
+        read = {key: _from_percent(value) if key in keys.shares else value for key, value in data.items()}
+        return {key: value if key in keys.switches else _no_number(value) for key, value in read.items()}
 
     @classmethod
     def is_moved(cls, key: str, value: Any) -> bool:

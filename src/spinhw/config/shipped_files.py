@@ -3,6 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
+from spinhw.config.sorts import a_folder
 from spinhw.errors import ConfigError, did_you_mean
 
 
@@ -27,6 +28,8 @@ def find_profile(name: str) -> Path:
     if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
             return path
+        if path.is_dir():
+            raise a_folder(path, "a device profile: a YAML file")
         raise ConfigError(
             f"{name}: there is no such device file",
             todo="check the path, or use a shipped profile: " + ", ".join(profile_names()),
@@ -34,6 +37,8 @@ def find_profile(name: str) -> Path:
     candidate = shipped("devices") / f"{name}.yaml"
     if candidate.is_file() and path.name == name:
         return candidate
+    if path.is_dir():
+        raise a_folder(path, "a device profile: a YAML file, or the name of a shipped one")
     raise ConfigError(
         f"device profile {name!r} was not found",
         allowed=", ".join(profile_names()),
@@ -66,7 +71,12 @@ def find_recipe(path: Path) -> Path:
         return path
     if known:
         return shipped("examples") / name
+    shipped_ones = [f"examples/{one}" for one in recipe_names()]
+    # Close to one that ships in the form in which it was written: digits, digits.yaml, examples/digits.yaml.
+    names = [*shipped_ones, *recipe_names(), *(Path(one).stem for one in recipe_names())]
+    near = did_you_mean(str(path), names)
     raise ConfigError(
         f"{path}: there is no such file",
-        todo="check the path, or use a shipped recipe: " + ", ".join(f"examples/{name}" for name in recipe_names()),
+        allowed="a path, or a shipped recipe: " + ", ".join(shipped_ones),
+        todo=near or "check the path",
     )

@@ -1,18 +1,21 @@
 """YAML text into plain data: safe, strict about keys that stand twice, every error with its place."""
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from spinhw.config.sorts import a_folder
 from spinhw.errors import ConfigError, together
 
 _MERGE = "tag:yaml.org,2002:merge"
 # libyaml ends the process where a text is nested so deeply that the stack overflows.
 _DEEP = 1000
+# No settings are nested nearly as deeply, and what looks at them does so level by level.
+_MOST_LEVELS = 100
 _INDENTED = re.compile(r"^[ ?:-]*", re.MULTILINE)
 # What Python says of a bad date, number or key, and yaml lets through as it is.
 _MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -161,12 +164,32 @@ def read_value(text: str) -> Any:
 
 def _read_value(text: str) -> Any:
     try:
-        if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
-            with suppress(yaml.YAMLError, *_MISREAD):
-                return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+        value = _loaded(text)
     except RecursionError as error:
-        raise yaml.YAMLError("it is nested too deeply") from error
+        raise _too_deep() from error
+    layer, levels = [value], 0
+    while layer:
+        # What an anchor stands for is looked at once in a layer.
+        inner = {id(one): one for held in layer for one in _held_by(held)}
+        layer, levels = list(inner.values()), levels + 1
+        if levels > _MOST_LEVELS:
+            raise _too_deep()
+    return value
+
+
+def _loaded(text: str) -> Any:
+    if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
+        with suppress(yaml.YAMLError, *_MISREAD):
+            return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+
+
+def _held_by(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _too_deep() -> yaml.YAMLError:
+    return yaml.YAMLError("it is nested too deeply")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -180,8 +203,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
+        if path.is_dir():
+            raise a_folder(path, "a YAML file") from error
+        seen = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path}: this file cannot be read", seen=error, allowed="a YAML text file in UTF-8"
+            f"{path}: this file cannot be read", seen=seen, allowed="a YAML text file in UTF-8"
         ) from error
     return parse_yaml(text, str(path))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.config import find_profile, json_schema, read_yaml
+from spinhw.config.sorts import BENCH, DEVICE, another_sort
 from spinhw.device.kinds import DEVICES, AnyDevice, DeviceSettings
 from spinhw.errors import ConfigError, did_you_mean
 
@@ -33,6 +34,9 @@ def settings_for(data: dict[str, Any], source: str) -> type[DeviceSettings]:
     """Find the model of a profile by its kind; `source` names the file in messages."""
     kind = data.get("kind")
     if not isinstance(kind, str) or not DEVICES.knows(kind):
+        other = another_sort(data, (DEVICE, BENCH), source)
+        if other is not None:
+            raise other
         known = DEVICES.names()
         todo = did_you_mean(kind, known) if isinstance(kind, str) else "add a line such as 'kind: simulated'"
         raise ConfigError(

@@ -1,7 +1,6 @@
 """All networks of a run as the training loop sees them: each a step of its own, several at a time."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.flipflop.learner import Member
 from spinhw.flipflop.settings import FlipFlopRun
@@ -167,7 +167,7 @@ def each(function: Callable[[Any], Found], items: Sequence[Any], threads: int | 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(min(threads or os.cpu_count() or 1, len(items)), initializer=_one_thread) as pool:
+        with ThreadPoolExecutor(min(threads or usable_cores(), len(items)), initializer=_one_thread) as pool:
             return list(pool.map(function, items))
     finally:
         torch.set_num_threads(before)

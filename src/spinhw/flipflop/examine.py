@@ -13,6 +13,7 @@ from spinhw.flipflop.load import COMMAND, network_files, task_of
 from spinhw.flipflop.story import write_page
 from spinhw.flipflop.weights import load_network
 from spinhw.network.recurrent import RecurrentNetwork
+from spinhw.plots.canvas import attempted
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.training import RunFolder
 
@@ -85,9 +86,9 @@ def write_analysis(analyses: Sequence[Analysis], folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        figures = draw_analysis(analyses, folder / "figures")
     except OSError as error:
         raise not_written(folder, error) from error
     facts = {"networks": [one.facts() for one in analyses], "comparison": compare(analyses)}
     write_atomically(folder / "analysis.json", (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
-    write_page(analyses, figures, folder / "index.html")
+    with attempted(folder / "figures"):
+        write_page(analyses, draw_analysis(analyses, folder / "figures"), folder / "index.html")

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spinhw.config import find_recipe, load, read_yaml, shipped
-from spinhw.errors import ConfigError, quoted
+from spinhw.errors import ConfigError, did_you_mean
 from spinhw.flipflop.settings import FlipFlopRun
+from spinhw.shell import typed
 from spinhw.tasks import FlipFlopSettings
 from spinhw.training import RunFolder
 
@@ -27,7 +28,7 @@ def load_flipflop(config: str | Path, overrides: Sequence[str] = ()) -> FlipFlop
     if has_oscillators(path):
         raise ConfigError(
             f"{path}: networks of oscillators are trained by 'spinhw train', as any task is",
-            todo=f"spinhw train {quoted(path)}",
+            todo=f"spinhw train {typed(path)}",
         )
     return load(FlipFlopRun, path, overrides)
 
@@ -41,7 +42,12 @@ def find_config(config: str | Path) -> Path:
     path = Path(config)
     if str(config) in PRESETS and not path.is_file():
         path = shipped("examples") / "flipflop" / f"{config}.yaml"
-    return find_recipe(path)
+    try:
+        return find_recipe(path)
+    except ConfigError as error:
+        near = did_you_mean(str(config), PRESETS)
+        allowed = f"{error.allowed}; or a preset: {', '.join(PRESETS)}"
+        raise ConfigError(error.what, allowed=allowed, todo=near or error.todo) from error
 
 
 def has_oscillators(config: str | Path) -> bool:
@@ -58,6 +64,12 @@ def task_of(source: Path) -> FlipFlopSettings | None:
     """
     if not source.exists():
         raise ConfigError(f"{source}: there is no such run folder or file", todo="check the path")
+    if source.suffix in (".yaml", ".yml"):
+        raise ConfigError(
+            f"{source}: this is a YAML file, which holds no weights",
+            allowed="a run folder, or weights as .safetensors or .hdf5",
+            todo="name the folder of the run",
+        )
     if not source.is_dir():
         return None
     run = RunFolder.open(source, COMMAND)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Gone, Moved, Settings
+from spinhw.config.sorts import ANY_RECIPE, SOFTWARE_RECIPE
 from spinhw.network import RecurrentSettings
 from spinhw.tasks import DecisionSettings, Feed, FlipFlopSettings, Task
 from spinhw.training.optimiser_settings import OptimiserSettings, Rate
@@ -69,6 +70,8 @@ class FlipFlopTraining(Settings):
 
 class FlipFlopRun(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
+
+    sorts = (SOFTWARE_RECIPE, ANY_RECIPE)
 
     moved = {"device": _OSCILLATORS, "sample_interval": Moved("task.sample_interval")}
     task: AnyTask = Field(default=FlipFlopSettings(), description="The task.")

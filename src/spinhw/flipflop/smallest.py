@@ -11,7 +11,7 @@ from spinhw.errors import ConfigError
 from spinhw.flipflop.run import FlipFlopResults, resume_flipflop, train_flipflop
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.network.recurrent_settings import RecurrentSettings
-from spinhw.plots.canvas import BLUE, GREY, page
+from spinhw.plots.canvas import BLUE, GREY, attempted, page
 from spinhw.tasks.trial_settings import HOLD_STEPS
 from spinhw.training import SILENT, Progress
 
@@ -76,7 +76,8 @@ def train_sizes(runs: Sequence[FlipFlopRun], folder: Path, progress: Progress = 
         done = resume_flipflop(place, run, progress) if place.exists() else train_flipflop(run, place, progress)
         found.append(Size.of(done))
         write_atomically(folder / "smallest.json", (json.dumps(_facts(found), indent=2) + "\n").encode())
-    plot_sizes(found, folder / "smallest.png")
+    with attempted(folder / "smallest.png"):
+        plot_sizes(found, folder / "smallest.png")
     return found
 
 

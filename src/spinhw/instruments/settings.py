@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from spinhw.config import Settings, load, yaml_beside
+from spinhw.config.sorts import BENCH
 from spinhw.conversion import ConversionSettings
 from spinhw.errors import ConfigError, MisfitError
 from spinhw.instruments.address import EXAMPLES, canonical, interface, is_visa_address
@@ -140,6 +141,8 @@ AnyInstrument = Annotated[
 
 class StationSettings(Settings):
     """A bench."""
+
+    sorts = (BENCH,)
 
     kind: Literal["visa", "bench"] = Field(
         description="'visa': instruments behind VISA addresses; 'bench' means the same."

@@ -1,5 +1,6 @@
 """The look that all figures share, and the one way a figure becomes a file."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from spinhw import __version__
+
+_log = logging.getLogger(__name__)
 
 DPI = 160  # A slide of 13 inches is then 2080 pixels wide, the width of a projector.
 
@@ -55,6 +58,15 @@ def page(path: Path, width_in: float, height_in: float) -> Iterator[Figure]:
         FigureCanvasAgg(figure)
         yield figure
         figure.savefig(path, dpi=DPI, metadata={"Software": f"spinhw {__version__}"})
+
+
+@contextmanager
+def attempted(path: Path) -> Iterator[None]:
+    """Log whatever fails in drawing, and go on: what a picture shows is in other files too."""
+    try:
+        yield
+    except Exception as error:  # matplotlib and the fonts and files that it needs raise errors of many kinds
+        _log.warning("%s: this picture could not be drawn (%s: %s)", path, type(error).__name__, error)
 
 
 def letter(axes: Axes, text: str) -> None:

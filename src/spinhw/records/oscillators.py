@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings, build
+from spinhw.config.sorts import RECORD
 from spinhw.records.files import SCHEMA_VERSION, read_record, refuse_other
 from spinhw.units import DurationS, TimeS
 
@@ -127,6 +128,8 @@ class ReadoutFacts(Settings):
 
 class CalibrationRecord(Settings):
     """A record. Everything in it was measured or is said to be taken for granted."""
+
+    sorts = (RECORD,)
 
     kind: Literal["calibration"] = Field(description="'calibration'.")
     schema_version: int = Field(ge=1, le=SCHEMA_VERSION, description="Form of this file.")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings, build
+from spinhw.config.sorts import RECORD
 from spinhw.physics import Ladder
 from spinhw.records.files import SCHEMA_VERSION, read_record, refuse_other
 from spinhw.records.oscillators import IdentityFacts, MadeFacts, Numbers, ParameterTable, check_tables
@@ -86,6 +87,8 @@ class CrosstalkFacts(Settings):
 
 class SynapseRecord(Settings):
     """A record of a chain. Everything in it was measured or is said to be taken for granted."""
+
+    sorts = (RECORD,)
 
     kind: Literal["synapses"] = Field(description="'synapses'.")
     schema_version: int = Field(ge=1, le=SCHEMA_VERSION, description="Form of this file.")

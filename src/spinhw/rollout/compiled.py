@@ -1,9 +1,13 @@
 """Compiled functions that are kept between processes, whatever older versions of spinhw have left behind."""
 
+import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from numba import njit
+
+_log = logging.getLogger(__name__)
 
 
 def kept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -18,7 +22,11 @@ def kept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled = njit(cache=True, **options)(function)
+        try:
+            compiled = njit(cache=True, **options)(function)
+        except RuntimeError:  # Neither beside the sources nor in the user's folders a file can be written.
+            _tell_once()
+            return njit(**options)(function)
         # Numba has no public name for its index; without a folder to write to there is none.
         index = getattr(compiled._cache, "_cache_file", None)  # noqa: SLF001
         if index is not None:
@@ -26,6 +34,14 @@ def kept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         return compiled
 
     return decorate
+
+
+@cache
+def _tell_once() -> None:
+    _log.warning(
+        "compiled functions cannot be kept: neither the folder of spinhw nor your home can be written, so every "
+        "process compiles them anew; set NUMBA_CACHE_DIR to a folder that can be written"
+    )
 
 
 def _or_nothing(load: Callable[[], dict[Any, Any]]) -> Callable[[], dict[Any, Any]]:

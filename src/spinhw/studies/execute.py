@@ -8,6 +8,7 @@ from typing import Protocol
 
 from joblib import Parallel, delayed, parallel_config
 
+from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.studies.outcome import Outcome
 from spinhw.studies.point import Point
@@ -91,7 +92,7 @@ def run_points(
     with _workers(cluster), signals_interrupt():
         # An explicit batch size: joblib would otherwise hand several short points to one worker.
         parallel = Parallel(
-            n_jobs=-1 if cluster else jobs or os.cpu_count() or 1, return_as="generator_unordered", batch_size=1
+            n_jobs=-1 if cluster else jobs or usable_cores(), return_as="generator_unordered", batch_size=1
         )
         for stage in stages:
             by_key = {point.key: point for point in stage}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from spinhw.shell import typed
 from spinhw.training import RunSettings, load_settings
 
 # One thread a run: the cores are shared among points, and the bits do not depend on how many cores there are.
@@ -50,7 +51,8 @@ class Point:
     def command(self) -> str:
         """What to type to train this point by itself; OUT is the folder of the study."""
         start = () if self.start is None else (f"training.start=OUT/points/{self.start.key}/run",)
-        return " ".join(["spinhw train", self.recipe, *(f'--set "{each}"' for each in (*self.overrides, *start))])
+        sets = (f"--set {typed(each)}" for each in (*self.overrides, *start))
+        return " ".join(["spinhw train", typed(self.recipe), *sets])
 
 
 @lru_cache(maxsize=1024)

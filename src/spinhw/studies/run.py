@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinhw.atomic import write_atomically
+from spinhw.plots.canvas import attempted
 from spinhw.studies.claim import Claim
 from spinhw.studies.claims import judge
 from spinhw.studies.execute import PointStore, StudyProgress, run_points
@@ -104,5 +105,7 @@ def write_study(study: Study, outcomes: Mapping[str, Outcome], folder: Path) -> 
     """Write ``NAME.csv`` and ``NAME.png`` of one study; return the claims that it bears on."""
     curves = measure(study, outcomes)
     write_atomically(folder / f"{study.name}.csv", as_csv(study.name, curves).encode())
-    draw(study, curves, folder / f"{study.name}.png")
+    picture = folder / f"{study.name}.png"
+    with attempted(picture):
+        draw(study, curves, picture)
     return judge(study.name, curves)

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.config.sorts import GRID
 from spinhw.units import TimeS
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -24,6 +25,8 @@ class ProtocolSettings(Settings):
 
 class GridSettings(Settings):
     """All points of all studies; `spinhw study` trains one ensemble of networks, one for each seed, at each of them."""
+
+    sorts = (GRID,)
 
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=tuple(range(10)), min_length=1, description="One network each, at every point."

@@ -12,7 +12,8 @@ from typing import Any
 
 from spinhw.atomic import append_line, not_written, write_atomically
 from spinhw.config import Settings, SettingsT, build, read_yaml
-from spinhw.errors import ConfigError, quoted
+from spinhw.errors import ConfigError
+from spinhw.shell import typed
 from spinhw.training.loggers import LOGGERS
 from spinhw.training.settings import RunSettings
 
@@ -57,7 +58,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What to type to go on with this run, whatever options it was started with."""
-        return f"{self.command} {quoted(self.config)} --resume {quoted(self.path)}"
+        return f"{self.command} {typed(self.config)} --resume {typed(self.path)}"
 
     @classmethod
     def create(cls, path: Path, settings: Settings, command: str = _TRAIN) -> "RunFolder":
@@ -113,7 +114,8 @@ class RunFolder:
         """
         folder = cls(path, command)
         if not folder.config.is_file():
-            seen = "no such folder" if not path.exists() else f"no {folder.config.name} in it"
+            inside = f"no {folder.config.name} in it" if path.is_dir() else "a file"
+            seen = inside if path.exists() else "no such folder"
             raise ConfigError(
                 f"{path}: this is not a run folder", seen=seen, todo=f"name a folder that `{command}` made"
             )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import ByKind, Moved, Settings
+from spinhw.config.sorts import ANY_RECIPE, RECIPE
 from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName, WatchSettings
@@ -173,6 +174,8 @@ class TrainingSettings(Settings):
 
 class RunSettings(Settings):
     """A whole run. A run folder keeps it as ``config.yaml``, complete."""
+
+    sorts = (RECIPE, ANY_RECIPE)
 
     task: Annotated[TaskSettings, ByKind(TASKS, default="sequential_digits")] = Field(
         default_factory=lambda: TASKS.find("sequential_digits")(), description="The task."

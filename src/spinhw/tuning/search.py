@@ -2,17 +2,23 @@
 
 import csv
 import io
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import write_atomically
+from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
-from spinhw.training import load_settings
+from spinhw.training import RunSettings, load_settings
+from spinhw.training.summary import changed_keys
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
+
+# Under this name the database keeps what a search is.
+_SEARCH = "spinhw_search"
 
 
 @dataclass(frozen=True)
@@ -36,23 +42,24 @@ class Search:
     Args:
         config: The run that is varied.
         space: What is varied.
-        storage: URL of the database, such as sqlite:///trials.db; it is made where it is missing.
+        storage: File of the database, or its URL, such as sqlite:///trials.db; it is made where it is missing.
         name: Name of the search in the database; those with the same name go on together.
         overrides: Overrides of every trial.
 
     Raises:
-        ConfigError: Optuna is not installed, the database does not answer, or a value of the space does not fit the
-            config: both ends of every axis are tried out before anything is trained.
+        ConfigError: Optuna is not installed, the database does not answer, another search of this name is in it, or a
+            value of the space does not fit: both ends of every axis are tried out before anything is trained.
     """
 
     def __init__(
-        self, config: Path, space: SpaceSettings, storage: str, name: str, overrides: Sequence[str] = ()
+        self, config: Path, space: SpaceSettings, storage: str | Path, name: str, overrides: Sequence[str] = ()
     ) -> None:
         self._config, self._space, self._overrides = config, space, overrides
         for values in _corners(space):
             trial_settings(config, space, overrides, values)
         self._optuna = _optuna()
         self._study = self._open(storage, name)
+        self._refuse_another(name)
 
     def run(self, trials: int, tell: Callable[[Tried], None]) -> None:
         """Try until the search has this many finished trials, those of others and of earlier runs included.
@@ -90,9 +97,36 @@ class Search:
             return int(trial.suggest_int(key, round(axis.lowest), round(axis.highest), log=axis.log))
         return float(trial.suggest_float(key, axis.lowest, axis.highest, log=axis.log))
 
-    def _open(self, storage: str, name: str) -> Any:
+    def _in_file(self, path: Path) -> Any:
+        # As part of a URL, marks in the name of the file would mean something.
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(path, check_same_thread=False)
+
+        return self._optuna.storages.RDBStorage("sqlite:///trials.db", engine_kwargs={"creator": connect})
+
+    def _refuse_another(self, name: str) -> None:
+        """Write down what the search is, or compare it with what is written there: scores of another do not count."""
+        here = {
+            "recipe": _plain(trial_settings(self._config, self._space, self._overrides, {})),
+            "space": self._space.model_dump(mode="json", by_alias=True, exclude={"overrides"}),
+        }
+        there = self._study.user_attrs.get(_SEARCH)
+        if there is None and not self._study.trials:
+            self._study.set_user_attr(_SEARCH, here)
+            return
+        changed = ["what it varied is not known"] if there is None else changed_keys(_as_now(there), here)
+        if changed:
+            raise ConfigError(
+                f"{name}: there is another search in this place already",
+                seen=", ".join(changed),
+                allowed="the same recipe, space and overrides",
+                todo="name another folder with --out, or another database with --storage",
+            )
+
+    def _open(self, place: str | Path, name: str) -> Any:
         # The stream is shared by all processes of a search: each begins where the trials so far end.
         try:
+            storage = place if isinstance(place, str) else self._in_file(place)
             known = {each.study_name: each.n_trials for each in self._optuna.get_all_study_summaries(storage)}
             seed = int(numpy_stream("tune", name, known.get(name, 0)).integers(2**31))
             sampler = self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
@@ -102,10 +136,19 @@ class Search:
         except Exception as error:  # Optuna lets the errors of every kind of database through.
             raise ConfigError(
                 "--storage: the database of the search cannot be used",
-                seen=f"{storage} ({str(error).splitlines()[0]})",
+                seen=f"{place} ({str(error).splitlines()[0]})",
                 allowed="a URL such as sqlite:///trials.db, or that of a PostgreSQL or MySQL server",
                 todo="check the URL and that the server runs",
             ) from error
+
+
+def _plain(settings: RunSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", by_alias=True, exclude={"run"})
+
+
+def _as_now(there: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the defaults of keys that there were not yet when a search began."""
+    return there | {"recipe": _plain(build(RunSettings, there["recipe"], "the search"))}
 
 
 def trials_csv(tried: Sequence[Tried]) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.config.sorts import SPACE
 
 
 class RangeSettings(Settings):
@@ -40,6 +41,8 @@ AxisSettings = Annotated[RangeSettings | ChoiceSettings, Field(discriminator="ki
 
 class SpaceSettings(Settings):
     """A search: what is varied, and on which networks a trial is judged."""
+
+    sorts = (SPACE,)
 
     axes: dict[str, AxisSettings] = Field(
         min_length=1, description="Keys of the run, such as training.optimiser.learning_rate."

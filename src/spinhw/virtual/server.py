@@ -17,6 +17,7 @@ from functools import partial
 from spinhw.errors import DeviceError
 from spinhw.safety import told_of_termination
 from spinhw.virtual.bench import Bench
+from spinhw.virtual.host import refuse_host
 from spinhw.virtual.port import Client, Line, Port
 from spinhw.virtual.settings import BenchSettings
 
@@ -226,8 +227,10 @@ def serve(
         announce: Is called once with the VISA address of each instrument, by name.
 
     Raises:
+        ConfigError: This machine has no such address.
         DeviceError: A port is taken.
     """
+    refuse_host(host)
 
     async def until_told() -> None:
         # An exception in the midst of a callback would lose a connection, and closing would wait for it for ever.

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from spinhw.chip import ChipSettings
 from spinhw.config import Settings, load, shipped
+from spinhw.config.sorts import VIRTUAL_BENCH, a_folder
 from spinhw.conversion import ConversionSettings
 from spinhw.errors import ConfigError, nearest
 from spinhw.network import NetworkSettings
@@ -167,6 +168,8 @@ Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discri
 class BenchSettings(Settings):
     """A virtual bench."""
 
+    sorts = (VIRTUAL_BENCH,)
+
     id: str = Field(default="bench", pattern=r"^[A-Za-z0-9._-]+$", description="Name of the chip on it.")
     seed: int = Field(default=0, ge=0, description="Seed of what is hidden and of the noise, 0 or above.")
     network: NetworkSettings = Field(
@@ -238,5 +241,7 @@ def load_bench(path: Path | str, overrides: Sequence[str] = ()) -> BenchSettings
     if Path(name).suffix in {".yaml", ".yml"}:
         return load(BenchSettings, Path(name), overrides)
     if name not in known:
+        if Path(name).is_dir():
+            raise a_folder(Path(name), "a virtual bench: a YAML file, or the name of a shipped one")
         raise ConfigError(f"virtual bench {name!r} was not found", allowed=", ".join(known), todo=nearest(name, known))
     return load(BenchSettings, known[name], overrides)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spinhw.config import Settings
+from spinhw.config.sorts import PLAN
 
 Readings = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -60,6 +61,8 @@ class SynapsePlanSettings(Settings):
     Never fitted: the conversions of output and power (a weight is a voltage over a power), a symmetric part of the
     line, which the model of a synapse does not have, and a curvature of resonance against tuning.
     """
+
+    sorts = (PLAN,)
 
     kind: Literal["synapses"] = Field(description="'synapses': for a bank of synapses.")
     name: str = Field(min_length=1, description="Name of the plan.")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinhw.atomic import write_atomically
+from spinhw.plots.canvas import attempted
 from spinhw.studies.claim import Claim
 from spinhw.studies.execute import PointStore, StudyProgress, run_points
 from spinhw.studies.in_loop.catalogue import LoopStudy
@@ -61,6 +62,8 @@ def write_loop_study(study: LoopStudy, grid: LoopGridSettings, store: PointStore
     found = Found(study, store.outcomes(study.points))
     claims = judge_loop(found, grid)
     write_atomically(folder / f"{study.name}.csv", loop_csv(found).encode())
-    draw_loop(found, grid, folder / f"{study.name}.png")
+    picture = folder / f"{study.name}.png"
+    with attempted(picture):
+        draw_loop(found, grid, picture)
     write_atomically(folder / f"{study.name}.md", loop_page(found, grid, claims).encode())
     return claims

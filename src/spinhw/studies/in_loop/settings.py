@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.config.sorts import LOOP_GRID
 from spinhw.studies.settings import Overrides, Share
 
 Count = Annotated[int, Field(ge=1)]
@@ -41,6 +42,8 @@ class AveragingSettings(Settings):
 
 class LoopGridSettings(Settings):
     """All runs of the studies of chips in the loop: one network for each seed, each on a chip of its own."""
+
+    sorts = (LOOP_GRID,)
 
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=tuple(range(10)), min_length=1, description="One network and one chip each, in every cell."
