@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spinhw.config.mistakes import Mistake, describe, without_echoes
+from spinhw.config.mistakes import Keys, Mistake, describe, without_echoes
 from spinhw.config.overrides import apply_overrides
-from spinhw.config.settings import WRITTEN, SettingsT
+from spinhw.config.settings import WRITTEN, Settings, SettingsT
 from spinhw.config.text import read_yaml
 from spinhw.errors import ConfigError
 
@@ -24,8 +24,30 @@ def build(model: type[SettingsT], data: Mapping[str, Any], source: str, override
         return model.model_validate(changed, context=WRITTEN)
     except ValidationError as error:
         set_keys = [tuple(override.partition("=")[0].strip().split(".")) for override in overrides]
-        mistakes = without_echoes([Mistake.of(detail, changed) for detail in error.errors()])
-        raise _join([describe(one, model, data, source, set_keys) for one in mistakes]) from error
+        raise told(error, model, changed, source, data, set_keys) from error
+
+
+def told(
+    error: ValidationError,
+    model: type[Settings],
+    tried: Mapping[str, Any],
+    source: str,
+    data: Mapping[str, Any] | None = None,
+    set_keys: Sequence[Keys] = (),
+) -> ConfigError:
+    """Say what pydantic found wrong in people's words, a line for each thing.
+
+    Args:
+        error: What it found.
+        model: The settings that were to be made.
+        tried: What they were to be made from.
+        source: Names the file, or the settings, in messages.
+        data: What the file says, without overrides; None where there are none.
+        set_keys: What was set on the command line.
+    """
+    mistakes = without_echoes([Mistake.of(detail, tried) for detail in error.errors()])
+    written = tried if data is None else data
+    return _join([describe(one, model, written, source, list(set_keys)) for one in mistakes])
 
 
 def _join(errors: list[ConfigError]) -> ConfigError:

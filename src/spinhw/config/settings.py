@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from spinhw.errors import nearest
+from spinhw.errors import ConfigError, nearest
 from spinhw.units import InSI
 
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
@@ -100,7 +100,7 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity.
 
     In Python a field is set by its own name in SI (``tau_s=5e-9``), as it is read and as `model_dump` gives it, or as
-    in YAML (``tau="5 ns"``); in a file only the latter.
+    in YAML (``tau="5 ns"``); in a file only the latter. What is wrong is a `ConfigError` in either case.
     """
 
     # Most commands use few of the models: a validator is built when it is first used.
@@ -109,6 +109,38 @@ class Settings(BaseModel):
     )
     # Keys of older versions. One that has become the name of a mapping is the old one where its value is none.
     moved: ClassVar[Mapping[str, Moved | Gone]] = {}
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            from spinhw.config.building import told  # It knows the base of all settings.
+
+            raise told(error, type(self), data, type(self).__name__) from None
+
+    # pydantic would otherwise make inner settings by it too, and lose where they stand.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    if not TYPE_CHECKING:  # Seen by a type checker, any name could be set.
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            try:
+                super().__setattr__(name, value)
+            except ValidationError:
+                raise self._frozen(name) from None
+
+        def __delattr__(self, name: str) -> None:
+            try:
+                super().__delattr__(name)
+            except ValidationError:
+                raise self._frozen(name) from None
+
+    def _frozen(self, name: str) -> ConfigError:
+        kind = type(self).__name__
+        return ConfigError(
+            f"{kind}.{name}: settings do not change",
+            todo=f"make others: {kind}(**(settings.model_dump() | {{{name!r}: ...}}))",
+        )
 
     @model_validator(mode="before")
     @classmethod
