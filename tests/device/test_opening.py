@@ -30,6 +30,7 @@ def sentence(caught: pytest.ExceptionInfo[BaseException]) -> str:
         ((["ideal"], NETWORK), {}, "profile: this is no device profile; seen: ['ideal']"),
         ((NETWORK, "ideal"), {}, "network: this is no network; seen: 'ideal'; allowed: a SpintronicNetwork"),
         ((NETWORK, "ideal"), {}, "next: swap the first two arguments"),
+        ((DESIGN, NETWORK), {}, "profile: this is no device profile; seen: a NetworkSettings"),
         ((NETWORK, NETWORK), {}, "profile: this is no device profile; seen: a SpintronicNetwork"),
         (("ideal", "digits"), {}, "next: write NetworkSettings.of('digits') if that is a recipe"),
         (("ideal", None), {}, "network: this is no network; seen: None"),

@@ -1,5 +1,6 @@
 """HardwareInLoop in anybody's loop, and what it refuses in one clear line each."""
 
+import inspect
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from fakes.loops import INTERVAL_S, SPREAD, batch, make
 from spinhw.device import ObservationPlan, SimulatedDevice, SimulatedSettings, open_device
 from spinhw.errors import ConfigError
-from spinhw.gradients import HardwareInLoop
+from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
 
@@ -156,10 +157,31 @@ def test_what_is_put_into_a_loop_is_refused_in_the_words_of_the_call(arguments, 
     assert "training." not in str(caught.value)
 
 
+def test_masks_that_change_in_the_loop_are_refused():
+    network, device = make()
+    with device:
+        loop = HardwareInLoop(network, device, "layerwise")
+        network.mask("w_int.0").data.logical_not_()
+        with pytest.raises(ConfigError, match="masks of the network have changed .* next: put the network into a new"):
+            loop(torch.zeros(2, 3, 5, 1, dtype=torch.float64))
+
+
 def test_swapped_arguments_of_a_loop_are_told():
     network, device = make()
     with pytest.raises(ConfigError, match="network: this is no network; .* next: swap the first two arguments"):
         HardwareInLoop(device, network)
+
+
+def test_a_loop_is_read_by_the_names_by_which_it_was_made():
+    network, device = make()
+    more = {"surrogate": network.neurons(), "averages": 2, "choices": Choices(directions=3), "engine": "reference"}
+    loop = HardwareInLoop(network, device, "layerwise", **more, observe=ObservationPlan(((0, 1),)))
+    assert all(getattr(loop, name) is value for name, value in more.items())
+    names = set(inspect.signature(HardwareInLoop).parameters)
+    assert all(hasattr(loop, name) for name in names)
+    one = SpintronicNetwork(network.settings, network.steps, 4)
+    assert (one.settings, one.steps, one.seed, one.answer) == (network.settings, network.steps, 4, network.answer)
+    assert network.seed == [3, 5]
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])

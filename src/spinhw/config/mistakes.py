@@ -184,7 +184,10 @@ def _models_at(model: type[Settings], keys: Keys) -> list[type[Settings]]:
     found: list[type[Settings]] = [model]
     for key in keys:
         fields = [
-            field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == yaml_key(key)
+            field
+            for one in found
+            for field_name, field in one.model_fields.items()
+            if yaml_key(field_name) == yaml_key(key)
         ]
         # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
         found = [one for field in fields for one in models_in(field.annotation, field.metadata)] or found

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, mod
 from pydantic_core import PydanticCustomError
 
 from spinhw.errors import ConfigError, nearest
-from spinhw.units import InSI
+from spinhw.units import FOR_PEOPLE, InSI
 
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
 
@@ -177,10 +177,17 @@ class Settings(BaseModel):
         own = {name for name, alias in aliases.items() if name != alias}
         return {aliases[key] if key in own else key: _in_si(one) if key in own else one for key, one in data.items()}
 
-    def to_yaml(self, without: Set[str] = frozenset()) -> str:
-        """Write these settings, but for some keys, as YAML that loads back to the same settings."""
-        plain = self.model_dump(mode="json", by_alias=True, exclude=set(without))
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    def to_yaml(self) -> str:
+        """Write these settings as YAML that loads back to the same settings, quantities as people write them."""
+        return _yaml(self.model_dump(mode="json", by_alias=True, context=FOR_PEOPLE))
+
+    def canonical(self, without: Set[str] = frozenset()) -> str:
+        """Write these settings, but for some keys, as a text that only equal ones share; its form never changes."""
+        return _yaml(self.model_dump(mode="json", by_alias=True, exclude=set(without)))
+
+
+def _yaml(plain: dict[str, Any]) -> str:
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

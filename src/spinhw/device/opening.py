@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
+from spinhw.config import Settings
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
-from spinhw.device.kinds import DeviceSettings
+from spinhw.device.kinds import AnyDevice, DeviceSettings
 from spinhw.device.profiles import is_bench, load_device, settings_for
 from spinhw.errors import ConfigError
 from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.network.checks import shown, whole_number
 from spinhw.rollout.kept import ordinary_tensors
+
+_DEVICE = TypeAdapter[DeviceSettings](AnyDevice)
 
 # A device profile as people name it: the profile itself, the name of a shipped one, its file, or what a file would say.
 Profile = DeviceSettings | str | Path | Mapping[str, Any]
@@ -101,8 +106,9 @@ def open_synapses(profile: Profile, resonators: int = 8, member: int = 0) -> Syn
 
 
 def _read(profile: Profile) -> DeviceSettings:
-    if isinstance(profile, DeviceSettings):
-        return profile
+    if isinstance(profile, Settings):
+        with suppress(ValidationError):  # Settings of the same form, such as those of a bench alone, are taken too.
+            return _DEVICE.validate_python(profile)
     if isinstance(profile, str | Path):
         return load_device(profile)
     if isinstance(profile, Mapping):

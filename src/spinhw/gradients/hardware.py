@@ -28,6 +28,7 @@ from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.network.checks import whole_number
 from spinhw.rollout import Engine, Neurons, Steps
+from spinhw.rollout.kept import copied, unchanged
 from spinhw.states import part_of
 
 # Images of a batch by which it is told whether a channel that shows nothing but noise should vary.
@@ -81,16 +82,15 @@ class HardwareInLoop(nn.Module):
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
         self.choices = choices or Choices()
-        self.refits = _refits(refit, network)
+        self.surrogate, self.refit, self.refits = surrogate, refit, _refits(refit, network)
         self.trace: Trace | None = None  # What was measured last, members in front.
         self.turn = 0  # Passes so far: keys random directions and what is observed.
         self.inferences = 0  # Sequences played on the device so far.
         self._groups = 1  # Batches after which every neuron was observed.
         self._members = len(network.b_out) if network.ensemble else 1
         self._refuse_misfits(surrogate or network.neurons())
-        self._surrogate = surrogate
-        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
-        self._sparsities = layer_sparsities(masks)
+        self._masks = copied([mask.cpu() for mask in network.masks().values()])
+        self._sparsities = layer_sparsities(network.member_masks())
 
     def _refuse_misfits(self, neurons: Neurons) -> None:
         refuse_mode(self.mode, self.device, "mode")
@@ -118,7 +118,7 @@ class HardwareInLoop(nn.Module):
         nominal = self.network.neurons()
         if self.refits is not None:
             return self.refits.neurons(nominal)
-        return nominal if self._surrogate is None else self._surrogate
+        return nominal if self.surrogate is None else self.surrogate
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Measure a batch and return its answers as the network gives them; their gradient comes from the mode.
@@ -143,7 +143,11 @@ class HardwareInLoop(nn.Module):
         Raises:
             LimitError: A weight, bias or input is beyond a limit of the device.
             DeviceError: The device failed and was made safe.
+            ConfigError: The masks of the network have changed.
         """
+        if not unchanged(self._masks, [mask.cpu() for mask in self.network.masks().values()]):
+            todo = "put the network into a new HardwareInLoop"
+            raise ConfigError("the masks of the network have changed since it was put into the loop", todo=todo)
         requested = self.network.member_values()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:

@@ -46,7 +46,7 @@ class SpintronicNetwork(OrdinaryModule):
         check_design(settings, steps)
         seeds = seeds_of(seed)
         self.settings, self.steps, self.answer = settings, steps, answer or settings.answer
-        self.ensemble = not isinstance(seeds, int)
+        self.seed, self.ensemble = seeds, not isinstance(seeds, int)
         self._measured: Neurons | None = None
         self._sparse: tuple[Copies, Sparsity] | None = None
         self._known: tuple[Copies, Copies, Neurons] | None = None
