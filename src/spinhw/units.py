@@ -124,7 +124,7 @@ def format_quantity(value: float, unit: str) -> str:
 
 
 def spell_quantity(value: float, unit: str) -> str:
-    """Write an SI number as people do, "1 / ns" or "5 uA": the shortest text that `parse_quantity` reads to its bits."""
+    """Write an SI number as people do, such as "1 / ns": the shortest text that `parse_quantity` reads to its bits."""
     found = []
     for prefix, factor in _PREFIXES.items():
         if prefix == "µ" or not math.isfinite(value) or (factor > 1 and unit in ("s", "1/s")):

@@ -162,7 +162,7 @@ def test_masks_that_change_in_the_loop_are_refused():
     with device:
         loop = HardwareInLoop(network, device, "layerwise")
         network.mask("w_int.0").data.logical_not_()
-        with pytest.raises(ConfigError, match="masks of the network have changed .* next: put the network into a new"):
+        with pytest.raises(ConfigError, match="masks of the network have changed .*; seen: w_int.0; next: put"):
             loop(torch.zeros(2, 3, 5, 1, dtype=torch.float64))
 
 

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize, prune
 
 from spinhw import HardwareInLoop, NetworkSettings, SpintronicNetwork, open_device
 from spinhw.errors import ConfigError
+from spinhw.gradients import NetworkRefit
 from spinhw.network import RecurrentNetwork, RecurrentSettings
 from spinhw.rollout import Engine, Neurons, Sparsity
 
@@ -92,16 +93,22 @@ def test_inference_mode_leaves_nothing_behind_in_a_network_in_software() -> None
     assert all(value.grad is not None for value in network.parameters())
 
 
-def test_inference_mode_leaves_nothing_behind_on_a_device() -> None:
-    network, u = made(), inputs(made())
-    with torch.inference_mode():
-        device = open_device("ideal", network)
-    with device:
-        loop = HardwareInLoop(network, device, "oracle")
-        with torch.inference_mode():
-            loop(u)
-        loop(u).sum().backward()
-    assert all(value.grad is not None for value in network.parameters())
+@pytest.mark.parametrize("refit", [False, True])
+@pytest.mark.parametrize("mode", ["output", "layerwise", "surrogate", "observer", "spsa", "oracle"])
+def test_inference_mode_leaves_nothing_behind_in_the_loop(mode: str, refit: bool) -> None:
+    found = []
+    for context in (torch.no_grad, torch.inference_mode):
+        network = made()
+        with context():
+            device = open_device("imperfect-chip", network)
+        with device:
+            loop = HardwareInLoop(network, device, mode, refit=NetworkRefit.nominal(DESIGN) if refit else None)
+            with context():
+                first = loop(inputs(network))
+            second = loop(inputs(network))
+            second.square().sum().backward()
+        found.append([first, second.detach(), *(value.grad for value in network.parameters())])
+    assert all(torch.equal(*both) for both in zip(*found, strict=True))
 
 
 class Doubled(nn.Module):

@@ -21,6 +21,7 @@ from spinhw.device.trace import Trace
 from spinhw.energy import Spent
 from spinhw.errors import DeviceError
 from spinhw.network.checks import tensor_of
+from spinhw.rollout.kept import ordinary_tensors
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Device(Session):
         """
         self._keeper, self._observes_all = keeper, keeper.observes_all
 
+    @ordinary_tensors()
     def program(
         self, parameters: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
@@ -129,6 +131,7 @@ class Device(Session):
         handed_through = {name: parameters[name].detach() for name in software}
         return {name: value[0] if bare else value for name, value in self._applied.items()} | handed_through
 
+    @ordinary_tensors()
     def run(
         self,
         inputs: Tensor,

@@ -1,5 +1,10 @@
 """What does not go together is refused before anything is measured, in one line each."""
 
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
 from spinhw.device import Description, Device, ObservationPlan, SimulatedDevice
 from spinhw.errors import ConfigError
 from spinhw.gradients.modes import MODES, Mode
@@ -46,6 +51,25 @@ def refuse_loop(network: object, device: object) -> None:
             seen=shown(device),
             allowed="a device that is open, or None",
             todo="write for instance: with open_device(profile, network) as device",
+        )
+
+
+def refuse_other_masks(before: Mapping[str, Tensor], network: SpintronicNetwork) -> None:
+    """Check that the masks of a network are as they were.
+
+    Args:
+        before: By name, as the loop was made.
+        network: The network.
+
+    Raises:
+        ConfigError: They are not; names those that differ.
+    """
+    changed = [name for name, mask in network.masks().items() if not torch.equal(mask.cpu(), before[name].cpu())]
+    if changed:
+        raise ConfigError(
+            "the masks of the network have changed since it was put into the loop",
+            seen=", ".join(changed),
+            todo="put the network into a new HardwareInLoop",
         )
 
 

@@ -19,7 +19,14 @@ from spinhw.gradients.base import (
     straight_through,
 )
 from spinhw.gradients.channels import ChannelMask, Expected
-from spinhw.gradients.checks import mode_named, refuse_loop, refuse_mode, refuse_plan, refuse_surrogate
+from spinhw.gradients.checks import (
+    mode_named,
+    refuse_loop,
+    refuse_mode,
+    refuse_other_masks,
+    refuse_plan,
+    refuse_surrogate,
+)
 from spinhw.gradients.device_watch import DeviceWatch
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
@@ -28,7 +35,7 @@ from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.network.checks import whole_number
 from spinhw.rollout import Engine, Neurons, Steps
-from spinhw.rollout.kept import copied, unchanged
+from spinhw.rollout.kept import ordinary, ordinary_tensors
 from spinhw.states import part_of
 
 # Images of a batch by which it is told whether a channel that shows nothing but noise should vary.
@@ -89,7 +96,7 @@ class HardwareInLoop(nn.Module):
         self._groups = 1  # Batches after which every neuron was observed.
         self._members = len(network.b_out) if network.ensemble else 1
         self._refuse_misfits(surrogate or network.neurons())
-        self._masks = copied([mask.cpu() for mask in network.masks().values()])
+        self._masks = {name: mask.clone() for name, mask in network.masks().items()}
         self._sparsities = layer_sparsities(network.member_masks())
 
     def _refuse_misfits(self, neurons: Neurons) -> None:
@@ -145,9 +152,10 @@ class HardwareInLoop(nn.Module):
             DeviceError: The device failed and was made safe.
             ConfigError: The masks of the network have changed.
         """
-        if not unchanged(self._masks, [mask.cpu() for mask in self.network.masks().values()]):
-            todo = "put the network into a new HardwareInLoop"
-            raise ConfigError("the masks of the network have changed since it was put into the loop", todo=todo)
+        if torch.is_inference_mode_enabled():  # What is learned from this batch must serve gradients later.
+            with ordinary_tensors():
+                return self.answers(ordinary(inputs), None if lengths is None else ordinary(lengths))
+        refuse_other_masks(self._masks, self.network)
         requested = self.network.member_values()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:
