@@ -142,6 +142,30 @@ def format_quantity(value: float, unit: str) -> str:
     return nice if parse_quantity(nice, unit) == value else exact
 
 
+def spell_quantity(value: float, unit: str) -> str:
+    """Write an SI number as people do, such as "1 / ns": the shortest text that `parse_quantity` reads to its bits."""
+    found = []
+    for prefix, factor in _PREFIXES.items():
+        if prefix == "µ" or not math.isfinite(value) or (factor > 1 and unit in ("s", "1/s")):
+            continue
+        text, size = (f"/ {prefix}s", value * factor) if unit == "1/s" else (f"{prefix}{unit}", value / factor)
+        scale = factors(unit)[text.replace(" ", "")]
+        spellings = (_number(size, digits) for digits in range(1, 18))
+        number = next((one for one in spellings if float(one) * scale == value), None)
+        if number is not None:
+            # Of two that are equally long, "100 ms" is read more easily than "0.1 s", and "0 s" than "0 fs".
+            found.append((len(number), not 1 <= abs(size) < 1000, len(prefix), f"{number} {text}"))
+    return min(found)[-1] if found else format_quantity(value, unit)
+
+
+def _number(value: float, digits: int) -> str:
+    """Write a number rounded to so many digits, "300" and "1e9" rather than "3e+02" and "1e+09"."""
+    text = f"{value:.{digits}g}"
+    if "e" not in text or not abs(value) >= 1e6:
+        return f"{float(text):.0f}" if "e+" in text else text
+    return text.replace("e+0", "e").replace("e+", "e")
+
+
 def show_quantity(value: float, unit: str, digits: int = 4) -> str:
     """Write an SI number for people: with a prefix, rounded to significant digits, such as "24.68 pJ"."""
     power = math.floor(math.log10(abs(value)) / 3) * 3 if value and math.isfinite(value) else 0
@@ -150,6 +174,10 @@ def show_quantity(value: float, unit: str, digits: int = 4) -> str:
         return f"{value * (1 / _PREFIXES[prefix]):.{digits}g} {prefix}{_SYMBOLS[unit]}"
     compact = registry().Quantity(value, unit).to_compact()
     return f"{compact.magnitude:.{digits}g} {compact.units:~}"
+
+
+# Serialisation context of what people are to read, such as the config of a run.
+FOR_PEOPLE = {"for_people": True}
 
 
 class InSI(float):
@@ -190,7 +218,9 @@ class Quantity:
 
     def _written(self, value: float, info: core_schema.SerializationInfo) -> str | float:
         """Write the text that goes with the YAML's key, or the number that goes with the field's own name."""
-        return format_quantity(value, self.unit) if info.by_alias else value
+        if not info.by_alias:
+            return value
+        return spell_quantity(value, self.unit) if info.context == FOR_PEOPLE else format_quantity(value, self.unit)
 
     def _text(self, bound: float) -> str:
         return f"{bound} {self.unit}"

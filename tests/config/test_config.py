@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from spinhw.config import (
     Settings,
@@ -194,8 +194,39 @@ def test_settings_take_the_names_that_they_give(mode: str, by_alias: bool) -> No
     ],
 )
 def test_python_is_told_what_is_wrong_too(keys: dict, message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         Inner(**keys)
+    assert str(caught.value).startswith("Inner: ") and "pydantic" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    with pytest.raises(ConfigError, match=message):
+        Outer(inner=keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"sizes": [0]}, "Outer: sizes.0: must be greater than or equal to 1; seen: 0."),
+        ({"sizes": 3}, "Outer: sizes: a list is needed, such as [32, 32]; seen: 3."),
+        ({"inner": {"tau_s": -1.0}}, "Outer: inner.tau_s: must be above zero; seen: -1.0."),
+        ({"inner": {"tau": "-1 s"}}, "Outer: inner.tau: must be above zero; seen: '-1 s'."),
+        ({"inner": 3}, "Outer: inner: a mapping of keys is needed here; seen: 3."),
+        ({"shape": {"kind": "c"}}, "Outer: shape.kind: this kind is not known; seen: c; allowed: a, b."),
+        ({"nmaes": []}, "Outer: unknown key 'nmaes'; did you mean 'names'?."),
+    ],
+)
+def test_python_is_told_in_the_sentences_of_a_file(keys: dict, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Outer(**keys)
+    assert str(caught.value) == said
+
+
+def test_settings_that_somebody_wants_to_change_say_how_others_are_made() -> None:
+    settings = Outer()
+    with pytest.raises(ConfigError, match=r"Outer.count: settings do not change; next: make others: Outer\(\*\*"):
+        settings.count = 3  # type: ignore[misc]
+    with pytest.raises(ConfigError, match="Outer.count: settings do not change"):
+        del settings.count
+    assert Outer(**(settings.model_dump() | {"count": 3})).count == 3
 
 
 def test_every_mistake_gets_its_line() -> None:

@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinhw.units import EXAMPLES, factors, parse_quantity, registry, show_quantity
+from spinhw.units import EXAMPLES, factors, parse_quantity, registry, show_quantity, spell_quantity
 
 NUMBERS = st.floats(-1e18, 1e18, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-18)
 
@@ -71,3 +71,26 @@ def test_angles_counts_and_levels_are_no_units(text: str, unit: str, message: st
 @pytest.mark.parametrize(("text", "power_w"), [("10 dBm", 1e-2), ("-20 dBm", 1e-5), ("0dBm", 1e-3), ("0 dBW", 1.0)])
 def test_a_level_of_power_is_a_power(text: str, power_w: float) -> None:
     assert parse_quantity(text, "W") == pytest.approx(power_w)
+
+
+@pytest.mark.parametrize("unit", EXAMPLES)
+def test_examples_are_spelled_as_they_are_written(unit: str) -> None:
+    assert spell_quantity(parse_quantity(EXAMPLES[unit], unit), unit) == EXAMPLES[unit]
+
+
+GIVEN = [("1 / ns", "1/s"), ("5 / ns", "1/s"), ("2.5 / us", "1/s"), ("1e9 / s", "1/s"), ("0.5 us", "s"), ("120 s", "s")]
+GIVEN += [("1 s", "s"), ("0 s", "s"), ("150 ms", "s"), ("44.1 MHz", "Hz"), ("0 Hz", "Hz"), ("2.5 GHz", "Hz")]
+GIVEN += [("-300 mV", "V"), ("7.5 uA", "A"), ("1.5 kohm", "ohm"), ("4.6 pJ", "J"), ("293.15 K", "K"), ("36 ns", "s")]
+
+
+@pytest.mark.parametrize(("text", "unit"), GIVEN)
+def test_what_people_write_comes_back(text: str, unit: str) -> None:
+    assert spell_quantity(parse_quantity(text, unit), unit) == text
+
+
+@pytest.mark.parametrize("unit", EXAMPLES)
+@given(number=st.floats(allow_nan=False, allow_infinity=False))
+@settings(max_examples=40)
+def test_spelled_quantities_read_back_to_the_same_bits(unit: str, number: float) -> None:
+    again = parse_quantity(spell_quantity(number, unit), unit)
+    assert (again, math.copysign(1, again)) == (number, math.copysign(1, number))

@@ -119,7 +119,7 @@ def test_parameters_and_inputs_may_be_shared_by_all_members():
 
 
 def test_members_must_differ():
-    with pytest.raises(ValueError, match="each once"):
+    with pytest.raises(ConfigError, match="members: a chip stands there twice"):
         open_device(load_device("ideal"), SMALL, INTERVAL_S, members=(1, 1))
 
 

@@ -1,5 +1,6 @@
 """HardwareInLoop in anybody's loop, and what it refuses in one clear line each."""
 
+import inspect
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from fakes.loops import INTERVAL_S, SPREAD, batch, make
 from spinhw.device import ObservationPlan, SimulatedDevice, SimulatedSettings, open_device
 from spinhw.errors import ConfigError
-from spinhw.gradients import HardwareInLoop
+from spinhw.gradients import Choices, HardwareInLoop
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
 
@@ -138,10 +139,64 @@ def test_plans_that_do_not_fit_are_refused():
         HardwareInLoop(network, device, "layerwise", observe=ObservationPlan.nothing())
 
 
-def test_too_few_averages_are_refused():
+@pytest.mark.parametrize(
+    ("arguments", "more", "said"),
+    [
+        ((), {"averages": 0}, "averages: this is no such number; seen: 0; allowed: a whole number, 1 or above"),
+        ((), {"averages": "2"}, "averages: this is no such number; seen: '2'"),
+        ((), {"mode": "outputs"}, "mode: there is no such gradient; seen: outputs; .* next: did you mean 'output'"),
+        ((), {"mode": 3}, "mode: there is no such gradient; seen: 3; allowed: surrogate"),
+        ((None,), {}, "mode: 'output' needs a device to measure; seen: no device; next: .* write mode='surrogate'"),
+        (("ideal",), {}, "device: this is no device; seen: 'ideal'; allowed: a device that is open"),
+    ],
+)
+def test_what_is_put_into_a_loop_is_refused_in_the_words_of_the_call(arguments, more, said):
     network, device = make()
-    with pytest.raises(ConfigError, match="training.loop.averages: too few; seen: 0"):
-        HardwareInLoop(network, device, averages=0)
+    with pytest.raises(ConfigError, match=said) as caught:
+        HardwareInLoop(network, *(arguments or (device,)), **more)
+    assert "training." not in str(caught.value)
+
+
+def test_masks_that_change_in_the_loop_are_refused():
+    network, device = make()
+    with device:
+        loop = HardwareInLoop(network, device, "layerwise")
+        network.mask("w_int.0").data.logical_not_()
+        with pytest.raises(ConfigError, match="masks of the network have changed .*; seen: w_int.0; next: put"):
+            loop(torch.zeros(2, 3, 5, 1, dtype=torch.float64))
+
+
+def test_swapped_arguments_of_a_loop_are_told():
+    network, device = make()
+    with pytest.raises(ConfigError, match="network: this is no network; .* next: swap the first two arguments"):
+        HardwareInLoop(device, network)
+
+
+def test_a_loop_is_read_by_the_names_by_which_it_was_made():
+    network, device = make()
+    more = {"surrogate": network.neurons(), "averages": 2, "choices": Choices(directions=3), "engine": "reference"}
+    loop = HardwareInLoop(network, device, "layerwise", **more, observe=ObservationPlan(((0, 1),)))
+    assert all(getattr(loop, name) is value for name, value in more.items())
+    names = set(inspect.signature(HardwareInLoop).parameters)
+    assert all(hasattr(loop, name) for name in names)
+    one = SpintronicNetwork(network.settings, network.steps, 4)
+    assert (one.settings, one.steps, one.seed, one.answer) == (network.settings, network.steps, 4, network.answer)
+    assert network.seed == [3, 5]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_inputs_of_a_loop_are_refused_as_they_were_passed(wrong):
+    network, device = make()
+    with device:
+        loop = HardwareInLoop(network, device)
+        u = torch.zeros(2, 3, 5, 1, dtype=torch.float64)
+        with pytest.raises(ValueError, match="inputs is a numpy.ndarray of shape"):
+            loop(u.numpy())
+        with pytest.raises(ValueError, match=r"inputs has shape \(3, 5, 1\); it must be \(2, any, any, 1\)"):
+            loop(u[0])
+        u[1, 2, 3, 0] = wrong
+        with pytest.raises(ValueError, match=rf"inputs holds {wrong} at \(1, 2, 3, 0\)"):
+            loop(u)
 
 
 def test_guide_shows_a_loop_that_runs():

@@ -1,8 +1,9 @@
 import pytest
+import yaml
 
-from spinhw.config import build
+from spinhw.config import build, recipe_names
 from spinhw.errors import ConfigError
-from spinhw.training import RunSettings, TrainingSettings
+from spinhw.training import RunSettings, TrainingSettings, load_settings
 
 
 def settings(**data) -> RunSettings:
@@ -39,8 +40,6 @@ def test_bad_settings_get_a_line_that_names_the_key(data, message):
 
 
 def test_settings_survive_yaml():
-    import yaml
-
     original = settings(
         training={"seeds": [4, 2], "optimiser": {"learning_rate": [0.1, 0.2]}, "augmentation": {"zoom": 0.1}}
     )
@@ -58,3 +57,18 @@ def test_first_share_of_the_epochs_may_take_single_steps():
     training = TrainingSettings(epochs=10, coarse_share=0.35, substeps=3)
     assert [training.substeps_in(epoch) for epoch in range(10)] == [1] * 4 + [3] * 6
     assert TrainingSettings(epochs=3, substeps=2).substeps_in(0) == 2
+
+
+def test_a_run_writes_its_quantities_as_they_were_given():
+    given = {"tau": "14.12 ns", "cutoff": "44.5 MHz", "drive_rate": "1 / ns"}
+    written = yaml.safe_load(settings(network=given, task={"sample_interval": "0.5 us"}).to_yaml())
+    assert {key: written["network"][key] for key in given} == given
+    assert written["task"]["sample_interval"] == "0.5 us"
+    assert settings(**written) == settings(network=given, task={"sample_interval": "0.5 us"})
+
+
+@pytest.mark.parametrize("name", sorted(set(recipe_names()) - {"flipflop.yaml"}))
+def test_shipped_recipes_come_back_equal(name):
+    original = load_settings(name)
+    assert settings(**yaml.safe_load(original.to_yaml())) == original
+    assert yaml.safe_load(original.canonical()) == original.model_dump(mode="json", by_alias=True)

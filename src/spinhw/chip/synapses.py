@@ -20,6 +20,7 @@ from spinhw.chip.converter import convert, quantise
 from spinhw.chip.draw import Identity, chosen, lognormal_factor
 from spinhw.chip.settings import ChipSettings, RFSettings, SynapseSettings
 from spinhw.physics import chain_weights, detuning_for
+from spinhw.rollout.kept import ordinary_tensors
 
 # A weight at the very limit sits where the slope of the resonance is zero and its inverse infinite.
 _BELOW_LIMIT = 1 - 1e-6
@@ -118,7 +119,8 @@ class ChipSynapses:
 
     def _fixed(self, name: str, shape: tuple[int, ...]) -> SynapseErrors:
         if name not in self._errors:
-            self._errors[name] = SynapseErrors.draw(self._settings, self._identities, name, shape)
+            with ordinary_tensors():
+                self._errors[name] = SynapseErrors.draw(self._settings, self._identities, name, shape)
         return self._errors[name]
 
     def _with_crosstalk(self, tuned: Tensor, present: Tensor) -> Tensor:

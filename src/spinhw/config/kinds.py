@@ -79,4 +79,8 @@ def _referred_to(model: type[Settings]) -> core_schema.CoreSchema:
 
 
 def _written(value: Any, info: SerializationInfo) -> Any:
-    return value if isinstance(value, str) else value.model_dump(mode=info.mode, by_alias=info.by_alias)
+    return (
+        value
+        if isinstance(value, str)
+        else value.model_dump(mode=info.mode, by_alias=info.by_alias, context=info.context)
+    )

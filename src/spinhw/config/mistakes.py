@@ -43,13 +43,18 @@ class Mistake:
         for index, part in enumerate(detail["loc"]):
             if isinstance(part, int) and isinstance(data, list | tuple):
                 data = data[part] if part < len(data) else None
-            elif isinstance(data, Mapping) and part in data:
-                data = data[part]
+            elif isinstance(data, Mapping) and (given := _as_given(part, data)) is not None:
+                data, part = data[given], given
             elif not (missing and index == len(detail["loc"]) - 1):
                 readings += 1
                 continue
             keys.append(str(part))
         return cls(tuple(keys), readings > 0, detail)
+
+
+def _as_given(part: int | str, data: Mapping[Any, Any]) -> Any:
+    """Find a key in the data: as YAML has it, or in Python by the field's own name, ``tau_s``; None if neither."""
+    return part if part in data else next((key for key in data if yaml_key(str(key)) == part), None)
 
 
 def without_echoes(mistakes: list[Mistake]) -> list[Mistake]:
@@ -217,7 +222,7 @@ def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
 def _meaning(model: type[Settings], keys: Keys) -> str:
     """Give the description of a field."""
     fields = [field for one in _models_at(model, keys[:-1]) for field in one.model_fields.items()]
-    return next((field.description or "" for name, field in fields if yaml_key(name) == keys[-1]), "")
+    return next((field.description or "" for name, field in fields if yaml_key(name) == yaml_key(keys[-1])), "")
 
 
 def _models_at(model: type[Settings], keys: Keys) -> list[type[Settings]]:
@@ -225,7 +230,10 @@ def _models_at(model: type[Settings], keys: Keys) -> list[type[Settings]]:
     found: list[type[Settings]] = [model]
     for key in keys:
         fields = [
-            field for one in found for field_name, field in one.model_fields.items() if yaml_key(field_name) == key
+            field
+            for one in found
+            for field_name, field in one.model_fields.items()
+            if yaml_key(field_name) == yaml_key(key)
         ]
         # A key that is no field's stands in a mapping of names: what it holds is what was found above it.
         found = [one for field in fields for one in models_in(field.annotation, field.metadata)] or found

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from spinhw.errors import did_you_mean, nearest
-from spinhw.units import InSI, Quantity
+from spinhw.errors import ConfigError, did_you_mean, nearest
+from spinhw.units import FOR_PEOPLE, InSI, Quantity
 
 _PERCENT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)) ?%")
 _UNIT_SUFFIX = re.compile(r"_(s|hz|per_s|j|w|a|v|ohm)$")
@@ -123,7 +123,7 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity.
 
     In Python a field is set by its own name in SI (``tau_s=5e-9``), as it is read and as `model_dump` gives it, or as
-    in YAML (``tau="5 ns"``); in a file only the latter.
+    in YAML (``tau="5 ns"``); in a file only the latter. What is wrong is a `ConfigError` in either case.
     """
 
     # Most commands use few of the models: a validator is built when it is first used.
@@ -134,6 +134,38 @@ class Settings(BaseModel):
     moved: ClassVar[Mapping[str, Moved | Gone]] = {}
     # What sorts of files hold them, as in `sorts`; none where they never are a file.
     sorts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            from spinhw.config.building import told  # It knows the base of all settings.
+
+            raise told(error, type(self), data, type(self).__name__) from None
+
+    # pydantic would otherwise make inner settings by it too, and lose where they stand.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    if not TYPE_CHECKING:  # Seen by a type checker, any name could be set.
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            try:
+                super().__setattr__(name, value)
+            except ValidationError:
+                raise self._frozen(name) from None
+
+        def __delattr__(self, name: str) -> None:
+            try:
+                super().__delattr__(name)
+            except ValidationError:
+                raise self._frozen(name) from None
+
+    def _frozen(self, name: str) -> ConfigError:
+        kind = type(self).__name__
+        return ConfigError(
+            f"{kind}.{name}: settings do not change",
+            todo=f"make others: {kind}(**(settings.model_dump() | {{{name!r}: ...}}))",
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -172,10 +204,17 @@ class Settings(BaseModel):
         own = {name for name, alias in aliases.items() if name != alias}
         return {aliases[key] if key in own else key: _in_si(one) if key in own else one for key, one in data.items()}
 
-    def to_yaml(self, without: Set[str] = frozenset()) -> str:
-        """Write these settings, but for some keys, as YAML that loads back to the same settings."""
-        plain = self.model_dump(mode="json", by_alias=True, exclude=set(without))
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    def to_yaml(self) -> str:
+        """Write these settings as YAML that loads back to the same settings, quantities as people write them."""
+        return _yaml(self.model_dump(mode="json", by_alias=True, context=FOR_PEOPLE))
+
+    def canonical(self, without: Set[str] = frozenset()) -> str:
+        """Write these settings, but for some keys, as a text that only equal ones share; its form never changes."""
+        return _yaml(self.model_dump(mode="json", by_alias=True, exclude=set(without)))
+
+
+def _yaml(plain: dict[str, Any]) -> str:
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

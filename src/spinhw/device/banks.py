@@ -14,6 +14,7 @@ from spinhw.device.plan import ObservationPlan
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.session import Session
 from spinhw.device.trace import Signal, Trace
+from spinhw.rollout.kept import ordinary_tensors
 
 
 class OscillatorBank(Session):
@@ -35,6 +36,7 @@ class OscillatorBank(Session):
             rest_s: Rest before each segment, at least, in seconds.
         """
 
+    @ordinary_tensors()
     def play(
         self, drive: Tensor, observe: ObservationPlan | None = None, averages: int = 1, rest_s: float = 0.0
     ) -> Trace:
@@ -99,6 +101,7 @@ class SynapseBank(Session):
             power: In watts, (point,).
         """
 
+    @ordinary_tensors()
     def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> Signal:
         """Measure the rectified voltage of the chain at a list of points.
 

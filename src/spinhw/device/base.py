@@ -20,6 +20,8 @@ from spinhw.device.session import Session
 from spinhw.device.trace import Trace
 from spinhw.energy import Spent
 from spinhw.errors import DeviceError
+from spinhw.network.checks import tensor_of
+from spinhw.rollout.kept import ordinary_tensors
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class Device(Session):
         """
         self._keeper, self._observes_all = keeper, keeper.observes_all
 
+    @ordinary_tensors()
     def program(
         self, parameters: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
@@ -128,6 +131,7 @@ class Device(Session):
         handed_through = {name: parameters[name].detach() for name in software}
         return {name: value[0] if bare else value for name, value in self._applied.items()} | handed_through
 
+    @ordinary_tensors()
     def run(
         self,
         inputs: Tensor,
@@ -156,7 +160,9 @@ class Device(Session):
         """
         self._require_open()
         about = self._description
-        played, bare = with_members("inputs", inputs.detach(), (None, None, about.inputs), about.members)
+        played, bare = with_members(
+            "inputs", tensor_of("inputs", inputs).detach(), (None, None, about.inputs), about.members
+        )
         plan = observe or ObservationPlan.split(about.neurons, about.channels)
         plan.check(about.neurons, about.channels)
         if self._observes_all:
@@ -197,7 +203,7 @@ class Device(Session):
         about, held = self._description, {}
         bare = about.members == 1
         for name, one in about.parameters.items():
-            value = parameters[name].detach()
+            value = tensor_of(name, parameters[name]).detach()
             held[name], left_out = with_members(f"parameter {name}", value, one.shape, about.members)
             bare = bare and left_out
             check_finite(self.name, f"parameter {name}", held[name])
@@ -243,7 +249,7 @@ class Device(Session):
 def _ends(lengths: Tensor, played: Tensor) -> Tensor:
     """Bring lengths to (member, batch) and check them against the inputs."""
     members, batch, time = played.shape[:3]
-    ends, _ = with_members("lengths", lengths, (batch,), members)
+    ends, _ = with_members("lengths", tensor_of("lengths", lengths), (batch,), members)
     if ends.is_floating_point() or int(ends.min()) < 1 or int(ends.max()) > time:
         raise ValueError(f"lengths must be whole numbers from 1 to {time}, the samples of the inputs")
     return ends

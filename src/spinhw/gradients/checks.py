@@ -1,40 +1,97 @@
 """What does not go together is refused before anything is measured, in one line each."""
 
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
 from spinhw.device import Description, Device, ObservationPlan, SimulatedDevice
 from spinhw.errors import ConfigError
 from spinhw.gradients.modes import MODES, Mode
 from spinhw.gradients.names import refuse_unknown_mode
 from spinhw.network import SpintronicNetwork
+from spinhw.network.checks import shown
 from spinhw.rollout import Neurons
 
 # A rate this many times off the network's own is not a spread but another unit.
 _OTHER_UNITS = 1e3
 
 
-def mode_named(name: str) -> Mode:
-    """Find a gradient mode.
+# Where a gradient mode is asked for in a file.
+_IN_YAML = "training.gradient"
+
+
+def mode_named(name: str, key: str = _IN_YAML) -> Mode:
+    """Find a gradient mode that was asked for by a key of YAML, or an argument.
 
     Raises:
         ConfigError: There is none of this name.
     """
-    refuse_unknown_mode(name)
+    refuse_unknown_mode(name, key)
     return MODES[name]
 
 
-def refuse_mode(name: str, device: Device | None) -> None:
+def refuse_loop(network: object, device: object) -> None:
+    """Check what is put into a loop.
+
+    Raises:
+        ConfigError: One of them is something else.
+    """
+    if not isinstance(network, SpintronicNetwork):
+        todo = "swap the first two arguments: the network comes before the device"
+        raise ConfigError(
+            "network: this is no network",
+            seen=shown(network),
+            allowed="a SpintronicNetwork",
+            todo=todo if isinstance(device, SpintronicNetwork) else "write SpintronicNetwork(settings)",
+        )
+    if not isinstance(device, Device | None):
+        raise ConfigError(
+            "device: this is no device",
+            seen=shown(device),
+            allowed="a device that is open, or None",
+            todo="write for instance: with open_device(profile, network) as device",
+        )
+
+
+def refuse_other_masks(before: Mapping[str, Tensor], network: SpintronicNetwork) -> None:
+    """Check that the masks of a network are as they were.
+
+    Args:
+        before: By name, as the loop was made.
+        network: The network.
+
+    Raises:
+        ConfigError: They are not; names those that differ.
+    """
+    changed = [name for name, mask in network.masks().items() if not torch.equal(mask.cpu(), before[name].cpu())]
+    if changed:
+        raise ConfigError(
+            "the masks of the network have changed since it was put into the loop",
+            seen=", ".join(changed),
+            todo="put the network into a new HardwareInLoop",
+        )
+
+
+def refuse_mode(name: str, device: Device | None, key: str = _IN_YAML) -> None:
     """Check that a device gives what a mode needs.
+
+    Args:
+        name: The mode.
+        device: None for none.
+        key: Where the mode was asked for: a key of YAML, or an argument.
 
     Raises:
         ConfigError: It does not; names what is missing.
     """
-    mode = mode_named(name)
+    mode = mode_named(name, key)
     if mode.measured == "nothing":
         return
     if device is None:
         raise ConfigError(
-            f"training.gradient: {name!r} needs a device to measure",
+            f"{key}: {name!r} needs a device to measure",
             seen="no device",
-            todo="name a device, or write gradient: surrogate",
+            todo=f"name a device, or {_write(key, 'surrogate')}",
         )
     about = device.describe()
     if name == "oracle" and not knows_truth(device):
@@ -42,12 +99,12 @@ def refuse_mode(name: str, device: Device | None) -> None:
             f"{about.name}: only a simulated chip knows its true gradient",
             seen=f"gradient 'oracle' on a device of kind {about.kind!r}",
             allowed="output, layerwise, observer, spsa, finite_difference",
-            todo="write gradient: output",
+            todo=_write(key, "output"),
         )
     if not {"outputs", "filtered"} & about.observables:
-        raise _unobserved(name, about, "outputs, or filtered for a read-out in software")
+        raise _unobserved(key, name, about, "outputs, or filtered for a read-out in software")
     if mode.measured == "neurons" and not {"filtered", "power"} & about.observables:
-        raise _unobserved(name, about, "filtered or power")
+        raise _unobserved(key, name, about, "filtered or power")
 
 
 def knows_truth(device: Device) -> bool:
@@ -55,7 +112,7 @@ def knows_truth(device: Device) -> bool:
     return isinstance(device, SimulatedDevice) and "oracle" in device.describe().capabilities
 
 
-def refuse_plan(name: str, device: Device, plan: ObservationPlan | None) -> None:
+def refuse_plan(name: str, device: Device, plan: ObservationPlan | None, key: str = _IN_YAML) -> None:
     """Check that a plan of the user's fits the device and observes neurons where the mode needs some.
 
     Raises:
@@ -69,7 +126,7 @@ def refuse_plan(name: str, device: Device, plan: ObservationPlan | None) -> None
     except ValueError as error:
         raise ConfigError(f"{about.name}: {error}", todo="use ObservationPlan.split(neurons, channels)") from error
     if mode_named(name).measured == "neurons" and not plan.neurons:
-        raise _unobserved(name, about, "a plan that observes neurons", "a plan that observes none")
+        raise _unobserved(key, name, about, "a plan that observes neurons", "a plan that observes none")
 
 
 def refuse_surrogate(network: SpintronicNetwork, neurons: Neurons, device: Device | None) -> None:
@@ -112,13 +169,18 @@ def _refuse_times(network: SpintronicNetwork, about: Description) -> None:
             )
 
 
-def _unobserved(name: str, about: Description, needed: str, seen: str = "") -> ConfigError:
+def _unobserved(key: str, name: str, about: Description, needed: str, seen: str = "") -> ConfigError:
     return ConfigError(
-        f"training.gradient: {name!r} needs observations that {about.name} does not give",
+        f"{key}: {name!r} needs observations that {about.name} does not give",
         seen=seen or ", ".join(sorted(about.observables)) or "none",
         allowed=needed,
-        todo="write gradient: output, or let the device observe more",
+        todo=f"{_write(key, 'output')}, or let the device observe more",
     )
+
+
+def _write(key: str, mode: str) -> str:
+    """Say how a mode is asked for instead."""
+    return f"write gradient: {mode}" if key == _IN_YAML else f"write {key}={mode!r}"
 
 
 def _misfit(what: str, seen: object, allowed: object) -> ConfigError:

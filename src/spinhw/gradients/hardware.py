@@ -19,14 +19,23 @@ from spinhw.gradients.base import (
     straight_through,
 )
 from spinhw.gradients.channels import ChannelMask, Expected
-from spinhw.gradients.checks import mode_named, refuse_mode, refuse_plan, refuse_surrogate
+from spinhw.gradients.checks import (
+    mode_named,
+    refuse_loop,
+    refuse_mode,
+    refuse_other_masks,
+    refuse_plan,
+    refuse_surrogate,
+)
 from spinhw.gradients.device_watch import DeviceWatch
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
 from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork, outputs_of
+from spinhw.network.checks import whole_number
 from spinhw.rollout import Engine, Neurons, Steps
+from spinhw.rollout.kept import ordinary, ordinary_tensors
 from spinhw.states import part_of
 
 # Images of a batch by which it is told whether a channel that shows nothing but noise should vary.
@@ -75,34 +84,32 @@ class HardwareInLoop(nn.Module):
         watch: DeviceWatch | None = None,
     ) -> None:
         super().__init__()
+        refuse_loop(network, device)
         self.mask, self.watch = mask, watch
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
         self.choices = choices or Choices()
-        self.refits = _refits(refit, network)
+        self.surrogate, self.refit, self.refits = surrogate, refit, _refits(refit, network)
         self.trace: Trace | None = None  # What was measured last, members in front.
         self.turn = 0  # Passes so far: keys random directions and what is observed.
         self.inferences = 0  # Sequences played on the device so far.
         self._groups = 1  # Batches after which every neuron was observed.
-        self._members = len(network.w_out) if network.ensemble else 1
+        self._members = len(network.b_out) if network.ensemble else 1
         self._refuse_misfits(surrogate or network.neurons())
-        self._surrogate = surrogate
-        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
-        self._sparsities = layer_sparsities(masks)
+        self._masks = {name: mask.clone() for name, mask in network.masks().items()}
+        self._sparsities = layer_sparsities(network.member_masks())
 
     def _refuse_misfits(self, neurons: Neurons) -> None:
-        refuse_mode(self.mode, self.device)
+        refuse_mode(self.mode, self.device, "mode")
         refuse_surrogate(self.network, neurons, self.device)
         if self.device is None:
             if self.refits is not None:
                 raise ConfigError(
-                    "training.refit.when: there is nothing to refit from",
-                    seen="no device",
-                    todo="write refit: {when: never}",
+                    "refit: there is nothing to refit from", seen="no device", todo="give a device, or leave it out"
                 )
             return
         refuse_members(self.device, self._members)
-        refuse_plan(self.mode, self.device, self.observe)
+        refuse_plan(self.mode, self.device, self.observe, "mode")
         if self.refits is not None and len(self.refits.each) != self.device.describe().members:
             raise ConfigError(
                 f"{self.device.name}: each chip needs a refit of its own",
@@ -110,8 +117,7 @@ class HardwareInLoop(nn.Module):
                 allowed=str(self.device.describe().members),
                 todo="give a sequence of refits, in the order of the members",
             )
-        if self.averages < 1:
-            raise ConfigError("training.loop.averages: too few", seen=self.averages, allowed="1 or more")
+        whole_number("averages", self.averages, 1)
 
     @property
     def neurons(self) -> Neurons:
@@ -119,13 +125,14 @@ class HardwareInLoop(nn.Module):
         nominal = self.network.neurons()
         if self.refits is not None:
             return self.refits.neurons(nominal)
-        return nominal if self._surrogate is None else self._surrogate
+        return nominal if self.surrogate is None else self.surrogate
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Measure a batch and return its answers as the network gives them; their gradient comes from the mode.
 
         Arguments and errors as of `answers`.
         """
+        self.network.check(inputs, lengths)
         played = inputs if self.network.ensemble else inputs[None]
         ends = lengths if lengths is None or self.network.ensemble else lengths[None]
         return self.network.as_called(self.answers(played, ends))
@@ -143,7 +150,12 @@ class HardwareInLoop(nn.Module):
         Raises:
             LimitError: A weight, bias or input is beyond a limit of the device.
             DeviceError: The device failed and was made safe.
+            ConfigError: The masks of the network have changed.
         """
+        if torch.is_inference_mode_enabled():  # What is learned from this batch must serve gradients later.
+            with ordinary_tensors():
+                return self.answers(ordinary(inputs), None if lengths is None else ordinary(lengths))
+        refuse_other_masks(self._masks, self.network)
         requested = self.network.member_values()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:

@@ -82,8 +82,7 @@ def random_direction(one_of: Mapping[str, Tensor], masks: Values, *key: str | in
 
 def _held_values(one: Pass) -> dict[str, Tensor]:
     """Give the values that the device holds and that are trained: the others need not be perturbed."""
-    trained = {name for name, value in one.network.named_parameters() if value.requires_grad}
-    return {name: one.values[name].detach() for name in sorted(one.held & trained)}
+    return {name: one.values[name].detach() for name in sorted(one.held & one.network.trained())}
 
 
 def _signs(one: Pass) -> Iterator[dict[str, Tensor]]:

@@ -7,8 +7,12 @@ from spinhw.errors import ConfigError, nearest
 ModeName = Literal["surrogate", "output", "layerwise", "observer", "spsa", "finite_difference", "oracle"]
 
 
-def refuse_unknown_mode(name: str) -> None:
+def refuse_unknown_mode(name: str, key: str = "training.gradient") -> None:
     """Check that there is a gradient mode of this name.
+
+    Args:
+        name: As asked for.
+        key: Where it was asked for: a key of YAML, or an argument.
 
     Raises:
         ConfigError: There is none.
@@ -16,8 +20,8 @@ def refuse_unknown_mode(name: str) -> None:
     known = get_args(ModeName)
     if name not in known:
         raise ConfigError(
-            "training.gradient: there is no such gradient",
+            f"{key}: there is no such gradient",
             seen=name,
             allowed=", ".join(known),
-            todo=nearest(name, known),
+            todo=nearest(str(name), known),
         )

@@ -89,7 +89,7 @@ def _warn(growth: float) -> None:
     said.add("exploded")
     warnings.warn(
         f"the gradient of an observer has grown {growth:.3g} times on its way back through the samples; lower "
-        "training.loop.observer_gain, or use the gradient 'output' (this is said once)",
+        "observer_gain (in a run training.loop.observer_gain), or use the gradient 'output' (this is said once)",
         SpinhwWarning,
         stacklevel=2,
     )

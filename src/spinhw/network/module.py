@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from spinhw.network.acting import learns, limit_, value_of
 from spinhw.network.answer import Answer
+from spinhw.network.checks import check_design, check_inputs, check_lengths, check_shapes, seeds_of
+from spinhw.network.ordinary import OrdinaryModule
 from spinhw.network.settings import NetworkSettings
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
+from spinhw.rollout.kept import Copies, copied, may_keep, ordinary, ordinary_tensors, unchanged
 from spinhw.streams import torch_stream
 from spinhw.topology import draw_masks
 
@@ -16,12 +20,12 @@ from spinhw.topology import draw_masks
 PAPER_STEPS = Steps(1e-9)
 
 
-class SpintronicNetwork(nn.Module):
+class SpintronicNetwork(OrdinaryModule):
     """A network with trainable weights and biases, usable in anybody's training loop.
 
     Parameters by name: ``w_ext.L`` (neuron, source), ``w_int.L`` (neuron, neuron), ``bias.L`` (neuron), for layers L
     = 0, 1, ..., then ``w_out`` (output, neuron) and ``b_out`` (output). Absent synapses stay zero: a mask multiplies
-    the weights.
+    the weights. Where torch parametrises or prunes one of them, the value that it then has acts, here and on a device.
 
     Args:
         settings: The network as designed.
@@ -39,9 +43,19 @@ class SpintronicNetwork(nn.Module):
         answer: Answer | None = None,
     ) -> None:
         super().__init__()
+        check_design(settings, steps)
+        seeds = seeds_of(seed)
         self.settings, self.steps, self.answer = settings, steps, answer or settings.answer
-        self.ensemble = not isinstance(seed, int)
-        members = [_draw(settings, one) for one in ([seed] if isinstance(seed, int) else seed)]
+        self.seed, self.ensemble = seeds, not isinstance(seeds, int)
+        self._measured: Neurons | None = None
+        self._sparse: tuple[Copies, Sparsity] | None = None
+        self._known: tuple[Copies, Copies, Neurons] | None = None
+        with ordinary_tensors():
+            self._draw([seeds] if isinstance(seeds, int) else seeds)
+
+    def _draw(self, seeds: Sequence[int]) -> None:
+        """Make masks and parameters."""
+        settings, members = self.settings, [_draw(self.settings, one) for one in seeds]
         drawn = {name: torch.stack([member[name] for member in members]) for name in members[0]}
         if not self.ensemble:
             drawn = {name: tensor[0] for name, tensor in drawn.items()}
@@ -50,9 +64,7 @@ class SpintronicNetwork(nn.Module):
         self.w_int = nn.ParameterList(drawn[f"w_int.{layer}"] for layer in layers)
         self.bias = nn.ParameterList(drawn[f"bias.{layer}"] for layer in layers)
         self.w_out, self.b_out = nn.Parameter(drawn["w_out"]), nn.Parameter(drawn["b_out"])
-        self._measured: Neurons | None = None
-        self._remembered: tuple[list[tuple[Tensor, int]], Sparsity] | None = None
-        self._neurons: Neurons | None = None
+        self._shapes = {name: tuple(value.shape) for name, value in self.named_parameters()}
         for name in settings.topology().masked_shapes():
             self.register_buffer(_mask_name(name), drawn[_mask_name(name)])
 
@@ -70,7 +82,8 @@ class SpintronicNetwork(nn.Module):
 
     def values(self) -> dict[str, Tensor]:
         """Give every parameter by name as it acts, absent synapses zero; gradients flow through."""
-        named = dict(self.named_parameters())
+        named = {name: value_of(self, name) for name in self._shapes}
+        check_shapes((name, value, self._shapes[name]) for name, value in named.items())
         return named | {name: named[name] * mask for name, mask in self.masks().items()}
 
     def member_values(self) -> dict[str, Tensor]:
@@ -92,13 +105,13 @@ class SpintronicNetwork(nn.Module):
 
     def _sparsity(self) -> Sparsity:
         """The masks as one object, made again only when one of them has changed or was put in another's place."""
-        if torch.compiler.is_compiling():  # A graph has no use for what was remembered.
-            return self._joined(list(self.masks().values()))
-        # noqa below: torch's counter of in-place changes has no public name.
-        present = [(mask, mask._version) for mask in self.masks().values()]  # noqa: SLF001
-        if self._remembered is None or not _same_tensors(self._remembered[0], present):
-            self._remembered = present, self._joined([mask for mask, _ in present])
-        return self._remembered[1]
+        masks = list(self.masks().values())
+        if not may_keep(masks):
+            return self._joined(masks)
+        if self._sparse is None or not unchanged(self._sparse[0], masks):
+            with ordinary_tensors():
+                self._sparse = copied(masks), self._joined(masks)
+        return self._sparse[1]
 
     def _joined(self, masks: list[Tensor]) -> Sparsity:
         by_member = [mask if self.ensemble else mask[None] for mask in masks]
@@ -108,16 +121,26 @@ class SpintronicNetwork(nn.Module):
     def neurons(self) -> Neurons:
         """Neurons in this module's type and place: nominal ones, (1, neuron), or those of `use_neurons`.
 
-        The same object while nothing changes.
+        The same object while nothing changes; what is changed in it acts, and stays where the module is converted.
         """
-        like, known = self.w_out, self._neurons
-        if known is None or known.gamma.dtype != like.dtype or known.gamma.device != like.device:
-            source = self.settings.neurons(torch.float64) if self._measured is None else self._measured
-            known = source.to(like.device).to(like.dtype)
-            if torch.compiler.is_compiling():
-                return known
-            self._neurons = known
-        return known
+        like, known, given = next(self.parameters()), self._known, self._measured
+        if not may_keep([] if given is None else given.tensors()):
+            source = self.settings.neurons(torch.float64) if given is None else given
+            return source.to(like.device).to(like.dtype)
+        fits = known is not None and known[2].gamma.dtype == like.dtype and known[2].gamma.device == like.device
+        if known is None or not fits or (given is not None and not unchanged(known[0], given.tensors())):
+            source = self._source()
+            with ordinary_tensors():
+                made = source.to(like.device).to(like.dtype).mapped(ordinary)
+                self._known = known = copied(source.tensors()), copied(made.tensors()), made
+        return known[2]
+
+    def _source(self) -> Neurons:
+        """The neurons as they were given, or as they were changed since in what `neurons` returned."""
+        known = self._known
+        if known is not None and not unchanged(known[1], known[2].tensors()):
+            self._measured = known[2]
+        return self.settings.neurons(torch.float64) if self._measured is None else self._measured
 
     def use_neurons(self, neurons: Neurons | None) -> None:
         """Take other neurons than the nominal ones, such as those of a calibrated device; None goes back to them.
@@ -127,7 +150,7 @@ class SpintronicNetwork(nn.Module):
         Args:
             neurons: (1, neuron), or (member, neuron) for an ensemble.
         """
-        self._measured, self._neurons = neurons, None
+        self._measured, self._known = neurons, None
 
     @property
     def calibrated(self) -> bool:
@@ -156,6 +179,7 @@ class SpintronicNetwork(nn.Module):
             record_last: How many samples at the end to return; None for all.
             engine: Engine of the rollout.
         """
+        check_inputs(inputs, self.settings.inputs, self._members)
         return rollout(
             self.weights(values),
             self.neurons() if neurons is None else neurons,
@@ -180,7 +204,9 @@ class SpintronicNetwork(nn.Module):
             Logits, or values, (member, batch, answer, output).
         """
         y = self.answer.take(filtered[..., -self.settings.layers[-1] :], lengths)
-        w_out, b_out = (self.w_out, self.b_out) if self.ensemble else (self.w_out[None], self.b_out[None])
+        w_out, b_out = (value_of(self, name) for name in ("w_out", "b_out"))
+        if not self.ensemble:
+            w_out, b_out = w_out[None], b_out[None]
         return outputs_of(self.settings.out_gain * y, w_out) + b_out[:, None, None]
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -194,9 +220,19 @@ class SpintronicNetwork(nn.Module):
             (batch, output) where a sequence has one answer, pooled from its end, else (batch, answer, output); for an
             ensemble with the member axis in front.
         """
+        self.check(inputs, lengths)
         last = self.answer.last if lengths is None else None
         by_member = lengths if lengths is None or self.ensemble else lengths[None]
         return self.as_called(self.read_out(self.run(inputs, record_last=last).filtered, by_member))
+
+    def check(self, inputs: Tensor, lengths: Tensor | None = None) -> None:
+        """Check arguments of `forward`.
+
+        Raises:
+            ValueError: One of them is no tensor, of another shape, or holds what it must not; says which and what.
+        """
+        check_inputs(inputs, self.settings.inputs, self._members)
+        check_lengths(lengths, inputs, self._members)
 
     def as_called(self, answers: Tensor) -> Tensor:
         """Drop from answers (member, batch, answer, output) the axes that a caller of `forward` does not see."""
@@ -208,8 +244,17 @@ class SpintronicNetwork(nn.Module):
         """Project every weight and bias onto the limit of the hardware; call it after each optimiser step."""
         limit = self.settings.weight_limit
         if limit is not None:
-            for parameter in self.parameters():
-                parameter.clamp_(-limit, limit)
+            for name in self._shapes:
+                limit_(self, name, limit)
+
+    def trained(self) -> frozenset[str]:
+        """Return the names of the weights whose gradient reaches a parameter."""
+        return frozenset(name for name in self._shapes if learns(self, name))
+
+    @property
+    def _members(self) -> int | None:
+        """Networks of an ensemble; None for a single network."""
+        return self._shapes["b_out"][0] if self.ensemble else None
 
     @property
     def neuron_count(self) -> int:
@@ -219,7 +264,7 @@ class SpintronicNetwork(nn.Module):
     @property
     def synapse_count(self) -> int:
         """Number of hardware synapses of one network, counted from the masks."""
-        per_member = sum(int(mask.sum()) for mask in self.masks().values()) // (len(self.w_out) if self.ensemble else 1)
+        per_member = sum(int(mask.sum()) for mask in self.masks().values()) // (self._members or 1)
         return per_member + (
             self.settings.layers[-1] * self.settings.outputs if self.settings.readout == "hardware" else 0
         )
@@ -234,12 +279,6 @@ def outputs_of(y: Tensor, w_out: Tensor) -> Tensor:
     """
     flat = y.flatten(1, 2) @ w_out.transpose(1, 2)  # One product for each member, however many answers.
     return flat.unflatten(1, y.shape[1:3])
-
-
-def _same_tensors(old: list[tuple[Tensor, int]], new: list[tuple[Tensor, int]]) -> bool:
-    """Tell whether these are the very same tensors, each with its counter of changes as it was."""
-    pairs = zip(old, new, strict=True)
-    return all(before is now and was == counter for (before, was), (now, counter) in pairs)
 
 
 def _mask_name(name: str) -> str:

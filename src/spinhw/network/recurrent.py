@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spinhw.network.ordinary import OrdinaryModule
 from spinhw.network.recurrence import TanhWeights, recur
 from spinhw.network.recurrent_settings import RecurrentSettings
+from spinhw.rollout.kept import ordinary_tensors
 from spinhw.streams import torch_stream
 
 
@@ -26,7 +28,7 @@ class Activity:
     states: Tensor | None
 
 
-class RecurrentNetwork(nn.Module):
+class RecurrentNetwork(OrdinaryModule):
     """One network. Its parameters by name, for tanh units: ``w_in`` (unit, input), ``w_rec`` (unit, source), ``bias``
     (unit), ``w_out`` (output, unit), ``b_out`` (output).
 
@@ -44,7 +46,13 @@ class RecurrentNetwork(nn.Module):
     def __init__(self, settings: RecurrentSettings, seed: int = 0) -> None:
         super().__init__()
         self.settings, self.seed = settings, seed
-        generator = torch_stream("flip-flop weights", seed)
+        with ordinary_tensors():
+            self._draw()
+
+    def _draw(self) -> None:
+        """Make the parameters."""
+        settings = self.settings
+        generator = torch_stream("flip-flop weights", self.seed)
         self.gates = None if settings.kind == "tanh" else _gates(settings, generator)
         if settings.kind == "tanh":
             self.w_in = nn.Parameter(_glorot(settings.units, settings.inputs, generator))

@@ -62,7 +62,7 @@ def _refuse_rate(problem: Problem, engine: Engine) -> None:
 
 def _may_look(problem: Problem) -> bool:
     """Tell whether numbers may be looked at: a GPU would have to be waited for, a transform of torch shows none."""
-    return problem.signal.device.type == "cpu" and not _recorded_by_torch()
+    return problem.signal.device.type == "cpu" and not recorded_by_torch()
 
 
 def engine_lacks(engine: Engine, tensor: Tensor, rate: Rate = LOGISTIC) -> str:
@@ -157,10 +157,10 @@ def _lacking_for_graph(engine: Engine, device: str) -> str:
     """Say what torch does with the caller that the compiled engines cannot follow; empty if there is nothing."""
     if torch.compiler.is_compiling():  # The CPU engine has an operator for that.
         return "an operator for torch.compile and torch.export" if engine == "gpu" or device != "cpu" else ""
-    return _recorded_by_torch()
+    return recorded_by_torch()
 
 
-def _recorded_by_torch() -> str:
+def recorded_by_torch() -> str:
     """Say which transform of torch is at work on what the tensors stand for; empty if there is none."""
     if torch.jit.is_tracing():
         return "a form for torch.jit.trace"

@@ -14,7 +14,7 @@ from spinhw.physics import BIAS_OVER_GAMMA, LOGISTIC, Rate, Saturation
 class Neurons:
     """Parameters of every neuron, each a tensor that broadcasts to (member, neuron).
 
-    Engines remember what they worked out for an object, by identity: make it once.
+    Engines remember what they worked out for an object as long as no number of it changes: make it once.
 
     Args:
         gamma: Damping rate 1/tau in 1/s.
@@ -75,6 +75,11 @@ class Neurons:
         bounds = self.bounds and Saturation(change(self.bounds.lowest), change(self.bounds.highest))
         return replace(self, **tensors, bounds=bounds)
 
+    def tensors(self) -> list[Tensor]:
+        """Return every tensor, those of the bounds last."""
+        bounds = [] if self.bounds is None else [self.bounds.lowest, self.bounds.highest]
+        return [self.gamma, self.sigma, self.q, self.cutoff_hz, self.gain, self.bias_drive, *bounds]
+
     def of_member(self, member: int) -> Self:
         """Give the neurons of one member, (1, neuron); what all members share stays."""
         return self.of_members([member])
@@ -90,7 +95,7 @@ class Neurons:
 
 @dataclass(frozen=True, eq=False)
 class Sparsity:
-    """Which synapses exist, so that a sparse engine need not look. Engines remember it by identity: make it once.
+    """Which synapses exist, so that a sparse engine need not look. Make it once: engines remember it.
 
     Args:
         recurrent: (member or 1, neuron, neuron), boolean, source last: between all neurons.

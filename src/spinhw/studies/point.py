@@ -59,7 +59,7 @@ class Point:
 def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
     """Load a run and name it; the same points stand in several figures."""
     settings = load_settings(Path(recipe), overrides)
-    return settings, _digest(settings.to_yaml(without={"run"}))  # What is said of an experiment is no part of it.
+    return settings, _digest(settings.canonical(without={"run"}))  # What is said of an experiment is no part of it.
 
 
 def _digest(text: str) -> str:

@@ -5,40 +5,33 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from spinhw.rollout.folding import Folded, fold, wants_gradient
+from spinhw.rollout.folding import Folded, fold
+from spinhw.rollout.kept import Copies, copied, may_keep, ordinary_tensors, unchanged
 from spinhw.rollout.parameters import Neurons
 from spinhw.rollout.problem import NetworkProblem, Problem
 
-_Key = tuple[object, ...]
-# The last ones that were asked for: training asks for the same at every step, and folding takes a twentieth of a small
-# one.
-_known: WeakKeyDictionary[Neurons, tuple[_Key, Tensor]] = WeakKeyDictionary()
+_Call = tuple[object, ...]
+# The last ones that were asked for, with what they were made of: training asks for the same at every step, and folding
+# takes a twentieth of a small one.
+_known: WeakKeyDictionary[Neurons, tuple[_Call, Copies, Tensor]] = WeakKeyDictionary()
 
 
 def coefficients_of(problem: Problem) -> Tensor:
     """Give the coefficients of a problem, (row, member, neuron); see `kernels.plan` for the rows."""
-    key = _key(problem)
-    if key is None:
+    tensors = problem.neurons.tensors()
+    if problem.extras.diffusion_per_s is not None or not may_keep(tensors):
         return _made(problem)
-    found = _known.get(problem.neurons)
-    if found is None or found[0] != key:
-        found = _known[problem.neurons] = key, _made(problem)
-    return found[1]
+    call, found = _call(problem), _known.get(problem.neurons)
+    if found is None or found[0] != call or not unchanged(found[1], tensors):
+        with ordinary_tensors():
+            found = _known[problem.neurons] = call, copied(tensors), _made(problem)
+    return found[2]
 
 
-def _key(problem: Problem) -> _Key | None:
-    """Say what the coefficients depend on beside the neurons; None where they cannot be remembered."""
-    neurons = problem.neurons
-    tensors = [neurons.gamma, neurons.sigma, neurons.q, neurons.cutoff_hz, neurons.gain, neurons.bias_drive]
-    if neurons.bounds is not None:
-        tensors += [neurons.bounds.lowest, neurons.bounds.highest]
-    if problem.extras.diffusion_per_s is not None or torch.compiler.is_compiling():
-        return None
-    if wants_gradient(tensors) or any(each.is_inference() for each in tensors):
-        return None
-    versions = [each._version for each in tensors]  # noqa: SLF001  # torch's counter of changes in place: no other name.
-    call = (problem.cell, problem.drive_rate_per_s) if isinstance(problem, NetworkProblem) else ("driven",)
-    return (*versions, problem.steps.step_s, problem.members, problem.signal.dtype, *call)
+def _call(problem: Problem) -> _Call:
+    """Say what the coefficients depend on beside the neurons."""
+    form = (problem.cell, problem.drive_rate_per_s) if isinstance(problem, NetworkProblem) else ("driven",)
+    return (problem.steps.step_s, problem.members, problem.signal.dtype, *form)
 
 
 def _made(problem: Problem) -> Tensor:

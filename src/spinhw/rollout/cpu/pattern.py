@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from spinhw.rollout.kept import Copies, copied, unchanged
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -78,7 +80,7 @@ def _starts(group: np.ndarray, groups: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.bincount(group, minlength=groups))]).astype(np.int64)
 
 
-_known = WeakTensorKeyDictionary()  # mask -> {key: (pattern, input mask)}
+_known = WeakTensorKeyDictionary()  # Recurrent mask -> {members: (pattern, what it was made of)}.
 
 
 def pattern_of(mask: Tensor, mask_in: Tensor, members: int) -> Pattern:
@@ -86,16 +88,8 @@ def pattern_of(mask: Tensor, mask_in: Tensor, members: int) -> Pattern:
 
     mask: (member or 1, neuron, neuron), source last; mask_in: (member or 1, neuron, input).
     """
-    key = (members, _version(mask), id(mask_in), _version(mask_in))
-    if mask in _known and key in _known[mask]:
-        return _known[mask][key][0]
-    both = [each.bool().cpu().expand(members, -1, -1) for each in (mask, mask_in)]
-    pattern = Pattern.from_mask(torch.cat(both, dim=2))
-    # The input mask is kept with the pattern, so that its id cannot be reused.
-    _known.setdefault(mask, {})[key] = (pattern, mask_in)
-    return pattern
-
-
-def _version(mask: Tensor) -> int:
-    """Give the counter of changes in place."""
-    return mask._version  # noqa: SLF001  # The only name torch has for it.
+    known: dict[int, tuple[Pattern, Copies]] = _known.setdefault(mask, {})
+    if members not in known or not unchanged(known[members][1], (mask, mask_in)):
+        both = [each.bool().cpu().expand(members, -1, -1) for each in (mask, mask_in)]
+        known[members] = Pattern.from_mask(torch.cat(both, dim=2)), copied((mask, mask_in))
+    return known[members][0]
