@@ -41,6 +41,7 @@ def measure(
         LimitError: A drive is beyond a limit of the device; nothing was sent.
         DeviceError: The device failed; what was measured before is kept.
         CalibrationError: The folder belongs to another device or plan.
+        ConfigError: What was measured before is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     count, found = len(plan.experiments), []

@@ -83,7 +83,7 @@ def calibrate_device(asked: Asked) -> None:
         show_synapse_table(console, record)
     else:
         show_oscillator_table(console, record)
-    console.print(f"record: {path}   raw traces: {traces_folder(path)}")
+    console.print(f"record: {path}   raw traces: {traces_folder(path)}", markup=False)
     console.print(f"picture: spinhw calibrate show {quoted(path)}", markup=False, soft_wrap=True)
 
 
@@ -103,9 +103,9 @@ def nominal(config: Path | None, interval: str) -> "tuple[NetworkSettings, float
 
 
 def _console() -> "Console":
-    from rich.console import Console
+    from spinhw.report.console import PlainConsole
 
-    return Console(highlight=False, emoji=False)
+    return PlainConsole()
 
 
 def show_record(path: Path, picture: Path | None) -> None:
@@ -131,8 +131,8 @@ def show_record(path: Path, picture: Path | None) -> None:
     files = [path.parent / one.traces for one in record.experiments]
     missing = [str(one) for one in files if not one.is_file()]
     if missing:
-        console.print(f"no picture: the raw traces are not there ({missing[0]})")
+        console.print(f"no picture: the raw traces are not there ({missing[0]})", markup=False)
         return
     target = picture or path.with_suffix(".png")
     draw(files, target)
-    console.print(f"picture: {target}")
+    console.print(f"picture: {target}", markup=False)

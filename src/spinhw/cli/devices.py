@@ -1,5 +1,6 @@
 """The command that lists device profiles and instrument drivers."""
 
+from rich.markup import escape
 from rich.table import Table
 
 from spinhw.cli.terminal import plain_console
@@ -15,17 +16,17 @@ _SCANNED = ("@py", "@ivi")
 def list_devices(scan: bool) -> None:
     """Print shipped device profiles, instrument drivers and, if asked to, VISA resources."""
     out = plain_console()
-    out.print("device profiles: " + ", ".join(profile_names()))
+    out.print("device profiles: " + ", ".join(profile_names()), markup=False)
     table = Table(title="instruments")
     for column in ("driver", "role", "models", "status"):
         # What must be typed into a bench file is never cut short.
         table.add_column(column, no_wrap=column in ("driver", "role"))
     for name, row in _drivers().items():
-        table.add_row(name, *row)
+        table.add_row(escape(name), *map(escape, row))
     out.print(table)
     if scan:
         found = sorted({address for backend in _SCANNED for address in _found_by(backend)})
-        out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"))
+        out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"), markup=False)
 
 
 def _found_by(backend: str) -> list[str]:
