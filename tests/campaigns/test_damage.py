@@ -195,3 +195,13 @@ def test_a_database_that_breaks_under_a_search_is_one_line(tmp_path, mocker):
     database.close()
     with pytest.raises(ConfigError, match=r"--storage: the database.*trials\.db.*restore a file that is damaged"):
         found.run(2, lambda tried: None)
+
+
+def test_a_heap_that_has_no_end_is_refused_before_hdf5_looks_into_it(tmp_path):
+    path = tmp_path / "weights.h5"
+    keras(path)
+    data = path.read_bytes()
+    heap = data.index(b"GCOL\x01")
+    path.write_bytes(data[: heap + 16] + bytes(4080) + data[heap + 4096 :])
+    with pytest.raises(ConfigError, match=r"weights\.h5: .*damaged; seen: a heap of texts that has no end"):
+        read_keras(path)

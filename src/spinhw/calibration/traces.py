@@ -46,7 +46,7 @@ def save_taken(taken: Taken, path: Path) -> None:
     """Write one experiment; axes (segment, time, oscillator), units in the attributes.
 
     Raises:
-        CalibrationError: The file cannot be written.
+        ConfigError: The file cannot be written.
     """
     played = taken.played
     where, ends = ("segment", "interval", "oscillator"), ("segment", "sample", "oscillator")

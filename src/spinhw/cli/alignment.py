@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinhw.atomic import make_folder
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
@@ -51,7 +52,7 @@ def align_source(
     console.print(alignment_table(found["cosines"], title))
     write_alignment(found, folder / "alignment.json")
     picture = folder / "figures" / "alignment.png"
-    picture.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(picture.parent)
     plot_alignment(found["cosines"], picture, title)
     _tell(console, folder, picture)
 

@@ -10,7 +10,7 @@ import typer
 
 from spinhw import __version__
 from spinhw.cli.flipflop import flipflop
-from spinhw.errors import SpinhwError
+from spinhw.errors import ConfigError, SpinhwError
 
 INTERRUPTED = 130
 # New objects after which Python looks for garbage. By itself it does after 700, and so hundreds of times while modules
@@ -401,6 +401,19 @@ def main() -> None:
         # Whoever read our output has gone, as `head` does. Python would complain once more at exit.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # Of a disk or a folder, met where nobody has more to say of it.
+        _complain(str(_of_the_system(error)))
+        sys.exit(ConfigError.exit_code)
+
+
+def _of_the_system(error: OSError) -> ConfigError:
+    place = "" if error.filename is None else f"{error.filename}: "
+    return ConfigError(
+        f"{place}the system refuses this",
+        seen=error.strerror or str(error) or type(error).__name__,
+        todo="see that the disk has room, and that the file or folder is there and may be read and written",
+    )
 
 
 def _complain(text: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinhw.atomic import make_folder
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
 from spinhw.device import is_bench, load_device
@@ -127,7 +128,7 @@ def evaluate_folder_on_chips(
     figures = folder / f"transfer-{found['device']}.json"
     write_transfer(found, figures)
     picture = folder / "figures" / f"{figures.stem}.png"
-    picture.parent.mkdir(exist_ok=True)
+    make_folder(picture.parent)
     plot_transfer(found, picture)
     console.print(f"figures:    {figures}", markup=False, soft_wrap=True)
     console.print(f"picture:    {picture}", markup=False, soft_wrap=True)
@@ -158,10 +159,10 @@ def _show(console: "Console", results: "RunResults") -> None:
     folder = results.folder / "figures"
     try:
         figures = draw_run(results, folder)
-    except OSError as error:
+    except (OSError, ConfigError) as error:
         raise ConfigError(
             f"{folder}: the pictures could not be drawn",
-            seen=error.strerror or error,
+            seen=error.seen if isinstance(error, ConfigError) else error.strerror or error,
             todo=f"the results are safe in {results.folder / 'summary.json'}; free some space or close the picture, "
             "then draw them with --resume",
         ) from error

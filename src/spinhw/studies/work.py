@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinhw import __version__
-from spinhw.atomic import write_atomically
+from spinhw.atomic import make_folder, write_atomically
 from spinhw.errors import ConfigError, SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.orphan import stop_without
@@ -71,7 +71,7 @@ def train_point(point: Point, folder: Path) -> Outcome:
         ConfigError: The disk is full, or a run in the folder is damaged.
         Interrupted: The user asked to stop; the run is saved.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     begun_s = time.process_time()
     lost = _Lost(folder / "diverged.json")
     wanted = point.settings.training.seeds

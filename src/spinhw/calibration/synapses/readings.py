@@ -12,6 +12,7 @@ import torch
 import xarray
 from torch import Tensor
 
+from spinhw.atomic import make_folder
 from spinhw.calibration.dataset import read_dataset, write_dataset
 from spinhw.calibration.synapses.points import Points, points_of
 from spinhw.calibration.synapses.settings import SynapseExperiment, SynapsePlanSettings
@@ -88,7 +89,7 @@ def read_all(
         CalibrationError: The folder belongs to another device or plan.
         ConfigError: What was measured before is damaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     ladder, count, found = ladder_of(bank), bank.describe().neurons, []
     for place, experiment in enumerate(plan.experiments):
         path, points = folder / trace_name(place, experiment), points_of(experiment, plan, ladder, count)
@@ -135,7 +136,7 @@ def save_read(read: Read, path: Path) -> None:
     """Write one experiment as NetCDF; axes (point, resonator) and (point, reading), units in the attributes.
 
     Raises:
-        CalibrationError: The file cannot be written.
+        ConfigError: The file cannot be written.
     """
     both = ("point", "reading")
     data = xarray.Dataset(
