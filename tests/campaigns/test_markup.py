@@ -47,7 +47,8 @@ def test_letters_of_every_language_stay_as_they_are():
         assert visible(text) == text
 
 
-def test_who_answers_on_a_bench_is_shown_as_it_is(capsys, tmp_path, mocker):
+def test_who_answers_on_a_bench_is_shown_as_it_is(capsys, monkeypatch, mocker):
+    monkeypatch.setenv("COLUMNS", "200")
     names = {name: f"TCPIP0::{name}::5025::SOCKET" for name in CHIP_INSTRUMENTS}
     settings = build(VisaSettings, bench_file(CHIP_INSTRUMENTS, CHIP_WIRING, names, "@py"), "bench.yaml")
     mocker.patch("spinhw.instruments.station.Station.outputs", side_effect=DeviceError("enough"))

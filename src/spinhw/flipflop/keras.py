@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ def read_keras(path: Path) -> RecurrentNetwork:
         arrays, layers = _zipped(path) if zipfile.is_zipfile(path) else _plain(path)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
-    except (*UNREADABLE, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ConfigError(
-            f"{path}: this is no HDF5 file, or it is cut short",
+            f"{path}: this is no HDF5 file, or it is damaged",
             seen=error,
             allowed="a model that Keras saved as .hdf5, .h5 or .keras, or weights that it saved",
             todo="save it with model.save('NAME.h5') and import that",
