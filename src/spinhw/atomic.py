@@ -80,6 +80,18 @@ def refuse_unwritable(path: Path, argument: str) -> None:
                 folder.rmdir()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, with those above it, unless it is there.
+
+    Raises:
+        ConfigError: It cannot be made: the disk is full, a file is in the way, or it may not be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
 def not_written(path: Path, error: OSError) -> ConfigError:
     """Say that a file or a new folder could not be written, and what to do."""
     full, saved = error.errno in _FULL, (path.parent / "checkpoint.safetensors").is_file()

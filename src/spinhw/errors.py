@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from unicodedata import category
 
 # Where a line to type begins in what to do next. It comes last, alone or after a colon.
 _TYPED = re.compile(r"(?:^|(?<=: ))(?:spinhw|pip) ")
+# Control characters, those that turn the direction of writing, halves of a character, and ends of lines.
+_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class SpinhwError(Exception):
@@ -37,8 +40,18 @@ class SpinhwError(Exception):
             parts.append(f"next: {say}")
         line = "; ".join(part.rstrip(".") for part in " ".join(" | ".join(parts).split()).split(" | "))
         if not command:
-            return line + "."
-        return f"{line} {command}" if say else f"{line}; next: {command}"
+            return visible(line + ".")
+        return visible(f"{line} {command}" if say else f"{line}; next: {command}")
+
+
+def visible(text: str) -> str:
+    """Write out control characters, as Python does: an instrument's reply or a name must not steer the terminal."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else _written_out(one) for one in text)
+
+
+def _written_out(one: str) -> str:
+    """Write one character out, unless it is a space of another width or a character that no font has."""
+    return one.encode("unicode_escape").decode() if category(one) in _STEERING else one
 
 
 class ConfigError(SpinhwError):

@@ -20,6 +20,7 @@ from spinhw.flipflop.figures import cube_edges
 from spinhw.flipflop.fixed_points import find_fixed_points, starts_around
 from spinhw.flipflop.geometry import fit_cube, project, spectrum
 from spinhw.flipflop.robustness import long_hold, robustness
+from spinhw.flipflop.story import write_page
 from spinhw.flipflop.walking import counted_codes
 from spinhw.network import RecurrentNetwork, RecurrentSettings
 from spinhw.streams import torch_stream
@@ -253,6 +254,13 @@ def test_gates_can_be_analysed(kind: str, tmp_path: Path) -> None:
     found = examine(Subject({"gates": network}, TASK, tmp_path), tmp_path / "out", lambda *_: None, 8)
     assert found[0].spectrum is None
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_names_are_text_on_the_page(found: Analysis, tmp_path: Path) -> None:
+    write_page([replace(found, name="<script>alert(1)</script>&@SCENES@ [b]")], {}, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert page.count("network &lt;script&gt;alert(1)&lt;/script&gt;&amp;@SCENES@ [b]<") == 2  # Title and heading.
 
 
 def test_weights_of_other_shapes_are_refused(tmp_path: Path) -> None:

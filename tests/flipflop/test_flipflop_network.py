@@ -297,7 +297,7 @@ def test_what_is_no_such_network_is_refused_in_one_line(tmp_path: Path) -> None:
     empty = tmp_path / "empty.h5"
     h5py.File(empty, "w").close()
     cases = {
-        text: r"text.hdf5: this is no HDF5 file, or it is cut short",
+        text: r"text.hdf5: this is no HDF5 file, or it is damaged",
         tmp_path / "absent.hdf5": r"absent.hdf5: there is no such file",
         keras_file(tmp_path / "gru.hdf5", recurrent="GRU"): r"other layers; seen: GRU, Dense; allowed: one SimpleRNN",
         keras_file(tmp_path / "shape.hdf5", kernel=(3, 18)): r"kernel \(3, 18\) instead of \(3, 6\)",

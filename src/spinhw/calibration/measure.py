@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from spinhw.atomic import make_folder
 from spinhw.calibration.experiments import drives
 from spinhw.calibration.settings import Experiment, PlanSettings
 from spinhw.calibration.settling import usual_rest_s
@@ -41,8 +42,9 @@ def measure(
         LimitError: A drive is beyond a limit of the device; nothing was sent.
         DeviceError: The device failed; what was measured before is kept.
         CalibrationError: The folder belongs to another device or plan.
+        ConfigError: What was measured before is damaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     count, found = len(plan.experiments), []
     for place, experiment in enumerate(plan.experiments):
         path = folder / trace_name(place, experiment)

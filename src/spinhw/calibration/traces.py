@@ -8,9 +8,10 @@ import numpy as np
 import torch
 import xarray
 
-from spinhw.calibration.dataset import write_dataset
+from spinhw.calibration.dataset import read_dataset, write_dataset
 from spinhw.device import Quality
-from spinhw.errors import CalibrationError
+from spinhw.errors import ConfigError
+from spinhw.hdf5 import UNREADABLE
 from spinhw.surrogate import Played
 
 
@@ -45,7 +46,7 @@ def save_taken(taken: Taken, path: Path) -> None:
     """Write one experiment; axes (segment, time, oscillator), units in the attributes.
 
     Raises:
-        CalibrationError: The file cannot be written.
+        ConfigError: The file cannot be written.
     """
     played = taken.played
     where, ends = ("segment", "interval", "oscillator"), ("segment", "sample", "oscillator")
@@ -79,32 +80,31 @@ def load_taken(path: Path) -> Taken:
     """Read one experiment.
 
     Raises:
-        CalibrationError: The file is not one of ours, or is damaged.
+        ConfigError: The file is not one of ours, or is damaged.
     """
     try:
-        with xarray.open_dataset(path, engine="h5netcdf") as opened:
-            data = opened.load()
-        facts = data.attrs
-        quality = torch.from_numpy(data["quality"].to_numpy().astype(np.uint8))
+        data, facts = read_dataset(path, ("drive", "power", "quality"), ("filtered",))
+        quality = torch.from_numpy(data["quality"].astype(np.uint8))
         played = Played(
-            torch.from_numpy(data["drive"].to_numpy()),
-            torch.from_numpy(data["power"].to_numpy()),
+            torch.from_numpy(data["drive"]),
+            torch.from_numpy(data["power"]),
             quality == Quality.GOOD,
             float(facts["interval_s"]),
             float(facts["bias_drive"]),
             int(facts["averages"]),
         )
-        filtered = torch.from_numpy(data["filtered"].to_numpy()) if "filtered" in data else None
         return Taken(
             json.loads(facts["experiment"]),
             played,
             quality,
             int(facts["shots"]),
-            filtered,
+            torch.from_numpy(data["filtered"]) if "filtered" in data else None,
             str(facts["device_id"]),
             float(facts["started_unix_s"]),
         )
-    except (OSError, KeyError, ValueError) as error:
-        raise CalibrationError(
-            f"{path}: these traces cannot be read", seen=error, todo="remove the file; the experiment is played again"
+    except UNREADABLE as error:
+        raise ConfigError(
+            f"{path}: these traces are damaged, or they are none",
+            seen=error,
+            todo="restore the file from a copy; or remove it, and the experiment is played again",
         ) from error

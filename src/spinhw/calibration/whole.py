@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from spinhw.atomic import make_folder
 from spinhw.calibration.plans import Plan, plan_for, record_path
 from spinhw.calibration.run import Told, calibrate_bank, refuse_other_rates
 from spinhw.calibration.synapses import SynapsePlanSettings, calibrate_synapses
@@ -64,7 +65,7 @@ def calibrate(
     path = record_path(settings, chosen, member) if out is None else Path(out)
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one (out), or move it away")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if isinstance(chosen, SynapsePlanSettings):
         with open_synapses(settings, resonators, member) as synapses:
             begun(synapses, settings, chosen)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinhw.atomic import refuse_unwritable
+from spinhw.atomic import make_folder, refuse_unwritable
 from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
@@ -56,7 +56,7 @@ def align_source(
     with drawing(picture, f"the figures are safe in {folder / 'alignment.json'}", "give the same command again"):
         from spinhw.plots.alignment import plot_alignment
 
-        picture.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(picture.parent)
         plot_alignment(found["cosines"], picture, title)
     _tell(console, folder, picture)
 

@@ -427,18 +427,17 @@ def _run() -> tuple[int, str]:
         sys.stderr.close()
         return 0, ""
     except OSError as error:
-        if error.filename is None:  # No file, and so nothing that the user named.
-            raise
         return ConfigError.exit_code, str(_unusable(error))
     return 0, ""
 
 
 def _unusable(error: OSError) -> ConfigError:
+    place = "the system" if error.filename is None else os.fsdecode(error.filename)
     return ConfigError(
-        f"{os.fsdecode(error.filename)}: this path cannot be used",
-        seen=error.strerror,
-        allowed="a file or folder that can be read, or written where it is for results",
-        todo="check the path, or name another",
+        f"{place}: this cannot be used",
+        seen=error.strerror or str(error) or type(error).__name__,
+        allowed="a file or folder that can be read, or written where it is for results, on a disk with room",
+        todo="check the path and the disk, or name another",
     )
 
 

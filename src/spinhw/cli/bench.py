@@ -71,7 +71,7 @@ def show_bench(out: Console, settings: StationSettings, verbose: bool = False) -
 
 def _show_instruments(out: Console, settings: StationSettings, station: Station) -> None:
     """Ask one instrument after another who it is, until one is not who it is meant to be."""
-    table = Table(title=f"{settings.id}: instruments")
+    table = Table(title=f"{escape(settings.id)}: instruments")
     for column in ("instrument", "role", "address", "who answers", "verdict"):
         table.add_column(column)
     failed: tuple[str, DeviceError] | None = None
@@ -82,7 +82,7 @@ def _show_instruments(out: Console, settings: StationSettings, station: Station)
                 seen, verdict = station[name].open(), "[green]as configured[/]"
             except DeviceError as error:
                 seen, verdict, failed = str(error), "[bold red]FAILED[/]", (name, error)
-        table.add_row(name, one.role, escape(one.address), escape(seen), verdict)
+        table.add_row(escape(name), one.role, escape(one.address), escape(seen), verdict)
     out.print(table)
     if failed is not None:
         name, cause = failed
@@ -102,19 +102,19 @@ def outputs_table(title: str, states: Sequence[OutputState]) -> Table:
     for one in states:
         is_on = "[yellow]cannot be read[/]" if one.on is None else "[bold]on[/]" if one.on else "off"
         whose = "set by hand" if one.by_hand else "spinhw's" if one.ours else "not ours" if one.on else ""
-        table.add_row(one.name, is_on, escape(one.gives), whose)
+        table.add_row(escape(one.name), is_on, escape(one.gives), whose)
     return table
 
 
 def _limits(settings: StationSettings) -> Table:
-    table = Table(title=f"{settings.id}: limits")
+    table = Table(title=f"{escape(settings.id)}: limits")
     for column in ("channel", "limits"):
         table.add_column(column)
     for name, one, _ in named(settings, settings.id):
         for channel, limits in one.channels.items():
             written = limits.model_dump(mode="json", by_alias=True, exclude_none=True)
             text = ", ".join(f"{key} {value}" for key, value in written.items())
-            table.add_row(f"{name}.{channel}", escape(text[:_MOST_SHOWN]))
+            table.add_row(escape(f"{name}.{channel}"), escape(text[:_MOST_SHOWN]))
     return table
 
 

@@ -90,7 +90,7 @@ def calibrate_device(asked: Asked) -> None:
         show_synapse_table(console, record)
     else:
         show_oscillator_table(console, record)
-    console.print(f"record: {path}   raw traces: {traces_folder(path)}")
+    console.print(f"record: {path}   raw traces: {traces_folder(path)}", markup=False, soft_wrap=True)
     console.print(f"picture: spinhw calibrate show {typed(path)}", markup=False, soft_wrap=True)
 
 
@@ -110,9 +110,9 @@ def nominal(config: Path | None, interval: str) -> "tuple[NetworkSettings, float
 
 
 def _console() -> "Console":
-    from rich.console import Console
+    from spinhw.report.console import PlainConsole
 
-    return Console(highlight=False, emoji=False)
+    return PlainConsole()
 
 
 def show_record(path: Path, picture: Path | None) -> None:

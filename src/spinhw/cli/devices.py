@@ -3,6 +3,7 @@
 from itertools import takewhile
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from spinhw.cli.terminal import plain_console
@@ -29,11 +30,11 @@ def list_devices(scan: bool) -> None:
         # What must be typed into a bench file is never cut short.
         table.add_column(column, no_wrap=column in ("driver", "role"))
     for name, row in _drivers().items():
-        table.add_row(name, *row)
+        table.add_row(escape(name), *map(escape, row))
     out.print(table)
     if scan:
         found = sorted({address for backend in _SCANNED for address in _found_by(backend)})
-        out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"))
+        out.print("VISA resources: " + (", ".join(found) or "none found; raw sockets never are"), markup=False)
 
 
 def _found_by(backend: str) -> list[str]:

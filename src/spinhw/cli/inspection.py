@@ -18,11 +18,10 @@ def show_energy(source: Path, overrides: Sequence[str]) -> None:
     account = energy_ledger(load_settings(source if folder is None else folder.config, overrides))
     for line in [] if folder is None else spent_lines(folder):
         account = account.beside(line)
-    from rich.console import Console
-
     from spinhw.report import print_energy
+    from spinhw.report.console import PlainConsole
 
-    print_energy(Console(highlight=False, emoji=False), account)
+    print_energy(PlainConsole(), account)
 
 
 def check_profile(
@@ -50,13 +49,12 @@ def check_profile(
             allowed="a device or a bench",
             todo=f"replay it with the config of its run: spinhw train CONFIG --device {typed(name)}",
         )
-    from rich.console import Console
-
     from spinhw.cli.calibration import nominal
     from spinhw.cli.contracts import Checked, check_contracts
     from spinhw.report import verdict_table
+    from spinhw.report.console import PlainConsole
 
-    console = Console(highlight=False, emoji=False)
+    console = PlainConsole()
     network, interval_s = nominal(config, interval)
     checked = Checked(None if config is None else network, interval_s, play, verbose)
     contracts = check_contracts(settings, console, checked)

@@ -11,6 +11,7 @@ from spinhw.atomic import write_atomically
 from spinhw.cli.terminal import make_console
 from spinhw.config import Settings, build, parse_yaml
 from spinhw.config.migration import migrate, migrate_override
+from spinhw.config.text import read_text
 from spinhw.errors import ConfigError
 from spinhw.flipflop.old_bridge import is_old_bridge, migrate_bridge, migrate_checkpoint
 from spinhw.flipflop.settings import FlipFlopRun
@@ -81,7 +82,7 @@ def _rewritten(path: Path) -> _Rewritten | None:
     """Return what a file is to hold; None where nothing in it is of an older version."""
     from ruamel.yaml.error import YAMLError
 
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     yaml = _round_trip(text)
     try:
         data = yaml.load(text)

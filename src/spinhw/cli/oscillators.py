@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spinhw.calibration import PlanSettings, Taken, device_time_s, load_taken, rest_of, segments_of
@@ -51,7 +52,8 @@ def forecast_oscillators(
     about_s = shots * shot_s + _FIT_S * about.neurons * segments / 500 + 5
     console.print(
         f"{bank.name}: plan {plan.name}, {about.neurons} oscillators, {shots} shots, {repeats * segments} segments; "
-        f"the device is driven for {driven}; about {max(10, round(about_s, -1)):.0f} s in all"
+        f"the device is driven for {driven}; about {max(10, round(about_s, -1)):.0f} s in all",
+        markup=False,
     )
 
 
@@ -63,7 +65,8 @@ def draw_oscillators(record: CalibrationRecord, files: Sequence[Path], picture: 
 def show_oscillator_table(console: Console, record: CalibrationRecord) -> None:
     """Print what was found: median and range over the oscillators, with the typical standard error."""
     made = record.made
-    table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots")
+    who = escape(f"{record.device.id}, plan {made.plan}")
+    table = Table(title=f"{who}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} shots")
     for heading in ("parameter", "unit", "median", "lowest", "highest", "std. error"):
         table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right", no_wrap=True)
     rows = dict(record.parameters) | ({} if record.cutoff is None else {"cutoff": record.cutoff})
@@ -78,7 +81,7 @@ def show_oscillator_table(console: Console, record: CalibrationRecord) -> None:
     console.print(table)
     for name, one in record.parameters.items():
         if not one.fitted:
-            console.print(f"  {name} was not fitted: {one.why}")
+            console.print(f"  {name} was not fitted: {one.why}", markup=False)
     noise = [one for one in record.noise if one is not None]
     chi2 = [one for one in record.reduced_chi2 if one is not None]
     console.print(
@@ -94,7 +97,7 @@ def show_oscillator_table(console: Console, record: CalibrationRecord) -> None:
             f"of {segments} segments some do not count, because an oscillator had not come to rest before them: {parts}"
         )
     for number, why in record.failed.items():
-        console.print(f"  oscillator {number} FAILED: {why}")
+        console.print(f"  oscillator {number} FAILED: {why}", markup=False)
 
 
 def _readout_line(readout: ReadoutFacts) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinhw.atomic import refuse_unwritable
+from spinhw.atomic import make_folder, refuse_unwritable
 from spinhw.cli.terminal import make_console
 from spinhw.config import load, shipped
 from spinhw.cores import usable_cores
@@ -112,7 +112,7 @@ def _work(console: "Console", outlook: "Outlook", out: Path, workers: _Workers, 
 
     console.print(_expected(outlook, workers, out), markup=False, soft_wrap=True)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         with StudyBar(console, len(outlook.missing), outlook.total_s, workers.count) as bar:
             claims = work(_Progress(bar))
     except KeyboardInterrupt as error:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spinhw.calibration import SynapsePlanSettings
@@ -40,14 +41,16 @@ def forecast_synapses(console: Console, bank: SynapseBank, settings: DeviceSetti
         about_s += readings * _READING_S + programmings * _PROGRAMMING_S
     console.print(
         f"{bank.name}: plan {plan.name}, {bank.describe().neurons} resonators, {readings} readings, {programmings} "
-        f"programmings; about {max(10, round(about_s, -1)):.0f} s in all"
+        f"programmings; about {max(10, round(about_s, -1)):.0f} s in all",
+        markup=False,
     )
 
 
 def show_synapse_table(console: Console, record: SynapseRecord) -> None:
     """Print what was found: median and range over the resonators that count, with the typical standard error."""
     made = record.made
-    table = Table(title=f"{record.device.id}, plan {made.plan}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} readings")
+    who = escape(f"{record.device.id}, plan {made.plan}")
+    table = Table(title=f"{who}, {made.time:%Y-%m-%d %H:%M} UTC, {made.shots} readings")
     for heading in ("quantity", "unit", "median", "lowest", "highest", "std. error"):
         table.add_column(heading, justify="left" if heading in ("quantity", "unit") else "right", no_wrap=True)
     working = [number for number in range(record.device.resonators) if number not in record.failed]
@@ -62,7 +65,7 @@ def show_synapse_table(console: Console, record: SynapseRecord) -> None:
     console.print(table)
     for name, one in record.quantities.items():
         if not one.fitted:
-            console.print(f"  {name} was not measured: {one.why}")
+            console.print(f"  {name} was not measured: {one.why}", markup=False)
     chi2 = [one for number, one in enumerate(record.reduced_chi2) if one is not None and number in working]
     fitted = f"; reduced chi2 {np.median(chi2):.2f} (median)" if chi2 else ""
     console.print(
@@ -72,7 +75,7 @@ def show_synapse_table(console: Console, record: SynapseRecord) -> None:
     if record.crosstalk is not None:
         _print_crosstalk(console, record)
     for number, why in record.failed.items():
-        console.print(f"  resonator {number} FAILED: {why}")
+        console.print(f"  resonator {number} FAILED: {why}", markup=False)
 
 
 def _print_crosstalk(console: Console, record: SynapseRecord) -> None:

@@ -14,21 +14,25 @@ if TYPE_CHECKING:
 def make_console() -> "Console":
     """Make the console, and let warnings of the library appear on it."""
     # A command that is refused writes one plain line, and does not wait until this has been imported.
-    from rich.console import Console
     from rich.logging import RichHandler
 
-    console = Console(highlight=False, emoji=False)
+    from spinhw.report.console import PlainConsole, VisibleFormatter
+
+    console = PlainConsole()
     handler = RichHandler(console=console, show_path=False, show_time=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     return console
 
 
 def plain_console() -> "Console":
     """Make a console that colours nothing by guessing and breaks no line, with plain warnings on standard error."""
-    from rich.console import Console
+    from spinhw.report.console import PlainConsole, VisibleFormatter
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    return Console(highlight=False, emoji=False, soft_wrap=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    return PlainConsole(soft_wrap=True)
 
 
 def replace_what_streams_lack() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinhw.atomic import refuse_unwritable
+from spinhw.atomic import make_folder, refuse_unwritable
 from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
 from spinhw.config import find_recipe
@@ -134,7 +134,7 @@ def evaluate_folder_on_chips(
     with drawing(picture, f"the figures are safe in {figures}", "give the same command again"):
         from spinhw.plots.transfer import plot_transfer
 
-        picture.parent.mkdir(exist_ok=True)
+        make_folder(picture.parent)
         plot_transfer(found, picture)
     console.print(f"figures:    {figures}", markup=False, soft_wrap=True)
     console.print(f"picture:    {picture}", markup=False, soft_wrap=True)

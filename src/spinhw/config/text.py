@@ -198,8 +198,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: For a missing or unreadable file, broken YAML (with line and column), or anything but a mapping.
     """
+    return parse_yaml(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file.
+
+    Raises:
+        ConfigError: It is missing or cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -209,7 +218,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: this file cannot be read", seen=seen, allowed="a YAML text file in UTF-8"
         ) from error
-    return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, source: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from spinhw.atomic import make_folder
 from spinhw.flipflop.analysis import COMPARED, Analysis, compare
 from spinhw.flipflop.geometry import Projection
 from spinhw.plots.canvas import BLUE, COLOURS, GREEN, GREY, LIGHT, ORANGE, VERMILION, page
@@ -31,7 +32,7 @@ def draw_analysis(analyses: Sequence[Analysis], folder: Path) -> dict[str, Path]
     Returns:
         The files by name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     first, several = analyses[0], analyses[:_SIDE_BY_SIDE]
     files: dict[str, Path] = {
         name: folder / f"{name}.png" for name in ("samples", "states", "directions", "fixed_points", "robustness")

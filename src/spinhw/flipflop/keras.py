@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
+from spinhw.hdf5 import UNREADABLE, opened_hdf5
 from spinhw.network.recurrent import RecurrentNetwork, from_weights
 from spinhw.network.recurrent_settings import RecurrentSettings
 
@@ -58,10 +60,10 @@ def read_keras(path: Path) -> RecurrentNetwork:
         arrays, layers = _zipped(path) if zipfile.is_zipfile(path) else _plain(path)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", todo="check the path") from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ConfigError(
-            f"{path}: this is no HDF5 file, or it is cut short",
-            seen=str(error).splitlines()[0],
+            f"{path}: this is no HDF5 file, or it is damaged",
+            seen=error,
             allowed="a model that Keras saved as .hdf5, .h5 or .keras, or weights that it saved",
             todo="save it with model.save('NAME.h5') and import that",
         ) from error
@@ -73,9 +75,7 @@ def read_keras(path: Path) -> RecurrentNetwork:
 
 
 def _plain(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    import h5py  # Slow to import, and only this needs it.
-
-    with h5py.File(path, "r") as file:
+    with opened_hdf5(path) as file:
         config = file.attrs.get("model_config")
         return _arrays(file), [] if config is None else _layers(config)
 
@@ -114,7 +114,8 @@ def _place(name: str) -> str:
 
 def _layers(config: str | bytes) -> list[dict[str, Any]]:
     layers = json.loads(config)["config"]
-    return list(layers["layers"] if isinstance(layers, dict) else layers)
+    named = layers["layers"] if isinstance(layers, dict) else layers
+    return [{"class_name": str(one["class_name"]), "config": dict(one["config"])} for one in named]
 
 
 def _refuse_layers(path: Path, layers: list[dict[str, Any]], arrays: dict[str, Tensor]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import not_written
+from spinhw.atomic import make_folder
 from spinhw.errors import ConfigError
 from spinhw.flipflop.ensemble import Ensemble
 from spinhw.flipflop.load import COMMAND
@@ -105,8 +105,5 @@ def _save_networks(ensemble: Ensemble, folder: RunFolder) -> None:
 
 
 def _save(path: Path, network: RecurrentNetwork, about: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise not_written(path.parent, error) from error
+    make_folder(path.parent)
     save_network(path, network, about)

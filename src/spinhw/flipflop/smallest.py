@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import not_written, write_atomically
+from spinhw.atomic import make_folder, write_atomically
 from spinhw.errors import ConfigError
 from spinhw.flipflop.run import FlipFlopResults, resume_flipflop, train_flipflop
 from spinhw.flipflop.settings import FlipFlopRun
@@ -66,10 +66,7 @@ def train_sizes(runs: Sequence[FlipFlopRun], folder: Path, progress: Progress = 
         Interrupted: The user asked to stop; the same call goes on.
     """
     by_units = {_units(run): run for run in runs}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise not_written(folder, error) from error
+    make_folder(folder)
     found = []
     for units, run in sorted(by_units.items()):
         place = folder / f"units-{units}"

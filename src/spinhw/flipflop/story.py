@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -38,9 +39,9 @@ def write_page(analyses: Sequence[Analysis], figures: Mapping[str, Path], path: 
         "@BODY@": _body(analyses, figures, title),
         "@SCENES@": json.dumps(scenes, allow_nan=False).replace("</", "<\\/"),
     }
-    for mark, text in parts.items():
-        template = template.replace(mark, text)
-    write_atomically(path, template.encode())
+    # In one pass: a network's name may look like a mark.
+    page = re.sub("|".join(parts), lambda mark: parts[mark.group()], template)
+    write_atomically(path, page.encode())
 
 
 def _body(analyses: Sequence[Analysis], figures: Mapping[str, Path], title: str) -> str:

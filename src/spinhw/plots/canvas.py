@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from spinhw import __version__
+from spinhw.atomic import write_atomically
+from spinhw.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
@@ -46,18 +49,28 @@ STYLE: Any = {
 
 @contextmanager
 def page(path: Path, width_in: float, height_in: float) -> Iterator[Figure]:
-    """Give an empty figure in the common style, and save it as PNG when the block ends well.
+    """Give an empty figure in the common style, and save it when the block ends well, whole or not at all.
 
     Args:
-        path: The file.
+        path: The file; its ending says in which format, PNG without one.
         width_in: Width in inches.
         height_in: Height in inches.
+
+    Raises:
+        ConfigError: There is no such format, the disk is full, or the folder cannot be written.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
-        figure.savefig(path, dpi=DPI, metadata={"Software": f"spinhw {__version__}"})
+        kind = path.suffix[1:].lower() or "png"
+        known = FigureCanvasAgg.get_supported_filetypes()
+        if kind not in known:
+            raise ConfigError(f"{path}: no picture can be drawn into such a file", seen=kind, allowed=", ".join(known))
+        drawn = BytesIO()
+        about = {"Software": f"spinhw {__version__}"} if kind == "png" else {}
+        figure.savefig(drawn, format=kind, dpi=DPI, metadata=about)
+    write_atomically(path if path.suffix else path.with_name(f"{path.name}.png"), drawn.getvalue())
 
 
 @contextmanager

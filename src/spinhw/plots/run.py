@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spinhw.atomic import make_folder
 from spinhw.network import SigmoidSaturation
 from spinhw.plots.confusion import plot_confusion
 from spinhw.plots.drift import plot_drift
@@ -20,7 +21,7 @@ _DIGITS = 5
 
 def draw_run(results: RunResults, folder: Path) -> dict[str, Path]:
     """Draw every figure of a run as PNG into a folder, which is made; return the files by name."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     counts = np.asarray(results.summary["confusion"]) if "confusion" in results.summary else None
     names = ("traces", "energy") + (("accuracy", "overview") if results.metrics else ())
     files = {name: folder / f"{name}.png" for name in (*(("confusion",) if counts is not None else ()), *names)}

@@ -1,5 +1,6 @@
 """Records of oscillators: what was measured of one device, as YAML that people read, with raw traces beside it."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -116,6 +117,31 @@ def check_tables(name: str, tables: dict[str, ParameterTable], units: dict[str, 
             raise ValueError(f"{name}.{one} must have {count} values and errors, one for each {each}")
 
 
+def check_rows(name: str, rows: Sequence[Numbers], count: int, tied: int, each: str) -> None:
+    """Refuse correlations that are not of every pair of so many quantities, for each of so many devices.
+
+    Raises:
+        ValueError: For pydantic, which adds the file.
+    """
+    pairs = tied * (tied - 1) // 2
+    if rows and (len(rows) != count or any(len(row) != pairs for row in rows)):
+        raise ValueError(f"{name} must have {count} rows of {pairs} values, a row for each {each}")
+
+
+def check_numbers(lists: Mapping[str, Numbers], failed: Iterable[int], count: int, each: str) -> None:
+    """Refuse lists that are not for so many devices, and those that failed and are none of these.
+
+    Raises:
+        ValueError: For pydantic, which adds the file.
+    """
+    for name, numbers in lists.items():
+        if len(numbers) not in (0, count):
+            raise ValueError(f"{name} must have {count} values, one for each {each}")
+    beyond = [number for number in failed if not 0 <= number < count]
+    if beyond:
+        raise ValueError(f"failed names {each} {beyond[0]}; there are {count}, counted from 0")
+
+
 class ReadoutFacts(Settings):
     """What the read-out can record, and what of it was used."""
 
@@ -160,6 +186,12 @@ class CalibrationRecord(Settings):
             raise ValueError(f"cutoff.unit is {self.cutoff.unit!r}; it must be {CUTOFF_UNIT!r}")
         if self.cutoff is not None and {len(self.cutoff.values), len(self.cutoff.errors)} != {count}:
             raise ValueError(f"cutoff must have {count} values and errors, one for each oscillator")
+        check_rows("correlations", self.correlations, count, len(self.free), "oscillator")
+        lists = {name: getattr(self, name) for name in ("noise", "residual_rms", "reduced_chi2")}
+        if self.readout is not None:
+            ends = ("lowest", "highest", "step", "clipped")
+            lists |= {f"readout.{name}": getattr(self.readout, name) for name in ends}
+        check_numbers(lists, (*self.failed, *self.left_out), count, "oscillator")
         return self
 
     @property

@@ -9,7 +9,15 @@ from spinhw.config import Settings, build
 from spinhw.config.sorts import RECORD
 from spinhw.physics import Ladder
 from spinhw.records.files import SCHEMA_VERSION, read_record, refuse_other
-from spinhw.records.oscillators import IdentityFacts, MadeFacts, Numbers, ParameterTable, check_tables
+from spinhw.records.oscillators import (
+    IdentityFacts,
+    MadeFacts,
+    Numbers,
+    ParameterTable,
+    check_numbers,
+    check_rows,
+    check_tables,
+)
 from spinhw.units import FrequencyHz, Quantity
 
 # What is measured of each resonator, in the order of covariances; then what a programming is off by.
@@ -115,6 +123,8 @@ class SynapseRecord(Settings):
         matrix = () if self.crosstalk is None else (*self.crosstalk.values, *self.crosstalk.errors)
         if any(len(row) != count for row in matrix) or len(matrix) not in (0, 2 * count):
             raise ValueError(f"crosstalk must have {count} rows of {count} values, and as many errors")
+        check_rows("correlations", self.correlations, count, len(MAP), "resonator")
+        check_numbers({"reduced_chi2": self.reduced_chi2}, self.failed, count, "resonator")
         return self
 
 

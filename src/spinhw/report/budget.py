@@ -16,7 +16,7 @@ def print_budget(console: Console, budget: Budget) -> None:
         table.add_column(column, justify="right" if number else "left")
     for stage in budget.stages:
         table.add_row(
-            stage.what,
+            escape(stage.what),
             f"{stage.batches}",
             f"{stage.shots}",
             f"{stage.uploads}",

@@ -74,12 +74,12 @@ def print_grid(console: Console, rows: Sequence[tuple[str, str, int, int]]) -> N
     """Print the plan: a line for each study, with protocols, points and networks."""
     table = Table("study", "protocols", "points", "networks", box=None, pad_edge=False, header_style="bold")
     for name, protocols, points, networks in rows:
-        table.add_row(name, protocols, str(points), str(networks))
+        table.add_row(escape(name), escape(protocols), str(points), str(networks))
     console.print(table)
 
 
 def print_claims(console: Console, rows: Sequence[tuple[str, str, str, str]]) -> None:
     """Print claims, a paragraph each: verdict, study and protocol, what the paper says, what was measured."""
     for verdict, where, says, measured in rows:
-        console.print(f"[bold]{verdict:>10}[/]  {where}: {escape(says)}", soft_wrap=True)
+        console.print(f"[bold]{verdict:>10}[/]  {escape(where)}: {escape(says)}", soft_wrap=True)
         console.print(f"{'':>10}  measured: {escape(measured)}", soft_wrap=True)

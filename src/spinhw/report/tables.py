@@ -198,7 +198,7 @@ def transfer_table(found: Mapping[str, Any]) -> Table:
     """Give a table of the accuracy of each network over many chips."""
     ids, left_out = found["ids"], len(found["trained_on"])
     table = Table(
-        title=f"on {len(ids)} chips, {ids[0]} to {ids[-1]}",
+        title=escape(f"on {len(ids)} chips, {ids[0]} to {ids[-1]}"),
         caption=f"{left_out} pairs of a network and the chip it was trained on are left out" if left_out else None,
     )
     for column in ("seed", "mean over chips", "std", "lowest", "95 % interval of the mean"):
@@ -222,7 +222,7 @@ def print_energy(console: Console, account: EnergyLedger) -> None:
     for column in ("account", "part", "energy", "basis", "source"):
         table.add_column(column, justify="right" if column == "energy" else "left")
     for number, line in enumerate(account.lines, start=1):
-        table.add_row(_FORMS[line.form], escape(line.part), joules(line.energy_j), line.basis, f"({number})")
+        table.add_row(_FORMS[line.form], escape(line.part), joules(line.energy_j), escape(line.basis), f"({number})")
     table.add_section()
     for name, energy_j in _totals(account):
         table.add_row("[bold]total[/]", name, joules(energy_j), "", "")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from joblib import Parallel, delayed, parallel_config
 
+from spinhw.atomic import make_folder
 from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.studies.outcome import Outcome
@@ -56,7 +57,7 @@ class PointStore:
         Raises:
             ConfigError: The disk is full.
         """
-        self.place(point).mkdir(parents=True, exist_ok=True)
+        make_folder(self.place(point))
         outcome.save(self._file(point))
 
     def _file(self, point: Point) -> Path:

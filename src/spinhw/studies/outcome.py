@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from spinhw.atomic import write_atomically
+from spinhw.errors import ConfigError
 from spinhw.training import RunSettings
 
 
@@ -72,10 +73,37 @@ class Outcome:
 
     @classmethod
     def load(cls, path: Path) -> "Outcome":
-        """Read what `save` wrote."""
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        trace = data.pop("trace", None)
-        return cls(**data, trace=None if trace is None else PowerTrace(**trace))
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: The file is damaged.
+        """
+        try:
+            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            trace = data.pop("trace", None)
+            found = cls(**data, trace=None if trace is None else PowerTrace(**trace))
+            _refuse_gaps(found)
+        except (OSError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{path}: this outcome of a point is damaged",
+                seen=error,
+                todo="restore the file from a copy; or remove it, and the point is measured again from its run",
+            ) from error
+        return found
+
+
+def _refuse_gaps(found: Outcome) -> None:
+    """Refuse lists that are not of one number, or None, for each seed."""
+    on_device = found.seeds if found.accuracy_on_device is None else found.accuracy_on_device
+    for values in (found.accuracy, found.accuracy_converged, found.mean_weight, on_device):
+        if len(values) != len(found.seeds) or not all(one is None or _is_number(one) for one in values):
+            raise ValueError(f"not {len(found.seeds)} numbers, one for each seed")
+    if not all(_is_number(one) for one in (*found.seeds, found.wall_s, found.inferences, found.cpu_s or 0.0)):
+        raise ValueError("what must be a number is none")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def mean_weights(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> list[float]:

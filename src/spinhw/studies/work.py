@@ -5,12 +5,13 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from spinhw import __version__
-from spinhw.atomic import write_atomically
-from spinhw.errors import SpinhwError, SpinhwWarning
+from spinhw.atomic import make_folder, write_atomically
+from spinhw.errors import ConfigError, SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import Outcome, PowerTrace, mean_weights
@@ -70,7 +71,7 @@ def train_point(point: Point, folder: Path) -> Outcome:
         ConfigError: The disk is full, or a run in the folder is damaged.
         Interrupted: The user asked to stop; the run is saved.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     begun_s = time.process_time()
     lost = _Lost(folder / "diverged.json")
     wanted = point.settings.training.seeds
@@ -89,7 +90,18 @@ class _Lost:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.seeds: list[int] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        self.seeds = self._read() if path.is_file() else []
+
+    def _read(self) -> list[int]:
+        with suppress(ValueError, RecursionError):
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            if isinstance(found, list) and all(type(one) is int for one in found):
+                return found
+        raise ConfigError(
+            f"{self._path}: this list of seeds is damaged",
+            allowed="such as [3, 5]",
+            todo="restore the file from a copy; or remove it, and the point is trained again",
+        )
 
     def add(self, seeds: Sequence[int]) -> None:
         self.seeds = sorted({*self.seeds, *seeds})

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import write_atomically
+from spinhw.atomic import make_folder, write_atomically
 from spinhw.gradients import refuse_mode
 from spinhw.tasks import Batch, Task
 from spinhw.training.alignment import DIRECTIONS, Reference, align
@@ -87,7 +87,7 @@ def write_alignment(found: dict[str, Any], path: Path) -> None:
     Raises:
         ConfigError: The file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
 
 

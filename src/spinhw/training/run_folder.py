@@ -141,17 +141,25 @@ class RunFolder:
         append_line(self.metrics_file, json.dumps(row, allow_nan=False))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Read the lines of all epochs; one that was cut short ends them."""
-        rows: list[dict[str, Any]] = []
-        for line in self.metrics_file.read_text(encoding="utf-8").splitlines() if self.metrics_file.exists() else []:
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                _log.warning(
-                    "%s: line %d is cut short; it and what follows is left out", self.metrics_file, len(rows) + 1
+        """Read the lines of all epochs; the last one is left out where it was cut short, as a crash does.
+
+        Raises:
+            ConfigError: Another line is none of an epoch: the file is damaged.
+        """
+        data = self.metrics_file.read_bytes() if self.metrics_file.exists() else b""
+        lines = data.split(b"\n")
+        rows = [_row(line) for line in lines if line.strip()]
+        if rows and rows[-1] is None and lines[-1]:
+            _log.warning("%s: line %d is cut short; it is left out", self.metrics_file, len(lines))
+            rows.pop()
+        for place, row in enumerate(rows, 1):
+            if row is None:
+                raise ConfigError(
+                    f"{self.metrics_file}: line {place} is damaged",
+                    allowed="a line of JSON with its epoch",
+                    todo="restore the file from a copy, or take that line out",
                 )
-                break
-        return rows
+        return [row for row in rows if row is not None]
 
     def forget_metrics_after(self, epochs: int) -> None:
         """Drop the lines that a checkpoint after this many epochs does not know of."""
@@ -186,14 +194,29 @@ class RunFolder:
             ConfigError: The run has not finished, or the file is broken.
         """
         try:
-            data: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+            data: Any = json.loads(self.summary_file.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise ConfigError(f"{self.path}: this run has not finished", todo="finish it with --resume") from error
         except ValueError as error:
             raise ConfigError(
                 f"{self.summary_file}: this is broken", seen=error, todo="write it anew with --resume"
             ) from error
+        except OSError as error:
+            raise ConfigError(f"{self.summary_file}: this cannot be read", seen=error, todo="see to it") from error
+        if not isinstance(data, dict):
+            raise ConfigError(
+                f"{self.summary_file}: this is broken", seen=type(data).__name__, todo="write it anew with --resume"
+            )
         return data
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """Read a line of metrics; None where it is none."""
+    with suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        if isinstance(row, dict) and type(row.get("epoch")) is int:
+            return row
+    return None
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

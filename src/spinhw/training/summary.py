@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spinhw.energy import EnergyLedger, EnergyLine, Spent, ledger, software_ledger, spent_line
+from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
 from spinhw.tasks import Task
 from spinhw.training.run_folder import RunFolder
@@ -47,7 +48,13 @@ def spent_lines(folder: RunFolder) -> list[EnergyLine]:
     """Read what a finished run spent on its bench; empty for one on a chip, and before it has finished."""
     if not folder.summary_file.is_file():
         return []
-    return [EnergyLine(**line) for line in folder.summary().get("energy_lines", []) if line["form"] == "spent"]
+    lines = folder.summary().get("energy_lines", [])
+    try:
+        return [EnergyLine(**line) for line in lines if line["form"] == "spent"]
+    except (LookupError, TypeError) as error:
+        raise ConfigError(
+            f"{folder.summary_file}: energy_lines: this is broken", seen=error, todo="write it anew with --resume"
+        ) from error
 
 
 def inference_facts(settings: RunSettings, task: Task, account: EnergyLedger, played: int = 0) -> dict[str, Any]:

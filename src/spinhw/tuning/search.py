@@ -3,7 +3,8 @@
 import csv
 import io
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class Search:
         self._config, self._space, self._overrides = config, space, overrides
         for values in _corners(space):
             trial_settings(config, space, overrides, values)
-        self._optuna = _optuna()
+        self._optuna, self._storage = _optuna(), storage
         self._study = self._open(storage, name)
         self._refuse_another(name)
 
@@ -69,20 +70,24 @@ class Search:
             tell: Called after every trial of this process.
         """
         while len(self.tried()) < trials:
-            trial = self._study.ask()
-            values = {key: self._suggest(trial, key) for key in self._space.axes}
+            with _database(self._storage):
+                trial = self._study.ask()
+                values = {key: self._suggest(trial, key) for key in self._space.axes}
             try:
                 score = trial_score(trial_settings(self._config, self._space, self._overrides, values))
             except BaseException:
-                self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+                with suppress(Exception):  # It was never finished, whoever knows of it.
+                    self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
                 raise
-            self._study.tell(trial, score)
+            with _database(self._storage):
+                self._study.tell(trial, score)
             tell(Tried(trial.number, values, score))
 
     def tried(self) -> list[Tried]:
         """Give every finished trial, in order."""
-        finished = self._study.get_trials(states=(self._optuna.trial.TrialState.COMPLETE,))
-        return [Tried(each.number, dict(each.params), float(each.value)) for each in finished]
+        with _database(self._storage):
+            finished = self._study.get_trials(states=(self._optuna.trial.TrialState.COMPLETE,))
+            return [Tried(each.number, dict(each.params), float(each.value)) for each in finished]
 
     def best_overrides(self) -> list[str]:
         """Give the best values as overrides, KEY=VALUE."""
@@ -125,21 +130,33 @@ class Search:
 
     def _open(self, place: str | Path, name: str) -> Any:
         # The stream is shared by all processes of a search: each begins where the trials so far end.
-        try:
-            storage = place if isinstance(place, str) else self._in_file(place)
+        storage = place if isinstance(place, str) else self._in_file(place)
+        with _database(place):
             known = {each.study_name: each.n_trials for each in self._optuna.get_all_study_summaries(storage)}
             seed = int(numpy_stream("tune", name, known.get(name, 0)).integers(2**31))
             sampler = self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
             return self._optuna.create_study(
                 storage=storage, study_name=name, direction="maximize", sampler=sampler, load_if_exists=True
             )
-        except Exception as error:  # Optuna lets the errors of every kind of database through.
-            raise ConfigError(
-                "--storage: the database of the search cannot be used",
-                seen=f"{place} ({str(error).splitlines()[0]})",
-                allowed="a URL such as sqlite:///trials.db, or that of a PostgreSQL or MySQL server",
-                todo="check the URL and that the server runs",
-            ) from error
+
+
+@contextmanager
+def _database(storage: str | Path) -> Iterator[None]:
+    """Say in one line what is wrong with a database: Optuna lets the errors of every kind through.
+
+    Raises:
+        ConfigError: It does not answer, is damaged, or has no room left.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError(
+            "--storage: the database of the search cannot be used",
+            seen=f"{storage} ({(str(error) or type(error).__name__).splitlines()[0]})",
+            allowed="a URL such as sqlite:///trials.db, or that of a PostgreSQL or MySQL server",
+            todo="check the URL and that the server runs; restore a file that is damaged from a copy, and see that the "
+            "disk has room",
+        ) from error
 
 
 def _plain(settings: RunSettings) -> dict[str, Any]:

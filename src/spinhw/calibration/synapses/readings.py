@@ -12,11 +12,13 @@ import torch
 import xarray
 from torch import Tensor
 
-from spinhw.calibration.dataset import write_dataset
+from spinhw.atomic import make_folder
+from spinhw.calibration.dataset import read_dataset, write_dataset
 from spinhw.calibration.synapses.points import Points, points_of
 from spinhw.calibration.synapses.settings import SynapseExperiment, SynapsePlanSettings
 from spinhw.device import Quality, SynapseBank
-from spinhw.errors import CalibrationError
+from spinhw.errors import CalibrationError, ConfigError
+from spinhw.hdf5 import UNREADABLE
 from spinhw.physics import Ladder
 
 _log = logging.getLogger(__name__)
@@ -85,8 +87,9 @@ def read_all(
         LimitError: A tuning, tone or power is beyond a limit of the device; nothing was sent.
         DeviceError: The device failed; what was read before is kept.
         CalibrationError: The folder belongs to another device or plan.
+        ConfigError: What was measured before is damaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     ladder, count, found = ladder_of(bank), bank.describe().neurons, []
     for place, experiment in enumerate(plan.experiments):
         path, points = folder / trace_name(place, experiment), points_of(experiment, plan, ladder, count)
@@ -133,7 +136,7 @@ def save_read(read: Read, path: Path) -> None:
     """Write one experiment as NetCDF; axes (point, resonator) and (point, reading), units in the attributes.
 
     Raises:
-        CalibrationError: The file cannot be written.
+        ConfigError: The file cannot be written.
     """
     both = ("point", "reading")
     data = xarray.Dataset(
@@ -161,21 +164,21 @@ def load_read(path: Path) -> Read:
     """Read one experiment.
 
     Raises:
-        CalibrationError: The file is not one of ours, or is damaged.
+        ConfigError: The file is not one of ours, or is damaged.
     """
     try:
-        with xarray.open_dataset(path, engine="h5netcdf") as opened:
-            data = opened.load()
-        points = Points(*(torch.from_numpy(data[name].to_numpy()) for name in ("tuning", "rf", "power")))
+        data, facts = read_dataset(path, ("tuning", "rf", "power", "voltage", "quality"))
         return Read(
-            json.loads(data.attrs["experiment"]),
-            points,
-            torch.from_numpy(data["voltage"].to_numpy()),
-            torch.from_numpy(data["quality"].to_numpy().astype(np.uint8)),
-            str(data.attrs["device_id"]),
-            float(data.attrs["started_unix_s"]),
+            json.loads(facts["experiment"]),
+            Points(*(torch.from_numpy(data[name]) for name in ("tuning", "rf", "power"))),
+            torch.from_numpy(data["voltage"]),
+            torch.from_numpy(data["quality"].astype(np.uint8)),
+            str(facts["device_id"]),
+            float(facts["started_unix_s"]),
         )
-    except (OSError, KeyError, ValueError) as error:
-        raise CalibrationError(
-            f"{path}: these readings cannot be read", seen=error, todo="remove the file; the experiment is done again"
+    except UNREADABLE as error:
+        raise ConfigError(
+            f"{path}: these readings are damaged, or they are none",
+            seen=error,
+            todo="restore the file from a copy; or remove it, and the experiment is done again",
         ) from error
