@@ -122,8 +122,8 @@ def test_trouble_of_the_system_that_nobody_awaits_is_one_line(spinhw, mocker):
     assert (outcome.code, outcome.err.splitlines()) == (
         2,
         [
-            "/a/b: this cannot be used; seen: Input/output error; allowed: a file or folder that can be read, or written "
-            "where it is for results, on a disk with room; next: check the path and the disk, or name another."
+            "/a/b: this cannot be used; seen: Input/output error; allowed: a file or folder that can be read, or "
+            "written where it is for results, on a disk with room; next: check the path and the disk, or name another."
         ],
     )
 

@@ -256,7 +256,7 @@ def test_check_reads_a_bench_and_switches_nothing_without_being_told_to(spinhw, 
     file, addresses = mine
     done = spinhw("check", "--device", file)
     assert done.code == 0, done.err
-    assert "nothing was switched on; the contract is checked by: spinhw check --play" in done.out
+    assert f"nothing was switched on; the contract is checked by: spinhw check --device {file} --play" in done.out
     say(addresses["awg"], ":OUTP2 1;:OUTP2?")
     refused = spinhw("check", "--device", file, "--play")
     assert refused.code == 3

@@ -152,7 +152,7 @@ def test_failures_of_foreign_drivers_are_link_errors(packages, tmp_path):
 def test_missing_package_is_told(monkeypatch, tmp_path):
     for name in ("pymeasure", "pymeasure.instruments", "pymeasure.instruments.yokogawa"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ConfigError, match=r"not installed.*pip install 'spinhw\[pymeasure\]'"):
+    with pytest.raises(ConfigError, match=r"not installed.*pip install .spinhw\[pymeasure\]."):
         station(tmp_path, dc=SOURCE).open()
 
 

@@ -114,7 +114,7 @@ def test_commands_of_a_page_run_in_order(spinhw, page, tmp_path, monkeypatch, mo
     commands = list(shown(page.read_text(encoding="utf-8")))
     monkeypatch.chdir(tmp_path)
     mocker.patch("spinhw.plots.draw_run", return_value={})  # Half of a short run's time; other tests draw.
-    mocker.patch("matplotlib.figure.Figure.savefig", lambda figure, target, **options: Path(target).touch())
+    mocker.patch("matplotlib.figure.Figure.savefig", lambda figure, target, **options: None)
     make_what_the_pages_describe(tmp_path)
     for one in commands:
         run(spinhw, one, mocker)

@@ -392,7 +392,7 @@ def test_unknown_engine_is_refused() -> None:
 
 def test_engine_without_its_package_says_what_to_install(mocker: MockerFixture) -> None:
     mocker.patch("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"engine 'gpu' .* the package triton, .* pip install 'spinhw\[gpu\]'"):
+    with pytest.raises(ValueError, match=r"engine 'gpu' .* the package triton, .* pip install .spinhw\[gpu\]."):
         rollout(weights(), neurons(), inputs(), Steps(1e-9), engine="gpu")
 
 

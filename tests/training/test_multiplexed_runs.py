@@ -158,5 +158,5 @@ def test_a_bench_of_oscillators_is_not_connected_to(mocker):
 
 
 def test_several_seeds_at_once_are_refused():
-    with pytest.raises(ConfigError, match=r"one network is played at a time.*2 members.*one seed after another"):
+    with pytest.raises(ConfigError, match=r"one network is played at a time.*2 members.*name one seed"):
         budget(tiny(seeds=[3, 5]))
