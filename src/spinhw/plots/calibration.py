@@ -10,7 +10,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, letter, page
+from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, draw_side_by_side, letter, stacked
 
 _SHOWN = 3  # Oscillators whose traces are drawn.
 
@@ -80,20 +80,12 @@ def plot_calibration(shown: CalibrationFigure, path: Path) -> None:
         *([_draw_residuals] if shown.residuals.size else []),
     ]
     heights = {"traces": 2.7 * bool(shown.traces), "checks": 2.4 * bool(checks), "parameters": 1.9 * rows}
-    there = {name: height for name, height in heights.items() if height}
     letters = iter("abcd")
-    with page(path, 11.5, 0.5 + sum(there.values())) as figure:
-        figure.suptitle(shown.heading, x=0.01, ha="left")
-        if not there:
-            return
-        parts = figure.subfigures(len(there), 1, height_ratios=list(there.values()), squeeze=False)[:, 0]
-        places = dict(zip(there, parts, strict=True))
+    with stacked(path, 11.5, 0.5, shown.heading, heights) as places:
         if shown.traces:
             _draw_traces(places["traces"], shown.traces, next(letters))
         if checks:
-            for axes, draw in zip(places["checks"].subplots(1, len(checks), squeeze=False)[0], checks, strict=True):
-                draw(axes, shown)
-                letter(axes, next(letters))
+            draw_side_by_side(places["checks"], checks, shown, letters)
         if shown.parameters:
             draw_parameters(places["parameters"], shown.parameters, rows, name=next(letters))
 

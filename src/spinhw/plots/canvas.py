@@ -1,22 +1,24 @@
 """The look that all figures share, and the one way a figure becomes a file."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from spinhw import __version__
 from spinhw.atomic import write_atomically
 from spinhw.errors import ConfigError
 
 _log = logging.getLogger(__name__)
+
+Shown = TypeVar("Shown")
 
 DPI = 160  # A slide of 13 inches is then 2080 pixels wide, the width of a projector.
 
@@ -71,6 +73,41 @@ def page(path: Path, width_in: float, height_in: float) -> Iterator[Figure]:
         about = {"Software": f"spinhw {__version__}"} if kind == "png" else {}
         figure.savefig(drawn, format=kind, dpi=DPI, metadata=about)
     write_atomically(path if path.suffix else path.with_name(f"{path.name}.png"), drawn.getvalue())
+
+
+@contextmanager
+def stacked(
+    path: Path, width_in: float, margin_in: float, heading: str, heights_in: Mapping[str, float]
+) -> Iterator[dict[str, SubFigure]]:
+    """Give rows one below the other on a `page`, by name; those without a height are left out.
+
+    Args:
+        path: As for `page`.
+        width_in: Width in inches.
+        margin_in: Height beyond the rows, in inches.
+        heading: Above them.
+        heights_in: Of each row, in inches, from top to bottom.
+
+    Raises:
+        ConfigError: As for `page`.
+    """
+    there = {name: height for name, height in heights_in.items() if height}
+    with page(path, width_in, margin_in + sum(there.values())) as figure:
+        figure.suptitle(heading, x=0.01, ha="left")
+        if there:
+            rows = figure.subfigures(len(there), 1, height_ratios=list(there.values()), squeeze=False)[:, 0]
+            yield dict(zip(there, rows, strict=True))
+        else:
+            yield {}
+
+
+def draw_side_by_side(
+    figure: SubFigure, panels: Sequence[Callable[[Axes, Shown], None]], shown: Shown, letters: Iterator[str]
+) -> None:
+    """Draw panels of the same data from left to right, each with the next letter."""
+    for axes, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        draw(axes, shown)
+        letter(axes, next(letters))
 
 
 @contextmanager

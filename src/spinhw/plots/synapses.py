@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spinhw.plots.calibration import FoundParameter, draw_parameters
-from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, letter, page
+from spinhw.plots.canvas import BLUE, GREY, LIGHT, VERMILION, draw_side_by_side, letter, stacked
 
 _FAINTEST = 1e-4  # Crosstalk below this is drawn like this.
 _FEWEST_TUNINGS = 3  # Two always lie on their line.
@@ -72,20 +72,12 @@ def plot_synapses(shown: SynapseFigure, path: Path) -> None:
         *([_draw_programming] if np.isfinite(shown.programming).any() else []),
     ]
     heights = {"swept": 2.9 * bool(shown.swept), "panels": 3.1 * bool(panels), "quantities": 1.9 * rows}
-    there = {name: height for name, height in heights.items() if height}
     letters = iter("abcde")
-    with page(path, 11.5, 0.4 + sum(there.values())) as figure:
-        figure.suptitle(shown.heading, x=0.01, ha="left")
-        if not there:
-            return
-        parts = figure.subfigures(len(there), 1, height_ratios=list(there.values()), squeeze=False)[:, 0]
-        places = dict(zip(there, parts, strict=True))
+    with stacked(path, 11.5, 0.4, shown.heading, heights) as places:
         if shown.swept:
             _draw_swept(places["swept"], shown.swept, next(letters))
         if panels:
-            for axes, draw in zip(places["panels"].subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-                draw(axes, shown)
-                letter(axes, next(letters))
+            draw_side_by_side(places["panels"], panels, shown, letters)
         if shown.quantities:
             draw_parameters(places["quantities"], shown.quantities, rows, "resonator", next(letters))
 
