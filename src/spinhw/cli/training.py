@@ -89,7 +89,7 @@ def resume_config(
         refuse_unwritable(into / "config.yaml", "--out")
     settings, opened = load_settings(config, overrides, device), RunFolder.open(folder)
     console = make_console()
-    refuse_other_settings(opened, opened.settings(), settings)
+    refuse_other_settings(opened, opened.settings(), settings, longer=new_run)
     from spinhw.report import TerminalProgress
     from spinhw.training import resume
 

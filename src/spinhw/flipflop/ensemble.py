@@ -106,6 +106,10 @@ class Ensemble:
         training = self.settings.training
         return scheduled_rates(training.optimiser, 1, training.epochs, self.epoch, batch, self.batches)[0]
 
+    def is_over(self, folder: RunFolder) -> bool:
+        """Return False: all epochs are trained."""
+        return False
+
     def finish_epoch(self) -> None:
         """Move on to the next epoch."""
         self.epoch, self.batch, self.losses = self.epoch + 1, 0, [0.0] * len(self.members)

@@ -136,6 +136,8 @@ class TaskSettings(Settings, ABC):
     split_keys: ClassVar[tuple[str, ...]] = ()
     # Whether a network answers once, at the end of a sequence, or after each sample.
     answers: ClassVar[Literal["once", "always"]] = "once"
+    # Whether what is shown in an epoch depends on how many epochs there are.
+    changes_on_the_way: ClassVar[bool] = False
     sample_interval_s: Any
 
     @property

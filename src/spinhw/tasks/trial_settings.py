@@ -17,6 +17,7 @@ class TrialSettings(TaskSettings):
     """A task whose sequences are drawn; a network answers after each step of it."""
 
     answers: ClassVar[Literal["once", "always"]] = "always"
+    changes_on_the_way: ClassVar[bool] = True
     sample_interval_s: TimeS = Field(
         default=1e-9, description="Time of one step for a network of oscillators; 1 fs to 1 s. Software has none."
     )

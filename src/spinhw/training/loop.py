@@ -51,6 +51,9 @@ class Trainee(Protocol):
     def finish_epoch(self) -> None:
         """Move on to the next epoch."""
 
+    def is_over(self, folder: RunFolder) -> bool:
+        """Tell whether no further epoch is wanted, by what the folder says of those that are done."""
+
     @property
     def is_due(self) -> bool:
         """Whether a checkpoint is due after the epoch that was just finished."""
@@ -76,7 +79,7 @@ def train_until(epochs: int, trainee: Trainee, folder: RunFolder, progress: Prog
     """
     total = trainee.epochs, trainee.batches
     with trainee.training_time():
-        while trainee.epoch < epochs:
+        while trainee.epoch < epochs and not trainee.is_over(folder):
             while trainee.batch < trainee.batches:
                 trainee.step()
                 progress.on_batch(trainee.epoch, trainee.batch, total, trainee.loss, trainee.accuracy)
@@ -92,5 +95,5 @@ def train_until(epochs: int, trainee: Trainee, folder: RunFolder, progress: Prog
             folder.append_metrics(row)
             progress.on_epoch(row)
             trainee.finish_epoch()
-            if trainee.is_due:
+            if trainee.is_due or trainee.is_over(folder):
                 trainee.save(folder)

@@ -38,12 +38,34 @@ def refuse_start(settings: RunSettings) -> None:
         _refuse_misfit(folder, folder.settings(), settings)
 
 
-def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Settings) -> None:
+def longer_run(recorded: RunSettings, wanted: RunSettings) -> RunSettings:
+    """Return a run for as many epochs as are wanted of it, where these are more and the first ones would be the same.
+
+    Args:
+        recorded: The run as it was begun.
+        wanted: The run that shall come out.
+    """
+    training, more = recorded.training, wanted.training
+    if more.epochs < training.epochs or not training.can_be_longer or recorded.task.changes_on_the_way:
+        return recorded
+    length = {"epochs": more.epochs, "plateau": more.plateau}
+    return recorded.model_copy(update={"training": training.model_copy(update=length)})
+
+
+def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Settings, longer: bool = False) -> None:
     """Check that a run is resumed with the settings that it was started with.
+
+    Args:
+        folder: Of the run.
+        recorded: Its settings.
+        wanted: What they are believed to be.
+        longer: Whether it may go on for more epochs than it was started with.
 
     Raises:
         ConfigError: Names the keys that differ.
     """
+    if longer and isinstance(recorded, RunSettings) and isinstance(wanted, RunSettings):
+        recorded = longer_run(recorded, wanted)
     # What is said of the experiment may be said anew.
     there, here = (one.model_dump(mode="json", by_alias=True, exclude={"run"}) for one in (recorded, wanted))
     changed = changed_keys(there, here)

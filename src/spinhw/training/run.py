@@ -26,11 +26,12 @@ from spinhw.training.load import load_settings
 from spinhw.training.loggers import Listeners
 from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
+from spinhw.training.plateau import on_plateau
 from spinhw.training.progress import SILENT, Progress
 from spinhw.training.provenance import recorded_provenance
 from spinhw.training.reach import reach_device
 from spinhw.training.record import recorder_of
-from spinhw.training.refusals import refuse_other_settings
+from spinhw.training.refusals import longer_run, refuse_other_settings
 from spinhw.training.results import RunResults
 from spinhw.training.run_folder import RunFolder, default_folder
 from spinhw.training.run_lock import run_lock
@@ -101,7 +102,8 @@ def resume(
         progress: Told what happens.
         note: As for `train`.
         new_folder: Must not exist yet: the run goes on there, and what is in `folder` stays as it is. None to go on in
-            `folder`.
+            `folder`. In a new folder a run on the simulator may go on for more epochs, as `settings` say, to the same
+            bits as if it had had them from the start.
 
     With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
 
@@ -112,12 +114,13 @@ def resume(
     """
     opened = RunFolder.open(Path(folder))
     recorded = opened.settings()
-    refuse_other_settings(opened, recorded, settings or recorded)
+    refuse_other_settings(opened, recorded, settings or recorded, longer=new_folder is not None)
     refuse_engine(recorded)
     said = (settings or recorded).run
     if new_folder is not None:
+        recorded = longer_run(recorded, settings or recorded)
         with run_lock(opened.path):
-            opened = opened.copy_to(Path(new_folder))
+            opened = opened.copy_to(Path(new_folder), recorded)
     with run_lock(opened.path), recorded_provenance(opened, recorded, said, note):
         return _resume(recorded, opened, progress)
 
@@ -159,7 +162,10 @@ def _go_on(
         train_until(settings.training.loop_start, trainee, folder, progress, interrupt)
         with _device_in_use(settings, learner, folder) as device:
             train_until(settings.training.epochs, trainee, folder, progress, interrupt)
-            summary = _summary(settings, learner, task, device, partial(measuring_tick, folder, progress, interrupt))
+            tick = partial(measuring_tick, folder, progress, interrupt)
+            summary = _summary(_as_trained(settings, learner), learner, task, device, tick)
+            if settings.training.plateau is not None:
+                summary["on_plateau"] = on_plateau(settings.training.plateau, folder.metrics())
         folder.write_instruments(summary.pop("instruments", {}))
         folder.write_summary(summary)
         progress.on_summary(summary)
@@ -177,6 +183,13 @@ def _go_on(
             todo=f"see to it, then go on with: {folder.resume_command}",
         ) from error
     return RunResults(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
+
+
+def _as_trained(settings: RunSettings, learner: Learner) -> RunSettings:
+    """Return the run that this one has become: a plateau may have ended it."""
+    if learner.epoch == settings.training.epochs:
+        return settings
+    return settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": learner.epoch})})
 
 
 @contextmanager

@@ -81,28 +81,32 @@ class RunFolder:
             raise
         return folder
 
-    def copy_to(self, path: Path) -> "RunFolder":
+    def copy_to(self, path: Path, settings: Settings) -> "RunFolder":
         """Make a new folder with what a run needs to go on: config, metrics, checkpoint, provenance and recording.
+
+        Args:
+            path: Of the new folder.
+            settings: The config in it.
 
         Raises:
             ConfigError: The path exists (nothing in it is touched), or cannot be written.
         """
-        copy = RunFolder.create(path, self.settings(), self.command)
+        copy = RunFolder.create(path, settings, self.command)
         try:
-            for name in ("metrics_file", "checkpoint", "provenance_file"):
-                if getattr(self, name).is_file():
-                    shutil.copyfile(getattr(self, name), getattr(copy, name))
             if self.recording.is_dir():
                 shutil.copytree(self.recording, copy.recording)
+            for name in ("metrics_file", "provenance_file", "checkpoint"):  # Without the last it is no run yet.
+                if getattr(self, name).is_file():
+                    shutil.copyfile(getattr(self, name), getattr(copy, name))
         except OSError as error:
             raise not_written(path, error) from error
         return copy
 
     def discard(self) -> None:
-        """Remove a folder that was just made and holds no more than config and checkpoint."""
+        """Remove a folder that was just made, unless there is more in it than what every run begins with."""
         with suppress(OSError):
-            self.config.unlink(missing_ok=True)
-            self.checkpoint.unlink(missing_ok=True)
+            for path in (self.config, self.metrics_file, self.provenance_file, self.checkpoint):
+                path.unlink(missing_ok=True)
             self.path.rmdir()
 
     @classmethod

@@ -18,6 +18,7 @@ from spinhw.training.loggers import LOGGERS, LoggerSettings
 from spinhw.training.loop_settings import LoopSettings, RefitSettings
 from spinhw.training.model_settings import CalibrationUse, DrawnChipsSettings, or_a_name
 from spinhw.training.optimiser_settings import OptimiserSettings
+from spinhw.training.plateau import PlateauSettings
 
 
 class TrainingSettings(Settings):
@@ -73,6 +74,9 @@ class TrainingSettings(Settings):
         "nominal ones.",
     )
     epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
+    plateau: PlateauSettings | None = Field(
+        default=None, description="Ends training earlier, where it gets no better; null for all `epochs`."
+    )
     batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
     optimiser: OptimiserSettings = Field(default=OptimiserSettings(), description="Adam and its learning rate.")
     keep: Literal["last", "average", "best"] | None = Field(
@@ -150,6 +154,12 @@ class TrainingSettings(Settings):
         """Which weights count."""
         return self.keep or ("last" if self.optimiser.average_decay is None else "average")
 
+    @property
+    def can_be_longer(self) -> bool:
+        """Whether the first epochs would be the same in a training of more of them."""
+        in_time = self.optimiser.schedule == "paper" and self.coarse_share == 0 and self.kept != "best"
+        return in_time and self.loop_start == self.epochs
+
     def substeps_in(self, epoch: int) -> int:
         """Integration steps per sample that an epoch, counted from 0, is trained with."""
         return 1 if epoch < self.coarse_share * self.loop_start else self.substeps
@@ -226,6 +236,20 @@ class RunSettings(Settings):
         gradient = self.training.gradient
         if self.device is None and gradient not in (None, "surrogate"):
             raise ValueError(f"training.gradient is '{gradient}', which needs a device; name one, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _a_plateau_ends_a_training_on_the_simulator(self) -> Self:
+        training = self.training
+        if training.plateau is None:
+            return self
+        if training.loop_start < training.epochs:
+            raise ValueError("training.plateau ends trainings on the simulator, and this one has a device in the loop")
+        if training.optimiser.schedule != "paper":
+            raise ValueError(
+                "training.plateau needs a learning rate that does not depend on the number of epochs, and "
+                f"optimiser.schedule is '{training.optimiser.schedule}'; write 'paper', or leave plateau out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from spinhw.training.checkpoint import save_checkpoint
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers
 from spinhw.training.learner import Learner
+from spinhw.training.plateau import on_plateau
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.schedule import learning_rates
 from spinhw.training.settings import RunSettings, TrainingSettings
@@ -98,6 +99,10 @@ class EnsembleTrainee:
 
     def finish_epoch(self) -> None:
         self._learner.finish_epoch()
+
+    def is_over(self, folder: RunFolder) -> bool:
+        plateau = self._settings.training.plateau
+        return plateau is not None and on_plateau(plateau, folder.metrics())
 
     def save(self, folder: RunFolder) -> None:
         save(self._learner, folder)
