@@ -23,7 +23,7 @@ from spinhw.studies.measured import MeasuredCurve, measure
 from spinhw.studies.merit import centre, window
 from spinhw.studies.names import FIGURES, LOOPS
 from spinhw.studies.orphan import stop_without
-from spinhw.studies.outcome import cumulative_drive, mean_weights
+from spinhw.studies.outcome import PowerTrace, cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
 from spinhw.studies.tables import as_csv, as_markdown
 from spinhw.studies.work import train_point, work
@@ -91,7 +91,7 @@ def test_the_shipped_grid_trains_more_than_a_thousand_networks() -> None:
     grid = load(GridSettings, GRID)
     store = {point.key: point for study in studies_named("all", grid) for point in study.points}
     assert sum(len(point.settings.training.seeds) for point in store.values()) > 1000
-    assert set(grid.protocols) == {"paper", "playable"}
+    assert set(grid.protocols) == {"per_ns", "per_tau"}
 
 
 def test_figures_share_their_points() -> None:
@@ -213,7 +213,7 @@ def test_a_traced_point_keeps_a_waveform_of_every_class(tmp_path: Path) -> None:
     found = work(traced, store.place(traced), 0).outcome
     assert found is not None
     assert found.trace is not None
-    assert np.shape(found.trace.power) == (10, 65)
+    assert np.shape(found.trace.power) == (2, 10, 65)  # A neuron of each layer.
     assert found.trace.labels == list(range(10))
 
 
@@ -323,9 +323,82 @@ def test_tables_write_every_network_and_leave_divergence_empty() -> None:
 
 
 def test_outcomes_survive_the_disk(tmp_path: Path) -> None:
-    found = outcome([0.5, None])
-    found.save(tmp_path / "outcome.json")
-    assert Outcome.load(tmp_path / "outcome.json") == found
+    trace = PowerTrace([3, 1], [[[0.5, 0.25], [0.5, 1 / 3]], [[0.5, 0.125], [0.5, 0.7]]])
+    found = replace(outcome([1 / 3, None]), trace=trace, epochs=7, on_plateau=False, accuracy_on_device=[0.1, 0.2])
+    point, other = tiny_point(), tiny_point("network.tau=8 ns")
+    PointStore(tmp_path).save(point, outcome([0.1]))
+    store = PointStore(tmp_path)
+    store.save(other, outcome([0.5]))
+    store.save(point, found)  # The last line counts.
+    for one in (store, PointStore(tmp_path)):
+        assert one.outcome(point) == found and one.outcome(other) == outcome([0.5])
+    assert (tmp_path / "points.csv").read_text(encoding="utf-8").count("\n") == 4
+
+
+def test_a_table_that_was_cut_short_goes_on_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    point, other = tiny_point(), tiny_point("network.tau=8 ns")
+    for one in (point, other):
+        PointStore(tmp_path).save(one, outcome([0.5]))
+    table = tmp_path / "points.csv"
+    whole = table.read_bytes()
+    table.write_bytes(whole[:-20])
+    store = PointStore(tmp_path)
+    assert store.outcome(point) is not None and store.outcome(other) is None
+    store.save(other, outcome([0.5]))
+    assert table.read_bytes() == whole
+    table.write_bytes(whole.replace(b"0.5", b"0,5", 1))
+    with pytest.raises(ConfigError, match=r"points\.csv: line 2 is damaged.*take the line out"):
+        PointStore(tmp_path).outcome(point)
+
+
+def test_each_point_is_trained_on_to_its_plateau_and_goes_on_from_the_shorter_run(tmp_path: Path) -> None:
+    grid = tiny_grid(plateau={"rise": 0.9, "most": 3}, sample_intervals=["1 ns"], substeps=[1])
+    study = STUDIES["headline"](grid)
+    short, long = (curve.points[0] for curve in study.curves)
+    assert (long.shorter, long.settings.training.epochs, study.last_look) == (short, 3, "plateau")
+    store = PointStore(tmp_path / "one")
+    run_points([long, short], store, dict.fromkeys((long.key, short.key), 1.0), Listener(), jobs=1)
+    found, alone = store.outcome(long), train_point(long, tmp_path / "alone")  # The shorter run is not there.
+    assert found is not None and (found.epochs, found.on_plateau) == (2, True)
+    assert replace(found, wall_s=0.0, cpu_s=0.0) == replace(alone, wall_s=0.0, cpu_s=0.0)
+
+
+def test_what_another_measurement_says_stands_beside_the_verdict() -> None:
+    full = curve_of("digits_paper", "spintronic", [1e-9], [0.9])
+    short = replace(full, outcomes=(outcome([0.5, 0.5]),))
+    claim = judge("headline", [short, replace(full, curve=replace(full.curve, look="plateau"))])[0]
+    assert claim.holds and claim.how == "at the plateau, converged"
+    assert [one.how for one in claim.differing] == [
+        "after the recipe's epochs, converged", "after the recipe's epochs, training step"
+    ]  # fmt: skip
+    assert "after the recipe's epochs, converged: no, 50.00" in as_markdown([claim])
+    told = judge("headline", [full], {"paper": "by design"})
+    assert told[0].verdict == "no test" and "**no test** (by design)" in as_markdown(told)
+
+
+def test_the_rate_rule_compares_the_best_rate_with_the_weights_that_it_leads_to() -> None:
+    x = [0.4e-9, 1e-9]
+    asked = [1 / (0.5 * 32**0.5) / one for one in (0.4, 1.0)]  # At a drive of 1 / ns.
+
+    def curve(rate: float, medians: list[float], weights: list[float]) -> MeasuredCurve:
+        learning = f"training.optimiser.learning_rate={rate!r}"
+        points = tuple(Point.vary("digits_paper", (f"task.sample_interval={1e9 * at!r} ns", learning)) for at in x)
+        outcomes = tuple(outcome([one], size) for one, size in zip(medians, weights, strict=True))
+        return MeasuredCurve(Curve("paper", f"{rate:g}", "spintronic", tuple(x), points), outcomes)
+
+    fast = curve(asked[0] / 100, [0.9, 0.5], [asked[0], 9.0])
+    slow = curve(asked[1] / 100, [0.5, 0.9], [1.0, asked[1]])
+    assert [one.verdict for one in judge("rate_rule", [slow, fast])] == ["yes", "yes"]
+    heavy = replace(fast, outcomes=(outcome([0.9], 9 * asked[0]), fast.outcomes[1]))
+    assert [one.verdict for one in judge("rate_rule", [slow, heavy])] == ["no", "yes"]
+
+
+def test_the_drive_of_a_unit_weight_follows_tau_where_the_protocol_says_so() -> None:
+    protocols = {"paper": TINY["protocols"]["paper"] | {"drive_per_tau": True}}  # type: ignore[index]
+    curves = STUDIES["fig3a"](tiny_grid(protocols=protocols)).curves
+    networks = [one.points[0].settings.network for one in curves]
+    assert [one.tau_s * one.drive_rate_per_s for one in networks] == pytest.approx([14.12] * 2)
+    assert curves[1].points[0].key == STUDIES["fig2b"](tiny_grid()).curves[0].points[0].key
 
 
 def test_measured_curves_follow_the_study() -> None:

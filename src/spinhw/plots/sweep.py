@@ -25,11 +25,15 @@ class SweepCurve:
         label: For the legend.
         x: Where the points stand, (point,).
         accuracy: Share recognised, (point, seed), 0 to 1.
+        rising: Points at which training could have gone on to more, (point,); drawn as open circles.
+        earlier: Whether this is an earlier look at the networks of another curve of this label: a thin broken line.
     """
 
     label: str
     x: Floats
     accuracy: Floats
+    rising: NDArray[np.bool_] | None = None
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,18 @@ def _upper(column: Figure, panel: SweepPanel, traced: bool) -> Axes:  # type: ig
 
 
 def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
-    for curve, colour in zip(panel.curves, COLOURS, strict=False):
-        percent = 100 * curve.accuracy
+    labels = list(dict.fromkeys(curve.label for curve in panel.curves))
+    for curve in panel.curves:
+        colour, percent = COLOURS[labels.index(curve.label) % len(COLOURS)], 100 * curve.accuracy
         lower, median, upper = np.quantile(percent, (0.25, 0.5, 0.75), axis=1)
+        if curve.earlier:
+            axes.plot(curve.x, median, color=colour, linestyle=":", linewidth=1.0)
+            continue
         axes.fill_between(curve.x, lower, upper, color=colour, alpha=0.2, linewidth=0)
         axes.plot(curve.x, median, color=colour, marker="o", markersize=4, label=curve.label)
+        axes.plot(curve.x, percent.mean(axis=1), "x", color=colour, markersize=4, alpha=0.7)
+        if curve.rising is not None and curve.rising.any():
+            axes.plot(curve.x[curve.rising], median[curve.rising], "o", color="white", markersize=2)
     axes.set(xlabel=xlabel, ylabel="accuracy, converged (%)", title=panel.title)
     axes.set_ylim(0.0, 100.0)
     axes.grid(axis="y")
@@ -113,7 +124,16 @@ def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="lower left", title="median, 25 to 75 %", title_fontsize=8.0)
+    axes.legend(loc="lower left", title=_what_is_drawn(panel), title_fontsize=8.0)
+
+
+def _what_is_drawn(panel: SweepPanel) -> str:
+    lines = ["median, 25 to 75 %; x: mean"]
+    if any(curve.earlier for curve in panel.curves):
+        lines.append("dotted: after the recipe's epochs")
+    if any(curve.rising is not None and curve.rising.any() for curve in panel.curves):
+        lines.append("open: still rising")
+    return "\n".join(lines)
 
 
 def _draw_waveforms(axes: Axes, waveforms: PowerPanel, first: bool) -> None:
@@ -124,9 +144,26 @@ def _draw_waveforms(axes: Axes, waveforms: PowerPanel, first: bool) -> None:
     axes.set_title(waveforms.title, fontsize=9.0)
     axes.set_ylim(0.0, 1.0)
     if first:
-        axes.set_ylabel("power x of a neuron\nof the last layer")
+        axes.set_ylabel("power x of a neuron")
     else:
         axes.tick_params(labelleft=False)
+
+
+def plot_waveforms(rows: Sequence[tuple[str, Sequence[PowerPanel]]], path: Path) -> None:
+    """Draw waveforms into a PNG file, a row of panels for each title.
+
+    Args:
+        rows: Title and panels of each row; none for an empty page.
+        path: The file.
+    """
+    with page(path, 8.4, 0.4 + 2.4 * max(1, len(rows))) as figure:
+        parts = figure.subfigures(max(1, len(rows)), 1, squeeze=False)[:, 0]
+        for part, (title, panels) in zip(parts, rows, strict=False):
+            part.suptitle(title, fontsize=10.0)
+            for place, (axes, one) in enumerate(
+                zip(part.subplots(1, len(panels), squeeze=False)[0], panels, strict=True)
+            ):
+                _draw_waveforms(axes, one, first=place == 0)
 
 
 @dataclass(frozen=True)

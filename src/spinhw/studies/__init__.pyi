@@ -1,10 +1,11 @@
 from .catalogue import STUDIES, studies_named
 from .claim import Claim
-from .execute import PointStore, StudyProgress
+from .execute import StudyProgress
 from .outcome import Outcome
 from .point import Point
 from .run import Outlook, look_ahead, run_studies
 from .settings import GridSettings, ProtocolSettings
+from .store import PointStore
 from .study import Curve, Study
 
 __all__ = [

@@ -1,10 +1,11 @@
 """The studies of Plouet et al. (2024), as points on a grid."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from spinhw.studies.names import ALL, refuse_unknown_study
 from spinhw.studies.point import Point
-from spinhw.studies.settings import GridSettings, ProtocolSettings
+from spinhw.studies.settings import GridPlateauSettings, GridSettings, ProtocolSettings
 from spinhw.studies.study import Curve, Study
 from spinhw.units import format_quantity, show_quantity
 
@@ -14,50 +15,61 @@ KINDS = ("spintronic", "ctrnn")
 def headline(grid: GridSettings) -> Study:
     """Section III: the spintronic network at full length."""
     curves = [_full(grid, name, "spintronic") for name in grid.protocols]
-    return Study("headline", "Sequential digits on the spintronic network", tuple(curves))
+    return _study(grid, "headline", "Sequential digits on the spintronic network", curves)
 
 
 def ctrnn(grid: GridSettings) -> Study:
     """Section III: the spintronic network and its software peer."""
     curves = [_full(grid, name, kind) for name in grid.protocols for kind in KINDS]
-    return Study("ctrnn", "The spintronic network and its software peer", tuple(curves))
+    return _study(grid, "ctrnn", "The spintronic network and its software peer", curves)
+
+
+def fig1(grid: GridSettings) -> Study:
+    """Figure 1b to d: power of a neuron of each layer; nothing more is trained than for the headline."""
+    curves = [_full(grid, name, "spintronic", traced=True) for name in grid.protocols]
+    return _study(grid, "fig1", "Power of a neuron of each layer", curves)
 
 
 def fig2b(grid: GridSettings) -> Study:
     """Figure 2b: accuracy over the time between two input points, spintronic and CTRNN."""
     curves = [_over_time(grid, name, kind, kind, ()) for name in grid.protocols for kind in KINDS]
-    return Study("fig2b", "Accuracy over the time between two input points", tuple(curves))
+    return _study(grid, "fig2b", "Accuracy over the time between two input points", curves)
 
 
 def fig3a(grid: GridSettings) -> Study:
     """Figure 3a: the same for several relaxation times."""
     curves = [
-        _over_time(
-            grid,
-            name,
-            "spintronic",
-            f"tau {show_quantity(tau_s, 's')}",
-            (f"network.tau={format_quantity(tau_s, 's')}",),
-        )
+        _over_time(grid, name, "spintronic", f"tau {show_quantity(tau_s, 's')}", _relaxation(protocol, tau_s))
         for name, protocol in grid.protocols.items()
         for tau_s in protocol.taus_s
     ]
-    return Study("fig3a", "Time scales for several relaxation times", tuple(curves))
+    return _study(grid, "fig3a", "Time scales for several relaxation times", curves)
 
 
 def fig3b(grid: GridSettings) -> Study:
     """Figure 3b: the same for several learning rates."""
     curves = [
-        _over_time(grid, name, "spintronic", f"learning rate {rate:g}", (f"training.optimiser.learning_rate={rate!r}",))
+        _over_time(grid, name, "spintronic", f"learning rate {rate:g}", _learning(rate))
         for name, protocol in grid.protocols.items()
         for rate in protocol.learning_rates
     ]
-    return Study("fig3b", "Time scales for several learning rates", tuple(curves))
+    return _study(grid, "fig3b", "Time scales for several learning rates", curves)
 
 
 def fig3c(grid: GridSettings) -> Study:
     """Figure 3c: every point of figures 3a and 3b over its cumulative drive; nothing more is trained."""
     return Study("fig3c", "Accuracy over the cumulative drive", (*fig3a(grid).curves, *fig3b(grid).curves))
+
+
+def rate_rule(grid: GridSettings) -> Study:
+    """Section IV, the rule for the learning rate: a hundredth of the optimal weights."""
+    curves = [
+        _over_time(grid, name, "spintronic", f"learning rate {rate:g}", _learning(rate), grid.rule_intervals_s)
+        for name, protocol in grid.protocols.items()
+        for rate in protocol.rule_rates
+        if grid.rule_intervals_s
+    ]
+    return _study(grid, "rate_rule", "The learning rate and the weights that it leads to", curves)
 
 
 def fig4(grid: GridSettings) -> Study:
@@ -73,11 +85,11 @@ def fig4(grid: GridSettings) -> Study:
         for label, (shares, split) in sweeps.items():
             points = tuple(_sweep_point(grid, protocol, "spintronic", _densities(*split(share))) for share in shares)
             curves.append(Curve(name, label, "spintronic", shares, points))
-    return Study("fig4", "Accuracy over the density of the connections", tuple(curves))
+    return _study(grid, "fig4", "Accuracy over the density of the connections", curves)
 
 
 STUDIES: dict[str, Callable[[GridSettings], Study]] = {
-    each.__name__: each for each in (headline, ctrnn, fig2b, fig3a, fig3b, fig3c, fig4)
+    each.__name__: each for each in (headline, ctrnn, fig1, fig2b, fig3a, fig3b, fig3c, rate_rule, fig4)
 }
 
 
@@ -92,24 +104,66 @@ def studies_named(name: str, grid: GridSettings) -> list[Study]:
         ConfigError: There is none of this name, or a run of the grid is wrong.
     """
     refuse_unknown_study(name, tuple(STUDIES))
-    return [make(grid) for each, make in STUDIES.items() if name in (each, ALL)]
+    found = [make(grid) for each, make in STUDIES.items() if name in (each, ALL)]
+    return [study for study in found if study.curves]
 
 
-def _full(grid: GridSettings, name: str, kind: str) -> Curve:
+def _study(grid: GridSettings, name: str, title: str, curves: Sequence[Curve]) -> Study:
+    """Put curves together, each once more at the plateau of its points where the grid asks for it."""
+    return Study(name, title, (*curves, *(curve for each in curves for curve in _at_plateau(grid, each))))
+
+
+def _at_plateau(grid: GridSettings, curve: Curve) -> Iterator[Curve]:
+    if grid.plateau is not None:
+        points = tuple(point.longer(_until_plateau(grid.plateau, point)) for point in curve.points)
+        yield replace(curve, points=points, look="plateau")
+
+
+def _until_plateau(plateau: GridPlateauSettings, point: Point) -> tuple[str, ...]:
+    epochs = point.settings.training.epochs
+    ends = f"rise: {plateau.rise!r}, over: {max(1, epochs // 4)}, least: {epochs}"
+    return f"training.epochs={plateau.most * epochs}", f"training.plateau={{{ends}}}"
+
+
+def _full(grid: GridSettings, name: str, kind: str, traced: bool = False) -> Curve:
     recipe = _recipe(grid.protocols[name], kind)
-    point = Point.vary(recipe, (*_seeds(grid), *grid.overrides))
+    point = Point.vary(recipe, (*_seeds(grid), *grid.overrides), traced)
     return Curve(name, kind, kind, (point.settings.task.sample_interval_s,), (point,))
 
 
-def _over_time(grid: GridSettings, name: str, kind: str, label: str, varied: tuple[str, ...]) -> Curve:
-    protocol = grid.protocols[name]
+def _over_time(
+    grid: GridSettings,
+    name: str,
+    kind: str,
+    label: str,
+    varied: tuple[str, ...],
+    intervals_s: tuple[float, ...] | None = None,
+) -> Curve:
+    protocol, chosen_s = grid.protocols[name], intervals_s or grid.sample_intervals_s
+    steps = dict(zip(grid.sample_intervals_s, grid.substeps, strict=True))
 
     def points() -> Iterator[Point]:
-        for interval_s, substeps in zip(grid.sample_intervals_s, grid.substeps, strict=True):
-            time = (f"task.sample_interval={format_quantity(interval_s, 's')}", f"training.substeps={substeps}")
+        for interval_s in chosen_s:
+            time = (
+                f"task.sample_interval={format_quantity(interval_s, 's')}",
+                f"training.substeps={steps[interval_s]}",
+            )
             yield _sweep_point(grid, protocol, kind, (*time, *varied), interval_s in grid.traced_intervals_s)
 
-    return Curve(name, label, kind, grid.sample_intervals_s, tuple(points()))
+    return Curve(name, label, kind, chosen_s, tuple(points()))
+
+
+def _relaxation(protocol: ProtocolSettings, tau_s: float) -> tuple[str, ...]:
+    network = Point.vary(protocol.spintronic, ()).settings.network
+    tau = (f"network.tau={format_quantity(tau_s, 's')}",)
+    if not protocol.drive_per_tau or tau_s == network.tau_s:
+        return tau
+    rate_per_s = network.drive_rate_per_s * network.tau_s / tau_s
+    return (*tau, f"network.drive_rate={format_quantity(rate_per_s, '1/s')}")
+
+
+def _learning(rate: float) -> tuple[str, ...]:
+    return (f"training.optimiser.learning_rate={rate!r}",)
 
 
 def _sweep_point(

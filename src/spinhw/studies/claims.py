@@ -1,14 +1,17 @@
 """Every claim of the paper that a study can test. The thresholds stand in `merit.py` and in every report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from spinhw.studies.claim import Claim
-from spinhw.studies.measured import Floats, MeasuredCurve, scatter
+from spinhw.studies.measured import Floats, Grid, MeasuredCurve, scatter
 from spinhw.studies.merit import (
     LITTLE,
     MUCH,
+    NEAR,
     at,
     centre,
     grows,
@@ -17,9 +20,11 @@ from spinhw.studies.merit import (
     percent,
     percents,
     points,
+    rate_of,
     value_at,
     window,
 )
+from spinhw.studies.rate_rule import judge_rate_rule
 from spinhw.training.statistics import difference_interval
 
 # Plouet et al. 2024, section III.
@@ -28,17 +33,37 @@ PAPER_CTRNN, PAPER_CTRNN_STD = 0.8900, 0.0348
 
 FAST, REFERENCE, SLOW = 0.4e-9, 1e-9, 2.5e-9  # The paper's window of time scales and its middle, in seconds.
 
-_NEAR = 3  # A cumulative drive within this factor of 1 is about 1.
+_WHEN = {"recipe": "after the recipe's epochs", "plateau": "at the plateau"}
 
 Judge = Callable[[str, Sequence[MeasuredCurve]], list[Claim]]
 
 
-def judge(study: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
-    """Test every claim that a study bears on, protocol by protocol."""
-    protocols = dict.fromkeys(each.curve.protocol for each in curves)
-    return [
-        claim for name in protocols for claim in _JUDGES[study](name, [c for c in curves if c.curve.protocol == name])
-    ]
+def judge(study: str, curves: Sequence[MeasuredCurve], by_construction: Mapping[str, str] | None = None) -> list[Claim]:
+    """Test every claim that a study bears on, protocol by protocol, by every measurement that there is.
+
+    Converged accuracies at the plateau decide, or those after the recipe's epochs where there is no plateau; what the
+    other measurements say stands beside it.
+
+    Args:
+        study: Its name.
+        curves: As measured.
+        by_construction: Protocols under which its claims are no test, each with the reason.
+    """
+    claims = []
+    for protocol in dict.fromkeys(each.curve.protocol for each in curves):
+        mine = [each for each in curves if each.curve.protocol == protocol]
+        looks = sorted({each.curve.look for each in mine})  # "plateau" comes before "recipe".
+        ways = [
+            [replace(claim, how=f"{_WHEN[look]}, {grid}") for claim in _JUDGES[study](protocol, chosen)]
+            for look in looks
+            for grid in get_args(Grid)
+            for chosen in [[replace(each, grid=grid) for each in mine if each.curve.look == look]]
+        ]
+        reason = (by_construction or {}).get(protocol, "")
+        claims += [
+            replace(first, others=tuple(others), by_construction=reason) for first, *others in zip(*ways, strict=True)
+        ]
+    return claims
 
 
 def _headline(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
@@ -142,7 +167,7 @@ def _fig3a(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
 
 
 def _fig3b(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
-    ordered = sorted(curves, key=lambda each: -_rate(each))
+    ordered = sorted(curves, key=lambda each: -rate_of(each))
     return [
         Claim(
             "fig3b",
@@ -158,7 +183,7 @@ def _fig3b(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
 def _fig3c(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     found = scatter(curves)
     drive, median = found.drive, found.median
-    near = (drive > 1 / _NEAR) & (drive < _NEAR)
+    near = (drive > 1 / NEAR) & (drive < NEAR)
     long, short = median[near & found.remembers], median[near & ~found.remembers]
     return [
         _best_drive(protocol, drive[found.remembers], median[found.remembers]),
@@ -166,7 +191,7 @@ def _fig3c(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
             "fig3c",
             protocol,
             "the relaxation time must be longer than the time between input points (section IV)",
-            f"with I dt between 1/{_NEAR} and {_NEAR}, the median of points with dt < tau is more than "
+            f"with I dt between 1/{NEAR} and {NEAR}, the median of points with dt < tau is more than "
             f"{points(LITTLE)} above that of the others",
             f"{percents(np.median(long))} ({long.size} points) against {percents(np.median(short))} ({short.size})"
             if long.size and short.size
@@ -185,9 +210,9 @@ def _best_drive(protocol: str, drive: Floats, median: Floats) -> Claim:
         protocol,
         "accuracy is best where the cumulative drive I dt is about 1, provided dt < tau (section IV, eq. 11)",
         f"the geometric mean of I dt over the points with dt < tau within {points(LITTLE)} of the best "
-        f"lies between 1/{_NEAR} and {_NEAR}",
+        f"lies between 1/{NEAR} and {NEAR}",
         f"{middle:.2f} (from {best.min():.2f} to {best.max():.2f}, {best.size} points)" if best.size else "no points",
-        1 / _NEAR <= middle <= _NEAR if best.size else None,
+        1 / NEAR <= middle <= NEAR if best.size else None,
     )
 
 
@@ -241,17 +266,14 @@ def _starting(curves: Sequence[MeasuredCurve], word: str) -> MeasuredCurve:
     return next(each for each in curves if each.curve.label.startswith(word))
 
 
-def _rate(curve: MeasuredCurve) -> float:
-    rate = curve.curve.points[0].settings.training.optimiser.learning_rate
-    return rate if isinstance(rate, float) else rate[0]
-
-
 _JUDGES: dict[str, Judge] = {
+    "fig1": lambda protocol, curves: [],
     "headline": _headline,
     "ctrnn": _ctrnn,
     "fig2b": _fig2b,
     "fig3a": _fig3a,
     "fig3b": _fig3b,
     "fig3c": _fig3c,
+    "rate_rule": judge_rate_rule,
     "fig4": _fig4,
 }

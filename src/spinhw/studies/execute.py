@@ -1,18 +1,17 @@
 """Spread points over cores or machines; what is done already is not done again."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 from joblib import Parallel, delayed, parallel_config
 
-from spinhw.atomic import make_folder
 from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.studies.outcome import Outcome
 from spinhw.studies.point import Point
+from spinhw.studies.store import PointStore
 from spinhw.studies.work import work
 from spinhw.training.interrupt import signals_interrupt
 
@@ -24,44 +23,6 @@ class StudyProgress(Protocol):
 
     def on_point(self, point: Point, predicted_s: float, outcome: Outcome) -> None:
         """A point is done, of which this much time was expected."""
-
-
-class PointStore:
-    """Outcomes on disk, ``FOLDER/points/KEY/outcome.json``, beside the run folder of each point.
-
-    Args:
-        folder: Of the studies.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "points"
-
-    def place(self, point: Point) -> Path:
-        """Give the folder of a point."""
-        return self._folder / point.key
-
-    def outcome(self, point: Point) -> Outcome | None:
-        """Read the outcome of a point; None where there is none yet, or not the waveforms that are wanted."""
-        path = self._file(point)
-        found = Outcome.load(path) if path.is_file() else None
-        lacks = found is not None and point.traced and found.trace is None and any(found.accuracy)
-        return None if lacks else found
-
-    def outcomes(self, points: Iterable[Point]) -> dict[str, Outcome]:
-        """Read the outcomes that there are, by key of the point."""
-        return {point.key: found for point in points if (found := self.outcome(point)) is not None}
-
-    def save(self, point: Point, outcome: Outcome) -> None:
-        """Keep the outcome of a point.
-
-        Raises:
-            ConfigError: The disk is full.
-        """
-        make_folder(self.place(point))
-        outcome.save(self._file(point))
-
-    def _file(self, point: Point) -> Path:
-        return self.place(point) / "outcome.json"
 
 
 def run_points(
@@ -87,7 +48,7 @@ def run_points(
         ConfigError: A point failed (the others are kept), or the scheduler does not answer.
     """
     todo = [point for point in points if store.outcome(point) is None]
-    starts = {point.start.key for point in todo if point.start is not None}
+    starts = {other.key for point in todo for other in (point.start, point.shorter) if other is not None}
     stages = [[p for p in todo if p.key in starts], [p for p in todo if p.key not in starts]]
     failures: list[str] = []
     with _workers(cluster), signals_interrupt():

@@ -14,6 +14,7 @@ from spinhw.plots.sweep import (
     plot_drive,
     plot_seeds,
     plot_sweep,
+    plot_waveforms,
 )
 from spinhw.studies.claims import FAST, PAPER_CTRNN, PAPER_CTRNN_STD, PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD, SLOW
 from spinhw.studies.measured import MeasuredCurve, scatter
@@ -28,9 +29,14 @@ _PUBLISHED = {
 
 def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
     """Draw a study into a PNG file."""
-    by_protocol = {name: [each for each in curves if each.curve.protocol == name] for name in study.protocols}
+    last = [each for each in curves if each.curve.look == study.last_look]
+    chosen_curves = last if study.name in ("fig1", "fig3c") else curves
+    by_protocol = {name: [each for each in chosen_curves if each.curve.protocol == name] for name in study.protocols}
     if study.name in ("headline", "ctrnn"):
-        plot_seeds([_column(each) for each in curves], path, study.title)
+        plot_seeds([_column(each) for each in last], path, study.title)
+    elif study.name == "fig1":
+        rows = [(f"protocol '{name}'", _layers(found[0])) for name, found in by_protocol.items()]
+        plot_waveforms([row for row in rows if row[1]], path)
     elif study.name == "fig3c":
         plot_drive([_drive_points(name, chosen) for name, chosen in by_protocol.items()], path)
     elif study.name == "fig4":
@@ -49,9 +55,22 @@ def _column(each: MeasuredCurve) -> SeedColumn:
 
 
 def _panel(name: str, curves: Sequence[MeasuredCurve], scale: float, traced: bool = False) -> SweepPanel:
-    lines = [SweepCurve(each.curve.label, scale * each.x, each.accuracy) for each in curves]
-    waveforms = [one for each in curves for one in _waveforms(each)] if traced else []
+    looks = {each.curve.look for each in curves}
+    last = "plateau" if "plateau" in looks else "recipe"
+    lines = [
+        SweepCurve(each.curve.label, scale * each.x, each.accuracy, each.rising, each.curve.look != last)
+        for each in curves
+    ]
+    waveforms = [one for each in curves if each.curve.look == last for one in _waveforms(each)] if traced else []
     return SweepPanel(f"protocol '{name}'", lines, waveforms)
+
+
+def _layers(each: MeasuredCurve) -> list[PowerPanel]:
+    trace, interval_s = each.outcomes[0].trace, float(each.x[0])
+    if trace is None:
+        return []
+    labels = np.array(trace.labels)
+    return [PowerPanel(f"layer {number}", interval_s, np.array(one), labels) for number, one in enumerate(trace.power)]
 
 
 def _waveforms(each: MeasuredCurve) -> list[PowerPanel]:
@@ -61,7 +80,7 @@ def _waveforms(each: MeasuredCurve) -> list[PowerPanel]:
         PowerPanel(
             f"dt = {_NS * interval_s:g} ns",
             float(interval_s),
-            np.array(outcome.trace.power),
+            np.array(outcome.trace.power[-1]),
             np.array(outcome.trace.labels),
         )
         for interval_s, outcome, point in zip(each.x, each.outcomes, each.curve.points, strict=True)

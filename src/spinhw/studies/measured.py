@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from spinhw.studies.study import Curve, Study
 
 Floats = NDArray[np.float64]
 
+# At which time grid networks are measured: at 16 steps per ns, or at that of their training.
+Grid = Literal["converged", "training step"]
+
 
 @dataclass(frozen=True)
 class MeasuredCurve:
@@ -19,10 +23,12 @@ class MeasuredCurve:
     Args:
         curve: The curve.
         outcomes: One for each point.
+        grid: Time grid of the accuracies.
     """
 
     curve: Curve
     outcomes: tuple[Outcome, ...]
+    grid: Grid = "converged"
 
     @property
     def x(self) -> Floats:
@@ -31,8 +37,21 @@ class MeasuredCurve:
 
     @property
     def accuracy(self) -> Floats:
-        """Converged accuracy, (point, seed), 0 to 1; 0 for a network that diverged."""
-        return np.stack([outcome.converged() for outcome in self.outcomes])
+        """Accuracy, (point, seed), 0 to 1; 0 for a network that diverged."""
+        if self.grid == "converged":
+            return np.stack([outcome.converged() for outcome in self.outcomes])
+        return np.stack([[value or 0.0 for value in outcome.accuracy] for outcome in self.outcomes])
+
+    @property
+    def weight(self) -> Floats:
+        """Mean size of the weights <|W|>, median over the seeds that did not diverge, (point,); NaN where all did."""
+        known = [[value for value in outcome.mean_weight if value is not None] for outcome in self.outcomes]
+        return np.array([np.median(values) if values else np.nan for values in known])
+
+    @property
+    def rising(self) -> NDArray[np.bool_]:
+        """Whether training still had not got as far as it gets, (point,); never where nobody asked."""
+        return np.array([outcome.on_plateau is False for outcome in self.outcomes])
 
     @property
     def median(self) -> Floats:

@@ -8,6 +8,7 @@ from spinhw.studies.measured import Floats, MeasuredCurve
 
 LITTLE = 0.03  # A loss of accuracy that counts as none: about the paper's own spread over seeds.
 MUCH = 0.10  # A loss that counts as a clear one.
+NEAR = 3  # A number within this factor of another is about that.
 
 
 def window(curve: MeasuredCurve) -> tuple[float, float]:
@@ -67,3 +68,9 @@ def percents(share: float) -> str:
 def points(share: float) -> str:
     """Write a difference of shares in points."""
     return f"{100 * share:g} points"
+
+
+def rate_of(curve: MeasuredCurve) -> float:
+    """Return the learning rate that a curve is trained with."""
+    rate = curve.curve.points[0].settings.training.optimiser.learning_rate
+    return rate if isinstance(rate, float) else rate[0]

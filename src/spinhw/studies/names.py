@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from spinhw.errors import ConfigError, did_you_mean
 
-FIGURES = ("headline", "ctrnn", "fig2b", "fig3a", "fig3b", "fig3c", "fig4")
+FIGURES = ("headline", "ctrnn", "fig1", "fig2b", "fig3a", "fig3b", "fig3c", "rate_rule", "fig4")
 LOOPS = ("chip_in_the_loop", "averaging")
 ALL = "all"  # Of the figures.
 

@@ -1,31 +1,26 @@
 """What came out at one point, network by network."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spinhw.atomic import write_atomically
-from spinhw.errors import ConfigError
 from spinhw.training import RunSettings
 
 
 @dataclass(frozen=True)
 class PowerTrace:
-    """Power of one neuron of the last layer while a network reads one image of each class.
+    """Power of one neuron of each layer while a network reads one image of each class.
 
     Args:
         labels: Class of each image, (image,).
-        power: x before the first sample and at the end of each, (image, time + 1).
+        power: x before the first sample and at the end of each, (layer, image, time + 1).
     """
 
     labels: list[int]
-    power: list[list[float]]
+    power: list[list[list[float]]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,8 @@ class Outcome:
         inferences: Sequences that all networks played on the device for training.
         cpu_s: Processor time that training and measuring took, in seconds, without what was before an interruption;
             None where it was not kept.
+        epochs: Epochs that were trained; None where it was not kept.
+        on_plateau: Whether training had got as far as it gets; None where nobody asked.
     """
 
     seeds: list[int]
@@ -56,6 +53,8 @@ class Outcome:
     accuracy_on_device: list[float | None] | None = None
     inferences: int = 0
     cpu_s: float | None = None
+    epochs: int | None = None
+    on_plateau: bool | None = None
 
     def shown(self) -> NDArray[np.float64]:
         """Give the accuracies that count, (seed,): on the device where there is one, else converged."""
@@ -66,44 +65,6 @@ class Outcome:
     def converged(self) -> NDArray[np.float64]:
         """Give the converged accuracies, (seed,); a network that diverged recognises nothing: 0."""
         return np.array([0.0 if value is None else value for value in self.accuracy_converged])
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_atomically(path, (json.dumps(asdict(self), indent=1, allow_nan=False) + "\n").encode())
-
-    @classmethod
-    def load(cls, path: Path) -> "Outcome":
-        """Read what `save` wrote.
-
-        Raises:
-            ConfigError: The file is damaged.
-        """
-        try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            trace = data.pop("trace", None)
-            found = cls(**data, trace=None if trace is None else PowerTrace(**trace))
-            _refuse_gaps(found)
-        except (OSError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-            raise ConfigError(
-                f"{path}: this outcome of a point is damaged",
-                seen=error,
-                todo="restore the file from a copy; or remove it, and the point is measured again from its run",
-            ) from error
-        return found
-
-
-def _refuse_gaps(found: Outcome) -> None:
-    """Refuse lists that are not of one number, or None, for each seed."""
-    on_device = found.seeds if found.accuracy_on_device is None else found.accuracy_on_device
-    for values in (found.accuracy, found.accuracy_converged, found.mean_weight, on_device):
-        if len(values) != len(found.seeds) or not all(one is None or _is_number(one) for one in values):
-            raise ValueError(f"not {len(found.seeds)} numbers, one for each seed")
-    if not all(_is_number(one) for one in (*found.seeds, found.wall_s, found.inferences, found.cpu_s or 0.0)):
-        raise ValueError("what must be a number is none")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def mean_weights(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> list[float]:

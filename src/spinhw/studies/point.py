@@ -24,6 +24,8 @@ class Point:
         key: A name that only runs with the same settings share.
         traced: Whether a neuron's waveforms are kept for a figure.
         start: The point whose trained networks this one starts from; None for random weights.
+        shorter: The same run with fewer epochs: where its folder is there, this one goes on with it, to the same bits.
+            None for none.
     """
 
     recipe: str
@@ -32,6 +34,7 @@ class Point:
     key: str
     traced: bool = field(default=False, compare=False)
     start: "Point | None" = None
+    shorter: "Point | None" = field(default=None, compare=False)
 
     @classmethod
     def vary(cls, recipe: str, overrides: Sequence[str], traced: bool = False, start: "Point | None" = None) -> "Point":
@@ -46,6 +49,19 @@ class Point:
         return cls(
             recipe, every, settings, key if start is None else _digest(f"{key} after {start.key}"), traced, start
         )
+
+    def longer(self, overrides: Sequence[str]) -> "Point":
+        """Make the point that goes on with this one's run for more epochs.
+
+        Args:
+            overrides: ``training.epochs`` and ``training.plateau``.
+
+        Raises:
+            ConfigError: Something is wrong with the result.
+        """
+        every = (*self.overrides, *overrides)
+        settings, key = _loaded(self.recipe, every)
+        return Point(self.recipe, every, settings, key, self.traced, shorter=self)
 
     @property
     def command(self) -> str:

@@ -8,13 +8,14 @@ from spinhw.atomic import write_atomically
 from spinhw.plots.canvas import attempted
 from spinhw.studies.claim import Claim
 from spinhw.studies.claims import judge
-from spinhw.studies.execute import PointStore, StudyProgress, run_points
+from spinhw.studies.execute import StudyProgress, run_points
 from spinhw.studies.figures import draw
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.measured import measure
 from spinhw.studies.outcome import Outcome
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridSettings
+from spinhw.studies.store import PointStore
 from spinhw.studies.study import Study, distinct
 from spinhw.studies.tables import as_csv, as_page
 
@@ -94,18 +95,19 @@ def run_studies(
     write_atomically(folder / "grid.yaml", grid.to_yaml().encode())
     run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
     outcomes = store.outcomes(outlook.points)
-    claims = [claim for study in studies for claim in write_study(study, outcomes, folder)]
-    took_s = sum(outcome.wall_s for outcome in outcomes.values())
+    claims = [claim for study in studies for claim in write_study(study, grid, outcomes, folder)]
+    took_s = sum(outcome.wall_s if outcome.cpu_s is None else outcome.cpu_s for outcome in outcomes.values())
     page = as_page(studies, claims, len(outlook.points), outlook.networks, took_s)
     write_atomically(folder / "README.md", page.encode())
     return claims
 
 
-def write_study(study: Study, outcomes: Mapping[str, Outcome], folder: Path) -> list[Claim]:
+def write_study(study: Study, grid: GridSettings, outcomes: Mapping[str, Outcome], folder: Path) -> list[Claim]:
     """Write ``NAME.csv`` and ``NAME.png`` of one study; return the claims that it bears on."""
     curves = measure(study, outcomes)
     write_atomically(folder / f"{study.name}.csv", as_csv(study.name, curves).encode())
     picture = folder / f"{study.name}.png"
     with attempted(picture):
         draw(study, curves, picture)
-    return judge(study.name, curves)
+    reasons = {name: each.no_tests.get(study.name, "") for name, each in grid.protocols.items()}
+    return judge(study.name, curves, reasons)

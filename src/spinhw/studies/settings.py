@@ -19,8 +19,31 @@ class ProtocolSettings(Settings):
     spintronic: str = Field(description="Recipe of the spintronic network, such as examples/digits.yaml.")
     ctrnn: str = Field(description="Recipe of its software peer.")
     sweep: Overrides = Field(default=(), description="Overrides of every run of a sweep, as KEY=VALUE.")
+    drive_per_tau: bool = Field(
+        default=False,
+        description="Whether the drive of a unit weight, the recipe's at its own tau, is in proportion to 1 / tau at "
+        "others.",
+    )
     taus_s: tuple[TimeS, ...] = Field(min_length=1, description="Relaxation times of figure 3a.")
     learning_rates: tuple[Rate, ...] = Field(min_length=1, description="Learning rates of figure 3b.")
+    rule_rates: tuple[Rate, ...] = Field(
+        default=(), description="Learning rates of the learning-rate rule; none where it is not tested."
+    )
+    no_tests: dict[str, str] = Field(
+        default_factory=dict,
+        description="Studies whose claims hold by construction under this protocol, each with the reason.",
+    )
+
+
+class GridPlateauSettings(Settings):
+    """Every point is trained on to its own plateau, and measured there again.
+
+    Training ends when the share of right answers in training has risen by less than `rise` from one quarter of the
+    recipe's epochs to the next.
+    """
+
+    rise: float = Field(default=0.005, gt=0.0, lt=1.0, description="Rise that counts as none; above 0, below 1.")
+    most: int = Field(default=3, ge=2, description="Times the recipe's epochs that training may take, 2 or above.")
 
 
 class GridSettings(Settings):
@@ -33,8 +56,14 @@ class GridSettings(Settings):
     )
     protocols: dict[str, ProtocolSettings] = Field(min_length=1, description="Protocols by name.")
     overrides: Overrides = Field(default=(), description="Overrides of every run, as KEY=VALUE.")
+    plateau: GridPlateauSettings | None = Field(
+        default=None, description="Measures each point at its plateau too; null for the recipe's epochs alone."
+    )
     sample_intervals_s: tuple[TimeS, ...] = Field(
         min_length=1, description="Times between two input points, of figures 2b, 3a, 3b and 3c."
+    )
+    rule_intervals_s: tuple[TimeS, ...] = Field(
+        default=(), description="Those of the learning-rate rule, each one of sample_intervals."
     )
     substeps: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         description="Integration steps for each sample while training, one for each sample interval."
@@ -57,4 +86,7 @@ class GridSettings(Settings):
                 f"substeps lists {len(self.substeps)} numbers for {len(self.sample_intervals_s)} sample_intervals; "
                 "give one for each"
             )
+        others = [each for each in self.rule_intervals_s if each not in self.sample_intervals_s]
+        if others:
+            raise ValueError("rule_intervals must all be among sample_intervals: their substeps stand there")
         return self

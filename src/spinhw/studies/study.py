@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from spinhw.studies.point import Point
+
+# When the points of a curve are measured: after the epochs of the recipe, or at the plateau of each.
+Look = Literal["recipe", "plateau"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Curve:
         kind: "spintronic" or "ctrnn".
         x: Where each point stands on the axis, in SI.
         points: The points.
+        look: When they are measured.
     """
 
     protocol: str
@@ -23,6 +28,7 @@ class Curve:
     kind: str
     x: tuple[float, ...]
     points: tuple[Point, ...]
+    look: Look = "recipe"
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,14 @@ class Study:
         """Protocols in the order of the curves."""
         return list(dict.fromkeys(curve.protocol for curve in self.curves))
 
+    @property
+    def last_look(self) -> Look:
+        """When the points are measured that count: at the plateau, where they are."""
+        return "plateau" if any(curve.look == "plateau" for curve in self.curves) else "recipe"
+
 
 def distinct(points: Iterable[Point]) -> list[Point]:
-    """Give points with equal settings once, the first of them, or the first that is traced."""
+    """Return points with equal settings once, the first of them, or the first that is traced."""
     found: dict[str, Point] = {}
     for point in points:
         if point.key not in found or (point.traced and not found[point.key].traced):

@@ -21,7 +21,9 @@ COLUMNS = (
     "density_input",
     "density_inter",
     "density_intra",
+    "look",
     "epochs",
+    "on_plateau",
     "substeps",
     "seed",
     "accuracy",
@@ -54,7 +56,9 @@ def _rows(each: MeasuredCurve) -> list[tuple[object, ...]]:
             network.density_input,
             network.density_inter,
             network.density_intra,
-            training.epochs,
+            each.curve.look,
+            training.epochs if outcome.epochs is None else outcome.epochs,
+            "" if outcome.on_plateau is None else outcome.on_plateau,
             training.substeps,
         )
         drives = cumulative_drive(point.settings, outcome.mean_weight)
@@ -87,15 +91,21 @@ def as_page(studies: Sequence[Study], claims: Sequence[Claim], points: int, netw
     ]
     for study in studies:
         about = as_markdown([each for each in claims if each.study == study.name])
-        parts.append(f"## {study.title}\n\n![{study.title}]({study.name}.png)\n\n{about}")
+        parts.append(f"## {study.title}\n\n![{study.title}]({study.name}.png)\n" + (f"\n{about}" if about else ""))
     return "\n".join(parts)
 
 
 def as_markdown(claims: Sequence[Claim]) -> str:
-    """Write claims as a Markdown table, one line each."""
+    """Write claims as a Markdown table, one line each; empty for none."""
     head = "| protocol | the paper says | holds here if | measured | holds |\n|---|---|---|---|---|\n"
-    return head + "".join(
-        f"| {each.protocol} | {each.says} | {each.test} | {each.measured} | "
-        f"{each.verdict if each.holds else f'**{each.verdict}**'} |\n"
-        for each in claims
-    )
+    lines = [
+        f"| {each.protocol} | {each.says} | {each.test} | {each.measured} | {_verdict(each)} |\n" for each in claims
+    ]
+    return head + "".join(lines) if lines else ""
+
+
+def _verdict(claim: Claim) -> str:
+    """Say whether a claim holds, why it is no test, and which measurements say otherwise."""
+    verdict = claim.verdict if claim.holds and not claim.by_construction else f"**{claim.verdict}**"
+    reason = f" ({claim.by_construction})" if claim.by_construction else ""
+    return verdict + reason + "".join(f"; {each.how}: {each.verdict}, {each.measured}" for each in claim.differing)

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from spinhw import __version__
 from spinhw.atomic import make_folder, write_atomically
 from spinhw.errors import ConfigError, SpinhwError, SpinhwWarning
@@ -111,8 +113,14 @@ class _Lost:
 def _train(point: Point, seeds: Sequence[int], folder: Path) -> RunResults:
     everyone = len(seeds) == len(point.settings.training.seeds)
     settings = _started(point.settings if everyone else _with_seeds(point, seeds), point, folder)
-    run = folder / (_RUN if everyone else "run-of-" + "-".join(map(str, seeds)))
-    return resume(run, settings) if RunFolder(run).checkpoint.is_file() else train(settings, _fresh(run))
+    name = _RUN if everyone else "run-of-" + "-".join(map(str, seeds))
+    run = folder / name
+    if RunFolder(run).checkpoint.is_file():
+        return resume(run, settings)
+    shorter = None if point.shorter is None else RunFolder(folder.parent / point.shorter.key / name)
+    if shorter is not None and shorter.summary_file.is_file():
+        return resume(shorter.path, settings, new_folder=_fresh(run))
+    return train(settings, _fresh(run))
 
 
 def _with_seeds(point: Point, seeds: Sequence[int]) -> RunSettings:
@@ -158,11 +166,14 @@ def _outcome(seeds: Sequence[int], results: RunResults | None, traced: bool, beg
         None if on_device is None else of_all(on_device["per_seed"]),
         results.metrics[-1].get("inferences_on_device", 0) if results.metrics else 0,
         time.process_time() - begun_s,
+        summary["epochs"],
+        summary.get("on_plateau"),
     )
 
 
 def _trace(results: RunResults) -> PowerTrace:
-    """Take the neuron of the last layer whose power varies most from image to image: the most telling one."""
-    power = results.examples.state[:, :, -results.examples.layers[-1] :]  # (image, time + 1, neuron)
-    chosen = int(power.std(axis=0).mean(axis=0).argmax())
-    return PowerTrace(results.examples.labels.tolist(), power[:, :, chosen].astype(float).round(5).tolist())
+    """Take the neuron of each layer whose power varies most from image to image: the most telling one."""
+    state, ends = results.examples.state, np.cumsum(results.examples.layers)  # (image, time + 1, neuron)
+    layers = np.split(state, ends[:-1], axis=2)
+    chosen = [power[:, :, power.std(axis=0).mean(axis=0).argmax()] for power in layers]
+    return PowerTrace(results.examples.labels.tolist(), np.stack(chosen).astype(float).round(5).tolist())

@@ -6,7 +6,7 @@ from pathlib import Path
 from spinhw.atomic import write_atomically
 from spinhw.plots.canvas import attempted
 from spinhw.studies.claim import Claim
-from spinhw.studies.execute import PointStore, StudyProgress, run_points
+from spinhw.studies.execute import StudyProgress, run_points
 from spinhw.studies.in_loop.catalogue import LoopStudy
 from spinhw.studies.in_loop.claims import judge_loop
 from spinhw.studies.in_loop.figures import draw_loop
@@ -15,6 +15,7 @@ from spinhw.studies.in_loop.measured import Found
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.in_loop.tables import loop_csv, loop_page
 from spinhw.studies.run import Outlook
+from spinhw.studies.store import PointStore
 
 
 def look_ahead_in_loop(studies: Sequence[LoopStudy], store: PointStore) -> Outlook:
