@@ -88,8 +88,16 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
         ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
         *([("drift", _alarms(summary["drift_alarms"]))] if "drift_alarms" in summary else []),
-        ("training took", f"{summary['wall_s']:.0f} s"),
+        ("training took", _length(summary)),
     ]
+
+
+def _length(summary: Mapping[str, Any]) -> str:
+    took = f"{summary['wall_s']:.0f} s"
+    if "on_plateau" not in summary:
+        return took
+    ended = "on its plateau" if summary["on_plateau"] else "still getting better"
+    return f"{took}; ended after {summary['epochs']} epochs, {ended}"
 
 
 def _alarms(alarms: Sequence[Mapping[str, Any]]) -> str:

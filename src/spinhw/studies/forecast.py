@@ -72,16 +72,16 @@ def _network(settings: NetworkSettings, steps: Steps, members: int) -> Spintroni
 
 
 def _shortest_s(action: Callable[[], object], repeats: int = 3) -> float:
-    """Time an action after one call that may compile and allocate."""
+    """Time an action on the processor, after one call that may compile and allocate."""
     action()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         times = []
         for _ in range(repeats):
-            begun = time.perf_counter()
+            begun = time.process_time()
             action()
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
         return min(times)
     finally:
         torch.set_num_threads(threads)
