@@ -227,3 +227,14 @@ def test_energy_of_the_software_peer_is_its_arithmetic() -> None:
     account = software_ledger(EnergySettings(), neurons=96, synapses=2896, samples=64, duration_s=64e-9)
     assert account.total_j("software") == pytest.approx(0.8526e-6, rel=1e-3)  # 185 344 multiply-adds at 4.6 pJ
     assert account.per_inference_j == account.scaled_per_inference_j == account.total_j("software")
+
+
+def test_a_drive_rate_may_be_given_per_relaxation_time():
+    for tau in ({"tau": "2 ns"}, {"tau_s": 2e-9}):
+        assert NetworkSettings(drive_rate="4 / tau", **tau).drive_rate_per_s == pytest.approx(2e9)
+    assert NetworkSettings(drive_rate="1e-1/tau").drive_rate_per_s == pytest.approx(0.1 / NetworkSettings().tau_s)
+    for wrong in ("-4 / tau", "0 / tau", "4 / taus", "x / tau"):
+        with pytest.raises(ConfigError, match="drive_rate"):
+            NetworkSettings(drive_rate=wrong)
+    with pytest.raises(ConfigError, match="tau: the unit nm"):
+        NetworkSettings(drive_rate="4 / tau", tau="2 nm")

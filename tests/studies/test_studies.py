@@ -393,12 +393,12 @@ def test_the_rate_rule_compares_the_best_rate_with_the_weights_that_it_leads_to(
     assert [one.verdict for one in judge("rate_rule", [slow, heavy])] == ["no", "yes"]
 
 
-def test_the_drive_of_a_unit_weight_follows_tau_where_the_protocol_says_so() -> None:
-    protocols = {"paper": TINY["protocols"]["paper"] | {"drive_per_tau": True}}  # type: ignore[index]
-    curves = STUDIES["fig3a"](tiny_grid(protocols=protocols)).curves
+def test_the_drive_of_a_unit_weight_follows_tau_where_the_recipe_says_so() -> None:
+    grid = tiny_grid(overrides=[*TINY["overrides"], "network.drive_rate=4 / tau"])  # type: ignore[misc]
+    curves = STUDIES["fig3a"](grid).curves
     networks = [one.points[0].settings.network for one in curves]
-    assert [one.tau_s * one.drive_rate_per_s for one in networks] == pytest.approx([14.12] * 2)
-    assert curves[1].points[0].key == STUDIES["fig2b"](tiny_grid()).curves[0].points[0].key
+    assert [one.tau_s * one.drive_rate_per_s for one in networks] == pytest.approx([4.0, 4.0])
+    assert curves[1].points[0].key == STUDIES["fig2b"](grid).curves[0].points[0].key
 
 
 def test_measured_curves_follow_the_study() -> None:

@@ -1,7 +1,8 @@
 """A network as designed: sizes, densities, nominal neuron and read-out, and the bounds of its drives."""
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,12 +11,15 @@ from spinhw.errors import MisfitError
 from spinhw.network.answer import Answer
 from spinhw.network.rate_settings import RATES, LogisticSettings, RateSettings
 from spinhw.topology import Topology
-from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS
+from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
     import torch
 
     from spinhw.rollout import Neurons
+
+# A number over the relaxation time, such as "4 / tau".
+_PER_TAU = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*/\s*tau")
 
 Density = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -64,7 +68,9 @@ class NetworkSettings(Settings):
     )
     gain: float = Field(default=0.5, gt=0.0, description="Gain S between layers, dimensionless.")
     drive_rate_per_s: RatePerS = Field(
-        default=1e9, description="Drive of a unit synaptic sum at S = 1; above zero, at most 1e18 1/s."
+        default=1e9,
+        description="Drive of a unit synaptic sum at S = 1; above zero, at most 1e18 1/s. 'K / tau', with a number K, "
+        "moves with the relaxation time.",
     )
     saturation: Annotated[NoSaturation | SigmoidSaturation, Field(discriminator="kind")] = Field(
         default=SigmoidSaturation(), description="Bound of the drive."
@@ -87,6 +93,20 @@ class NetworkSettings(Settings):
     weight_scale: float = Field(
         default=1.0, gt=0.0, description="Initial weights are uniform within +- this / sqrt(fan-in)."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drive_per_relaxation_time(cls, data: Any) -> Any:
+        rate = data.get("drive_rate") if isinstance(data, dict) else None
+        found = _PER_TAU.fullmatch(rate.strip()) if isinstance(rate, str) else None
+        if found is None:
+            return data
+        tau = data.get("tau", data.get("tau_s", cls.model_fields["tau_s"].default))
+        try:
+            tau_s = parse_quantity(tau, "s") if isinstance(tau, str) else float(tau)
+            return data | {"drive_rate": format_quantity(float(found[1]) / tau_s, "1/s")}
+        except (ValueError, TypeError, ZeroDivisionError):
+            return data  # Something is wrong with tau, which is said of it.
 
     @model_validator(mode="after")
     def _software_neurons_have_no_drive_limit(self) -> Self:

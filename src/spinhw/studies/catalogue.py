@@ -39,7 +39,13 @@ def fig2b(grid: GridSettings) -> Study:
 def fig3a(grid: GridSettings) -> Study:
     """Figure 3a: the same for several relaxation times."""
     curves = [
-        _over_time(grid, name, "spintronic", f"tau {show_quantity(tau_s, 's')}", _relaxation(protocol, tau_s))
+        _over_time(
+            grid,
+            name,
+            "spintronic",
+            f"tau {show_quantity(tau_s, 's')}",
+            (f"network.tau={format_quantity(tau_s, 's')}",),
+        )
         for name, protocol in grid.protocols.items()
         for tau_s in protocol.taus_s
     ]
@@ -151,15 +157,6 @@ def _over_time(
             yield _sweep_point(grid, protocol, kind, (*time, *varied), interval_s in grid.traced_intervals_s)
 
     return Curve(name, label, kind, chosen_s, tuple(points()))
-
-
-def _relaxation(protocol: ProtocolSettings, tau_s: float) -> tuple[str, ...]:
-    network = Point.vary(protocol.spintronic, ()).settings.network
-    tau = (f"network.tau={format_quantity(tau_s, 's')}",)
-    if not protocol.drive_per_tau or tau_s == network.tau_s:
-        return tau
-    rate_per_s = network.drive_rate_per_s * network.tau_s / tau_s
-    return (*tau, f"network.drive_rate={format_quantity(rate_per_s, '1/s')}")
 
 
 def _learning(rate: float) -> tuple[str, ...]:

@@ -19,11 +19,6 @@ class ProtocolSettings(Settings):
     spintronic: str = Field(description="Recipe of the spintronic network, such as examples/digits.yaml.")
     ctrnn: str = Field(description="Recipe of its software peer.")
     sweep: Overrides = Field(default=(), description="Overrides of every run of a sweep, as KEY=VALUE.")
-    drive_per_tau: bool = Field(
-        default=False,
-        description="Whether the drive of a unit weight, the recipe's at its own tau, is in proportion to 1 / tau at "
-        "others.",
-    )
     taus_s: tuple[TimeS, ...] = Field(min_length=1, description="Relaxation times of figure 3a.")
     learning_rates: tuple[Rate, ...] = Field(min_length=1, description="Learning rates of figure 3b.")
     rule_rates: tuple[Rate, ...] = Field(
