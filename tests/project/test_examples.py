@@ -15,10 +15,10 @@ from spinhw.network import SpintronicNetwork
 from spinhw.training import load_settings
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted((ROOT / "examples").glob("*.yaml"))
+SHIPPED = [*sorted((ROOT / "examples").glob("*.yaml")), *sorted((ROOT / "examples" / "paper").glob("*.yaml"))]
 RECIPES = [path for path in SHIPPED if path.stem != "flipflop"]
 FLIPFLOP = [ROOT / "examples" / "flipflop.yaml", *sorted((ROOT / "examples" / "flipflop").glob("*.yaml"))]
-FILES = [*SHIPPED, *sorted((ROOT / "examples").glob("*/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
+FILES = [*sorted((ROOT / "examples").glob("**/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

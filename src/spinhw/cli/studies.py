@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spinhw.atomic import make_folder, refuse_unwritable
 from spinhw.cli.terminal import make_console
-from spinhw.config import load, shipped
+from spinhw.config import find_example, load
 from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.studies import GridSettings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spinhw.report.study import StudyBar
     from spinhw.studies import Claim, Outcome, Outlook, Point, StudyProgress
 
-GRID, LOOP_GRID = Path("studies") / "paper.yaml", Path("studies") / "chip_in_the_loop.yaml"
+GRID, LOOP_GRID = (Path("examples") / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml"))
 
 # What is left to do, once it is known what there is: (progress) -> claims.
 _Work = Callable[["StudyProgress"], "list[Claim]"]
@@ -55,9 +55,9 @@ def run_study(
     refuse_unwritable(out / "README.md", "--out")
     workers = _Workers(jobs, cluster)
     if name in LOOPS:
-        _run_in_loop(name, load(LoopGridSettings, grid or shipped("examples") / LOOP_GRID, overrides), out, workers)
+        _run_in_loop(name, load(LoopGridSettings, find_example(grid or LOOP_GRID), overrides), out, workers)
     else:
-        _run_figures(name, load(GridSettings, grid or shipped("examples") / GRID, overrides), out, workers)
+        _run_figures(name, load(GridSettings, find_example(grid or GRID), overrides), out, workers)
 
 
 def _run_figures(name: str, grid: GridSettings, out: Path, workers: _Workers) -> None:

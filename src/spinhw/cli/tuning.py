@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spinhw.atomic import write_atomically
 from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
-from spinhw.config import find_recipe, load, shipped
+from spinhw.config import find_example, find_recipe, load
 from spinhw.errors import ConfigError
 from spinhw.shell import typed
 from spinhw.training import Interrupted
@@ -29,7 +29,7 @@ def tune_config(
     """
     recipe = find_recipe(config)
     folder = out or Path("runs") / f"tune-{recipe.stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    settings = load(SpaceSettings, space or shipped("examples") / "tuning" / "paper.yaml")
+    settings = load(SpaceSettings, find_example(space or Path("examples") / "tuning" / "paper.yaml"))
     _make(folder)
     search = Search(recipe, settings, storage or folder / "trials.db", recipe.stem, overrides)
     console = make_console()

@@ -3,7 +3,7 @@ from .kinds import ByKind
 from .overrides import apply_overrides
 from .schema import json_schema
 from .settings import Gone, Moved, Settings, SettingsT, yaml_key
-from .shipped_files import find_profile, find_recipe, profile_names, recipe_names, shipped, yaml_beside
+from .shipped_files import find_example, find_profile, find_recipe, profile_names, recipe_names, shipped, yaml_beside
 from .text import parse_yaml, read_yaml
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "apply_overrides",
     "build",
     "find_profile",
+    "find_example",
     "find_recipe",
     "json_schema",
     "load",

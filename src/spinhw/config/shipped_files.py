@@ -53,8 +53,18 @@ def yaml_beside(name: str, folder: Path) -> Path | None:
 
 
 def recipe_names() -> list[str]:
-    """List the shipped recipes."""
-    return sorted(path.name for path in shipped("examples").glob("*.yaml"))
+    """List the shipped recipes: files of ``examples``, and of ``examples/paper`` with that folder."""
+    folder = shipped("examples")
+    found = [*folder.glob("*.yaml"), *folder.glob("paper/*.yaml")]
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def find_example(path: Path) -> Path:
+    """Find a file of the examples: the path as it is, or from anywhere by its name with the folder ``examples``."""
+    inside = path.parts[1:] if path.parts[:1] == ("examples",) else None
+    if path.exists() or inside is None or not shipped("examples").joinpath(*inside).is_file():
+        return path
+    return shipped("examples").joinpath(*inside)
 
 
 def find_recipe(path: Path) -> Path:
@@ -65,15 +75,16 @@ def find_recipe(path: Path) -> Path:
     Raises:
         ConfigError: There is no such file; the message lists the shipped ones.
     """
-    name = path.name if path.suffix in {".yaml", ".yml"} else f"{path.name}.yaml"
-    known = path.parent in {Path(), Path("examples")} and name in recipe_names()
+    ending = path if path.suffix in {".yaml", ".yml"} else path.with_name(f"{path.name}.yaml") if path.name else path
+    name = Path(*ending.parts[1:] if ending.parts[:1] == ("examples",) else ending.parts).as_posix()
+    known = name in recipe_names()
     if path.is_file() or (path.exists() and not known):
         return path
     if known:
         return shipped("examples") / name
     shipped_ones = [f"examples/{one}" for one in recipe_names()]
     # Close to one that ships in the form in which it was written: digits, digits.yaml, examples/digits.yaml.
-    names = [*shipped_ones, *recipe_names(), *(Path(one).stem for one in recipe_names())]
+    names = [*shipped_ones, *recipe_names(), *(one.removesuffix(".yaml") for one in recipe_names())]
     near = did_you_mean(str(path), names)
     raise ConfigError(
         f"{path}: there is no such file",
