@@ -20,7 +20,8 @@ Shape = tuple[object, ...]
 def forecast_s(points: Iterable[Point]) -> dict[str, float]:
     """Estimate the processor time of each point on this machine, in seconds, by key.
 
-    Checkpoints, figures and the start of a process are left out: a few seconds for each point at most.
+    Checkpoints, figures and the start of a process are left out: a few seconds for each point at most. What a plateau
+    may end is counted in full.
     """
     timed: dict[Shape, tuple[float, float]] = {}
     predicted = {}
@@ -29,7 +30,8 @@ def forecast_s(points: Iterable[Point]) -> dict[str, float]:
         shape = _shape(settings)
         if shape not in timed:
             timed[shape] = _time_step(settings)
-        predicted[point.key] = _total_s(settings, *timed[shape])
+        done = 0 if point.shorter is None else point.shorter.settings.training.epochs
+        predicted[point.key] = _total_s(settings, done, *timed[shape])
     return predicted
 
 
@@ -40,11 +42,11 @@ def _shape(settings: RunSettings) -> Shape:
     return (network.kind, network.layers, densities, bounded, training.order, training.batch_size, len(training.seeds))
 
 
-def _total_s(settings: RunSettings, training_step_s: float, forward_s: float) -> float:
-    """Count steps; the times are those of a batch with one integration step for each sample."""
+def _total_s(settings: RunSettings, done: int, training_step_s: float, forward_s: float) -> float:
+    """Count steps after the epochs that are done; times are of a batch with one integration step for each sample."""
     training = settings.training
     task = settings.open_task()
-    integrations = sum(training.substeps_in(epoch) for epoch in range(training.epochs))
+    integrations = sum(training.substeps_in(epoch) for epoch in range(done, training.epochs))
     shown = 1 + looks(settings, training.epochs)
     held_out = math.ceil(task.held_out_sequences(settings.task.final_part) / training.batch_size)
     evaluated = held_out * (settings.fine_steps.substeps + shown * training.substeps)
