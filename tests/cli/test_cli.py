@@ -224,7 +224,7 @@ def test_a_whole_run_evaluation_energy_and_what_is_refused(spinhw, tiny: Path, t
     assert "good samples" in spinhw("evaluate", run, "--device", "lab-noise").out
     assert "pJ" in spinhw("energy", run).out
     resumed = spinhw("train", run / "config.yaml", "--resume", run)
-    assert resumed.code == 0
+    assert resumed.code == 0 and f"{run} has finished: it is measured again" in resumed.out
     assert json.loads((run / "summary.json").read_text())["accuracy"] == summary["accuracy"]
 
     checkpoint = run / "checkpoint.safetensors"

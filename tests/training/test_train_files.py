@@ -180,7 +180,7 @@ def test_metrics_line_cut_short_is_left_out_with_a_warning(tmp_path, caplog):
 
 def test_summary_of_an_unfinished_run_is_asked_for_in_vain(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RunSettings())
-    with pytest.raises(ConfigError, match="has not finished; next: finish it with: spinhw train .*run --resume .*run"):
+    with pytest.raises(ConfigError, match="has not finished; next: finish it with: spinhw train .*--resume .*run"):
         folder.summary()
     folder.write_summary({"a": 1})
     assert folder.summary() == json.loads(folder.summary_file.read_text()) == {"a": 1}

@@ -90,6 +90,8 @@ def resume_config(
     settings, opened = load_settings(config, overrides, device), RunFolder.open(folder)
     console = make_console()
     refuse_other_settings(opened, opened.settings(), settings)
+    if opened.summary_file.is_file():
+        console.print(f"{folder} has finished: it is measured again", markup=False, soft_wrap=True)
     from spinhw.report import TerminalProgress
     from spinhw.training import resume
 
