@@ -299,3 +299,13 @@ def test_the_interval_of_a_check_is_refused_in_one_line(spinhw):
     refused = spinhw("check", "--device", "bank-virtual", "--interval", "3 MHz")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "--interval: the unit MHz is not one of s" in refused.err
+
+
+def test_a_recipe_that_does_not_fit_the_bench_is_refused_before_anybody_is_asked(spinhw, tmp_path, mocker):
+    asked = mocker.patch("spinhw.cli.bench.show_bench")
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text("network: {layers: [8, 8]}", encoding="utf-8")
+    shown = spinhw("check", "--device", "bench-virtual", "--config", recipe)
+    assert shown.code == 2 and len(shown.err.splitlines()) == 1
+    assert "wiring.neurons: the network has another number of neurons; seen: 96; allowed: 16; next:" in shown.err
+    assert not asked.called

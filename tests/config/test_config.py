@@ -1,5 +1,6 @@
 """Quantities, YAML loading, messages, overrides, profiles, streams, errors."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,7 +23,9 @@ from spinhw.config import (
     shipped,
 )
 from spinhw.errors import ConfigError, DeviceError, nearest
+from spinhw.network import NetworkSettings
 from spinhw.streams import numpy_stream, stream_key, torch_stream
+from spinhw.training import RunSettings
 from spinhw.units import EXAMPLES, DurationS, FrequencyHz, TimeS, format_quantity, parse_quantity
 
 Rate = Annotated[float, Field(gt=0)]
@@ -266,6 +269,35 @@ def test_bad_overrides_are_named(override: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: NetworkSettings.model_validate({"layers": 8}), "NetworkSettings: layers: a list is needed"),
+        (lambda: NetworkSettings.model_validate({"output": 2}), "unknown key 'output'; did you mean 'outputs'?"),
+        (lambda: NetworkSettings.model_validate({"saturation": {"kind": "x"}}), "saturation.kind: this kind is not"),
+        (lambda: NetworkSettings.model_validate(7), "NetworkSettings: a mapping of keys is needed"),
+        (lambda: NetworkSettings.model_validate_json('{"layers": 8}'), "NetworkSettings: layers: a list is needed"),
+        (lambda: NetworkSettings.model_validate_json('{"layers": '), "NetworkSettings: Invalid JSON"),
+        (
+            lambda: RunSettings.model_validate({"training": {"epoch": 2}}),
+            "RunSettings: training: unknown key 'epoch'",
+        ),
+    ],
+)
+def test_what_settings_cannot_be_made_from_is_one_sentence(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert message in str(caught.value)
+    assert "pydantic" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_settings_are_made_from_plain_data_as_from_keywords() -> None:
+    made = NetworkSettings(layers=(3, 2), tau_s=5e-9)
+    assert NetworkSettings.model_validate(made.model_dump()) == made
+    assert NetworkSettings.model_validate(made) is made
+    assert NetworkSettings.model_validate_json('{"layers": [3, 2], "tau": "5 ns"}') == made
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a: [1, 2", "broken YAML at line 1, column"),
@@ -279,6 +311,8 @@ def test_bad_overrides_are_named(override: str, message: str) -> None:
         ("a: 1\nb: 2020-13-45\n", "broken YAML at line 2, column 4; seen: this value cannot be read"),
         ("a: !!bool soon\n", "broken YAML at line 1, column 4"),
         ("a: " + 3000 * "[", "it is nested too deeply"),
+        ("a: @py\n", 'cannot start any token; next: put the value in quotes, such as "@...".'),
+        ("a:\n\tb: 1\n", "cannot start any token; next: write blanks in place of the tab."),
         ("a: &a {b: 1}\nc: {<<: *a, d: 1, d: 2}\n", "key 'd' stands twice"),
         ("a: !!python/object/apply:os.getcwd []\n", "broken YAML"),
     ],

@@ -38,6 +38,18 @@ def test_a_text_nested_too_deeply_is_refused(nested: str) -> None:
         text.read_value(nested)
 
 
+@pytest.mark.parametrize("nested", ["[" * 3000, "[1], " + "{a: " * 3000, "- " * 3000, "a:\n" + "- " * 3000])
+def test_a_text_nested_far_too_deeply_is_not_even_begun(nested: str, mocker: MockerFixture) -> None:
+    load = mocker.patch.object(yaml, "load")
+    with pytest.raises(yaml.YAMLError, match="nested too deeply"):
+        text.read_value(nested)
+    assert not load.called
+
+
+def test_many_brackets_beside_each_other_are_no_nesting() -> None:
+    assert text.read_value("[" + "[1]," * 3000 + "]") == [[1]] * 3000
+
+
 # As written, as YAML 1.1 reads it, and what people may have meant.
 OTHER_BASES = {
     "032": (26, "32 or 26"),

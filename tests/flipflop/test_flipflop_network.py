@@ -311,6 +311,45 @@ def test_what_is_no_such_network_is_refused_in_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_keras_weights_that_are_not_finite_are_refused_by_layer(tmp_path: Path, value: float) -> None:
+    path = keras_file(tmp_path / "net.h5")
+    with h5py.File(path, "r+") as file:
+        file["model_weights/dense/dense/kernel:0"][2, 1] = value
+    with pytest.raises(ConfigError, match="layer dense holds numbers that are not finite; seen: 1 of 18 in dense/kern"):
+        read_keras(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "seed", "message"),
+    [
+        ({"units": 4}, 0, "settings: this is no design of a recurrent network; seen: {'units': 4}"),
+        (RecurrentSettings, 0, "settings: this is no design of a recurrent network"),
+        (RecurrentSettings(units=4), 0.5, "seed: this is no seed; seen: 0.5; allowed: a whole number"),
+        (RecurrentSettings(units=4), [0, 1], r"seed: this is no seed; seen: \[0, 1\]"),
+        (RecurrentSettings(units=4), True, "seed: this is no seed; seen: True"),
+    ],
+)
+def test_what_a_recurrent_network_cannot_be_made_from_is_said(settings: Any, seed: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        RecurrentNetwork(settings, seed)
+
+
+@pytest.mark.parametrize("kind", ["tanh", "gru"])
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((2, 9, 3)), "it must be a torch.Tensor: write torch.as_tensor"),
+        (torch.zeros(9, 3), r"inputs has shape \(9, 3\)"),
+        (torch.zeros(2, 3, 9), r"inputs has shape \(2, 3, 9\)"),
+        (torch.full((2, 9, 3), float("nan")), "every number must be finite"),
+    ],
+)
+def test_what_a_recurrent_network_cannot_be_shown_is_said(kind: Any, inputs: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RecurrentNetwork(RecurrentSettings(kind=kind, units=4))(inputs)
+
+
 @pytest.mark.parametrize(("epoch", "mse", "beyond"), [(1, 0.058, 4), (10, 0.019, None)])
 def test_published_networks_err_as_published(epoch: int, mse: float, beyond: int | None) -> None:
     path = PUBLISHED / f"epoch_{epoch:02}.hdf5"

@@ -53,7 +53,7 @@ def names_for(code: str, folder: Path) -> dict[str, object]:
     if "runs/oscillators" in code:
         settings = build(RunSettings, yaml.safe_load(SMALL_FLIPFLOP), "oscillators.yaml")
         train(settings, folder / "runs" / "oscillators")
-    if "runs/mine/recording" in code:
+    if "runs/mine" in code:
         recorded_run(folder)
     if "open_station" in code:
         (folder / "bench.yaml").write_bytes((shipped("devices") / "bank-virtual.yaml").read_bytes())

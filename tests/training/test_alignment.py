@@ -113,6 +113,16 @@ def test_alignment_of_a_run_and_its_picture(tmp_path):
     assert (tmp_path / "alignment.png").stat().st_size > 5000
 
 
+def test_alignment_of_some_networks_of_a_run_is_that_of_all_for_these(tmp_path, spinhw):
+    train(tiny(), tmp_path / "run")
+    whole = align_run(tiny(), tmp_path / "run", modes=["output"], batches=1)
+    one = align_run(tiny(), tmp_path / "run", modes=["output"], batches=1, seeds=[tiny().training.seeds[1]])
+    assert one["device"] == whole["device"][1:2]
+    assert one["cosines"]["output"]["each"] == pytest.approx(whole["cosines"]["output"]["each"][1:2], abs=1e-5)
+    refused = spinhw("align", tmp_path / "run", "--seed", 77)
+    assert refused.code == 2 and "the run has no such network; seen: 77; allowed:" in refused.err
+
+
 def test_alignment_without_a_device_is_refused():
     settings = tiny().model_copy(update={"device": None})
     with pytest.raises(ConfigError, match="no device to compare gradients with; next: name one with --device"):

@@ -1,4 +1,5 @@
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +168,28 @@ def test_device_too_small_for_the_inputs_is_refused_before_training(tmp_path):
         train(tiny(narrow), tmp_path / "run")
 
 
-def test_evaluation_on_a_device_too_small_is_refused(tmp_path):
+def test_evaluation_on_a_device_too_small_is_refused_before_the_simulation(tmp_path, mocker):
     settings = tiny(network={"weight_scale": 3.0}, epochs=0)
     train(settings, tmp_path / "run")
     small = build(SimulatedSettings, {"kind": "simulated", "chip": {"synapses": {"limit": 0.1}}}, "device.yaml")
+    progress = mocker.Mock()
     with pytest.raises(LimitError, match="beyond its limit and nothing was sent"):
-        evaluate(tmp_path / "run", small)
+        evaluate(tmp_path / "run", small, progress)
+    assert not progress.mock_calls  # Before the simulation.
+
+
+def test_an_interrupted_evaluation_names_itself_and_leaves_the_run_as_it_was(tmp_path, mocker):
+    train(tiny(epochs=0), tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+
+    ctrl_c = mocker.Mock()
+    ctrl_c.on_evaluation.side_effect = lambda *_: signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Interrupted) as stopped:
+        evaluate(tmp_path / "run", progress=ctrl_c)
+    assert str(stopped.value) == (
+        "interrupted while measuring accuracy; the run is as it was; next: give the same command again to measure it."
+    )
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
 
 
 @pytest.mark.parametrize("device", ["bank-virtual", "synapses-virtual"])

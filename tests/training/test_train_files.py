@@ -180,7 +180,7 @@ def test_metrics_line_cut_short_is_left_out_with_a_warning(tmp_path, caplog):
 
 def test_summary_of_an_unfinished_run_is_asked_for_in_vain(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RunSettings())
-    with pytest.raises(ConfigError, match="has not finished"):
+    with pytest.raises(ConfigError, match="has not finished; next: finish it with: spinhw train .*--resume .*run"):
         folder.summary()
     folder.write_summary({"a": 1})
     assert folder.summary() == json.loads(folder.summary_file.read_text()) == {"a": 1}
@@ -188,6 +188,11 @@ def test_summary_of_an_unfinished_run_is_asked_for_in_vain(tmp_path):
 
 def test_default_folder_is_named_after_config_and_time(tmp_path):
     assert default_folder(tmp_path / "digits.yaml").match("runs/digits-????????-??????")
+
+
+@pytest.mark.parametrize("run", ["mine", "mine-20250131-235959", "mine-20250131-235959-2"])
+def test_a_run_that_goes_on_in_a_new_folder_keeps_its_name(tmp_path, run):
+    assert default_folder(tmp_path / run / "config.yaml").match("runs/mine-????????-??????")
 
 
 def test_default_folder_is_always_a_new_one(tmp_path, monkeypatch, mocker):

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spinhw.atomic import make_folder, refuse_unwritable
 from spinhw.cli.drawing import drawing
-from spinhw.cli.terminal import make_console
+from spinhw.cli.terminal import make_console, tell_files
 from spinhw.config import find_recipe
 from spinhw.errors import ConfigError
 from spinhw.gradients.names import refuse_unknown_mode
 from spinhw.training import RunFolder, RunSettings, default_folder, load_settings
-from spinhw.training.refusals import refuse_missing, without_device
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from spinhw.training.refusals import refuse_missing, refuse_unknown_seeds, without_device
 
 
 def align_source(
@@ -25,11 +21,12 @@ def align_source(
     directions: int,
     overrides: Sequence[str],
     out: Path | None,
+    seeds: Sequence[int] | None = None,
 ) -> None:
     """Compare the gradients of a run or a config with the device's own, print a table and draw a picture.
 
     Raises:
-        ConfigError: There is no such run or config, or it does not fit the device.
+        ConfigError: There is no such run, config or seed, or it does not fit the device.
     """
     run = source if source.is_dir() else None
     settings = load_settings(RunFolder.open(source).config if run else source, overrides, device)
@@ -41,6 +38,7 @@ def align_source(
     if settings.device is None:
         raise without_device()
     refuse_missing(settings)
+    refuse_unknown_seeds(settings, seeds or None)
     refuse_unwritable(folder / "alignment.json", "--out")
     from spinhw.report import TerminalProgress, alignment_table
     from spinhw.training import write_alignment
@@ -48,25 +46,21 @@ def align_source(
 
     console = make_console()
     with TerminalProgress(console) as progress:
-        found = align_run(settings, run, modes or USUAL, batches, directions, progress)
+        found = align_run(settings, run, modes or USUAL, batches, directions, progress, seeds or None)
     title = _title(settings, found["epochs"], found["reference"])
     console.print(alignment_table(found["cosines"], title))
-    write_alignment(found, folder / "alignment.json")
+    numbers = folder / "alignment.json"
+    write_alignment(found, numbers)
     picture = folder / "figures" / "alignment.png"
-    with drawing(picture, f"the figures are safe in {folder / 'alignment.json'}", "give the same command again"):
+    with drawing(picture, f"the numbers are safe in {numbers}", "give the same command again") as done:
         from spinhw.plots.alignment import plot_alignment
 
         make_folder(picture.parent)
         plot_alignment(found["cosines"], picture, title)
-    _tell(console, folder, picture)
+    tell_files(console, numbers, None if done.failed else picture)
 
 
 def _title(settings: RunSettings, epochs: int, reference: str) -> str:
     device = "" if settings.device is None else settings.device.id
     kind = "the true gradient" if reference == "truth" else "measured slopes"
     return f"after {epochs} epochs, {kind} of {device}"
-
-
-def _tell(console: "Console", folder: Path, picture: Path) -> None:
-    console.print(f"figures:    {folder / 'alignment.json'}", markup=False, soft_wrap=True)
-    console.print(f"picture:    {picture}", markup=False, soft_wrap=True)

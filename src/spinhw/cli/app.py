@@ -11,6 +11,7 @@ import typer
 from spinhw import __version__
 from spinhw.cli.flipflop import flipflop, refuse_lone_keys
 from spinhw.cli.terminal import deaf_from_here, replace_what_streams_lack
+from spinhw.cli.usage import HintingGroup
 from spinhw.errors import ConfigError, SpinhwError
 
 INTERRUPTED = 130
@@ -21,6 +22,7 @@ _BETWEEN_COLLECTIONS = 20_000
 
 app = typer.Typer(
     name="spinhw",
+    cls=HintingGroup,
     help="Train dynamical networks of spintronic oscillators, on a simulator or on the bench.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,6 +43,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="Run folder; must not ex
 Note = Annotated[
     str, typer.Option("--note", help="Written down with the results: temperature, field, purpose; see also run.sample.")
 ]
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only the network of this seed; may be repeated.")]
 DeviceName = Annotated[
     str | None, typer.Option("--device", metavar="FILE_OR_NAME", help="Device profile: a file or a shipped name.")
 ]
@@ -109,9 +112,7 @@ def evaluate(
     chips: Annotated[
         int | None, typer.Option("--chips", min=1, help="So many simulated chips, ID-0, ID-1, ..., for every network.")
     ] = None,
-    seeds: Annotated[
-        list[int] | None, typer.Option("--seed", help="Only the network of this seed; may be repeated.")
-    ] = None,
+    seeds: Seeds = None,
     note: Note = "",
 ) -> None:
     """Measure the networks of a run again, by simulation and on a device; or on many simulated chips.
@@ -137,8 +138,9 @@ def align(
     directions: Annotated[
         int, typer.Option("--directions", min=2, help="Random directions of a batch, on a bench.")
     ] = 16,
+    seeds: Seeds = None,
     sets: Sets = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for figures and picture.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for numbers and picture.")] = None,
 ) -> None:
     """Compare gradients with the device's own: the cosine of each mode, with error bars and a picture.
 
@@ -146,7 +148,7 @@ def align(
     """
     from spinhw.cli.alignment import align_source
 
-    align_source(source, device, modes, batches, directions, sets or [], out)
+    align_source(source, device, modes, batches, directions, sets or [], out, seeds)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from spinhw.atomic import refuse_unwritable
 from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
-from spinhw.cli.drawing import drawing
+from spinhw.cli.drawing import drawing_alone
 from spinhw.config.sorts import a_folder
 from spinhw.device import DeviceSettings, load_device
 from spinhw.errors import ConfigError
@@ -141,6 +141,6 @@ def show_record(path: Path, picture: Path | None) -> None:
     if missing:
         console.print(f"no picture: the raw traces are not there ({missing[0]})", markup=False, soft_wrap=True)
         return
-    with drawing(target, "the record is as it was", "give the same command again"):
+    with drawing_alone(target, "the record is as it was", "give the same command again"):
         draw(files, target)
     console.print(f"picture: {target}", markup=False, soft_wrap=True)

@@ -65,6 +65,8 @@ def check_contracts(settings: DeviceSettings, console: Console, how: Checked) ->
 
 def _of_bench(settings: VisaSettings, console: Console, how: Checked) -> dict[str, list[Verdict]]:
     network, interval_s = how.network or bench.probe_network(settings, _PROBE), how.interval_s
+    if how.network is not None and settings.wiring is not None and settings.wiring.kind == "chip":
+        open_device(settings, network, interval_s)  # Connects to nothing, and refuses what does not fit.
     bench.show_rehearsal(console, settings, network, interval_s, how.verbose)
     bench.show_bench(console, settings, how.verbose)
     if not how.play:

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def plain_console() -> "Console":
     handler.setFormatter(VisibleFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     return PlainConsole(soft_wrap=True)
+
+
+def tell_files(console: "Console", numbers: Path, picture: Path | None) -> None:
+    """Print where the numbers of a command lie, and its picture; None where there is none."""
+    console.print(f"numbers:    {numbers}", markup=False, soft_wrap=True)
+    if picture is not None:
+        console.print(f"picture:    {picture}", markup=False, soft_wrap=True)
 
 
 def replace_what_streams_lack() -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from spinhw.atomic import make_folder, refuse_unwritable
 from spinhw.cli.drawing import drawing
-from spinhw.cli.terminal import make_console
+from spinhw.cli.terminal import make_console, tell_files
 from spinhw.config import find_recipe
 from spinhw.device import is_bench, load_device
 from spinhw.errors import ConfigError
 from spinhw.training import RunFolder, RunSettings, default_folder, load_settings
-from spinhw.training.refusals import refuse_missing, refuse_other_settings, simulated
+from spinhw.training.refusals import refuse_missing, refuse_other_settings, refuse_unknown_seeds, simulated
 from spinhw.training.run_folder import exists_already
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ def resume_config(
         refuse_unwritable(into / "config.yaml", "--out")
     settings, opened = load_settings(config, overrides, device), RunFolder.open(folder)
     console = make_console()
-    refuse_other_settings(opened, opened.settings(), settings, longer=new_run)
+    recorded = opened.settings()
+    refuse_other_settings(opened, recorded, settings, longer=new_run)
+    if opened.summary_file.is_file() and settings.training.epochs == recorded.training.epochs:
+        console.print(f"{folder} has finished: it is measured again", markup=False, soft_wrap=True)
     from spinhw.report import TerminalProgress
     from spinhw.training import resume
 
@@ -102,7 +105,7 @@ def evaluate_folder(folder: Path, device: str | None, note: str = "", seeds: Seq
     """Measure the networks of a run and show what came out."""
     profile, opened = (None if device is None else load_device(device)), RunFolder.open(folder)
     console = make_console()
-    opened.settings()
+    refuse_unknown_seeds(opened.settings(), seeds or None)
     from spinhw.report import TerminalProgress, print_evaluation
     from spinhw.training import evaluate
 
@@ -120,7 +123,9 @@ def evaluate_folder_on_chips(
         ConfigError: The device is not a simulated one.
     """
     profile = None if device is None else load_device(device)
-    simulated(profile or RunFolder.open(folder).settings().device)
+    settings = RunFolder.open(folder).settings()
+    simulated(profile or settings.device)
+    refuse_unknown_seeds(settings, seeds or None)
     console = make_console()
     from spinhw.report import TerminalProgress, transfer_table
     from spinhw.training import evaluate_on_chips, write_transfer
@@ -128,16 +133,15 @@ def evaluate_folder_on_chips(
     with TerminalProgress(console) as progress:
         found = evaluate_on_chips(folder, chips, profile, progress, note, seeds or None)
     console.print(transfer_table(found))
-    figures = folder / f"transfer-{found['device']}.json"
-    write_transfer(found, figures)
-    picture = folder / "figures" / f"{figures.stem}.png"
-    with drawing(picture, f"the figures are safe in {figures}", "give the same command again"):
+    numbers = folder / f"transfer-{found['device']}.json"
+    write_transfer(found, numbers)
+    picture = folder / "figures" / f"{numbers.stem}.png"
+    with drawing(picture, f"the numbers are safe in {numbers}", "give the same command again") as outcome:
         from spinhw.plots.transfer import plot_transfer
 
         make_folder(picture.parent)
         plot_transfer(found, picture)
-    console.print(f"figures:    {figures}", markup=False, soft_wrap=True)
-    console.print(f"picture:    {picture}", markup=False, soft_wrap=True)
+    tell_files(console, numbers, None if outcome.failed else picture)
 
 
 def _show_budget(console: "Console", settings: RunSettings) -> None:
@@ -162,6 +166,7 @@ def _show(console: "Console", results: "RunResults") -> None:
 
     print_run(console, results.summary, results.folder)
     folder = results.folder / "figures"
+    figures: dict[str, Path] = {}
     with drawing(folder, f"the results are safe in {results.folder / 'summary.json'}", "draw them with --resume"):
         from spinhw.plots import draw_run
 

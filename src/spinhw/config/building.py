@@ -22,7 +22,7 @@ def build(model: type[SettingsT], data: Mapping[str, Any], source: str, override
     """
     changed = apply_overrides(dict(data), overrides)
     try:
-        return model.model_validate(changed, context=WRITTEN)
+        return model.validated(changed, WRITTEN)
     except ValidationError as error:
         other = another_sort(data, model.sorts, source)
         if other is not None:

@@ -48,7 +48,7 @@ class ByKind:
         except ConfigError as error:
             # pydantic passes a ValueError on, and `describe` takes its four parts out again.
             raise PydanticCustomError("broken_kind", "{text}", {"text": str(error)}) from error
-        return model.model_validate(dict(value) | {"kind": kind}, context=info.context)
+        return model.validated(dict(value) | {"kind": kind}, info.context)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate by the model that the kind names, and write what that model writes."""

@@ -1,10 +1,12 @@
 """The base of every settings model: frozen, closed to unknown keys; the unit of a field stands in its value."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
@@ -119,6 +121,12 @@ def _from_percent(value: Any) -> Any:
     return float(found[1]) / 100 if found else value
 
 
+def _from_json(text: str | bytes | bytearray) -> Any:
+    with suppress(ValueError):
+        return json.loads(text)
+    return None
+
+
 class Settings(BaseModel):
     """Base of every settings model: frozen, closed to unknown keys, without NaN or infinity.
 
@@ -139,9 +147,42 @@ class Settings(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            from spinhw.config.building import told  # It knows the base of all settings.
+            raise self._told(error, data) from None
 
-            raise told(error, type(self), data, type(self).__name__) from None
+    @classmethod
+    def validated(cls, data: Any, context: Mapping[str, Any] | None = None) -> Self:
+        """Make settings with pydantic's own error, for who knows where the data stand."""
+        return super().model_validate(data, context=context)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **how: Any) -> Self:
+        """Make settings from plain data, as from keywords.
+
+        Raises:
+            ConfigError: One line for each thing that is wrong.
+        """
+        try:
+            return super().model_validate(obj, **how)
+        except ValidationError as error:
+            raise cls._told(error, obj) from None
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **how: Any) -> Self:
+        """Make settings from JSON, as from keywords.
+
+        Raises:
+            ConfigError: One line for each thing that is wrong.
+        """
+        try:
+            return super().model_validate_json(json_data, **how)
+        except ValidationError as error:
+            raise cls._told(error, _from_json(json_data)) from None
+
+    @classmethod
+    def _told(cls, error: ValidationError, data: Any) -> ConfigError:
+        from spinhw.config.building import told  # It knows the base of all settings.
+
+        return told(error, cls, data if isinstance(data, Mapping) else {}, cls.__name__)
 
     # pydantic would otherwise make inner settings by it too, and lose where they stand.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

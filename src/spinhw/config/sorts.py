@@ -18,7 +18,7 @@ _USES = {
     RECIPE: "it is for spinhw train",
     SOFTWARE_RECIPE: "it is for spinhw flipflop train, and its run folder for spinhw flipflop analyse",
     ANY_RECIPE: "it is for spinhw train",
-    DEVICE: "it is for --device",
+    DEVICE: "it is for --device of spinhw train, evaluate, align, check and calibrate",
     BENCH: "it is for --device",
     VIRTUAL_BENCH: "it is for spinhw virtual-bench serve",
     PLAN: "it is for --plan",

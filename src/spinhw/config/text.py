@@ -17,6 +17,9 @@ _DEEP = 1000
 # No settings are nested nearly as deeply, and what looks at them does so level by level.
 _MOST_LEVELS = 100
 _INDENTED = re.compile(r"^[ ?:-]*", re.MULTILINE)
+# What yaml says of a character that begins nothing.
+_NO_START = re.compile(r"found character '(.+)' that cannot start any token")
+_BRACKET = re.compile(r"[\[\]{}]")
 # What Python says of a bad date, number or key, and yaml lets through as it is.
 _MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # What YAML 1.1 reads otherwise than people do: 0x20, 0b101, 1:30 (to the base of 60), 1_000, and 032 (to that of 8).
@@ -134,6 +137,15 @@ def _deepest(text: str) -> int:
     return text.count("[") + text.count("{") + 2 * max(map(len, _INDENTED.findall(text)), default=0)
 
 
+def _hopeless(text: str) -> bool:
+    """Tell whether brackets or dashes stand so deep in each other that reading them would only take long."""
+    depth = deepest = 0
+    for place in _BRACKET.finditer(text):
+        depth = max(depth + (1 if place[0] in "[{" else -1), 0)
+        deepest = max(deepest, depth)
+    return max(deepest, *(len(one.replace(" ", "")) for one in _INDENTED.findall(text))) >= _DEEP
+
+
 def _other_bases(loader: Any) -> Iterator[tuple[Keys, str, int | float]]:
     """Find all numbers that are not plainly decimal: their keys, how they are written, how YAML reads them."""
     seen, left = set[int](), [(Keys(), loader.get_single_node())]
@@ -178,6 +190,8 @@ def _read_value(text: str) -> Any:
 
 
 def _loaded(text: str) -> Any:
+    if _deepest(text) >= _DEEP and _hopeless(text):
+        raise _too_deep()
     if yaml.__with_libyaml__ and _deepest(text) < _DEEP:
         with suppress(yaml.YAMLError, *_MISREAD):
             return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a subclass of CSafeLoader
@@ -230,7 +244,7 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
         problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{source}: broken YAML at {place}", seen=problem, todo="mend that line") from error
+        raise ConfigError(f"{source}: broken YAML at {place}", seen=problem, todo=_mending(problem)) from error
     if data is None:
         raise ConfigError(f"{source}: the file is empty", allowed="lines of the form 'key: value'")
     if not isinstance(data, dict):
@@ -238,6 +252,16 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
             f"{source}: not a YAML mapping", seen=type(data).__name__, allowed="lines of the form 'key: value'"
         )
     return data
+
+
+def _mending(problem: str) -> str:
+    """Say how a line of broken YAML is mended, by what is said of it."""
+    bad = _NO_START.search(problem)
+    if bad is None:
+        return "mend that line"
+    if bad[1] == "\\t":
+        return "write blanks in place of the tab"
+    return f'put the value in quotes, such as "{bad[1]}..."'
 
 
 def as_written(value: Any) -> str:

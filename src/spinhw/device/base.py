@@ -91,6 +91,21 @@ class Device(Session):
         self._keeper, self._observes_all = keeper, keeper.observes_all
 
     @ordinary_tensors()
+    def refuse_beyond_limits(self, parameters: Mapping[str, Tensor]) -> None:
+        """Check that weights and biases could be programmed; the device need not be open, and nothing is sent.
+
+        Args:
+            parameters: As for `program`.
+
+        Raises:
+            LimitError: A value is beyond its limit.
+            ValueError: A name or a shape is wrong.
+        """
+        self._check_names(parameters)
+        held, _ = self._held_parameters(parameters)
+        self._check_parameter_limits(self._conversion.parameters_to_si(held, self._description.kinds))
+
+    @ordinary_tensors()
     def program(
         self, parameters: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:

@@ -53,8 +53,8 @@ def read_keras(path: Path) -> RecurrentNetwork:
             or a ModelCheckpoint wrote, of Keras 2 or 3.
 
     Raises:
-        ConfigError: It is no such file, holds other layers, options that change what they compute, or shapes that do
-            not fit each other.
+        ConfigError: It is no such file, holds other layers, options that change what they compute, shapes that do
+            not fit each other, or numbers that are not finite.
     """
     try:
         arrays, layers = _zipped(path) if zipfile.is_zipfile(path) else _plain(path)
@@ -166,6 +166,14 @@ def _network(path: Path, arrays: dict[str, Tensor]) -> RecurrentNetwork:
     unknown = arrays.keys() - {f"{first}/{one}" for one in _RECURRENT} - {f"{second}/{one}" for one in _DENSE}
     if unknown:
         raise ConfigError(f"{path}: these layers hold arrays besides", seen=", ".join(sorted(unknown)), allowed=_WANTED)
+    for name, array in arrays.items():
+        if not array.isfinite().all():
+            raise ConfigError(
+                f"{path}: layer {name.partition('/')[0]} holds numbers that are not finite",
+                seen=f"{int((~array.isfinite()).sum())} of {array.numel()} in {name}",
+                allowed="finite weights",
+                todo="look for a training in Keras that diverged, and import an earlier model",
+            )
     settings = RecurrentSettings(inputs=len(w_in), units=units, outputs=w_out.shape[1], bias=bias is not None)
     values = {"w_in": w_in.T, "w_rec": w_rec.T, "w_out": w_out.T, "b_out": b_out}
     return from_weights(settings, values if bias is None else values | {"bias": bias})

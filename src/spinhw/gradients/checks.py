@@ -165,7 +165,7 @@ def _refuse_times(network: SpintronicNetwork, about: Description) -> None:
                 f"{about.name}: the device {what} for other times than the surrogate steps",
                 seen=f"{seen_s:.6g} s",
                 allowed=f"{interval_s:.6g} s, the sample interval of the network's steps",
-                todo="open the device with the sample interval of the task",
+                todo="open the device with the sample interval of the task, and make the network with Steps of it",
             )
 
 

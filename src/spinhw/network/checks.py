@@ -55,6 +55,22 @@ def seeds_of(seed: Any) -> int | list[int]:
     return [int(one) for one in seeds]
 
 
+def one_seed(seed: Any) -> int:
+    """Return the seed of a single network.
+
+    Raises:
+        ConfigError: It is no whole number.
+    """
+    if not _is_whole(seed):
+        raise ConfigError(
+            "seed: this is no seed",
+            seen=shown(seed),
+            allowed="a whole number; every network of its own has one",
+            todo="write for instance seed=0",
+        )
+    return int(seed)
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spinhw.errors import ConfigError
+from spinhw.network.checks import check_inputs, one_seed, shown
 from spinhw.network.ordinary import OrdinaryModule
 from spinhw.network.recurrence import TanhWeights, recur
 from spinhw.network.recurrent_settings import RecurrentSettings
@@ -38,6 +40,9 @@ class RecurrentNetwork(OrdinaryModule):
     Args:
         settings: The network as designed.
         seed: Seed of its initial weights, signs and absent weights.
+
+    Raises:
+        ConfigError: One of them is something else.
     """  # noqa: D205 - a list of names is no sentence
 
     sign: Tensor | None
@@ -45,7 +50,14 @@ class RecurrentNetwork(OrdinaryModule):
 
     def __init__(self, settings: RecurrentSettings, seed: int = 0) -> None:
         super().__init__()
-        self.settings, self.seed = settings, seed
+        if not isinstance(settings, RecurrentSettings):
+            raise ConfigError(
+                "settings: this is no design of a recurrent network",
+                seen=shown(settings),
+                allowed="RecurrentSettings",
+                todo="write RecurrentSettings(...)",
+            )
+        self.settings, self.seed = settings, one_seed(seed)
         with ordinary_tensors():
             self._draw()
 
@@ -76,7 +88,11 @@ class RecurrentNetwork(OrdinaryModule):
         return TanhWeights(self.w_in, self.connectivity, bias, self.w_out, self.b_out)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Give the outputs (batch, time, output) of inputs (batch, time, input), starting from the state 0."""
+        """Return the outputs (batch, time, output) of inputs (batch, time, input), starting from the state 0.
+
+        Raises:
+            ValueError: The inputs are no tensor, of another shape, or not finite.
+        """
         return self.run(inputs, record=False).outputs
 
     def run(
@@ -94,7 +110,11 @@ class RecurrentNetwork(OrdinaryModule):
             start: State before the first step, (batch, unit), of tanh units; None for 0.
             record: Whether to return the states.
             generator: Where recurrent noise comes from; None for none.
+
+        Raises:
+            ValueError: The inputs are no tensor, of another shape, or not finite.
         """
+        check_inputs(inputs, self.settings.inputs, None)
         if self.gates is not None:
             states, _ = self.gates(inputs)
             outputs = nn.functional.linear(states, self.w_out, self.b_out)

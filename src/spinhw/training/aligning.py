@@ -13,6 +13,7 @@ from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import device_for, refuse_misfit
 from spinhw.training.device_loop import put_in_loop
 from spinhw.training.learner import Learner
+from spinhw.training.member import of_seeds
 from spinhw.training.progress import SILENT, Progress
 from spinhw.training.refusals import without_device
 from spinhw.training.run_folder import RunFolder
@@ -30,6 +31,7 @@ def align_run(
     batches: int = 8,
     directions: int = DIRECTIONS,
     progress: Progress = SILENT,
+    seeds: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Compare the gradients of several modes with the device's own, on training images.
 
@@ -43,15 +45,17 @@ def align_run(
         batches: Batches to average over, at least 1.
         directions: Random directions of a batch, at least 2.
         progress: Told what happens.
+        seeds: Of the networks to look at; None for all of the run.
 
     Returns:
         ``reference`` ("truth" or "slopes"), ``epochs`` of the networks, ``device`` and ``cosines`` by mode.
 
     Raises:
-        ConfigError: There is no device, or it cannot do what a mode needs.
+        ConfigError: There is no device, it cannot do what a mode needs, or the run has no such seed.
         DeviceError: The device failed.
     """
-    if settings.device is None:
+    profile = settings.device
+    if profile is None:
         raise without_device()
     refuse_misfit(settings)
     learner = Learner(settings)
@@ -59,9 +63,10 @@ def align_run(
         start_from(learner, settings)
     else:
         learner.restore(*load_checkpoint(RunFolder.open(folder).checkpoint))
-    training, network = settings.training, learner.evaluated
+    settings, network = of_seeds(settings, learner.evaluated, seeds)
+    training = settings.training
     task = settings.open_task()
-    with device_for(settings, settings.device) as device:
+    with device_for(settings, profile) as device:
         for mode in modes:
             refuse_mode(mode, device)
         loops = {mode: put_in_loop(training, network, device, mode) for mode in modes}

@@ -1,6 +1,6 @@
 """Trained networks on a device: programmed, measured, read out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,10 +59,8 @@ def answer_on_device(
     members, values, plan = len(seeds), network.member_values(), readout_plan(device.describe(), network.settings)
     masks = network.member_masks()
     total = members * task.held_out_sequences(part)
-    at_once = members if device.describe().members == members else 1
     answers, traces = [], []
-    for first in range(0, members, at_once):
-        chosen = slice(first, first + at_once)
+    for chosen in _at_once(members, device):
         exists = {name: mask[chosen] for name, mask in masks.items()}
         device.program({name: value[chosen] for name, value in values.items()}, exists)
         parts = []
@@ -83,6 +81,27 @@ def answer_on_device(
         _mean_energy(traces),
         device.snapshot(),
     )
+
+
+def refuse_weights(network: SpintronicNetwork, device: Device) -> None:
+    """Check that trained networks could be programmed into a device, before anything that takes time is done.
+
+    Args:
+        network: The trained networks.
+        device: Open or not; with one chip for each member, or one chip.
+
+    Raises:
+        LimitError: A weight or bias is beyond a limit of the device.
+    """
+    values = network.member_values()
+    for chosen in _at_once(len(next(iter(values.values()))), device):
+        device.refuse_beyond_limits({name: value[chosen] for name, value in values.items()})
+
+
+def _at_once(members: int, device: Device) -> Iterator[slice]:
+    """Give the members that a device runs side by side: all, or one after another on a single chip."""
+    size = members if device.describe().members == members else 1
+    return (slice(first, first + size) for first in range(0, members, size))
 
 
 def device_for(settings: RunSettings, profile: DeviceSettings, keeper: Keeper | None = None) -> Device:

@@ -11,7 +11,7 @@ from spinhw.atomic import append_line
 from spinhw.device import Device, DeviceSettings, is_bench, load_device
 from spinhw.errors import ConfigError
 from spinhw.training.checkpoint import load_checkpoint
-from spinhw.training.deploy import device_for
+from spinhw.training.deploy import device_for, refuse_weights
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.learner import Learner
 from spinhw.training.measure import measure_on_device, measure_simulated
@@ -23,6 +23,8 @@ from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 from spinhw.training.summary import energy_facts, energy_ledger, with_spent
 from spinhw.training.versions import versions
+
+_AGAIN = "the run is as it was", "give the same command again to measure it"
 
 
 def evaluate(
@@ -51,7 +53,7 @@ def evaluate(
     Raises:
         ConfigError: It is no run folder, the checkpoint is missing or damaged, the run has no such seed, or the device
             cannot play these networks; said before anything is measured.
-        LimitError: The networks are beyond a limit of the device.
+        LimitError: The networks are beyond a limit of the device; said before anything is measured.
         DeviceError: The device failed.
     """
     opened, other = RunFolder.open(Path(folder)), load_device(device) if isinstance(device, str | Path) else device
@@ -68,8 +70,10 @@ def evaluate(
         if state is not None and profile is not None and not is_bench(profile):
             _refuse_part(settings.training.seeds, learner.seeds)
         measuring = None if profile is None else device_for(settings, profile)  # Refuses what it cannot play.
+        if measuring is not None:
+            refuse_weights(network, measuring)
         task = settings.open_task()
-        tick = partial(measuring_tick, opened, progress, interrupt)
+        tick = partial(measuring_tick, _AGAIN, progress, interrupt)
         found = {
             "epochs": learner.epoch,
             "seeds": list(settings.training.seeds),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
+from spinhw.training.refusals import refuse_unknown_seeds
 from spinhw.training.settings import RunSettings
 
 
@@ -24,15 +24,8 @@ def of_seeds(
     """
     if seeds is None:
         return settings, network
+    refuse_unknown_seeds(settings, seeds)
     there = settings.training.seeds
-    unknown = [seed for seed in seeds if seed not in there]
-    if unknown or not seeds:
-        raise ConfigError(
-            "seeds (--seed): the run has no such network",
-            seen=", ".join(map(str, unknown)) or "none",
-            allowed=", ".join(map(str, there)),
-            todo="name some of these, each with a --seed of its own",
-        )
     wanted = tuple(seed for seed in there if seed in seeds)
     training = settings.training.model_copy(update={"seeds": wanted})
     chosen = settings.model_copy(update={"training": training})

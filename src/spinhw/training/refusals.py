@@ -1,5 +1,6 @@
 """What settings and paths alone tell against a run: said before anything that takes time is imported."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,23 @@ def refuse_other_settings(folder: RunFolder, recorded: Settings, wanted: Setting
             f"{folder.path}: the run was started with another config",
             seen=", ".join(changed),
             todo=f"resume with {folder.config}, or train into another folder",
+        )
+
+
+def refuse_unknown_seeds(settings: RunSettings, seeds: Sequence[int] | None) -> None:
+    """Check that a run has networks of these seeds, at least one; None stands for all.
+
+    Raises:
+        ConfigError: Names those that it has.
+    """
+    there = settings.training.seeds
+    unknown = [] if seeds is None else [seed for seed in seeds if seed not in there]
+    if unknown or (seeds is not None and not seeds):
+        raise ConfigError(
+            "seeds (--seed): the run has no such network",
+            seen=", ".join(map(str, unknown)) or "none",
+            allowed=", ".join(map(str, there)),
+            todo="name some of these, each with a --seed of its own",
         )
 
 

@@ -160,9 +160,10 @@ def _go_on(
         task = settings.open_task()
         trainee = EnsembleTrainee(learner, task, settings)
         train_until(settings.training.loop_start, trainee, folder, progress, interrupt)
+        kept = "the trained networks are saved", f"measure again with: {folder.resume_command}"
         with _device_in_use(settings, learner, folder) as device:
             train_until(settings.training.epochs, trainee, folder, progress, interrupt)
-            tick = partial(measuring_tick, folder, progress, interrupt)
+            tick = partial(measuring_tick, kept, progress, interrupt)
             summary = _summary(_as_trained(settings, learner), learner, task, device, tick)
             if settings.training.plateau is not None:
                 summary["on_plateau"] = on_plateau(settings.training.plateau, folder.metrics())
@@ -237,19 +238,25 @@ def _summary(
 
 
 def measuring_tick(
-    folder: RunFolder, progress: Progress, interrupt: Interrupt, what: str, done: int, total: int
+    kept: tuple[str, str], progress: Progress, interrupt: Interrupt, what: str, done: int, total: int
 ) -> None:
     """Tell of the progress of a measurement, and end it where the user asked to stop.
+
+    Args:
+        kept: What is kept where it ends, and how to measure again.
+        progress: Told of it.
+        interrupt: Whether the user asked to stop.
+        what: What is measured.
+        done: How much of it.
+        total: Of how much.
 
     Raises:
         Interrupted: Says how to measure again.
     """
     progress.on_evaluation(what, done, total)
     if interrupt.requested:
-        raise Interrupted(
-            f"interrupted while measuring {what}; the trained networks are saved",
-            todo=f"measure again with: {folder.resume_command}",
-        )
+        saved, todo = kept
+        raise Interrupted(f"interrupted while measuring {what}; {saved}", todo=todo)
 
 
 def _warn_of_versions(folder: RunFolder, then: Mapping[str, str] | None) -> None:

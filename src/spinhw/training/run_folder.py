@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,9 +24,17 @@ _log = logging.getLogger(__name__)
 _TRAIN = "spinhw train"
 
 
+# At the end of the name of a run folder.
+_TIME = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
+
+
 def default_folder(config: Path) -> Path:
-    """Name a new run folder after config and time: ``runs/digits-20250131-235959``, with ``-2`` where that exists."""
-    first = Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    """Name a new run folder after config and time: ``runs/digits-20250131-235959``, with ``-2`` where that exists.
+
+    The config of a run folder has the name of its run.
+    """
+    run = _TIME.sub("", config.resolve().parent.name) if config.name == "config.yaml" else ""
+    first = Path("runs") / f"{run or config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     others = (first.with_name(f"{first.name}-{number}") for number in count(2))
     return next(path for path in chain([first], others) if not path.exists())
 
@@ -200,7 +209,9 @@ class RunFolder:
         try:
             data: Any = json.loads(self.summary_file.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise ConfigError(f"{self.path}: this run has not finished", todo="finish it with --resume") from error
+            raise ConfigError(
+                f"{self.path}: this run has not finished", todo=f"finish it with: {self.resume_command}"
+            ) from error
         except ValueError as error:
             raise ConfigError(
                 f"{self.summary_file}: this is broken", seen=error, todo="write it anew with --resume"
