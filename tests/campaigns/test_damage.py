@@ -3,7 +3,6 @@
 The campaign: pytest tests/campaigns/test_damage.py --campaign. Each damage has a number and runs again by it.
 """
 
-import dataclasses
 import json
 import shutil
 import sqlite3
@@ -17,6 +16,7 @@ import torch
 import xarray
 
 from fakes.damage import damaged
+from fakes.runs import plain
 from spinhw.calibration import load_taken
 from spinhw.calibration.dataset import write_dataset
 from spinhw.calibration.synapses import load_read
@@ -89,17 +89,6 @@ def outcome(path: Path) -> None:
 
 def metrics(path: Path) -> None:
     path.write_text(ROWS, encoding="utf-8")
-
-
-def plain(value: object) -> object:
-    """Write anything that was read so that it can be compared."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return str(value.dtype), tuple(value.shape), np.asarray(value).tobytes()
-    if dataclasses.is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 # Who writes, who reads, and whether a checksum guards what is in the file: what others wrote, and text, has none.

@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import append_line, not_written, write_atomically
+from spinhw.atomic import UNFINISHED, append_line, not_written, write_atomically
 from spinhw.config import Settings, SettingsT, build, read_yaml
 from spinhw.errors import ConfigError
 from spinhw.shell import typed
@@ -99,10 +99,10 @@ class RunFolder:
         return copy
 
     def discard(self) -> None:
-        """Remove a folder that was just made and holds no more than config and checkpoint."""
+        """Remove a folder that was just made and holds no more than config and checkpoint, whole or half written."""
         with suppress(OSError):
-            self.config.unlink(missing_ok=True)
-            self.checkpoint.unlink(missing_ok=True)
+            for path in (self.config, self.checkpoint, *self.path.glob(UNFINISHED)):
+                path.unlink(missing_ok=True)
             self.path.rmdir()
 
     @classmethod
