@@ -29,7 +29,8 @@ def run_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         if sys.platform != "win32":  # Windows removes no file that is open; whoever opens this one now finds it locked.
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # A folder that may not be written any more keeps it: it locks nothing by itself.
+                path.unlink(missing_ok=True)
         os.close(file)
         with suppress(OSError):
             if sys.platform == "win32":
