@@ -10,6 +10,7 @@ from spinhw.errors import ConfigError
 
 # Antivirus and file synchronisers on Windows hold a file for moments: wait that long before each new attempt.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+UNFINISHED = ".*.tmp"  # What a process that was killed leaves of a file that it was writing.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from fakes.runs import plain
 from fakes.visa import BANK_TRUTH, BEHIND_TRUTH, INTERVAL_S, bank_settings, behind_settings, standing
 from spinhw.calibration import (
     PlanSettings,
@@ -88,10 +89,11 @@ def test_a_record_says_what_was_measured_and_reads_back(tmp_path):
     assert "unit: 1/s" in text and "meaning: damping rate" in text
 
 
-def test_an_interrupted_calibration_plays_only_what_is_missing(tmp_path):
-    settings, out = chip(), tmp_path / "record.yaml"
-    calibrated(settings, tmp_path)
+def test_an_interrupted_calibration_plays_only_what_is_missing_and_comes_to_the_same_bits(tmp_path):
+    settings = chip(drift={"individual_per_1000_shots": 0.5}, thermal_power=1e-4)
+    *_, out = calibrated(settings, tmp_path)
     first, folder = load_record(out), traces_folder(out)
+    whole = [plain(load_taken(path)) for path in sorted(folder.glob("*.nc"))]
     kept = {path.name: path.read_bytes() for path in folder.glob("0[01]*.nc")}
     for path in folder.glob("0[23]*.nc"):
         path.unlink()
@@ -99,7 +101,15 @@ def test_an_interrupted_calibration_plays_only_what_is_missing(tmp_path):
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     assert len(list(folder.glob("*.nc"))) == 4
     second = load_record(out)
-    assert second.parameters["gamma"].values == pytest.approx(first.parameters["gamma"].values, rel=0.1)
+    assert second.model_copy(update={"made": first.made}) == first
+    again = [plain(load_taken(path)) for path in sorted(folder.glob("*.nc"))]
+    assert [one | {"started_unix_s": 0} for one in again] == [one | {"started_unix_s": 0} for one in whole]
+
+
+def test_traces_of_a_device_with_other_settings_are_refused(tmp_path):
+    calibrated(chip(), tmp_path)
+    with pytest.raises(CalibrationError, match=r"00-noise\.nc: this was measured on a device with other settings"):
+        calibrated(chip(drift={"individual_per_1000_shots": 0.5}), tmp_path)
 
 
 def test_traces_of_another_plan_are_refused(tmp_path):

@@ -149,9 +149,10 @@ def test_exchanged_tuning_lines_are_named_and_the_readings_kept(tmp_path, mocker
     assert len(list((tmp_path / "record.traces").glob("*.nc"))) == 4
 
 
-def test_a_bank_that_fails_keeps_what_was_read_and_goes_on_there(tmp_path, mocker):
-    out = tmp_path / "record.yaml"
-    with open_synapses(chip(0.01), 4) as bank:
+def test_a_bank_that_fails_keeps_what_was_read_and_goes_on_there_to_the_same_bits(tmp_path, mocker):
+    out, scattering = tmp_path / "record.yaml", chip(0.01, repeatability=0.02)
+    whole, *_ = calibrated(scattering, tmp_path / "whole", resonators=4)
+    with open_synapses(scattering, 4) as bank:
         measure, calls = bank.truth.measure, []
 
         def failing(*arguments):
@@ -165,11 +166,12 @@ def test_a_bank_that_fails_keeps_what_was_read_and_goes_on_there(tmp_path, mocke
             calibrate_synapses(bank, plan_of(), out)
     kept = {path.name: path.read_bytes() for path in traces_folder(out).glob("*.nc")}
     assert sorted(kept) == ["00-no_tone.nc", "01-detuning_sweep.nc"] and not out.exists()
-    record, *_ = calibrated(chip(0.01), tmp_path, resonators=4)
+    record, *_ = calibrated(scattering, tmp_path, resonators=4)
     assert {name: (traces_folder(out) / name).read_bytes() for name in kept} == kept
     assert record.failed == {} and len(record.experiments) == 4
+    assert record.model_copy(update={"made": whole.made}) == whole
     with pytest.raises(CalibrationError, match="another device, design or experiment"):
-        calibrated(chip(0.01), tmp_path, resonators=5)
+        calibrated(scattering, tmp_path, resonators=5)
 
 
 @pytest.mark.parametrize("experiment", [{"kind": "crosstalk"}, PROGRAMMING, {"kind": "no_tone"}, SWEEP])

@@ -3,7 +3,6 @@
 The campaign: pytest tests/campaigns/test_damage.py --campaign. Each damage has a number and runs again by it.
 """
 
-import dataclasses
 import json
 import shutil
 import sqlite3
@@ -17,6 +16,7 @@ import torch
 import xarray
 
 from fakes.damage import damaged
+from fakes.runs import plain
 from spinhw.calibration import load_taken
 from spinhw.calibration.dataset import write_dataset
 from spinhw.calibration.synapses import load_read
@@ -28,7 +28,8 @@ from spinhw.device.rehearsal import probe_inputs, probe_parameters
 from spinhw.errors import ConfigError, SpinhwError
 from spinhw.flipflop import read_keras
 from spinhw.network import NetworkSettings
-from spinhw.studies import Outcome
+from spinhw.studies import Outcome, Point, PointStore
+from spinhw.studies.outcome import PowerTrace
 from spinhw.training import RunFolder
 from spinhw.training.checkpoint import load_checkpoint, save_checkpoint
 from spinhw.tuning import Search, SpaceSettings
@@ -83,23 +84,31 @@ def keras(path: Path) -> None:
             file[f"model_weights/{name}"] = np.ones(shape, np.float32)
 
 
-def outcome(path: Path) -> None:
-    Outcome([0, 1], [0.5, None], [0.4, None], [0.1, 0.2], 3.5, "1.0", None, [0.3, 0.2], 60, 2.5).save(path)
+def traced_point() -> Point:
+    return Point.vary("digits_paper", (), traced=True)
+
+
+def points(path: Path) -> None:
+    trace = PowerTrace([0, 1], [[[0.5, 0.25], [0.5, 0.75]]])
+    found = Outcome([0, 1], [0.5, None], [0.4, None], [0.1, 0.2], 3.5, "1.0", trace, [0.3, 0.2], 60, 2.5, 7, True)
+    PointStore(path.parent).save(traced_point(), found)
+
+
+def waveforms(path: Path) -> None:
+    points(path.parent / "points.csv")
+    (path.parent / "traces" / f"{traced_point().key}.json").rename(path)
+
+
+def with_waveforms(path: Path) -> object:
+    shutil.copy(path, path.parent / "traces" / f"{traced_point().key}.json")
+    try:
+        return PointStore(path.parent).outcome(traced_point())
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(traced_point().key, path.stem)) from error
 
 
 def metrics(path: Path) -> None:
     path.write_text(ROWS, encoding="utf-8")
-
-
-def plain(value: object) -> object:
-    """Write anything that was read so that it can be compared."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return str(value.dtype), tuple(value.shape), np.asarray(value).tobytes()
-    if dataclasses.is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 # Who writes, who reads, and whether a checksum guards what is in the file: what others wrote, and text, has none.
@@ -109,7 +118,8 @@ FILES = {
     "01-noise.nc": (traces, load_taken, True),
     "00-detuning_sweep.nc": (readings, load_read, True),
     "weights.h5": (keras, read_keras, False),
-    "outcome.json": (outcome, Outcome.load, False),
+    "points.csv": (points, lambda path: PointStore(path.parent).outcome(traced_point()), False),
+    "waveforms.json": (waveforms, with_waveforms, False),
     "metrics.jsonl": (metrics, lambda path: RunFolder(path.parent).metrics(), False),
 }
 

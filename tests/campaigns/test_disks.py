@@ -2,23 +2,26 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray
+from pytest_mock import MockerFixture
 
-from fakes.runs import bits, tiny
+from fakes.disks import FullDisk, ReadOnlyFolder
+from fakes.kills import NEVER
+from fakes.works import WORKS
 from spinhw.atomic import write_atomically
 from spinhw.calibration.dataset import write_dataset
 from spinhw.errors import ConfigError
 from spinhw.plots.canvas import page
-from spinhw.studies import Outcome
-from spinhw.training import resume, train
 from spinhw.training.checkpoint import save_checkpoint
 
-# How many points of a run are refused, of those at which it writes.
+# How often a command of each sort meets each sort of trouble; the first change that is refused is drawn.
 CAMPAIGN = 60
 
 
@@ -30,7 +33,6 @@ WRITERS = {
     "a.txt": lambda path: write_atomically(path, b"new"),
     "a.nc": lambda path: write_dataset(data(), path, "traces"),
     "a.safetensors": lambda path: save_checkpoint(path, {}, {"epoch": 1}),
-    "outcome.json": lambda path: Outcome([0], [0.5], [0.5], [0.1], 1.0, "1").save(path),
     "a.png": lambda path: draw(path),
 }
 
@@ -40,32 +42,11 @@ def draw(path: Path) -> None:
         pass
 
 
-class Refusing:
-    """Stands for `os.replace` and `os.fsync`: the n-th time that something is written, the disk is full."""
-
-    def __init__(self, mocker, at: int) -> None:
-        self.left, self._replace = at, os.replace
-        mocker.patch.object(os, "replace", self.replace)
-        mocker.patch.object(os, "fsync", self.sync)
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def replace(self, source, target) -> None:
-        self._count()
-        self._replace(source, target)
-
-    def sync(self, descriptor) -> None:
-        self._count()
-
-
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk_leaves_what_was_there(name, tmp_path, mocker):
     path = tmp_path / name
     path.write_bytes(b"old")
-    Refusing(mocker, 0)
+    FullDisk(mocker, 0, tmp_path)
     with pytest.raises(ConfigError, match=rf"{name}: .*(full|written); seen: No space left on device; next: free"):
         WRITERS[name](path)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
@@ -135,33 +116,81 @@ def test_a_picture_in_no_known_format_is_refused(tmp_path):
         draw(tmp_path / "a.xyz")
 
 
-def refused_at(number: int, folder: Path, mocker) -> bool:
-    """Train on a disk that is full from the n-th write on, free it, go on; tell whether anything was refused."""
-    Refusing(mocker, number)
-    try:
-        train(tiny(), folder)
-    except ConfigError as error:
-        assert str(folder) in str(error) and "\n" not in str(error)
-        refused = True
-    else:
-        refused = False
-    mocker.stopall()
+KINDS = pytest.mark.parametrize("kind", [FullDisk, ReadOnlyFolder])
+
+
+def as_usual(mocker: MockerFixture) -> None:
+    """Time nothing, train no trial, and wait for no disk."""
     mocker.patch.object(os, "fsync", lambda file: None)
-    if not (folder / "checkpoint.safetensors").exists():
-        assert not folder.exists()  # Nothing was begun.
-        train(tiny(), folder)
-    elif refused:
-        resume(folder)
-    return refused
+    mocker.patch("time.sleep")
+    mocker.patch("spinhw.studies.run.forecast_s", lambda points: {point.key: 1.0 for point in points})
+    mocker.patch("spinhw.tuning.search.trial_score", lambda settings: 1e8 * settings.network.tau_s % 1.0)
+
+
+def refused_at(name: str, kind: Any, at: int, folder: Path, spinhw: Any, mocker: MockerFixture) -> bool:
+    """Let a command meet a disk that refuses from the n-th change on, mend it, go on; tell whether it was refused."""
+    work = WORKS[name]
+    folder.mkdir()
+    work.prepare(folder)
+    mocker.stopall()
+    as_usual(mocker)
+    disk = kind(mocker, at, folder)
+    outcome = spinhw(*work.command(folder))
+    mocker.stopall()
+    as_usual(mocker)
+    # What is refused last may be no more than to see a name through to the disk, or to remove what is of no use.
+    assert outcome.code == 0 or (outcome.code == 2 and disk.refused), (at, outcome.code, outcome.err)
+    if outcome.code == 0:
+        work.result(folder)
+    else:
+        line = " ".join(outcome.err.split())
+        assert "Traceback" not in outcome.err and str(folder) in line, (at, outcome.err)
+        assert re.search("is full|left on device|Permission denied|readonly|may not", line), (at, line)
+    kept = work.kept(folder)
+    outcome = spinhw(*work.command(folder))
+    assert outcome.code == 0, (at, outcome.err)
+    assert kept <= work.kept(folder), at
+    return disk.refused
+
+
+def changes_of(name: str, kind: Any, folder: Path, spinhw: Any, mocker: MockerFixture) -> int:
+    """Count how often a command changes its disk."""
+    folder.mkdir()
+    WORKS[name].prepare(folder)
+    mocker.stopall()
+    as_usual(mocker)
+    disk = kind(mocker, NEVER, folder)
+    assert spinhw(*WORKS[name].command(folder)).code == 0
+    mocker.stopall()
+    as_usual(mocker)
+    return NEVER - disk.left
+
+
+@KINDS
+def test_a_calibration_goes_on_to_the_same_bits_once_its_disk_takes_what_it_writes(kind, tmp_path, spinhw, mocker):
+    work = WORKS["calibrate"]
+    changes = changes_of("calibrate", kind, tmp_path / "whole", spinhw, mocker)
+    assert refused_at("calibrate", kind, changes - 2, tmp_path / "cut", spinhw, mocker)
+    assert work.kept(tmp_path / "cut") and work.result(tmp_path / "cut") == work.result(tmp_path / "whole")
+
+
+@KINDS
+def test_a_search_whose_database_cannot_be_written_says_why_and_goes_on(kind, tmp_path, spinhw, mocker):
+    pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
+    assert refused_at("tune", kind, 5, tmp_path / "tables", spinhw, mocker)  # While its tables are made.
+    assert WORKS["tune"].result(tmp_path / "tables") == WORKS["tune"].trials
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(3600)
-def test_campaign(tmp_path, mocker):
-    train(tiny(), tmp_path / "whole")
-    wanted, random, refused = bits(tmp_path / "whole"), Random(0), 0
+@pytest.mark.timeout(7200)
+@KINDS
+@pytest.mark.parametrize("name", WORKS)
+def test_campaign(name, kind, tmp_path, spinhw, mocker):
+    random, refused = Random(name), 0
+    changes = changes_of(name, kind, tmp_path / "whole", spinhw, mocker)
+    wanted = WORKS[name].result(tmp_path / "whole")
     for number in range(CAMPAIGN):
-        refused += refused_at(random.randrange(40), tmp_path / str(number), mocker)
-        found = bits(tmp_path / str(number))
-        assert all((found[name] == wanted[name]).all() for name in wanted)
+        place = tmp_path / str(number)
+        refused += refused_at(name, kind, random.randrange(changes), place, spinhw, mocker)
+        assert WORKS[name].result(place) == wanted, number
     assert refused > CAMPAIGN // 2

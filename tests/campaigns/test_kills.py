@@ -1,180 +1,100 @@
 """Commands that are killed at any point of their work: given again, they end as if nothing had happened.
 
-The campaign: pytest tests/campaigns/test_kills.py --campaign, 60 kills of each command. Each kill has a number.
+The campaign: pytest tests/campaigns/test_kills.py --campaign, 60 kills of each command, every third after a time. Each
+kill has a number; those at a point run again by it. Whatever a kill after a time comes to is right, but for something
+that is lost, broken, or hangs.
 """
 
 import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-import yaml
 
-from fakes.kills import is_killed, points, run_killed
+from fakes import processes
+from fakes.kills import HANGS_S, KILLED, NEVER, is_killed, points, run_killed
 from fakes.processes import CAN_FORK, python
-from fakes.runs import bits, tiny
-from spinhw.calibration import load_taken
-from spinhw.config import shipped
-from spinhw.records import load_record
-from spinhw.studies import Outcome
+from fakes.works import WORKS, Studying
 from spinhw.training.checkpoint import load_checkpoint
 
-CAMPAIGN = 60
+CAMPAIGN, WITH_WORKERS = 60, 10
+# A calibration is killed when the second of its experiments is about to be written.
+AT_SECOND = """
+def replace(source, target, done=os.replace):
+    if os.path.basename(target).startswith("01-"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done(source, target)
+os.replace = replace
+"""
 
 pytestmark = pytest.mark.skipif(os.name != "posix" or not CAN_FORK, reason="kills processes that were forked")
 
-# Timing how fast this machine is takes seconds, and is no work that could be lost.
-UNTIMED = """
-import spinhw.studies.run
-spinhw.studies.run.forecast_s = lambda points: {point.key: 1.0 for point in points}
-"""
-SCORED = """
-import spinhw.tuning.search
-spinhw.tuning.search.trial_score = lambda settings: 1e8 * settings.network.tau_s % 1.0
-"""
-PLAN = {
-    "name": "short",
-    "experiments": [
-        {"kind": "noise", "segments": 2, "samples": 32},
-        {"kind": "drive_sweep", "levels": 7, "samples": 48},
-        {"kind": "pseudo_random", "segments": 4, "samples": 48},
-    ],
-}
-GRID = {
-    "seeds": [0],
-    "protocols": {
-        "paper": {
-            "spintronic": str(shipped("examples") / "digits_paper.yaml"),
-            "ctrnn": str(shipped("examples") / "ctrnn_paper.yaml"),
-            "taus": ["5 ns"],
-            "learning_rates": [0.03],
-        }
-    },
-    "overrides": [
-        "task.train_fraction=0.1", "task.held_out=validation", "network.layers=[3,2]", "training.batch_size=300",
-        "training.epochs=2", "training.substeps=1", "training.fine_steps_per_ns=16",
-    ],
-    "sample_intervals": ["1 ns"], "substeps": [1], "traced_intervals": ["1 ns"],
-    "densities_intra": [0.0], "densities_inter": [0.5], "densities_all": [1.0],
-}  # fmt: skip
-SPACE = {"axes": {"network.tau": {"kind": "range", "lowest": 2, "highest": 40, "unit": "ns"}}, "seeds": [100]}
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--campaign"):
+        processes.PRELOADED.append("fakes.preloaded_work")
 
 
-class Training:
-    """A run with a chip in the loop, recorded: weights and batches to the bit."""
+class Told:
+    """What a campaign counts."""
 
-    before, points_least = "", 20
+    def __init__(self) -> None:
+        self.killed = self.ended = self.with_work_kept = 0
 
-    def prepare(self, folder: Path) -> None:
-        data = tiny().model_dump(mode="json", by_alias=True) | {"recording": "observed"}
-        (folder / "run.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
-
-    def command(self, folder: Path) -> list[object]:
-        run = folder / "run"
-        if (run / "checkpoint.safetensors").is_file():
-            return ["train", folder / "run.yaml", "--resume", run]
-        if run.exists():  # Killed before anything was begun: its folder holds the config at most.
-            assert {one.name for one in run.iterdir() if not one.name.startswith(".")} <= {"config.yaml"}
-            run.rename(folder / f"begun-{len(list(folder.iterdir()))}")
-        return ["train", folder / "run.yaml", "--out", run]
-
-    def result(self, folder: Path) -> object:
-        assert list((folder / "run" / "recording").glob("0*.nc"))
-        return {name: tensor.numpy().tobytes() for name, tensor in bits(folder / "run").items()}
-
-    def kept(self, folder: Path) -> object:
-        """Batches that were measured, by content; those set aside are there too."""
-        return {path.stat().st_ino for path in (folder / "run" / "recording").rglob("*.nc")}
+    def __str__(self) -> str:
+        return f"{self.killed} killed, {self.ended} ended before; work was kept in {self.with_work_kept}"
 
 
-class Calibrating:
-    """A calibration of a simulated chip: what was played is not played again, and the record is the same."""
-
-    before, points_least = "", 5
-
-    def prepare(self, folder: Path) -> None:
-        (folder / "plan.yaml").write_text(yaml.safe_dump(PLAN), encoding="utf-8")
-        chip = {"kind": "simulated", "chip": {"spread": {"gamma": 0.2}, "power_readout": {"noise": 0.01}}}
-        (folder / "chip.yaml").write_text(yaml.safe_dump(chip), encoding="utf-8")
-        network = {"task": {"kind": "sequential_digits"}, "network": {"layers": [3, 3]}}
-        (folder / "run.yaml").write_text(yaml.safe_dump(network), encoding="utf-8")
-
-    def command(self, folder: Path) -> list[object]:
-        named = {"device": "chip.yaml", "plan": "plan.yaml", "config": "run.yaml", "out": "record.yaml"}
-        options = [part for name, file in named.items() for part in (f"--{name}", folder / file)]
-        return ["calibrate", *options] if not (folder / "record.yaml").exists() else ["calibrate", "show", options[-1]]
-
-    def result(self, folder: Path) -> object:
-        record = load_record(folder / "record.yaml")
-        return record.parameters.keys(), len(record.experiments), record.failed
-
-    def kept(self, folder: Path) -> object:
-        files = sorted((folder / "record.traces").glob("0*.nc"))
-        return {(one.name, load_taken(one).started_unix_s) for one in files}
+def go_on(work, place: Path, number: int) -> object:
+    """Give a command again; return what it came to."""
+    code, _, error = run_killed(NEVER, work.command(place), work.before)
+    assert code == 0 and "Traceback" not in error, (number, code, error)
+    return work.result(place)
 
 
-class Studying:
-    """A study of two points: outcomes to the bit."""
-
-    before, points_least = UNTIMED, 20
-
-    def prepare(self, folder: Path) -> None:
-        (folder / "grid.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
-
-    def command(self, folder: Path) -> list[object]:
-        return ["study", "fig2b", "--grid", folder / "grid.yaml", "--out", folder / "out", "--jobs", "1"]
-
-    def result(self, folder: Path) -> object:
-        found = [Outcome.load(path) for path in sorted((folder / "out" / "points").glob("*/outcome.json"))]
-        return [(one.accuracy, one.accuracy_converged, one.mean_weight, one.trace) for one in found]
-
-    def kept(self, folder: Path) -> object:
-        return {path.stat().st_ino for path in (folder / "out" / "points").glob("*/outcome.json")}
-
-
-class Tuning:
-    """A search: every trial that was finished counts, and there are as many in the end."""
-
-    before, points_least = SCORED, 3
-
-    def prepare(self, folder: Path) -> None:
-        (folder / "space.yaml").write_text(yaml.safe_dump(SPACE), encoding="utf-8")
-
-    def command(self, folder: Path) -> list[object]:
-        recipe = shipped("examples") / "digits_paper.yaml"
-        return ["tune", recipe, "--space", folder / "space.yaml", "--trials", "3", "--out", folder / "out"]
-
-    def result(self, folder: Path) -> object:
-        assert (folder / "out" / "best.yaml").is_file() and (folder / "out" / "search.png").is_file()
-        return len((folder / "out" / "trials.csv").read_text(encoding="utf-8").splitlines())
-
-    def kept(self, folder: Path) -> object:
-        path = folder / "out" / "trials.csv"
-        return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
-
-
-WORKS = {"train": Training(), "calibrate": Calibrating(), "study": Studying(), "tune": Tuning()}
-
-
-def kill_and_go_on(name: str, numbers: range, folder: Path) -> None:
-    work = WORKS[name]
-    whole = folder / "whole"
-    whole.mkdir()
-    work.prepare(whole)
-    there = points(work.command(whole), work.before)
+def whole(work, place: Path) -> tuple[int, float]:
+    """Let a command end; return its points, and the seconds it takes when all is compiled."""
+    for name in ("compiled", "whole"):
+        (place / name).mkdir(parents=True)
+        work.prepare(place / name)
+        begun = time.perf_counter()
+        there = points(work.command(place / name), work.before)
     assert there >= work.points_least, there
-    wanted = work.result(whole)
+    return there, time.perf_counter() - begun
+
+
+def kill_and_go_on(name: str, numbers: range, folder: Path) -> Told:
+    work, told = WORKS[name], Told()
+    there, lasts_s = whole(work, folder)
+    wanted, every = work.result(folder / "whole"), work.kept(folder / "whole")
     for number in numbers:
         random, place = Random(f"{name} {number}"), folder / str(number)
         place.mkdir()
         work.prepare(place)
-        code, _, error = run_killed(random.randint(1, there), work.command(place), work.before)
-        assert is_killed(code), (number, code, error)
+        at, after_s = random.randint(1, there), random.uniform(0.0, lasts_s)
+        if number % 3:
+            code, _, error = run_killed(at, work.command(place), work.before)
+            assert is_killed(code), (number, code, error)
+        else:
+            code, _, error = run_killed(NEVER, work.command(place), work.before, after_s)
+            assert code == 0 or is_killed(code), (number, code, error)
+        told.killed, told.ended = told.killed + is_killed(code), told.ended + (code == 0)
         kept = work.kept(place)
-        code, _, error = run_killed(10**9, work.command(place), work.before)
-        assert code == 0 and "Traceback" not in error, (number, error)
-        assert work.result(place) == wanted, number
+        told.with_work_kept += bool(kept)
+        if name == "tune":  # What was finished is what would have been; what follows is drawn from where that ends.
+            assert kept <= every, number
+            shutil.copytree(place, twin := folder / f"{number}-twin")
+            go_on(work, twin, number)
+        assert go_on(work, place, number) == wanted, number
         assert kept <= work.kept(place), number
+        if name == "tune":
+            assert work.kept(place) == work.kept(twin), number
+    return told
 
 
 # Three checkpoints, one after another in one file.
@@ -206,8 +126,77 @@ def test_a_checkpoint_is_whole_wherever_its_writer_is_killed(at, tmp_path):
     assert facts["epoch"] == at - 1 and (tensors["w"] == at - 1).all()
 
 
+def test_a_calibration_that_was_killed_plays_what_is_missing_to_the_same_bits(spinhw, tmp_path):
+    work = WORKS["calibrate"]
+    for place in ("whole", "cut"):
+        (tmp_path / place).mkdir()
+        work.prepare(tmp_path / place)
+    assert spinhw(*work.command(tmp_path / "whole")).code == 0
+    code, _, error = run_killed(NEVER, work.command(tmp_path / "cut"), AT_SECOND)
+    kept = work.kept(tmp_path / "cut")
+    assert is_killed(code) and len(kept) == 1, error
+    assert spinhw(*work.command(tmp_path / "cut")).code == 0
+    assert work.result(tmp_path / "cut") == work.result(tmp_path / "whole") and kept < work.kept(tmp_path / "cut")
+
+
+def test_a_search_that_was_killed_keeps_its_trials_and_makes_as_many_as_were_asked_for(spinhw, tmp_path, mocker):
+    pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
+    work = WORKS["tune"]
+    work.prepare(tmp_path)
+    at_second = "spinhw.tuning.search.trial_score = at_second_trial\n"
+    code, _, error = run_killed(NEVER, work.command(tmp_path), work.before + at_second)
+    kept = work.kept(tmp_path)
+    assert is_killed(code) and len(kept) == 1, error
+    mocker.patch("spinhw.tuning.search.trial_score", return_value=0.25)
+    assert spinhw(*work.command(tmp_path)).code == 0
+    assert work.result(tmp_path) == work.trials and kept < work.kept(tmp_path)
+
+
 @pytest.mark.campaign
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", WORKS)
-def test_campaign(name, tmp_path):
-    kill_and_go_on(name, range(CAMPAIGN), tmp_path)
+def test_campaign(name, tmp_path, capsys):
+    told = kill_and_go_on(name, range(CAMPAIGN), tmp_path)
+    assert told.with_work_kept
+    with capsys.disabled():
+        print(f"\n{name}: {told}")
+
+
+def workers_of(owner: int) -> list[int]:
+    """List the processes that another started to work for it."""
+    said = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in said.splitlines()]
+    return [int(pid) for pid, parent, what in rows if int(parent) == owner and "popen_loky" in what]
+
+
+def until_workers_work(owner: int, place: Path) -> Iterator[list[int]]:
+    """Wait until a worker has begun to train; then whichever are there may be killed."""
+    while not list(place.glob("out/points/*/run/metrics.jsonl")):
+        time.sleep(0.05)
+    yield workers_of(owner)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(7200)
+def test_campaign_with_workers(tmp_path, capsys):
+    """Kill a study in the middle, or one of those that work for it: nobody hangs, and nobody works on unseen."""
+    work, alone = Studying(jobs=2), Studying()
+    whole(alone, tmp_path)
+    wanted = alone.result(tmp_path / "whole")
+    for number in range(WITH_WORKERS):
+        random, place = Random(f"workers {number}"), tmp_path / str(number)
+        place.mkdir()
+        work.prepare(place)
+        process = python(KILLED.format(before=work.before), NEVER, *work.command(place))
+        workers = next(until_workers_work(process.pid, place))
+        time.sleep(random.uniform(0.0, 0.5))
+        if number % 2:
+            process.kill()
+        elif workers:
+            os.kill(random.choice(workers), 9)
+        _, error = process.communicate(HANGS_S)  # Workers hold the streams too: this is the end of all of them.
+        assert "Traceback" not in error, (number, error)
+        if number % 2 == 0:
+            assert process.returncode in (0, 2), (number, error)
+            assert process.returncode == 0 or "a process that trained a point ended" in error, (number, error)
+        assert go_on(work, place, number) == wanted, number

@@ -106,4 +106,4 @@ def test_two_processes_never_have_the_same_at_once(held, tmp_path):
 @pytest.mark.parametrize("held", [FOLDER, BENCH], ids=["folder", "bench"])
 def test_campaign(held, tmp_path):
     for _ in range(CAMPAIGN):
-        meet(held, 500, tmp_path)
+        meet(held, 100, tmp_path)

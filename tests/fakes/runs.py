@@ -1,7 +1,9 @@
 """Small runs with a simulated chip in the loop, and what of them must be equal."""
 
+import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
 
 from fakes.merging import merged
@@ -50,3 +52,14 @@ def bits(folder) -> dict[str, torch.Tensor]:
 
 def without_times(row: Any) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key not in ("wall_s", "train_wall_s")}
+
+
+def plain(value: Any) -> Any:
+    """Write anything that was read so that it can be compared."""
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return str(value.dtype), tuple(value.shape), np.asarray(value).tobytes()
+    if dataclasses.is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,6 +169,17 @@ def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, mocker: MockerFixtu
     assert replace(resumed, wall_s=0.0, cpu_s=0.0) == replace(whole, wall_s=0.0, cpu_s=0.0)
 
 
+def test_a_point_begins_anew_where_it_was_killed_while_its_first_files_were_written(tmp_path: Path) -> None:
+    point = tiny_point()
+    whole = train_point(point, tmp_path / "whole")
+    for name in (".config.yaml.7.tmp", ".checkpoint.safetensors.7.tmp"):
+        run = tmp_path / name / "run"
+        run.mkdir(parents=True)
+        (run / name).write_bytes(b"half")
+        assert replace(train_point(point, run.parent), wall_s=0.0, cpu_s=0.0) == replace(whole, wall_s=0.0, cpu_s=0.0)
+        assert not list(run.glob(".*"))
+
+
 def _die(*arguments: object) -> None:
     raise RuntimeError("killed")
 
@@ -226,6 +238,25 @@ def test_two_processes_give_the_same_bits_as_one(tmp_path: Path) -> None:
         run_points(points, store, expected, Listener(), jobs=jobs)
         found.append([replace(store.outcome(point), wall_s=0.0, cpu_s=0.0) for point in points])  # type: ignore[type-var]
     assert found[0] == found[1]
+
+
+def test_a_worker_that_was_killed_is_one_line(tmp_path: Path, mocker: MockerFixture) -> None:
+    said = "A worker process was terminated.\n\nThe exit codes of the workers are {SIGKILL(-9)}\nMore on stderr."
+    mocker.patch("spinhw.studies.execute.Parallel", return_value=mocker.Mock(side_effect=BrokenProcessPool(said)))
+    with pytest.raises(ConfigError, match=r"ended before it was done.*seen: ended with SIGKILL\(-9\).*--jobs"):
+        run_points([tiny_point()], PointStore(tmp_path), {tiny_point().key: 1.0}, Listener(), jobs=2)
+
+
+def test_a_worker_of_a_cluster_that_was_killed_is_one_line(tmp_path: Path, mocker: MockerFixture) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    gone = distributed.KilledWorker("a point", mocker.Mock(address="tcp://10.0.0.5:1"), 3)
+    mocker.patch("spinhw.studies.execute.Parallel", return_value=mocker.Mock(side_effect=gone))
+    for name in ("distributed.Client", "spinhw.studies.execute.parallel_config"):
+        mocker.patch(name, return_value=mocker.MagicMock(__exit__=mocker.Mock(return_value=None)))
+    with pytest.raises(ConfigError, match=r"ended before it was done.*logs of the workers"):
+        run_points(
+            [tiny_point()], PointStore(tmp_path), {tiny_point().key: 1.0}, Listener(), cluster="tcp://10.0.0.5:2"
+        )
 
 
 def test_points_are_spread_over_a_dask_cluster(tmp_path: Path) -> None:

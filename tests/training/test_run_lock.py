@@ -1,9 +1,11 @@
 """Two processes in one run folder: the second is refused, and a lock never outlives its holder."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from fakes.processes import python
 from spinhw.errors import ConfigError
@@ -42,6 +44,15 @@ def test_one_process_does_not_hold_a_folder_twice(tmp_path: Path) -> None:
 def test_an_error_inside_releases_the_folder(tmp_path: Path) -> None:
     with pytest.raises(KeyError), run_lock(tmp_path):
         raise KeyError
+    with run_lock(tmp_path):
+        pass
+
+
+def test_a_full_disk_is_named_and_holds_nothing(tmp_path: Path, mocker: MockerFixture) -> None:
+    mocker.patch.object(os, "ftruncate", side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    with pytest.raises(ConfigError, match=r"run\.lock: the disk is full"), run_lock(tmp_path):
+        pass
+    mocker.stopall()
     with run_lock(tmp_path):
         pass
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from spinhw.atomic import make_folder
+from spinhw.calibration.dataset import follow
 from spinhw.calibration.experiments import drives
 from spinhw.calibration.settings import Experiment, PlanSettings
 from spinhw.calibration.settling import usual_rest_s
@@ -51,6 +52,7 @@ def measure(
         if path.exists():
             taken = load_taken(path)
             _refuse_other(path, taken, experiment, bank)
+            follow(bank, path, taken.state)
             _log.info("%s: measured before, taken from there", path)
         else:
             taken = play(bank, experiment, plan, gamma_per_s, place)
@@ -98,6 +100,7 @@ def play(bank: OscillatorBank, experiment: Experiment, plan: PlanSettings, gamma
         _values(trace.filtered),
         about.device_ids[0],
         trace.started_unix_s,
+        bank.state(),
     )
 
 

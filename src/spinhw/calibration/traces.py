@@ -1,14 +1,15 @@
 """Raw traces of a calibration as NetCDF: one file for each experiment, written whole or not at all."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import xarray
 
-from spinhw.calibration.dataset import read_dataset, write_dataset
+from spinhw.calibration.dataset import STATE, read_dataset, state_read, state_written, write_dataset
 from spinhw.device import Quality
 from spinhw.errors import ConfigError
 from spinhw.hdf5 import UNREADABLE
@@ -27,6 +28,7 @@ class Taken:
         filtered: y behind the high-pass, (segment, time, oscillator); None where the bank does not show it.
         device_id: Who was measured.
         started_unix_s: When it began, seconds since 1970.
+        state: Of the bank afterwards, as its `state` gave it; empty where nothing can be replayed.
     """
 
     experiment: dict[str, object]
@@ -36,6 +38,7 @@ class Taken:
     filtered: torch.Tensor | None
     device_id: str
     started_unix_s: float
+    state: dict[str, Any] = field(default_factory=dict)
 
     def share(self, quality: Quality) -> torch.Tensor:
         """Give the share of samples of a quality, 0 to 1, (oscillator,)."""
@@ -57,6 +60,7 @@ def save_taken(taken: Taken, path: Path) -> None:
     }
     if taken.filtered is not None:
         variables["filtered"] = (where, taken.filtered.numpy(), {"units": "1", "long_name": "y behind the high-pass"})
+    variables |= state_written(taken.state)
     data = xarray.Dataset(
         variables,
         coords={
@@ -83,7 +87,7 @@ def load_taken(path: Path) -> Taken:
         ConfigError: The file is not one of ours, or is damaged.
     """
     try:
-        data, facts = read_dataset(path, ("drive", "power", "quality"), ("filtered",))
+        data, facts = read_dataset(path, ("drive", "power", "quality"), ("filtered", STATE))
         quality = torch.from_numpy(data["quality"].astype(np.uint8))
         played = Played(
             torch.from_numpy(data["drive"]),
@@ -101,6 +105,7 @@ def load_taken(path: Path) -> Taken:
             torch.from_numpy(data["filtered"]) if "filtered" in data else None,
             str(facts["device_id"]),
             float(facts["started_unix_s"]),
+            state_read(data),
         )
     except UNREADABLE as error:
         raise ConfigError(

@@ -1,7 +1,9 @@
 """Spread points over cores or machines; what is done already is not done again."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -45,7 +47,8 @@ def run_points(
         cluster: Address of a Dask scheduler, whose workers then do the work; they need spinhw and the same folder.
 
     Raises:
-        ConfigError: A point failed (the others are kept), or the scheduler does not answer.
+        ConfigError: A point failed (the others are kept), a process that trained one was killed, or the scheduler
+            does not answer.
     """
     todo = [point for point in points if store.outcome(point) is None]
     starts = {other.key for point in todo for other in (point.start, point.shorter) if other is not None}
@@ -77,10 +80,13 @@ def run_points(
 def _workers(cluster: str | None) -> Iterator[None]:
     """Choose where the work is done: processes of this machine, or the workers of a Dask scheduler."""
     if cluster is None:
-        yield
+        try:
+            yield
+        except BrokenExecutor as error:
+            raise _killed(_codes(error), "where memory is short, use fewer processes (--jobs)") from error
         return
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise ConfigError(
             "--cluster needs the package distributed, which is not installed", todo='pip install "spinhw[cluster]"'
@@ -94,5 +100,24 @@ def _workers(cluster: str | None) -> Iterator[None]:
             allowed="the address that `dask scheduler` prints, such as tcp://10.0.0.5:8786",
             todo="start the scheduler and its workers, then give the same command again",
         ) from error
-    with client, parallel_config("dask"):
-        yield
+    try:
+        with client, parallel_config("dask"):
+            yield
+    except KilledWorker as error:
+        raise _killed(str(error), "look at the logs of the workers, which may lack memory") from error
+
+
+def _codes(error: BrokenExecutor) -> str:
+    """Say how processes ended: joblib's own words end in how to look for more."""
+    found = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
+    return str(error).splitlines()[0] if found is None else f"ended with {found.group(1)}"
+
+
+def _killed(seen: str, todo: str) -> ConfigError:
+    """Say that a process was killed; what else was on its way is no more lost than a run that is killed."""
+    return ConfigError(
+        "a process that trained a point ended before it was done; the points that are done are kept",
+        seen=seen,
+        allowed="processes that the system lets live; it kills one where memory runs out",
+        todo=f"{todo}; then give the same command again: it goes on with what is missing",
+    )

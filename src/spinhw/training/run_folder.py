@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import append_line, not_written, write_atomically
+from spinhw.atomic import UNFINISHED, append_line, not_written, write_atomically
 from spinhw.config import Settings, SettingsT, build, read_yaml
 from spinhw.errors import ConfigError
 from spinhw.shell import typed
@@ -114,7 +114,8 @@ class RunFolder:
     def discard(self) -> None:
         """Remove a folder that was just made, unless there is more in it than what every run begins with."""
         with suppress(OSError):
-            for path in (self.config, self.metrics_file, self.provenance_file, self.checkpoint):
+            begun = (self.config, self.metrics_file, self.provenance_file, self.checkpoint)
+            for path in (*begun, *self.path.glob(UNFINISHED)):
                 path.unlink(missing_ok=True)
             self.path.rmdir()
 

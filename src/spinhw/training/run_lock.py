@@ -25,13 +25,12 @@ def run_lock(folder: Path) -> Iterator[None]:
     path = folder / "run.lock"
     file = _locked(path)
     try:
-        os.ftruncate(file, 0)
-        os.lseek(file, 0, os.SEEK_SET)
-        os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        _sign(file, path)
         yield
     finally:
         if sys.platform != "win32":  # Windows removes no file that is open; whoever opens this one now finds it locked.
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # A folder that may not be written any more keeps it: it locks nothing by itself.
+                path.unlink(missing_ok=True)
         os.close(file)
         with suppress(OSError):
             if sys.platform == "win32":
@@ -53,6 +52,15 @@ def _locked(path: Path) -> int:
         if _is_still(path, file):
             return file
         os.close(file)
+
+
+def _sign(file: int, path: Path) -> None:
+    try:
+        os.ftruncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    except OSError as error:
+        raise not_written(path, error) from error
 
 
 def _is_still(path: Path, file: int) -> bool:

@@ -115,10 +115,11 @@ class Search:
             "recipe": _plain(trial_settings(self._config, self._space, self._overrides, {})),
             "space": self._space.model_dump(mode="json", by_alias=True, exclude={"overrides"}),
         }
-        there = self._study.user_attrs.get(_SEARCH)
-        if there is None and not self._study.trials:
-            self._study.set_user_attr(_SEARCH, here)
-            return
+        with _database(self._storage):
+            there = self._study.user_attrs.get(_SEARCH)
+            if there is None and not self._study.trials:
+                self._study.set_user_attr(_SEARCH, here)
+                return
         changed = ["what it varied is not known"] if there is None else changed_keys(_as_now(there), here)
         if changed:
             raise ConfigError(
@@ -130,8 +131,8 @@ class Search:
 
     def _open(self, place: str | Path, name: str) -> Any:
         # The stream is shared by all processes of a search: each begins where the trials so far end.
-        storage = place if isinstance(place, str) else self._in_file(place)
         with _database(place):
+            storage = place if isinstance(place, str) else self._in_file(place)
             known = {each.study_name: each.n_trials for each in self._optuna.get_all_study_summaries(storage)}
             seed = int(numpy_stream("tune", name, known.get(name, 0)).integers(2**31))
             sampler = self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
@@ -152,11 +153,18 @@ def _database(storage: str | Path) -> Iterator[None]:
     except Exception as error:
         raise ConfigError(
             "--storage: the database of the search cannot be used",
-            seen=f"{storage} ({(str(error) or type(error).__name__).splitlines()[0]})",
+            seen=f"{storage} ({_reason(error)})",
             allowed="a URL such as sqlite:///trials.db, or that of a PostgreSQL or MySQL server",
             todo="check the URL and that the server runs; restore a file that is damaged from a copy, and see that the "
             "disk has room",
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Say what began it: Optuna says of a full disk that a text may be too long, and gives the cause along."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _plain(settings: RunSettings) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ import xarray
 from torch import Tensor
 
 from spinhw.atomic import make_folder
-from spinhw.calibration.dataset import read_dataset, write_dataset
+from spinhw.calibration.dataset import STATE, follow, read_dataset, state_read, state_written, write_dataset
 from spinhw.calibration.synapses.points import Points, points_of
 from spinhw.calibration.synapses.settings import SynapseExperiment, SynapsePlanSettings
 from spinhw.device import Quality, SynapseBank
@@ -37,6 +38,7 @@ class Read:
         quality: A `Quality` for each, same shape.
         device_id: Who was measured.
         started_unix_s: When it began, seconds since 1970.
+        state: Of the bank afterwards, as its `state` gave it; empty where nothing can be replayed.
     """
 
     experiment: dict[str, object]
@@ -45,6 +47,7 @@ class Read:
     quality: Tensor
     device_id: str
     started_unix_s: float
+    state: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -96,6 +99,7 @@ def read_all(
         if path.exists():
             read = load_read(path)
             _refuse_other(path, read, experiment, points, bank)
+            follow(bank, path, read.state)
             _log.info("%s: measured before, taken from there", path)
         else:
             read = _measured(bank, experiment, points)
@@ -117,6 +121,7 @@ def _measured(bank: SynapseBank, experiment: SynapseExperiment, points: Points) 
         signal.quality.view(shape),
         bank.describe().device_ids[0],
         started,
+        bank.state(),
     )
 
 
@@ -150,6 +155,7 @@ def save_read(read: Read, path: Path) -> None:
                 read.quality.numpy(),
                 {"long_name": "0 good, 1 clipped, 2 missing, 3 unobserved, 4 faulty"},
             ),
+            **state_written(read.state),
         },
         attrs={
             "experiment": json.dumps(read.experiment),
@@ -167,7 +173,7 @@ def load_read(path: Path) -> Read:
         ConfigError: The file is not one of ours, or is damaged.
     """
     try:
-        data, facts = read_dataset(path, ("tuning", "rf", "power", "voltage", "quality"))
+        data, facts = read_dataset(path, ("tuning", "rf", "power", "voltage", "quality"), (STATE,))
         return Read(
             json.loads(facts["experiment"]),
             Points(*(torch.from_numpy(data[name]) for name in ("tuning", "rf", "power"))),
@@ -175,6 +181,7 @@ def load_read(path: Path) -> Read:
             torch.from_numpy(data["quality"].astype(np.uint8)),
             str(facts["device_id"]),
             float(facts["started_unix_s"]),
+            state_read(data),
         )
     except UNREADABLE as error:
         raise ConfigError(
