@@ -455,6 +455,19 @@ def test_wired_benches_load_and_write_back(wiring):
         (OSCILLATORS | {"drives": ["awg.1"]}, "there are 1 drives and 2 powers"),
         (OSCILLATORS | {"kind": "bank"}, "wiring.kind: this kind is not known; seen: bank; allowed: chip, oscillators"),
         (OSCILLATORS | {"transconductance": "20 ohm"}, "wiring.transconductance: the unit .* is not one of S"),
+        (
+            CHIP | {"supply": ["dc.1"], "supply_current": "5 A"},
+            r"wiring.supply_current: this is beyond the limits of dc.1 in this file; seen: 5 A; allowed: 0 A to 10 mA; "
+            "next: correct it, or the limits under instruments.dc.channels",
+        ),
+        (
+            OSCILLATORS | {"supply": ["dc.1"], "supply_current": "-5 A"},
+            "wiring.supply_current: this is beyond the limits",
+        ),
+        (
+            CHIP | {"inputs": ["awg.2"], "gate": "awg.1", "gate_open": "30 V"},
+            r"wiring.gate_open: this is beyond the limits of awg.1 in this file; seen: 30 V",
+        ),
     ],
 )
 def test_mistakes_in_the_wiring_are_named(wiring, message):

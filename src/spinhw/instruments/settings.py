@@ -24,6 +24,7 @@ from spinhw.instruments.channels import (
 from spinhw.instruments.profile import TimeoutS, instrument_profile_names
 from spinhw.instruments.serial_line import SerialSettings
 from spinhw.instruments.wiring import Wiring
+from spinhw.units import show_quantity
 
 # A channel may be written 1 or "1".
 ChannelName = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
@@ -211,6 +212,21 @@ class StationSettings(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _levels_are_within_limits(self) -> "StationSettings":
+        for key, reference, value, unit in () if self.wiring is None else self.wiring.levels():
+            name, _, channel = reference.partition(".")
+            output = self.instruments[name].channels[channel]  # type: ignore[index]
+            lowest, highest = (getattr(output, name) for name in _LIMITS[unit])
+            if not lowest <= value <= highest:
+                raise MisfitError(
+                    f"wiring.{key}: this is beyond the limits of {reference} in this file",
+                    seen=show_quantity(value, unit),
+                    allowed=f"{show_quantity(lowest, unit)} to {show_quantity(highest, unit)}",
+                    todo=f"correct it, or the limits under instruments.{name}.channels, if what hangs there allows it",
+                )
+        return self
+
     def by_hand(self, name: str) -> frozenset[str]:
         """List the outputs of an instrument that are set by hand: only ever measured, never switched.
 
@@ -249,6 +265,12 @@ def _has_profile(driver: str) -> bool:
 
 # Backends that know instruments by their VISA addresses only.
 _WITHOUT_ALIASES = ("@py", "@spinhw")
+# What the limits of an output are called, by the unit of what is set there.
+_LIMITS = {
+    "A": ("lowest_a", "highest_a"),
+    "V": ("lowest_v", "highest_v"),
+    "Hz": ("lowest_frequency_hz", "highest_frequency_hz"),
+}
 # Several neurons may take turns on one input of a digitizer; a crosspoint belongs to one of them.
 _SHARED = {"digitizer"}
 

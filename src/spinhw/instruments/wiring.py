@@ -33,6 +33,8 @@ ReadoutPath = Annotated[str, AfterValidator(_is_path)]
 
 # Key in the file, reference, role that it must have.
 Use = tuple[str, str, str]
+# Key of what is set at an output as the file says, the output, the value in SI, and its unit.
+Level = tuple[str, str, float, str]
 
 
 def split_path(path: str) -> tuple[str, str | None]:
@@ -86,6 +88,12 @@ class _Readouts(Settings):
         """List the supplies that somebody sets by hand."""
         return self.supply if self.supply_current_a is None else ()
 
+    def levels(self) -> Iterator[Level]:
+        """Go through what is set at outputs as the file says: key, output, value in SI and its unit."""
+        if self.supply_current_a is not None:
+            for reference in self.supply:
+                yield "supply_current", reference, self.supply_current_a, "A"
+
     def _supply_uses(self) -> Iterator[Use]:
         for number, reference in enumerate(self.supply):
             yield f"supply[{number}]", reference, "current-source"
@@ -112,6 +120,12 @@ class ChipWiring(_Readouts):
         "where the bench does that by itself.",
     )
     gate_open_v: VoltageV = Field(default=1.0, description="Voltage that opens the gate; 0 V shuts it.")
+
+    def levels(self) -> Iterator[Level]:
+        """Go through what is set at outputs as the file says: key, output, value in SI and its unit."""
+        yield from super().levels()
+        if self.gate is not None:
+            yield "gate_open", self.gate, self.gate_open_v, "V"
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
@@ -183,6 +197,12 @@ class ResonatorWiring(Settings):
     def hand_set(self) -> tuple[str, ...]:
         """List the supplies that somebody sets by hand; resonators have none."""
         return ()
+
+    def levels(self) -> Iterator[Level]:
+        """Go through what is set at outputs as the file says: key, output, value in SI and its unit."""
+        yield "frequency", self.tone, self.frequency_hz, "Hz"
+        last_hz = self.frequency_hz + (self.resonators - 1) * self.spacing_hz
+        yield "spacing", self.tone, last_hz, "Hz"
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
