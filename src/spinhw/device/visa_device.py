@@ -1,6 +1,5 @@
 """A whole network on a bench of instruments behind VISA addresses."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,19 +15,21 @@ from spinhw.device.reading import Reading, Samples
 from spinhw.device.resample import Sampled
 from spinhw.device.segments import Segments
 from spinhw.device.visa_bench import Shots, VisaBench
+from spinhw.device.visa_part import ChipPart
 from spinhw.device.visa_readout import Signal
 from spinhw.instruments import Station, SynapseController
-from spinhw.instruments.wiring import ChipWiring, split_reference
+from spinhw.instruments.wiring import split_reference
 
 
 class VisaDevice(Device):
     """A chip with its synapses on a bench: inputs are played, synapses programmed, neurons and outputs digitised.
 
-    The parameters follow each other on the outputs of the synapse controller in the order of the description's.
+    The parameters of the chip follow each other on the outputs of the synapse controller in the order of the
+    description's. Those that the network does not have are programmed to 0 V.
 
     Args:
         bench: The instruments; nobody else uses them meanwhile.
-        wiring: What hangs on which channel.
+        part: What of the wiring the network uses.
         held: Samples of the sources for which each input is held.
         description: What the device is.
         conversion: Used by the base class, and for the voltage of an input of zero.
@@ -37,13 +38,13 @@ class VisaDevice(Device):
     def __init__(
         self,
         bench: VisaBench,
-        wiring: ChipWiring,
+        part: ChipPart,
         held: int,
         description: Description,
         conversion: Conversion,
     ) -> None:
         super().__init__(description, conversion)
-        self._bench, self._wiring = bench, wiring
+        self._bench, self._part, self._wiring = bench, part, part.wiring
         self._held = held
         zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
         self._rest_v = zero.tolist()
@@ -57,16 +58,12 @@ class VisaDevice(Device):
         return self._bench.open()
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        flat = [values[name].flatten() for name in self._description.parameters]
         self._bench.prepare()
-        self._board().program(torch.cat(flat).double().numpy())
+        self._board().program(self._part.spread(values))
         self._bench.confirm()
 
     def _read_back(self) -> dict[str, Tensor]:
-        shapes = {name: one.shape for name, one in self._description.parameters.items()}
-        sizes = [math.prod(shape) for shape in shapes.values()]
-        parts = torch.from_numpy(self._board().read_back(sum(sizes))).float().split(sizes)
-        return {name: part.view(1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        return self._part.gathered(self._board().read_back(self._part.addresses))
 
     def _run(
         self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None

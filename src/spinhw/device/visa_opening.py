@@ -13,6 +13,7 @@ from spinhw.device.shapes import parameters_of
 from spinhw.device.visa_bank import VisaOscillatorBank
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import VisaDevice
+from spinhw.device.visa_part import ChipPart
 from spinhw.device.visa_synapses import VisaSynapseBank
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
@@ -72,7 +73,7 @@ def open_visa_device(
         limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring.synapses)},
         wires={"neuron": wiring.neurons, "output": wiring.outputs},
     )
-    return VisaDevice(bench, wiring, held, description, conversion)
+    return VisaDevice(bench, ChipPart.of(wiring, network), held, description, conversion)
 
 
 def open_visa_bank(
