@@ -87,7 +87,10 @@ def test_broken_template_names_its_profile(loaded, tmp_path):
             lambda d: d["wiring"]["timing"].update(digitizer_rate="100 GHz"),
             r"timing\.digitizer_rate: scope: sample rate",
         ),
-        (lambda d: d["wiring"].update(neurons=["scope.1"]), r"wiring\.neurons: the network has another number"),
+        (
+            lambda d: d["wiring"].update(neurons=["scope.1"]),
+            r"wiring\.neurons: the network has more neurons",
+        ),
         (lambda d: d["wiring"].update(gate_open="2 V"), r"wiring\.gate_open: beyond the limits of awg\.2"),
     ],
 )

@@ -47,7 +47,9 @@ class Description:
         limits: Limits in SI by kind of parameter ("weight", "bias", "tuning") and of channel: "input", "drive", of a
             bank of synapses "RF power", "frequency"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
-        wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
+        wires: What of the instruments each channel hangs on, by kind ("input", "neuron", "output"); empty where there
+            are none.
+        idle: What of a bench is wired and not used by the network, by kind; it stays off, or at 0 V.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
         ladder: The resonators of a bank of synapses as designed; None for other devices.
         power_ranges: What the read-out of each oscillator of a bank can record, in SI; empty where that is not known.
@@ -71,6 +73,7 @@ class Description:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     loop_delay_s: float = 0.0
     wires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    idle: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seed: int | None = None
     ladder: Ladder | None = None
     power_ranges: tuple[Limit, ...] = ()
@@ -88,7 +91,10 @@ class Description:
         return {name: one.kind for name, one in self.parameters.items()}
 
     def takes(self) -> list[str]:
-        """Say in words what is programmed into each member, a line for each kind of parameter, with unit and limit."""
+        """Say in words what is programmed into each member, a line for each kind of parameter, with unit and limit.
+
+        Where a network uses a part of a bench, the last line says of what else the bench has how many stay idle.
+        """
         lines = []
         for kind in dict.fromkeys(self.kinds.values()):
             held = [one for one in self.parameters.values() if one.kind == kind]
@@ -96,6 +102,11 @@ class Description:
             limit = self.limits.get(kind)
             within = "without limit" if limit is None else f"{limit.lowest:g} to {limit.highest:g} {units}"
             lines.append(f"{kind}: {count} values in {units}, {within}")
+        if self.idle:
+            rest = [
+                f"{len(wires)} of {len(self.wires[kind]) + len(wires)} {kind}s" for kind, wires in self.idle.items()
+            ]
+            lines.append(f"idle: {', '.join(rest)} stay off, and their synapses and biases at 0 V")
         return lines
 
     @property

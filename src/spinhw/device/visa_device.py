@@ -25,7 +25,8 @@ class VisaDevice(Device):
     """A chip with its synapses on a bench: inputs are played, synapses programmed, neurons and outputs digitised.
 
     The parameters of the chip follow each other on the outputs of the synapse controller in the order of the
-    description's. Those that the network does not have are programmed to 0 V.
+    description's. A network may use a part of the chip: then every output of the controller that belongs to the rest
+    is programmed to 0 V, sources of other inputs are never switched on, and other neurons are not recorded.
 
     Args:
         bench: The instruments; nobody else uses them meanwhile.
@@ -71,7 +72,8 @@ class VisaDevice(Device):
         volts = inputs[0].double().numpy()  # (batch, time, input)
         timing = self._wiring.timing
         segments = Segments(volts.shape[0], volts.shape[1], self._held, timing.rest_s, timing.source_rate_hz)
-        wanted: list[list[Signal]] = [[("neuron", number) for number in repeat] for repeat in repeats]
+        wired = self._part.neurons
+        wanted: list[list[Signal]] = [[("neuron", wired[number]) for number in repeat] for repeat in repeats]
         # The outputs are the same in every repeat: once is enough.
         wanted[0] += [("output", number) for number in range(self._description.outputs)]
         shots = self._bench.play(segments, self._waves(segments, volts), wanted, averages)
@@ -102,7 +104,7 @@ class VisaDevice(Device):
         wiring = self._wiring
         waves = {
             one: segments.wave(volts[:, :, index], rest_v)
-            for index, (one, rest_v) in enumerate(zip(wiring.inputs, self._rest_v, strict=True))
+            for index, (one, rest_v) in enumerate(zip(self._part.wires()["input"], self._rest_v, strict=True))
         }
         if wiring.gate is not None:
             waves[wiring.gate] = segments.wave(np.full(volts.shape[:2], wiring.gate_open_v), 0.0)

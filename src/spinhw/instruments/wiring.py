@@ -108,6 +108,12 @@ class ChipWiring(_Readouts):
     neurons: tuple[ReadoutPath, ...] = Field(
         min_length=1, description="Inputs of digitizers, one for each neuron, perhaps via a crosspoint of a switch."
     )
+    layers: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        default=None,
+        description="Neurons of each layer of the chip, first layer first: says which synapse is which where a network "
+        "has fewer neurons than are wired. It then uses the first ones of each layer, and the others stay without "
+        "synapses. Null: every network has all neurons that are wired.",
+    )
     observed: Literal["power", "filtered"] = Field(
         default="power", description="What is led out of a neuron: its 'power' x, or 'filtered' y behind its high-pass."
     )
@@ -136,6 +142,17 @@ class ChipWiring(_Readouts):
             yield "gate", self.gate, "waveform-source"
         yield from self._readout_uses(_by_key("neurons", self.neurons) | _by_key("outputs", self.outputs))
         yield from self._supply_uses()
+
+    @model_validator(mode="after")
+    def _layers_are_of_the_neurons(self) -> "ChipWiring":
+        if self.layers is not None and sum(self.layers) != len(self.neurons):
+            raise MisfitError(
+                "layers and neurons are of different chips",
+                seen=f"{sum(self.layers)} neurons in layers, {len(self.neurons)} wired",
+                allowed="as many in all layers as are wired",
+                todo="wire every neuron of the chip, or correct layers",
+            )
+        return self
 
     @model_validator(mode="after")
     def _shared_inputs_are_switched(self) -> "ChipWiring":
