@@ -102,8 +102,6 @@ def test_what_the_bench_cannot_do_is_refused_at_opening(loaded, change, message)
 def test_networks_that_no_bench_runs_are_refused(loaded):
     with pytest.raises(ConfigError, match="initial_state half"):
         open_device(loaded(), NETWORK.model_copy(update={"initial_state": "half"}), INTERVAL_S)
-    with pytest.raises(ConfigError, match="a read-out in software needs y"):
-        open_device(loaded(), NETWORK.model_copy(update={"readout": "software"}), INTERVAL_S)
     with pytest.raises(ConfigError, match=r"wiring\.kind: a bank needs oscillators"):
         open_bank(loaded(), NETWORK, INTERVAL_S)
     with pytest.raises(ConfigError, match="a bench is one chip"):

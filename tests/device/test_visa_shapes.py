@@ -6,8 +6,10 @@ import torch
 
 from fakes.shaped import Shaped, shaped_bench
 from spinhw.config import build
-from spinhw.device import ObservationPlan, open_device
+from spinhw.device import ObservationPlan, Quality, open_device
 from spinhw.device.contract import check_device
+from spinhw.device.highpassed import high_passed
+from spinhw.device.reading import Samples
 from spinhw.device.rehearsal import rehearse_device
 from spinhw.errors import ConfigError
 from spinhw.instruments import StationSettings
@@ -90,7 +92,7 @@ def test_a_network_of_fewer_neurons_runs_on_a_part_of_the_chip_and_the_rest_stay
         "neuron": ("scope.4 via matrix.1404", "scope.3 via matrix.1307"),
         "output": ("tek.2",),
     }
-    assert about.takes()[-1].startswith("idle: 1 of 3 inputs, 2 of 7 neurons, 1 of 2 outputs stay off")
+    assert about.remarks()[0].startswith("idle: 1 of 3 inputs, 2 of 7 neurons, 1 of 2 outputs stay off")
 
 
 def test_a_part_of_a_bench_keeps_the_contract(tmp_path):
@@ -142,3 +144,50 @@ def test_forty_eight_oscillators_hold_three_inputs_and_answer_after_each_step(tm
     assert trace.outputs.values.shape == (2, 90, 3)
     np.testing.assert_allclose(trace.power.values[..., [0, 47]], power[..., [0, 47]], atol=0.03)
     assert off_by(trace.outputs.values, outputs) < 0.2
+
+
+SOFTWARE = NetworkSettings(inputs=3, layers=(4, 3), outputs=2, weight_scale=3.0, readout="software")
+
+
+@pytest.mark.parametrize(("led_out", "cutoff_hz"), [("power", 44e6), ("power", 1e3), ("filtered", 44e6)])
+def test_a_read_out_in_software_has_y_whatever_is_led_out(led_out, cutoff_hz, tmp_path):
+    design = SOFTWARE.model_copy(update={"cutoff_hz": cutoff_hz})
+    network, inputs = SpintronicNetwork(design, Steps(INTERVAL_S), seed=0), shown(3)
+    shape = Shaped(outputs=0, led_out=led_out, network={"cutoff": f"{cutoff_hz} Hz"})
+    with shaped_bench(shape, tmp_path) as (_, settings):
+        with open_device(settings, design, INTERVAL_S, answer=EACH_STEP) as device:
+            device.program(network.values())
+            trace, about = device.run(inputs, averages=4), device.describe()
+    power, y, _ = simulated(network, network.values(), inputs)
+    assert off_by(trace.filtered.values, y) < 0.2
+    assert bool(trace.filtered.good.all())
+    assert about.computed == ({"filtered"} if led_out == "power" else set())
+    assert (trace.power is not None) == (led_out == "power")
+
+
+def test_y_is_told_only_where_its_power_was_measured():
+    cutoff_hz, times = 44e6, 60
+    power = 0.5 + 0.1 * torch.randn(1, 2, times + 1, 3, generator=torch_stream("test highpass"), dtype=torch.float64)
+    quality = torch.zeros(power.shape, dtype=torch.uint8)
+    quality[0, 0, 10, 0] = Quality.CLIPPED
+    quality[0, 1, 0, 1] = Quality.MISSING
+    power[0, 1, 0, 1] = torch.nan
+
+    def passed(cutoff_hz, quality):
+        start = Samples(power[:, :, 0], torch.zeros(1), quality[:, :, 0])
+        ends = Samples(power[:, :, 1:], torch.arange(times) * INTERVAL_S, quality[:, :, 1:])
+        return high_passed(start, ends, cutoff_hz, INTERVAL_S)
+
+    found, whole = passed(cutoff_hz, quality), passed(cutoff_hz, torch.zeros_like(quality))
+    bad = found.quality != Quality.GOOD
+    assert not bad[0, 0, :, 1:].any() and not bad[0, 1, :, [0, 2]].any()
+    assert torch.equal(found.values[..., 2], whole.values[..., 2])
+    clipped = bad[0, 0, :, 0].nonzero().flatten()
+    assert int(clipped[0]) == 9 and 12 <= len(clipped) <= 25  # exp(-2 pi 44 MHz t) of 0.4 is 0.01 after 14 ns.
+    assert set(found.quality[0, 0, clipped, 0].tolist()) == {Quality.CLIPPED}
+    afterwards = slice(int(clipped[-1]) + 1, None)
+    torch.testing.assert_close(found.values[0, 0, afterwards, 0], whole.values[0, 0, afterwards, 0], atol=5e-3, rtol=0)
+    assert set(found.quality[0, 1, :10, 1].tolist()) == {Quality.MISSING}
+    slow = passed(1e3, quality)
+    assert int((slow.quality[0, 0, :, 0] != Quality.GOOD).sum()) == 1  # It has forgotten nothing, and mixed in nothing.
+    assert bool((slow.quality[0, 1, :, 1] == Quality.MISSING).all())  # Of a start that nobody knows all is wrong.

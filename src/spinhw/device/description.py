@@ -40,6 +40,7 @@ class Description:
         answer: Which samples of a sequence a hardware read-out answers with.
         channels: Neurons that can be observed at a time; None for all.
         observables: Signals that a trace has, among "power", "power0", "filtered", "outputs", "drive_applied".
+        computed: Those of the observables that are computed from measured ones by the network's model.
         capabilities: "replay" (state and restore give the same bits again), "oracle" (has a true gradient), "energy"
             (measures energy).
         parameters: Those that the device holds, by name.
@@ -67,6 +68,7 @@ class Description:
     answer: Answer = Answer()
     channels: int | None = None
     observables: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     software_parameters: frozenset[str] = frozenset()
@@ -91,10 +93,7 @@ class Description:
         return {name: one.kind for name, one in self.parameters.items()}
 
     def takes(self) -> list[str]:
-        """Say in words what is programmed into each member, a line for each kind of parameter, with unit and limit.
-
-        Where a network uses a part of a bench, the last line says of what else the bench has how many stay idle.
-        """
+        """Say in words what is programmed into each member, a line for each kind of parameter, with unit and limit."""
         lines = []
         for kind in dict.fromkeys(self.kinds.values()):
             held = [one for one in self.parameters.values() if one.kind == kind]
@@ -102,11 +101,15 @@ class Description:
             limit = self.limits.get(kind)
             within = "without limit" if limit is None else f"{limit.lowest:g} to {limit.highest:g} {units}"
             lines.append(f"{kind}: {count} values in {units}, {within}")
-        if self.idle:
-            rest = [
-                f"{len(wires)} of {len(self.wires[kind]) + len(wires)} {kind}s" for kind, wires in self.idle.items()
-            ]
-            lines.append(f"idle: {', '.join(rest)} stay off, and their synapses and biases at 0 V")
+        return lines
+
+    def remarks(self) -> list[str]:
+        """Say in words, a line each, what of a bench stays idle, and what is computed instead of measured."""
+        counts = {kind: (len(wires), len(self.wires[kind]) + len(wires)) for kind, wires in self.idle.items()}
+        rest = ", ".join(f"{idle} of {wired} {kind}s" for kind, (idle, wired) in counts.items())
+        lines = [f"idle: {rest} stay off, and their synapses and biases at 0 V"] if rest else []
+        if "filtered" in self.computed:
+            lines.append("y is not measured: it is computed from the power by the high-pass of the network as designed")
         return lines
 
     @property

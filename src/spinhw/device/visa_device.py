@@ -1,6 +1,7 @@
 """A whole network on a bench of instruments behind VISA addresses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from spinhw.conversion import Conversion
 from spinhw.device.base import Device
 from spinhw.device.description import Description
+from spinhw.device.highpassed import high_passed
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.resample import Sampled
 from spinhw.device.segments import Segments
@@ -34,6 +36,7 @@ class VisaDevice(Device):
         held: Samples of the sources for which each input is held.
         description: What the device is.
         conversion: Used by the base class, and for the voltage of an input of zero.
+        cutoff_hz: Corner of the high-pass by which y is computed from the power; None where y is led out, or not used.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class VisaDevice(Device):
         held: int,
         description: Description,
         conversion: Conversion,
+        cutoff_hz: float | None = None,
     ) -> None:
         super().__init__(description, conversion)
+        self._cutoff_hz = cutoff_hz
         self._bench, self._part, self._wiring = bench, part, part.wiring
         self._held = held
         zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
@@ -116,14 +121,24 @@ class VisaDevice(Device):
         ends_s = torch.arange(1, _times(shots) + 1, dtype=torch.float64) * self._description.sample_interval_s
         signal = trace_samples(neurons, ends_s) if neurons else None
         is_power = self._wiring.observed == "power"
+        start = start_samples(neurons) if neurons and is_power else None
         return Reading(
             shots.numbers,
             power=signal if is_power else None,
-            power0=start_samples(neurons) if neurons and is_power else None,
-            filtered=None if is_power else signal,
+            power0=start,
+            filtered=self._filtered(start, signal) if is_power else signal,
             outputs=self._answers(outputs, ends_s, lengths) if outputs else None,
             energy_j=shots.energy_j,
         )
+
+    def _filtered(self, start: Samples | None, power: Samples | None) -> Samples | None:
+        """Compute y in the volts that a read-out of it would give, where the network needs it and only x is led out."""
+        if self._cutoff_hz is None or start is None or power is None:
+            return None
+        lines = self._conversion
+        before, at_ends = (replace(one, values=lines.power.to_model(one.values)) for one in (start, power))
+        y = high_passed(before, at_ends, self._cutoff_hz, self._description.sample_interval_s)
+        return replace(y, values=lines.filtered.to_si(y.values))
 
     def _answers(self, outputs: Sequence[Sampled], ends_s: Tensor, lengths: Tensor | None) -> Samples:
         """Return the answers in the volts of the outputs; one is as good as the worst sample that it is made of."""

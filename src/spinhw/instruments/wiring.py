@@ -115,7 +115,9 @@ class ChipWiring(_Readouts):
         "synapses. Null: every network has all neurons that are wired.",
     )
     observed: Literal["power", "filtered"] = Field(
-        default="power", description="What is led out of a neuron: its 'power' x, or 'filtered' y behind its high-pass."
+        default="power",
+        description="What is led out of a neuron: its 'power' x, or 'filtered' y behind its high-pass. A read-out in "
+        "software, which needs y, computes it from x by the high-pass of the network as designed.",
     )
     outputs: tuple[ReadoutPath, ...] = Field(
         default=(), description="Inputs of digitizers, one for each output of a hardware read-out, as for neurons."
