@@ -44,6 +44,8 @@ def loaded(tmp_path):
         (lambda d: d["instruments"]["awg"].update(driver="keysight-3360"), r"mine\.yaml: instruments\.awg\.driver"),
         (lambda d: d["instruments"]["awg"].update(role="wave-source"), r"mine\.yaml: instruments\.awg\.role"),
         (lambda d: d["wiring"].update(outputs=["tek.1", "tek.1"]), r"outputs\[0\] and outputs\[1\] are on one channel"),
+        (lambda d: d["wiring"].update(gate="awg.1"), r"wiring: inputs\[0\] and gate are on one output .*seen: awg\.1"),
+        (lambda d: d["wiring"].update(inputs=["awg.2", "awg.2"]), r"inputs\[0\] and inputs\[1\] are on one output"),
         (lambda d: d["instruments"]["awg"]["channels"].update({"1": {}}), r"awg\.channels\.1\.lowest.*missing"),
         (lambda d: d["wiring"].update(gate="awg.3"), r"wiring\.gate: 'awg' has no channel '3'"),
     ],

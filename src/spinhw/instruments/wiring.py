@@ -157,6 +157,11 @@ class ChipWiring(_Readouts):
         return self
 
     @model_validator(mode="after")
+    def _each_source_plays_one_thing(self) -> "ChipWiring":
+        _check_apart(_by_key("inputs", self.inputs) | ({} if self.gate is None else {"gate": self.gate}))
+        return self
+
+    @model_validator(mode="after")
     def _shared_inputs_are_switched(self) -> "ChipWiring":
         _check_sharing(_by_key("neurons", self.neurons))
         _check_sharing(_by_key("outputs", self.outputs))
@@ -195,6 +200,7 @@ class OscillatorWiring(_Readouts):
         unknown = [number for number in self.filtered if number >= len(self.drives)]
         if unknown:
             raise ValueError(f"filtered names oscillator {unknown[0]}; there are 0 to {len(self.drives) - 1}")
+        _check_apart(_by_key("drives", self.drives))
         _check_sharing(self._recorded())
         return self
 
@@ -235,6 +241,20 @@ Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discri
 
 def _by_key(key: str, paths: tuple[str, ...]) -> dict[str, str]:
     return {f"{key}[{number}]": path for number, path in enumerate(paths)}
+
+
+def _check_apart(references: Mapping[str, str]) -> None:
+    """Refuse two on one output of a source: it plays one waveform at a time."""
+    first: dict[str, str] = {}
+    for key, reference in references.items():
+        other = first.setdefault(reference, key)
+        if other != key:
+            raise MisfitError(
+                f"{other} and {key} are on one output of a source",
+                seen=reference,
+                allowed="an output of its own for each",
+                todo="correct the wiring",
+            )
 
 
 def _check_sharing(paths: Mapping[str, str]) -> None:
