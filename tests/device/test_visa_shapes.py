@@ -12,10 +12,12 @@ from spinhw.device.highpassed import high_passed
 from spinhw.device.reading import Samples
 from spinhw.device.rehearsal import rehearse_device
 from spinhw.errors import ConfigError
+from spinhw.gradients import HardwareInLoop
 from spinhw.instruments import StationSettings
 from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.streams import torch_stream
+from spinhw.tasks import Batch, Classes, loss
 
 INTERVAL_S = 1e-9
 EACH_STEP = Answer(None, pooled=False)
@@ -92,7 +94,7 @@ def test_a_network_of_fewer_neurons_runs_on_a_part_of_the_chip_and_the_rest_stay
         "neuron": ("scope.4 via matrix.1404", "scope.3 via matrix.1307"),
         "output": ("tek.2",),
     }
-    assert about.remarks()[0].startswith("idle: 1 of 3 inputs, 2 of 7 neurons, 1 of 2 outputs stay off")
+    assert about.remarks()[0].startswith("not used: 1 of 3 inputs, 2 of 7 neurons, 1 of 2 outputs; sources")
 
 
 def test_a_part_of_a_bench_keeps_the_contract(tmp_path):
@@ -191,3 +193,54 @@ def test_y_is_told_only_where_its_power_was_measured():
     slow = passed(1e3, quality)
     assert int((slow.quality[0, 0, :, 0] != Quality.GOOD).sum()) == 1  # It has forgotten nothing, and mixed in nothing.
     assert bool((slow.quality[0, 1, :, 1] == Quality.MISSING).all())  # Of a start that nobody knows all is wrong.
+
+
+def test_a_sequence_that_begins_at_rest_is_told_where_the_rests_open_the_gate(tmp_path, caplog):
+    design = NetworkSettings(inputs=1, layers=(2,), outputs=1)
+    values, inputs = SpintronicNetwork(design, seed=0).values(), shown(1)
+    inputs[1, 0] = 0.0
+    for gate in ({}, {"gate": None}):
+        with shaped_bench(Shaped(1, (2,), 1, said=gate), tmp_path) as (_, settings):
+            with open_device(settings, design, INTERVAL_S) as device:
+                device.program(values)
+                device.run(inputs, ObservationPlan.nothing())
+                device.run(inputs, ObservationPlan.nothing())
+        told = [one.getMessage() for one in caplog.records if "every input at its rest" in one.getMessage()]
+        assert len(told) == (1 if gate else 0)
+    assert "shaped" not in told[0] and "bench: 1 of 3 sequences" in told[0] and "wiring.gate" in told[0]
+
+
+def test_each_sequence_answers_at_its_own_end(tmp_path):
+    design = WHOLE.model_copy(update={"readout_samples": 2})
+    network, inputs, lengths = SpintronicNetwork(design, Steps(INTERVAL_S), seed=0), shown(3), torch.tensor([4, 10, 7])
+    other = inputs.clone()
+    other[0, 4:], other[2, 7:] = 1.7, -1.2  # What comes after an end counts nowhere.
+    with shaped_bench(Shaped(), tmp_path) as (_, settings):
+        with open_device(settings, design, INTERVAL_S) as device:
+            device.program(network.values())
+            traces = [device.run(one, ObservationPlan.nothing(), 4, lengths) for one in (inputs, other)]
+    _, _, outputs = simulated(network, network.values(), inputs)
+    wanted = torch.stack([outputs[row, end - 2 : end].mean(0) for row, end in enumerate(lengths.tolist())])
+    for trace in traces:
+        assert trace.outputs.values.shape == (3, 1, 2)
+        assert off_by(trace.outputs.values[:, 0], wanted) < 0.2
+
+
+def test_the_gradient_of_a_class_for_each_step_is_that_of_the_network(tmp_path):
+    network = SpintronicNetwork(
+        WHOLE.model_copy(update={"out_gain": 20.0}), Steps(INTERVAL_S), seed=0, answer=EACH_STEP
+    )
+    labels = torch.randint(0, 2, (1, 6, 10), generator=torch_stream("test labels"))
+    batch = Batch(shown(3, batch=6)[None], Classes(labels))
+    with shaped_bench(Shaped(), tmp_path) as (_, settings):
+        with open_device(settings, network, answer=EACH_STEP) as device:
+            answers = HardwareInLoop(network, device, averages=4).answers(batch.inputs)
+    assert answers.shape == (1, 6, 10, 2)
+    parameters = dict(network.named_parameters())
+    found = torch.autograd.grad(loss(answers, batch).sum(), list(parameters.values()))
+    alone = network(batch.inputs[0])[None]
+    wanted = torch.autograd.grad(loss(alone, batch).sum(), list(parameters.values()))
+    assert (
+        float(torch.cosine_similarity(*(torch.cat([g.flatten() for g in one]) for one in (found, wanted)), dim=0))
+        > 0.98
+    )

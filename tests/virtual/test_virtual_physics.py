@@ -293,7 +293,7 @@ def shipped_bench():
     return lambda name, overrides=(): Bench(load_bench(folder / f"{name}.yaml", overrides))
 
 
-@pytest.mark.parametrize("name", ["chip", "oscillators", "resonators"])
+@pytest.mark.parametrize("name", ["chip", "flipflop", "oscillators", "resonators"])
 def test_shipped_bench_files_load_and_play(shipped_bench, name):
     made = shipped_bench(name)
     made.trigger(next(iter(made.instruments.values())))

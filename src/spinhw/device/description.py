@@ -107,7 +107,7 @@ class Description:
         """Say in words, a line each, what of a bench stays idle, and what is computed instead of measured."""
         counts = {kind: (len(wires), len(self.wires[kind]) + len(wires)) for kind, wires in self.idle.items()}
         rest = ", ".join(f"{idle} of {wired} {kind}s" for kind, (idle, wired) in counts.items())
-        lines = [f"idle: {rest} stay off, and their synapses and biases at 0 V"] if rest else []
+        lines = [f"not used: {rest}; sources there stay off, synapses and biases at 0 V"] if rest else []
         if "filtered" in self.computed:
             lines.append("y is not measured: it is computed from the power by the high-pass of the network as designed")
         return lines

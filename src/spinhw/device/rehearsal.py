@@ -210,14 +210,16 @@ def _weight(place: int, places: tuple[int, ...], wanted: int) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out the warnings about samples, for the stand-ins are wired to nothing."""
-    log = logging.getLogger("spinhw.device.visa_readout")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Leave out the warnings about samples, for the stand-ins are wired to nothing, and about inputs made up here."""
+    logs = [logging.getLogger(f"spinhw.device.{one}") for one in ("visa_readout", "visa_device")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _sent(station: Station) -> list[str]:

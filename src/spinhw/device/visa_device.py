@@ -1,5 +1,6 @@
 """A whole network on a bench of instruments behind VISA addresses."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from spinhw.device.visa_part import ChipPart
 from spinhw.device.visa_readout import Signal
 from spinhw.instruments import Station, SynapseController
 from spinhw.instruments.wiring import split_reference
+
+_log = logging.getLogger(__name__)
 
 
 class VisaDevice(Device):
@@ -51,7 +54,7 @@ class VisaDevice(Device):
         super().__init__(description, conversion)
         self._cutoff_hz = cutoff_hz
         self._bench, self._part, self._wiring = bench, part, part.wiring
-        self._held = held
+        self._held, self._has_warned = held, False
         zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
         self._rest_v = zero.tolist()
 
@@ -81,6 +84,7 @@ class VisaDevice(Device):
         wanted: list[list[Signal]] = [[("neuron", wired[number]) for number in repeat] for repeat in repeats]
         # The outputs are the same in every repeat: once is enough.
         wanted[0] += [("output", number) for number in range(self._description.outputs)]
+        self._warn_of_gate(volts)
         shots = self._bench.play(segments, self._waves(segments, volts), wanted, averages)
         return [self._reading(one, signals, lengths) for one, signals in zip(shots, wanted, strict=True)]
 
@@ -114,6 +118,19 @@ class VisaDevice(Device):
         if wiring.gate is not None:
             waves[wiring.gate] = segments.wave(np.full(volts.shape[:2], wiring.gate_open_v), 0.0)
         return waves
+
+    def _warn_of_gate(self, volts: NDArray[np.float64]) -> None:
+        """Say once that a bench that opens its gate by the rests cannot see where some sequences begin."""
+        resting = (volts[:, 0] == np.array(self._rest_v)).all(-1)
+        if self._wiring.gate is None and not self._has_warned and resting.any():
+            self._has_warned = True
+            _log.warning(
+                "%s: %d of %d sequences begin with every input at its rest: a gate that is opened by the rests opens "
+                "late there; lead a gate out (wiring.gate), unless the bench has a timer",
+                self.name,
+                resting.sum(),
+                len(resting),
+            )
 
     def _reading(self, shots: Shots, signals: Sequence[Signal], lengths: Tensor | None) -> Reading:
         neurons = [shots.samples[signal] for signal in signals if signal[0] == "neuron"]
