@@ -244,3 +244,15 @@ def test_the_gradient_of_a_class_for_each_step_is_that_of_the_network(tmp_path):
         float(torch.cosine_similarity(*(torch.cat([g.flatten() for g in one]) for one in (found, wanted)), dim=0))
         > 0.98
     )
+
+
+def test_one_oscillator_stands_for_a_network_of_three_inputs_that_answers_after_each_step():
+    design = NetworkSettings(inputs=3, layers=(2,), outputs=2, weight_scale=3.0)
+    network, inputs = SpintronicNetwork(design, Steps(INTERVAL_S), seed=0), shown(3, batch=2, times=6)
+    profile = {"kind": "multiplexed", "bank": {"kind": "simulated"}, "oscillators": 1}
+    with open_device(profile, design, INTERVAL_S, answer=EACH_STEP) as device:
+        device.program(network.values())
+        trace = device.run(inputs)
+    _, _, outputs = simulated(network, network.values(), inputs)
+    assert trace.outputs.values.shape == (2, 6, 2)
+    assert off_by(trace.outputs.values, outputs) < 0.05
