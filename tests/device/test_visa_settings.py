@@ -23,6 +23,8 @@ from spinhw.instruments import StationSettings
 
 ADDRESSES = {name: f"TCPIP0::{name}::5025::SOCKET" for name in CHIP_INSTRUMENTS}
 
+BIAS = {"bias": "GPIB0::9::INSTR"}
+
 
 @pytest.fixture
 def loaded(tmp_path):
@@ -64,8 +66,7 @@ def test_bad_benches_are_refused_when_they_are_loaded(loaded, change, message):
     ],
 )
 def test_wrong_inputs_behind_a_high_pass_are_refused(filtered, message):
-    addresses = ADDRESSES | {"bias": "GPIB0::9::INSTR"}
-    data = bench_file(BANK_INSTRUMENTS, BANK_WIRING | {"filtered": filtered}, addresses, "@py")
+    data = bench_file(BANK_INSTRUMENTS, BANK_WIRING | {"filtered": filtered}, ADDRESSES | BIAS, "@py")
     with pytest.raises(ConfigError, match=message):
         build(StationSettings, data, "mine.yaml")
 
@@ -106,6 +107,11 @@ def test_networks_that_no_bench_runs_are_refused(loaded):
         open_device(loaded(), NETWORK.model_copy(update={"initial_state": "half"}), INTERVAL_S)
     with pytest.raises(ConfigError, match=r"wiring\.kind: a bank needs oscillators"):
         open_bank(loaded(), NETWORK, INTERVAL_S)
+    bank = build(StationSettings, bench_file(BANK_INSTRUMENTS, BANK_WIRING, ADDRESSES | BIAS, "@py"), "bank.yaml")
+    with pytest.raises(ConfigError, match=r"wiring\.kind: .*seen: oscillators; .*multiplexed"):
+        open_device(bank, NETWORK, INTERVAL_S)
+    with pytest.raises(ConfigError, match=r"wiring\.drives: .*seen: 3 asked for; allowed: 2"):
+        open_bank(bank, NETWORK, INTERVAL_S, oscillators=3)
     with pytest.raises(ConfigError, match="a bench is one chip"):
         open_device(loaded(), NETWORK, INTERVAL_S, members=2)
 

@@ -60,7 +60,7 @@ def test_what_a_bench_lacks_for_a_task_is_said_before_anything_trains(tmp_path):
     narrow = Shaped(inputs=1, layers=(4,), outputs=0).file() | {"kind": "visa"}
     for work in (budget, lambda settings: train(settings, tmp_path / "run")):
         with pytest.raises(
-            ConfigError, match=r"wiring\.inputs: .*seen: 3 inputs.*1 to 1, .*wired: one\.1; next: wire 2"
+            ConfigError, match=r"wiring\.inputs: .*seen: 3 inputs.*at most 1, wired as one\.1; next: wire 2"
         ):
             work(settings_for(narrow, network={"layers": [4]}))
     assert not (tmp_path / "run").exists()

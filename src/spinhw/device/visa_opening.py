@@ -48,7 +48,8 @@ def open_visa_device(
     """
     wiring = settings.wiring
     if not isinstance(wiring, ChipWiring):
-        raise _misfit(settings, "kind", "a whole network needs a chip", wiring and wiring.kind, "chip")
+        todo = "name a bench with a chip; oscillators play a network one after another (docs/multiplexed.md)"
+        raise _misfit(settings, "kind", "a whole network needs a chip", wiring and wiring.kind, "chip", todo)
     _refuse_members(settings, members)
     _refuse_network(settings, wiring, network)
     part, held = ChipPart.of(wiring, network), _held(settings, sample_interval_s)
@@ -107,7 +108,8 @@ def open_visa_bank(
         raise _misfit(settings, "kind", "a bank needs oscillators", wiring and wiring.kind, "oscillators")
     _refuse_members(settings, members)
     if oscillators not in (None, len(wiring.drives)):
-        raise _misfit(settings, "drives", "another number of oscillators is needed", len(wiring.drives), oscillators)
+        seen, todo = f"{oscillators} asked for", "ask for all of them"
+        raise _misfit(settings, "drives", "the bench has another number of oscillators", seen, len(wiring.drives), todo)
     held = _held(settings, sample_interval_s)
     bench = VisaBench(Station(settings, settings.id, connect=connect), wiring)
     _refuse_rates(settings, bench, wiring.drives, held)

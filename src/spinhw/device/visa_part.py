@@ -137,7 +137,7 @@ def _of_inputs(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
         "inputs",
         "the network has more inputs than the bench has channels for",
         f"{network.inputs} inputs of the network",
-        f"1 to {wired}, for these are wired: {', '.join(wiring.inputs)}",
+        f"at most {wired}, wired as {', '.join(wiring.inputs)}",
         f"wire {network.inputs - wired} more outputs of waveform sources, or choose a task with fewer inputs",
     )
 
@@ -173,7 +173,7 @@ def _of_neurons(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
         "layers",
         "the network does not fit on the chip",
         f"network.layers {list(network.layers)}",
-        f"{len(wiring.layers)} layers of at most {', '.join(map(str, wiring.layers))} neurons",
+        f"as many layers as in wiring.layers, of at most as many neurons: {list(wiring.layers)}",
         "change network.layers",
     )
 
@@ -182,7 +182,7 @@ def _of_outputs(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
     wired = len(wiring.outputs)
     if network.readout == "software" or network.outputs <= wired:
         return None
-    have = f"1 to {wired}, for these are wired: {', '.join(wiring.outputs)}" if wired else "none, for none is wired"
+    have = f"at most {wired}, wired as {', '.join(wiring.outputs)}" if wired else "none, for none is wired"
     return Misfit(
         "outputs",
         "the network's hardware read-out has more outputs than are led out",
