@@ -150,7 +150,7 @@ def test_a_bench_file_is_written_for_shipped_benches_only(spinhw, tmp_path):
     truth.write_text(json.dumps(BANK_TRUTH), encoding="utf-8")
     done = spinhw("virtual-bench", "serve", truth, "--write", file)
     assert done.code == 2
-    assert "allowed: chip, oscillators, resonators; next: copy one of devices/" in done.err
+    assert "allowed: chip, flipflop, oscillators, resonators; next: copy one of devices/" in done.err
     assert not file.exists()
 
 
@@ -307,5 +307,5 @@ def test_a_recipe_that_does_not_fit_the_bench_is_refused_before_anybody_is_asked
     recipe.write_text("network: {layers: [8, 8]}", encoding="utf-8")
     shown = spinhw("check", "--device", "bench-virtual", "--config", recipe)
     assert shown.code == 2 and len(shown.err.splitlines()) == 1
-    assert "wiring.neurons: the network has another number of neurons; seen: 96; allowed: 16; next:" in shown.err
+    assert "wiring.layers: the network does not fit on the chip; seen: network.layers [8, 8]; allowed: " in shown.err
     assert not asked.called

@@ -7,19 +7,24 @@ import torch
 from fakes.visa import (
     BANK_TRUTH,
     BEHIND_TRUTH,
+    CHIP_INSTRUMENTS,
     CHIP_TRUTH,
+    CHIP_WIRING,
     INTERVAL_S,
     NETWORK,
     NEURONS,
     bank_settings,
     behind_settings,
+    bench_file,
     chip_settings,
     said_since,
     standing,
 )
+from spinhw.config import build
 from spinhw.device import ObservationPlan, Quality, open_bank, open_device
 from spinhw.device.contract import check_bank, check_device
 from spinhw.errors import LimitError
+from spinhw.instruments import StationSettings
 from spinhw.network import SpintronicNetwork
 from spinhw.streams import torch_stream
 
@@ -203,6 +208,20 @@ def test_lost_parameters_come_back(tmp_path):
             assert device.run(images()).repeats_after_faults >= 1
             made.instruments["board"].disturb("overload")
             assert device.run(images()).repeats_after_faults >= 1
+
+
+def test_synapses_of_the_chip_that_a_network_does_not_have_are_put_to_zero(tmp_path):
+    """A network that is read out in software has no w_out, and the chip does."""
+    software = NETWORK.model_copy(update={"readout": "software"})
+    with standing(CHIP_TRUTH, "in process", tmp_path) as (made, addresses, backend):
+        data = bench_file(CHIP_INSTRUMENTS, CHIP_WIRING | {"observed": "filtered"}, addresses, backend)
+        board = made.instruments["board"]
+        board.staged_v[:] = board.applied_v[:] = 1.5  # Left by somebody before.
+        with open_device(build(StationSettings, data, "bench.yaml"), software, INTERVAL_S) as device:
+            applied = device.program(SpintronicNetwork(software, seed=0).values())
+            held = [applied[name] for name in device.describe().parameters]
+            assert np.count_nonzero(board.applied_v) == sum(int(one.count_nonzero()) for one in held)
+            assert not board.applied_v[-6:].any()
 
 
 def test_ranges_of_a_source_are_set_anew_after_it_was_disconnected(tmp_path):

@@ -23,6 +23,8 @@ from spinhw.instruments import StationSettings
 
 ADDRESSES = {name: f"TCPIP0::{name}::5025::SOCKET" for name in CHIP_INSTRUMENTS}
 
+BIAS = {"bias": "GPIB0::9::INSTR"}
+
 
 @pytest.fixture
 def loaded(tmp_path):
@@ -44,6 +46,8 @@ def loaded(tmp_path):
         (lambda d: d["instruments"]["awg"].update(driver="keysight-3360"), r"mine\.yaml: instruments\.awg\.driver"),
         (lambda d: d["instruments"]["awg"].update(role="wave-source"), r"mine\.yaml: instruments\.awg\.role"),
         (lambda d: d["wiring"].update(outputs=["tek.1", "tek.1"]), r"outputs\[0\] and outputs\[1\] are on one channel"),
+        (lambda d: d["wiring"].update(gate="awg.1"), r"wiring: inputs\[0\] and gate are on one output .*seen: awg\.1"),
+        (lambda d: d["wiring"].update(inputs=["awg.2", "awg.2"]), r"inputs\[0\] and inputs\[1\] are on one output"),
         (lambda d: d["instruments"]["awg"]["channels"].update({"1": {}}), r"awg\.channels\.1\.lowest.*missing"),
         (lambda d: d["wiring"].update(gate="awg.3"), r"wiring\.gate: 'awg' has no channel '3'"),
     ],
@@ -62,8 +66,7 @@ def test_bad_benches_are_refused_when_they_are_loaded(loaded, change, message):
     ],
 )
 def test_wrong_inputs_behind_a_high_pass_are_refused(filtered, message):
-    addresses = ADDRESSES | {"bias": "GPIB0::9::INSTR"}
-    data = bench_file(BANK_INSTRUMENTS, BANK_WIRING | {"filtered": filtered}, addresses, "@py")
+    data = bench_file(BANK_INSTRUMENTS, BANK_WIRING | {"filtered": filtered}, ADDRESSES | BIAS, "@py")
     with pytest.raises(ConfigError, match=message):
         build(StationSettings, data, "mine.yaml")
 
@@ -87,7 +90,10 @@ def test_broken_template_names_its_profile(loaded, tmp_path):
             lambda d: d["wiring"]["timing"].update(digitizer_rate="100 GHz"),
             r"timing\.digitizer_rate: scope: sample rate",
         ),
-        (lambda d: d["wiring"].update(neurons=["scope.1"]), r"wiring\.neurons: the network has another number"),
+        (
+            lambda d: d["wiring"].update(neurons=["scope.1"]),
+            r"wiring\.neurons: the network has more neurons",
+        ),
         (lambda d: d["wiring"].update(gate_open="2 V"), r"wiring\.gate_open: beyond the limits of awg\.2"),
     ],
 )
@@ -99,10 +105,13 @@ def test_what_the_bench_cannot_do_is_refused_at_opening(loaded, change, message)
 def test_networks_that_no_bench_runs_are_refused(loaded):
     with pytest.raises(ConfigError, match="initial_state half"):
         open_device(loaded(), NETWORK.model_copy(update={"initial_state": "half"}), INTERVAL_S)
-    with pytest.raises(ConfigError, match="a read-out in software needs y"):
-        open_device(loaded(), NETWORK.model_copy(update={"readout": "software"}), INTERVAL_S)
     with pytest.raises(ConfigError, match=r"wiring\.kind: a bank needs oscillators"):
         open_bank(loaded(), NETWORK, INTERVAL_S)
+    bank = build(StationSettings, bench_file(BANK_INSTRUMENTS, BANK_WIRING, ADDRESSES | BIAS, "@py"), "bank.yaml")
+    with pytest.raises(ConfigError, match=r"wiring\.kind: .*seen: oscillators; .*multiplexed"):
+        open_device(bank, NETWORK, INTERVAL_S)
+    with pytest.raises(ConfigError, match=r"wiring\.drives: .*seen: 3 asked for; allowed: 2"):
+        open_bank(bank, NETWORK, INTERVAL_S, oscillators=3)
     with pytest.raises(ConfigError, match="a bench is one chip"):
         open_device(loaded(), NETWORK, INTERVAL_S, members=2)
 

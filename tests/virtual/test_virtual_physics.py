@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakes.bench import ADDRESSES, arm, bank, bench, play, read_block, record, say
+from fakes.bench import ADDRESSES, SMALL_NETWORK, arm, bank, bench, play, read_block, record, say
 from spinhw.chip import Chip, Identity, OscillatorArray
 from spinhw.config import build
 from spinhw.errors import ConfigError
@@ -293,7 +293,7 @@ def shipped_bench():
     return lambda name, overrides=(): Bench(load_bench(folder / f"{name}.yaml", overrides))
 
 
-@pytest.mark.parametrize("name", ["chip", "oscillators", "resonators"])
+@pytest.mark.parametrize("name", ["chip", "flipflop", "oscillators", "resonators"])
 def test_shipped_bench_files_load_and_play(shipped_bench, name):
     made = shipped_bench(name)
     made.trigger(next(iter(made.instruments.values())))
@@ -317,12 +317,34 @@ def test_switch_leads_probes_to_the_scope(shipped_bench):
         ({"probes": [{"to": "scpoe:1"}]}, "not listed: scpoe"),
         ({"chip": {"power_readout": {"noise": 0.1}}}, "leave input_dac"),
         ({"instruments": {"awg": {"model": "keysight-33700"}}}, "instruments.awg.model"),
+        ({"network": SMALL_NETWORK | {"inputs": 2}}, r"wiring.inputs and network.inputs .*seen: 1 sources, 2 inputs"),
+        ({"probes": [{"numbers": [7], "to": "scope:1"}]}, r"probes\[0\] names what .*seen: power 7; allowed: 0 to 6"),
+        ({"probes": [{"signal": "output", "numbers": [2], "to": "scope:1"}]}, r"seen: output 2; allowed: 0 to 1"),
+        ({"network": SMALL_NETWORK | {"readout": "software"}}, r"probes\[2\] .*seen: output 1; .*in software"),
     ],
 )
 def test_wrong_benches_are_refused(changes, message):
     data = bench().settings.model_dump(mode="json", by_alias=True)
     with pytest.raises(ConfigError, match=message):
         build(BenchSettings, data | changes, "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"probes": [{"numbers": [0, 1], "to": "scope:4"}]},
+            r"probes\[0\]: scope has no such channel; seen: 5;",
+        ),
+        (
+            {"wiring": bench().settings.wiring.model_dump(mode="json", by_alias=True) | {"inputs": ["awg:3"]}},
+            r"wiring\.inputs\[0\]: awg has no such channel; seen: 3; allowed: 1 to 2",
+        ),
+    ],
+)
+def test_channels_that_an_instrument_has_not_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        bench(**changes)
 
 
 def test_controller_with_too_few_outputs_is_refused():

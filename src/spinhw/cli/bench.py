@@ -26,15 +26,14 @@ _ADDRESS = re.compile(r"address: TCPIP0::(\w+)::5025::SOCKET.*")
 
 
 def probe_network(settings: StationSettings, network: NetworkSettings) -> NetworkSettings:
-    """Return a network that fits a bench: the one at hand if it does, else one layer of all that is wired."""
+    """Return a network that uses all of a bench: in the layers of the one at hand if they fit, else in a single one."""
+    from spinhw.device.visa_part import whole_chip
+
     wiring = settings.wiring
     if wiring is None or wiring.kind != "chip":
         return network
-    readout = "hardware" if wiring.outputs else "software"
-    fits = len(wiring.neurons) == sum(network.layers) and network.inputs == len(wiring.inputs)
-    layers = network.layers if fits else (len(wiring.neurons),)
-    changes = {"inputs": len(wiring.inputs), "layers": layers, "readout": readout}
-    return network.model_copy(update=changes | {"outputs": len(wiring.outputs) or network.outputs})
+    fits = len(wiring.neurons) == sum(network.layers)
+    return whole_chip(wiring, network if fits else network.model_copy(update={"layers": (len(wiring.neurons),)}))
 
 
 def show_bench(out: Console, settings: StationSettings, verbose: bool = False) -> None:

@@ -127,8 +127,8 @@ def _is_mere_dimension(dataset: Any) -> bool:
 def device_of(attributes: Mapping[str, Any]) -> Description:
     """Read which device measured a batch."""
     data = json.loads(attributes["device"])
-    for name in ("observables", "capabilities", "software_parameters"):
-        data[name] = frozenset(data[name])
+    for name in ("observables", "computed", "capabilities", "software_parameters"):
+        data[name] = frozenset(data.get(name, ()))
     shapes = data.pop("parameter_shapes", None)
     held = _by_first_letter(shapes) if shapes is not None else _parameters(data["parameters"])
     plain = {"device_ids": tuple(data["device_ids"]), "parameters": held, "power_ranges": ()}

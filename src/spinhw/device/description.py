@@ -40,6 +40,7 @@ class Description:
         answer: Which samples of a sequence a hardware read-out answers with.
         channels: Neurons that can be observed at a time; None for all.
         observables: Signals that a trace has, among "power", "power0", "filtered", "outputs", "drive_applied".
+        computed: Those of the observables that are computed from measured ones by the network's model.
         capabilities: "replay" (state and restore give the same bits again), "oracle" (has a true gradient), "energy"
             (measures energy).
         parameters: Those that the device holds, by name.
@@ -47,7 +48,9 @@ class Description:
         limits: Limits in SI by kind of parameter ("weight", "bias", "tuning") and of channel: "input", "drive", of a
             bank of synapses "RF power", "frequency"; absent means no limit.
         loop_delay_s: Delay of the feedback, in seconds.
-        wires: What of the instruments each channel hangs on, by kind ("neuron", "output"); empty where there are none.
+        wires: What of the instruments each channel hangs on, by kind ("input", "neuron", "output"); empty where there
+            are none.
+        idle: What of a bench is wired and not used by the network, by kind; it stays off, or at 0 V.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
         ladder: The resonators of a bank of synapses as designed; None for other devices.
         power_ranges: What the read-out of each oscillator of a bank can record, in SI; empty where that is not known.
@@ -65,12 +68,14 @@ class Description:
     answer: Answer = Answer()
     channels: int | None = None
     observables: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     software_parameters: frozenset[str] = frozenset()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     loop_delay_s: float = 0.0
     wires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    idle: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seed: int | None = None
     ladder: Ladder | None = None
     power_ranges: tuple[Limit, ...] = ()
@@ -96,6 +101,15 @@ class Description:
             limit = self.limits.get(kind)
             within = "without limit" if limit is None else f"{limit.lowest:g} to {limit.highest:g} {units}"
             lines.append(f"{kind}: {count} values in {units}, {within}")
+        return lines
+
+    def remarks(self) -> list[str]:
+        """Say in words, a line each, what of a bench stays idle, and what is computed instead of measured."""
+        counts = {kind: (len(wires), len(self.wires[kind]) + len(wires)) for kind, wires in self.idle.items()}
+        rest = ", ".join(f"{idle} of {wired} {kind}s" for kind, (idle, wired) in counts.items())
+        lines = [f"not used: {rest}; sources there stay off, synapses and biases at 0 V"] if rest else []
+        if "filtered" in self.computed:
+            lines.append("y is not measured: it is computed from the power by the high-pass of the network as designed")
         return lines
 
     @property

@@ -1,7 +1,6 @@
 """A dry run: what would be sent to a bench, found out on virtual instruments of the same models without any wires."""
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,19 +9,18 @@ from typing import Any
 
 import torch
 
-from spinhw.conversion import Conversion
 from spinhw.device.bank_promises import probe_drive, probe_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
-from spinhw.device.shapes import parameters_of
 from spinhw.device.trace import Trace
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
+from spinhw.device.visa_part import ChipPart, misfit
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.settings import SynapseControllerSettings, named
 from spinhw.instruments.traffic import SENT, Buffer
 from spinhw.instruments.wires import Wire
-from spinhw.instruments.wiring import ResonatorWiring
+from spinhw.instruments.wiring import ChipWiring, ResonatorWiring
 from spinhw.network import NetworkSettings
 
 _OUTPUTS = 64  # Of a synapse controller in a rehearsal without a network.
@@ -35,7 +33,7 @@ def rehearse_device(settings: StationSettings, network: NetworkSettings, sample_
     Raises:
         ConfigError: There is no virtual instrument of one of the models, or the bench does not fit the network.
     """
-    stage = _Stage(settings, _parameters(network))
+    stage = _Stage(settings, _addresses(settings, network))
     device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
     with _quiet(), device:
         about = device.describe()
@@ -62,9 +60,12 @@ def rehearse_synapses(settings: StationSettings) -> list[str]:
     return _sent(bank.station)
 
 
-def _parameters(network: NetworkSettings) -> int:
-    """Count the outputs of a synapse controller that a network needs."""
-    return sum(math.prod(one.shape) for one in parameters_of(network, Conversion()).values())
+def _addresses(settings: StationSettings, network: NetworkSettings) -> int:
+    """Count the outputs of a synapse controller that the chip needs on which a network runs."""
+    wiring = settings.wiring
+    if not isinstance(wiring, ChipWiring) or misfit(wiring, network):
+        return _OUTPUTS
+    return ChipPart.of(wiring, network).addresses
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def rehearse_batch(
     Raises:
         ConfigError: There is no virtual instrument of one of the models, or the bench does not fit the network.
     """
-    stage = _Stage(settings, _parameters(network))
+    stage = _Stage(settings, _addresses(settings, network))
     device = open_visa_device(stage.settings, network, sample_interval_s, connect=stage.connect)
     about = device.describe()
     inputs = torch.zeros(*inputs_shape, about.inputs)
@@ -209,14 +210,16 @@ def _weight(place: int, places: tuple[int, ...], wanted: int) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out the warnings about samples, for the stand-ins are wired to nothing."""
-    log = logging.getLogger("spinhw.device.visa_readout")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Leave out the warnings about samples, for the stand-ins are wired to nothing, and about inputs made up here."""
+    logs = [logging.getLogger(f"spinhw.device.{one}") for one in ("visa_readout", "visa_device")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _sent(station: Station) -> list[str]:

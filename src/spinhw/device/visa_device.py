@@ -1,7 +1,8 @@
 """A whole network on a bench of instruments behind VISA addresses."""
 
-import math
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,39 +13,48 @@ from torch import Tensor
 from spinhw.conversion import Conversion
 from spinhw.device.base import Device
 from spinhw.device.description import Description
+from spinhw.device.highpassed import high_passed
 from spinhw.device.reading import Reading, Samples
 from spinhw.device.resample import Sampled
 from spinhw.device.segments import Segments
 from spinhw.device.visa_bench import Shots, VisaBench
+from spinhw.device.visa_part import ChipPart
 from spinhw.device.visa_readout import Signal
 from spinhw.instruments import Station, SynapseController
-from spinhw.instruments.wiring import ChipWiring, split_reference
+from spinhw.instruments.wiring import split_reference
+
+_log = logging.getLogger(__name__)
 
 
 class VisaDevice(Device):
     """A chip with its synapses on a bench: inputs are played, synapses programmed, neurons and outputs digitised.
 
-    The parameters follow each other on the outputs of the synapse controller in the order of the description's.
+    The parameters of the chip follow each other on the outputs of the synapse controller in the order of the
+    description's. A network may use a part of the chip: then every output of the controller that belongs to the rest
+    is programmed to 0 V, sources of other inputs are never switched on, and other neurons are not recorded.
 
     Args:
         bench: The instruments; nobody else uses them meanwhile.
-        wiring: What hangs on which channel.
+        part: What of the wiring the network uses.
         held: Samples of the sources for which each input is held.
         description: What the device is.
         conversion: Used by the base class, and for the voltage of an input of zero.
+        cutoff_hz: Corner of the high-pass by which y is computed from the power; None where y is led out, or not used.
     """
 
     def __init__(
         self,
         bench: VisaBench,
-        wiring: ChipWiring,
+        part: ChipPart,
         held: int,
         description: Description,
         conversion: Conversion,
+        cutoff_hz: float | None = None,
     ) -> None:
         super().__init__(description, conversion)
-        self._bench, self._wiring = bench, wiring
-        self._held = held
+        self._cutoff_hz = cutoff_hz
+        self._bench, self._part, self._wiring = bench, part, part.wiring
+        self._held, self._has_warned = held, False
         zero: Tensor = conversion.input.to_si(torch.zeros(description.inputs))
         self._rest_v = zero.tolist()
 
@@ -57,16 +67,12 @@ class VisaDevice(Device):
         return self._bench.open()
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
-        flat = [values[name].flatten() for name in self._description.parameters]
         self._bench.prepare()
-        self._board().program(torch.cat(flat).double().numpy())
+        self._board().program(self._part.spread(values))
         self._bench.confirm()
 
     def _read_back(self) -> dict[str, Tensor]:
-        shapes = {name: one.shape for name, one in self._description.parameters.items()}
-        sizes = [math.prod(shape) for shape in shapes.values()]
-        parts = torch.from_numpy(self._board().read_back(sum(sizes))).float().split(sizes)
-        return {name: part.view(1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        return self._part.gathered(self._board().read_back(self._part.addresses))
 
     def _run(
         self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int, lengths: Tensor | None
@@ -74,9 +80,11 @@ class VisaDevice(Device):
         volts = inputs[0].double().numpy()  # (batch, time, input)
         timing = self._wiring.timing
         segments = Segments(volts.shape[0], volts.shape[1], self._held, timing.rest_s, timing.source_rate_hz)
-        wanted: list[list[Signal]] = [[("neuron", number) for number in repeat] for repeat in repeats]
+        wired = self._part.neurons
+        wanted: list[list[Signal]] = [[("neuron", wired[number]) for number in repeat] for repeat in repeats]
         # The outputs are the same in every repeat: once is enough.
         wanted[0] += [("output", number) for number in range(self._description.outputs)]
+        self._warn_of_gate(volts)
         shots = self._bench.play(segments, self._waves(segments, volts), wanted, averages)
         return [self._reading(one, signals, lengths) for one, signals in zip(shots, wanted, strict=True)]
 
@@ -105,11 +113,24 @@ class VisaDevice(Device):
         wiring = self._wiring
         waves = {
             one: segments.wave(volts[:, :, index], rest_v)
-            for index, (one, rest_v) in enumerate(zip(wiring.inputs, self._rest_v, strict=True))
+            for index, (one, rest_v) in enumerate(zip(self._part.wires()["input"], self._rest_v, strict=True))
         }
         if wiring.gate is not None:
             waves[wiring.gate] = segments.wave(np.full(volts.shape[:2], wiring.gate_open_v), 0.0)
         return waves
+
+    def _warn_of_gate(self, volts: NDArray[np.float64]) -> None:
+        """Say once that a bench that opens its gate by the rests cannot see where some sequences begin."""
+        resting = (volts[:, 0] == np.array(self._rest_v)).all(-1)
+        if self._wiring.gate is None and not self._has_warned and resting.any():
+            self._has_warned = True
+            _log.warning(
+                "%s: %d of %d sequences begin with every input at its rest: a gate that is opened by the rests opens "
+                "late there; lead a gate out (wiring.gate), unless the bench has a timer",
+                self.name,
+                resting.sum(),
+                len(resting),
+            )
 
     def _reading(self, shots: Shots, signals: Sequence[Signal], lengths: Tensor | None) -> Reading:
         neurons = [shots.samples[signal] for signal in signals if signal[0] == "neuron"]
@@ -117,14 +138,24 @@ class VisaDevice(Device):
         ends_s = torch.arange(1, _times(shots) + 1, dtype=torch.float64) * self._description.sample_interval_s
         signal = trace_samples(neurons, ends_s) if neurons else None
         is_power = self._wiring.observed == "power"
+        start = start_samples(neurons) if neurons and is_power else None
         return Reading(
             shots.numbers,
             power=signal if is_power else None,
-            power0=start_samples(neurons) if neurons and is_power else None,
-            filtered=None if is_power else signal,
+            power0=start,
+            filtered=self._filtered(start, signal) if is_power else signal,
             outputs=self._answers(outputs, ends_s, lengths) if outputs else None,
             energy_j=shots.energy_j,
         )
+
+    def _filtered(self, start: Samples | None, power: Samples | None) -> Samples | None:
+        """Compute y in the volts that a read-out of it would give, where the network needs it and only x is led out."""
+        if self._cutoff_hz is None or start is None or power is None:
+            return None
+        lines = self._conversion
+        before, at_ends = (replace(one, values=lines.power.to_model(one.values)) for one in (start, power))
+        y = high_passed(before, at_ends, self._cutoff_hz, self._description.sample_interval_s)
+        return replace(y, values=lines.filtered.to_si(y.values))
 
     def _answers(self, outputs: Sequence[Sampled], ends_s: Tensor, lengths: Tensor | None) -> Samples:
         """Return the answers in the volts of the outputs; one is as good as the worst sample that it is made of."""

@@ -13,6 +13,7 @@ from spinhw.device.shapes import parameters_of
 from spinhw.device.visa_bank import VisaOscillatorBank
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import VisaDevice
+from spinhw.device.visa_part import ChipPart, misfit
 from spinhw.device.visa_synapses import VisaSynapseBank
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
@@ -47,15 +48,19 @@ def open_visa_device(
     """
     wiring = settings.wiring
     if not isinstance(wiring, ChipWiring):
-        raise _misfit(settings, "kind", "a whole network needs a chip", wiring and wiring.kind, "chip")
+        todo = "name a bench with a chip; oscillators play a network one after another (docs/multiplexed.md)"
+        raise _misfit(settings, "kind", "a whole network needs a chip", wiring and wiring.kind, "chip", todo)
     _refuse_members(settings, members)
     _refuse_network(settings, wiring, network)
-    held = _held(settings, sample_interval_s)
+    part, held = ChipPart.of(wiring, network), _held(settings, sample_interval_s)
+    wires = part.wires()
     bench = VisaBench(Station(settings, settings.id, connect=connect), wiring)
-    _refuse_rates(settings, bench, wiring.inputs, held)
+    _refuse_rates(settings, bench, wires["input"], held)
     conversion = _conversion(settings, network)
     hardware = network.readout == "hardware"
-    observables = {"power", "power0"} if wiring.observed == "power" else {"filtered"}
+    # A read-out in software needs y.
+    computed = {"filtered"} if wiring.observed == "power" and not hardware else set()
+    observables = ({"power", "power0"} if wiring.observed == "power" else {"filtered"}) | computed
     description = Description(
         kind=settings.kind,
         device_ids=(settings.id,),
@@ -65,14 +70,16 @@ def open_visa_device(
         inputs=network.inputs,
         outputs=network.outputs if hardware else 0,
         answer=answer or network.answer,
-        channels=inputs_of(wiring.neurons),
+        channels=inputs_of(wires["neuron"]),
         observables=frozenset(observables | ({"outputs"} if hardware else set())),
+        computed=frozenset(computed),
         parameters=parameters_of(network, conversion),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
-        limits={"input": _voltages(settings, wiring.inputs), **_tuning(settings, wiring.synapses)},
-        wires={"neuron": wiring.neurons, "output": wiring.outputs},
+        limits={"input": _voltages(settings, wires["input"]), **_tuning(settings, wiring.synapses)},
+        wires=wires,
+        idle=part.idle(),
     )
-    return VisaDevice(bench, wiring, held, description, conversion)
+    return VisaDevice(bench, part, held, description, conversion, network.cutoff_hz if computed else None)
 
 
 def open_visa_bank(
@@ -101,7 +108,8 @@ def open_visa_bank(
         raise _misfit(settings, "kind", "a bank needs oscillators", wiring and wiring.kind, "oscillators")
     _refuse_members(settings, members)
     if oscillators not in (None, len(wiring.drives)):
-        raise _misfit(settings, "drives", "another number of oscillators is needed", len(wiring.drives), oscillators)
+        seen, todo = f"{oscillators} asked for", "ask for all of them"
+        raise _misfit(settings, "drives", "the bench has another number of oscillators", seen, len(wiring.drives), todo)
     held = _held(settings, sample_interval_s)
     bench = VisaBench(Station(settings, settings.id, connect=connect), wiring)
     _refuse_rates(settings, bench, wiring.drives, held)
@@ -184,15 +192,9 @@ def _refuse_members(settings: StationSettings, members: int | Sequence[int]) -> 
 
 
 def _refuse_network(settings: StationSettings, wiring: ChipWiring, network: NetworkSettings) -> None:
-    hardware = network.readout == "hardware"
-    counts = {
-        "inputs": (len(wiring.inputs), network.inputs),
-        "neurons": (len(wiring.neurons), network.topology().neurons),
-        "outputs": (len(wiring.outputs), network.outputs if hardware else len(wiring.outputs)),
-    }
-    for key, (wired, needed) in counts.items():
-        if wired != needed:
-            raise _misfit(settings, key, f"the network has another number of {key}", wired, needed, "wire them all")
+    found = misfit(wiring, network)
+    if found is not None:
+        raise _misfit(settings, found.key, found.what, found.seen, found.allowed, found.todo)
     if network.kind != "spintronic" or network.initial_state != "rest":
         raise ConfigError(
             f"{settings.id}: a bench cannot run this network",
@@ -200,9 +202,6 @@ def _refuse_network(settings: StationSettings, wiring: ChipWiring, network: Netw
             allowed="kind spintronic, initial_state rest",
             todo="change these keys under 'network' of the run",
         )
-    if not hardware and wiring.observed != "filtered":
-        todo = "lead the filtered signals out, or write readout: hardware under 'network' of the run"
-        raise _misfit(settings, "observed", "a read-out in software needs y", wiring.observed, "filtered", todo)
 
 
 def _held(settings: StationSettings, sample_interval_s: float) -> int:

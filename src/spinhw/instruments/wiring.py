@@ -108,8 +108,16 @@ class ChipWiring(_Readouts):
     neurons: tuple[ReadoutPath, ...] = Field(
         min_length=1, description="Inputs of digitizers, one for each neuron, perhaps via a crosspoint of a switch."
     )
+    layers: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        default=None,
+        description="Neurons of each layer of the chip, first layer first: says which synapse is which where a network "
+        "has fewer neurons than are wired. It then uses the first ones of each layer, and the others stay without "
+        "synapses. Null: every network has all neurons that are wired.",
+    )
     observed: Literal["power", "filtered"] = Field(
-        default="power", description="What is led out of a neuron: its 'power' x, or 'filtered' y behind its high-pass."
+        default="power",
+        description="What is led out of a neuron: its 'power' x, or 'filtered' y behind its high-pass. A read-out in "
+        "software, which needs y, computes it from x by the high-pass of the network as designed.",
     )
     outputs: tuple[ReadoutPath, ...] = Field(
         default=(), description="Inputs of digitizers, one for each output of a hardware read-out, as for neurons."
@@ -136,6 +144,22 @@ class ChipWiring(_Readouts):
             yield "gate", self.gate, "waveform-source"
         yield from self._readout_uses(_by_key("neurons", self.neurons) | _by_key("outputs", self.outputs))
         yield from self._supply_uses()
+
+    @model_validator(mode="after")
+    def _layers_are_of_the_neurons(self) -> "ChipWiring":
+        if self.layers is not None and sum(self.layers) != len(self.neurons):
+            raise MisfitError(
+                "layers and neurons are of different chips",
+                seen=f"{sum(self.layers)} neurons in layers, {len(self.neurons)} wired",
+                allowed="as many in all layers as are wired",
+                todo="wire every neuron of the chip, or correct layers",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _each_source_plays_one_thing(self) -> "ChipWiring":
+        _check_apart(_by_key("inputs", self.inputs) | ({} if self.gate is None else {"gate": self.gate}))
+        return self
 
     @model_validator(mode="after")
     def _shared_inputs_are_switched(self) -> "ChipWiring":
@@ -176,6 +200,7 @@ class OscillatorWiring(_Readouts):
         unknown = [number for number in self.filtered if number >= len(self.drives)]
         if unknown:
             raise ValueError(f"filtered names oscillator {unknown[0]}; there are 0 to {len(self.drives) - 1}")
+        _check_apart(_by_key("drives", self.drives))
         _check_sharing(self._recorded())
         return self
 
@@ -216,6 +241,20 @@ Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discri
 
 def _by_key(key: str, paths: tuple[str, ...]) -> dict[str, str]:
     return {f"{key}[{number}]": path for number, path in enumerate(paths)}
+
+
+def _check_apart(references: Mapping[str, str]) -> None:
+    """Refuse two on one output of a source: it plays one waveform at a time."""
+    first: dict[str, str] = {}
+    for key, reference in references.items():
+        other = first.setdefault(reference, key)
+        if other != key:
+            raise MisfitError(
+                f"{other} and {key} are on one output of a source",
+                seen=reference,
+                allowed="an output of its own for each",
+                todo="correct the wiring",
+            )
 
 
 def _check_sharing(paths: Mapping[str, str]) -> None:

@@ -42,6 +42,8 @@ def print_budget(console: Console, budget: Budget) -> None:
         console.print(f"spent on the bank in place of that chip: {spent} (estimated)", soft_wrap=True)
     for line in budget.takes:
         console.print(f"programmed, {escape(line)}", soft_wrap=True)
+    for line in budget.remarks:
+        console.print(escape(line), soft_wrap=True)
     console.print("link: bytes to and from the instruments", soft_wrap=True)
     for basis in dict.fromkeys(stage.effort.basis for stage in stages):
         console.print(f"times: {escape(basis)}; the surrogate's own time comes on top", soft_wrap=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
+import torch
+
 from spinhw.device import Description, Device, DeviceSettings, MultiplexedSettings, ObservationPlan
 from spinhw.device.bank_effort import bank_effort
 from spinhw.device.effort import Effort, batch_effort
@@ -85,6 +87,7 @@ class Budget:
         energy_j: What the chip takes in all shots, rests included, in joules; estimated from the run's constants.
         spent_j: What a bank takes that stands for the chip, in joules, estimated alike; 0 where the chip itself plays.
         takes: What is programmed, a line for each kind of parameter, with unit and limit.
+        remarks: What of a bench stays idle, and what is computed instead of measured, a line each.
     """
 
     device: str
@@ -92,6 +95,7 @@ class Budget:
     energy_j: float
     spent_j: float = 0.0
     takes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def time_s(self) -> float:
@@ -116,10 +120,11 @@ def budget(settings: RunSettings) -> Budget | None:
     if settings.device is None:
         return None
     device = device_for(settings, settings.device)
+    about = device.describe()
     stages = tuple(stage for stage in _stages(settings, settings.device, device, settings.open_task()) if stage.batches)
     energy_j = sum(_energy_j(settings, stage) for stage in stages)
-    spent_j, takes = sum(_spent_j(settings, stage) for stage in stages), tuple(device.describe().takes())
-    return Budget(device.name, stages, energy_j, spent_j, takes)
+    spent_j = sum(_spent_j(settings, stage) for stage in stages)
+    return Budget(device.name, stages, energy_j, spent_j, tuple(about.takes()), tuple(about.remarks()))
 
 
 def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task: Task) -> Iterator[Stage]:
@@ -206,7 +211,8 @@ def _recorded_bytes(device: Description, shape: tuple[int, int], plan: Observati
     each = {"power": samples, "filtered": samples, "power0": 1, "drive_applied": samples}
     neurons = sum(each[name] for name in device.observables if name in each) * len(plan.neurons)
     numbers = 4 * (images * samples * device.inputs + 2 * parameters)
-    return _FILE_BYTES + device.members * (numbers + _SAMPLE_BYTES * images * (neurons + device.outputs))
+    outputs = device.outputs * len(device.answer.times(torch.arange(samples)))
+    return _FILE_BYTES + device.members * (numbers + _SAMPLE_BYTES * images * (neurons + outputs))
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -44,6 +44,7 @@ from spinhw.virtual.settings import (
     ResonatorWiring,
     terminal,
 )
+from spinhw.virtual.wiring import refuse_impossible
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Bench(Lab):
             self.oscillators = OscillatorPhysics(settings, wiring)
         else:
             self.resonators = ResonatorPhysics(settings, wiring)
-        self._check()
+        refuse_impossible(settings, self.instruments, 0 if self.network is None else self.network.addresses)
         for name, asked in settings.instruments.items():
             self._power_on(name, asked.power_on)
 
@@ -197,12 +198,7 @@ class Bench(Lab):
         return found
 
     def _numbers(self, probe: ProbeSettings) -> list[int]:
-        if probe.numbers != "all":
-            return list(probe.numbers)
-        wiring, network = self.settings.wiring, self.settings.network
-        if isinstance(wiring, OscillatorWiring):
-            return list(range(len(wiring.drives)))
-        return list(range(network.outputs if probe.signal == "output" else network.topology().neurons))
+        return list(range(self.settings.signals(probe.signal)) if probe.numbers == "all" else probe.numbers)
 
     def _columns(self, panel: Panel, channel: int) -> set[int]:
         """Give the columns of the matrix, counted from 1, that closed crosspoints lead to an input."""
@@ -230,20 +226,6 @@ class Bench(Lab):
                 f"virtual bench: instruments.{name}.power_on: the instrument refuses it",
                 seen=f"{code}, {text}",
                 todo="write messages as its manual does",
-            )
-
-    def _check(self) -> None:
-        """Refuse a wiring that cannot work."""
-        network, wiring = self.network, self.settings.wiring
-        if network is None or not isinstance(wiring, ChipWiring):
-            return
-        board = self.instruments[wiring.controller]
-        if not isinstance(board, SynapseController) or len(board.applied_v) < network.addresses:
-            raise ConfigError(
-                f"virtual bench: instruments.{wiring.controller}: the controller does not fit the network",
-                seen=f"{len(board.applied_v)} outputs" if isinstance(board, SynapseController) else board.model,
-                allowed=f"a synapse-controller with at least {network.addresses} outputs",
-                todo=f"write outputs: {network.addresses}",
             )
 
 

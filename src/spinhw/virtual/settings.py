@@ -4,6 +4,7 @@ This is the truth that only the bench knows. A device profile that uses the benc
 physicist would, and may be wrong about them.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,7 +15,7 @@ from spinhw.chip import ChipSettings
 from spinhw.config import Settings, load, shipped
 from spinhw.config.sorts import VIRTUAL_BENCH, a_folder
 from spinhw.conversion import ConversionSettings
-from spinhw.errors import ConfigError, nearest
+from spinhw.errors import ConfigError, MisfitError, nearest
 from spinhw.network import NetworkSettings
 from spinhw.units import DurationS, FrequencyHz, Quantity, ResistanceOhm, TimeS, VoltageV
 from spinhw.virtual.faults import FaultSettings
@@ -196,6 +197,49 @@ class BenchSettings(Settings):
         if unknown:
             raise ValueError(f"the wiring names instruments that are not listed: {', '.join(unknown)}")
         return self
+
+    @model_validator(mode="after")
+    def _each_input_has_its_source(self) -> Self:
+        wired = self.wiring.inputs if isinstance(self.wiring, ChipWiring) else ()
+        if wired and len(wired) != self.network.inputs:
+            raise MisfitError(
+                "wiring.inputs and network.inputs are of different chips",
+                seen=f"{len(wired)} sources, {self.network.inputs} inputs",
+                allowed="one source for each input",
+                todo="wire every input of the chip, or correct network.inputs",
+            )
+        played = self.wiring.drives if isinstance(self.wiring, OscillatorWiring) else wired
+        twice = [one for one, count in Counter(played).items() if count > 1]
+        if twice:
+            raise MisfitError(
+                "one channel of a source is wired twice",
+                seen=twice[0],
+                allowed="a channel of its own for each",
+                todo="correct the wiring",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _probes_are_of_the_chip(self) -> Self:
+        for place, probe in enumerate(self.probes):
+            count = self.signals(probe.signal)
+            beyond = [] if probe.numbers == "all" else [number for number in probe.numbers if number >= count]
+            if not count or beyond:
+                raise MisfitError(
+                    f"probes[{place}] names what the chip does not have",
+                    seen=f"{probe.signal} {beyond[0]}" if beyond else probe.signal,
+                    allowed=f"0 to {count - 1}" if count else "power and filtered, for its read-out is in software",
+                    todo="correct numbers, or the network",
+                )
+        return self
+
+    def signals(self, kind: Literal["power", "filtered", "output"]) -> int:
+        """Count the signals of a kind that the chip has."""
+        if isinstance(self.wiring, OscillatorWiring):
+            return 0 if kind == "output" else len(self.wiring.drives)
+        if kind == "output":
+            return self.network.outputs if self.network.readout == "hardware" else 0
+        return self.network.topology().neurons
 
     @model_validator(mode="after")
     def _converters_are_instruments(self) -> Self:
