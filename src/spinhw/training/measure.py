@@ -7,7 +7,7 @@ from torch import Tensor
 
 from spinhw.device import Device
 from spinhw.network import SpintronicNetwork
-from spinhw.tasks import Batch, Classes, Task, confusion
+from spinhw.tasks import Batch, Task, confusion
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers, refuse_non_finite
 from spinhw.training.progress import NamedTick
@@ -84,4 +84,5 @@ def measure_on_device(
 
 
 def _confusion(answers: Tensor, batch: Batch) -> dict[str, Any]:
-    return {"confusion": confusion(answers, batch.target.labels)} if isinstance(batch.target, Classes) else {}
+    counts = confusion(answers, batch)
+    return {} if counts is None else {"confusion": counts}

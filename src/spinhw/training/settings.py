@@ -264,13 +264,13 @@ class RunSettings(Settings):
         for name, wanted in (("inputs", task.inputs), ("outputs", task.outputs)):
             if getattr(network, name) != wanted:
                 raise ValueError(f"network.{name} is {getattr(network, name)}, but the task {task.kind} has {wanted}")
-        if task.answers == "always" and network.readout_samples != 1:
+        if task.per_step and network.readout_samples != 1:
             raise ValueError(
                 f"network.readout_samples must be 1: the task {task.kind} asks for an answer after each sample"
             )
-        if network.readout_samples > task.samples:
+        if network.readout_samples > task.shortest:
             raise ValueError(
-                f"network.readout_samples is {network.readout_samples}, but a sequence has {task.samples} samples"
+                f"network.readout_samples is {network.readout_samples}, but a sequence has {task.shortest} samples"
             )
         return self
 
@@ -300,7 +300,7 @@ class RunSettings(Settings):
     @property
     def answer(self) -> Answer:
         """Which samples of a sequence answer: its end, as the network says, or each of them, as the task may ask."""
-        return Answer(None, pooled=False) if self.task.answers == "always" else self.network.answer
+        return Answer(None, pooled=False) if self.task.per_step else self.network.answer
 
     def looks_after(self, epoch: int) -> bool:
         """Tell whether the validation part is looked at after so many epochs; never where the task has none."""
