@@ -2,7 +2,7 @@ from .budget import print_budget
 from .progress import TerminalProgress
 from .tables import (
     alignment_table,
-    percent,
+    figure_text,
     print_energy,
     print_evaluation,
     print_figures,
@@ -14,7 +14,7 @@ from .tables import (
 __all__ = [
     "TerminalProgress",
     "alignment_table",
-    "percent",
+    "figure_text",
     "print_budget",
     "print_energy",
     "print_evaluation",

@@ -257,6 +257,16 @@ class TaskSettings(Settings, ABC):
         return "accuracy" if self.asks_for in ("class", "class_per_step") else "nrmse"
 
     @property
+    def higher_is_better(self) -> bool:
+        """Direction of the headline."""
+        return self.headline != "nrmse"
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, in order; None for numbers, and where answers are values."""
+        return None
+
+    @property
     def final_part(self) -> Part:
         """The part that is measured in the end: the test part, or where there is none the validation part."""
         return "test" if "test" in self.parts else "validation"
