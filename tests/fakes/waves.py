@@ -48,8 +48,12 @@ class WavesSettings(TaskSettings):
         return self.longest
 
     @property
-    def asks_for(self):
-        return self.ask
+    def answers(self):
+        return "always" if self.ask.endswith("per_step") else "once"
+
+    @property
+    def headline(self):
+        return "accuracy" if self.ask.startswith("class") else "nrmse"
 
     @property
     def outputs(self):

@@ -8,7 +8,7 @@ import torch
 from fakes.merging import merged
 from fakes.waves import install_waves
 from spinhw.config import build
-from spinhw.training import RunSettings, train
+from spinhw.training import RunSettings, energy_ledger, train
 from spinhw.training.checkpoint import load_checkpoint
 
 ASKED = ("class", "class_per_step", "values", "values_per_step")
@@ -58,6 +58,16 @@ def test_what_follows_a_sequence_or_stands_in_the_washout_counts_nowhere(ask, tm
     task = {"unequal": True, "washout": 3 if ask.endswith("per_step") else 0}
     quiet = found(asking(ask, after="quiet", **task), tmp_path / "quiet")
     assert_equal(quiet, found(asking(ask, after="nothing", **task), tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("ask", ["class", "values_per_step"])
+def test_energy_is_that_of_sequences_as_long_as_they_are(ask):
+    settings = asking(ask, unequal=True)
+    account, step = energy_ledger(settings), 1e-9 * (8e-6 + energy_ledger(settings).synapses * 0.1e-6)
+    assert account.duration_s == pytest.approx(12e-9)
+    assert account.scaled_per_inference_j == pytest.approx(12 * step)
+    assert account.per_step_j == (None if ask == "class" else pytest.approx(step))
+    assert "the mean of sequences of 8 to 16 samples" in account.lines[2].source
 
 
 LOOP = {

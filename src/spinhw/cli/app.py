@@ -231,7 +231,7 @@ def tune(
     ] = None,
     sets: Sets = None,
 ) -> None:
-    """Search for better hyper-parameters (Optuna) on development seeds and validation images.
+    """Search for better hyper-parameters (Optuna) on development seeds and the validation part.
 
     Example: [bold]spinhw tune examples/digits_paper.yaml --trials 30 --out runs/tune[/]
     """

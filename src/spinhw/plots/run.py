@@ -16,7 +16,6 @@ from spinhw.plots.learning import LearningCurves, plot_learning
 from spinhw.plots.overview import plot_overview
 from spinhw.plots.prediction import draw_cloud, draw_first_sequence, plot_prediction
 from spinhw.plots.traces import Traces, plot_traces
-from spinhw.tasks import TaskSettings
 from spinhw.training import RunResults
 from spinhw.training.measures import headline_of, measure_of, noun_of
 
@@ -92,7 +91,7 @@ def learning_curves(results: RunResults) -> LearningCurves:
         final=results.summary["held_out"],
         noun=task.noun,
         measure=None if name == "loss" else measure,
-        nats=task.asks_for in ("class", "class_per_step"),
+        nats=results.predictions.classes,
     )
 
 
@@ -115,23 +114,28 @@ def run_traces(results: RunResults) -> Traces:
         bounds=bounds,
         rest=float(shown.state[0, 0, columns[0]]) if spintronic and network.initial_state == "rest" else None,
         spintronic=spintronic,
-        title=_legend(results.settings.task),
+        title=_legend(results),
         lengths=tuple(shown.lengths[:_DIGITS].tolist()),
     )
 
 
 def _called(results: RunResults, labels: Sequence[int]) -> tuple[int | str, ...]:
     """Name sequences: by their class where it has a name."""
-    task = results.settings.task
-    if task.asks_for != "class" or task.class_names is None:
+    names = results.settings.task.class_names
+    if names is None or not _of_classes(results):
         return tuple(labels)
-    return tuple(shortened(task.class_names[label]) for label in labels)
+    return tuple(shortened(names[label]) for label in labels)
 
 
-def _legend(task: TaskSettings) -> str:
-    if task.kind == "sequential_digits":
+def _legend(results: RunResults) -> str:
+    if results.settings.task.kind == "sequential_digits":
         return "digit"
-    return "class" if task.asks_for == "class" else task.noun
+    return "class" if _of_classes(results) else results.settings.task.noun
+
+
+def _of_classes(results: RunResults) -> bool:
+    """Tell whether each sequence has a class."""
+    return results.predictions.classes and not results.predictions.per_step
 
 
 def _title(results: RunResults) -> str:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from spinhw.tasks.objective import Metric
 
 Part = Literal["validation", "test", "held"]
-# What a network answers: a class, or values, once at the end of a sequence or after each of its samples.
-Asked = Literal["class", "class_per_step", "values", "values_per_step"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +186,8 @@ class TaskSettings(Settings, ABC):
     split_keys: ClassVar[tuple[str, ...]] = ()
     # What a sequence is called where people read of one.
     noun: ClassVar[str] = "sequence"
+    # Keys and values, as KEY=VALUE, that give the task a validation part of its own to choose hyper-parameters by.
+    for_choosing: ClassVar[tuple[str, ...]] = ()
     # Whether what is shown in an epoch depends on how many epochs there are.
     changes_on_the_way: ClassVar[bool] = False
     sample_interval_s: Any
@@ -237,14 +237,14 @@ class TaskSettings(Settings, ABC):
         return self.samples
 
     @property
-    def asks_for(self) -> Asked:
-        """What a network answers."""
-        return "class"
+    def answers(self) -> Literal["once", "always"]:
+        """Whether a network answers once, at the end of a sequence, or after each sample."""
+        return "once"
 
     @property
     def per_step(self) -> bool:
         """Whether a network answers after each sample."""
-        return self.asks_for in ("class_per_step", "values_per_step")
+        return self.answers == "always"
 
     @property
     def forecast_samples(self) -> int | None:
@@ -253,8 +253,8 @@ class TaskSettings(Settings, ABC):
 
     @property
     def headline(self) -> str:
-        """Name of the measure that counts: that which `metrics` gives first."""
-        return "accuracy" if self.asks_for in ("class", "class_per_step") else "nrmse"
+        """Name of the measure that counts: that which `metrics` gives first; "nrmse" where answers are values."""
+        return "accuracy"
 
     @property
     def higher_is_better(self) -> bool:

@@ -1,10 +1,10 @@
 """What all tasks whose trials are drawn have in common: as many as asked for, new ones whenever they are shown."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from spinhw.tasks.base import Asked, Feed, Part, Task, TaskSettings
+from spinhw.tasks.base import Feed, Part, Task, TaskSettings
 from spinhw.units import TimeS
 
 # Trials of the test part: fresh ones, which a run is judged on.
@@ -27,9 +27,9 @@ class TrialSettings(TaskSettings):
     held_out: int = Field(default=256, ge=1, description="Sequences of the validation part, at least 1.")
 
     @property
-    def asks_for(self) -> Asked:
-        """Values after each step."""
-        return "values_per_step"
+    def answers(self) -> Literal["once", "always"]:
+        """After each step."""
+        return "always"
 
     @property
     def parts(self) -> tuple[Part, ...]:

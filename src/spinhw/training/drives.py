@@ -37,7 +37,7 @@ def drive_statistics(network: SpintronicNetwork, settings: RunSettings, task: Ta
     Raises:
         ConfigError: Some are not finite.
     """
-    batch = first_held_out(task, settings.training.seeds, settings.task.final_part, _IMAGES)
+    batch = first_held_out(task, settings.training.seeds, settings.final_part, _IMAGES)
     drive = network.run(batch.inputs, record_drive=True).drive
     if drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")

@@ -58,7 +58,7 @@ def record_examples(
         steps: Another time grid than the network's own.
     """
     seed = settings.training.seeds[0]
-    batch = joined(list(task.held_out([seed], settings.task.final_part)))
+    batch = joined(list(task.held_out([seed], settings.final_part)))
     shown = chosen(batch, _one_of_each(batch))
     first = member_of(network, 0, seed)
     run = first.run(shown.inputs, steps, record_drive=True)

@@ -30,7 +30,7 @@ def measure_simulated(settings: RunSettings, network: SpintronicNetwork, task: T
     Raises:
         ConfigError: The answers are not finite.
     """
-    training, seeds, part = settings.training, settings.training.seeds, settings.task.final_part
+    training, seeds, part = settings.training, settings.training.seeds, settings.final_part
     headline = settings.task.headline
     coarse, batch = held_out_answers(network, task, seeds, part, training, tick=partial(tick, headline))
     fine, _ = held_out_answers(
@@ -60,7 +60,7 @@ def measure_on_device(
     """
     if device is None:
         return {}
-    seeds, part = settings.training.seeds, settings.task.final_part
+    seeds, part = settings.training.seeds, settings.final_part
     told = partial(tick, f"{settings.task.headline} on the device")
     found = answer_on_device(network, task, seeds, part, device, told)
     refuse_non_finite(found.answers, seeds)

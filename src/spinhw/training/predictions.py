@@ -51,7 +51,7 @@ def record_predictions(
         steps: Another time grid than the network's own.
     """
     seed = settings.training.seeds[0]
-    batch = first_held_out(task, [seed], settings.task.final_part, _SEQUENCES)
+    batch = first_held_out(task, [seed], settings.final_part, _SEQUENCES)
     answers = logits(member_of(network, 0, seed), batch, steps, settings.training.engine)
     target, counted = batch.target, counting(answers, batch)
     if isinstance(target, Classes):

@@ -12,7 +12,7 @@ from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
-from spinhw.tasks import TASKS, AugmentationSettings, Feed, Task, TaskSettings
+from spinhw.tasks import TASKS, AugmentationSettings, Feed, Part, Task, TaskSettings
 from spinhw.training.experiment import ExperimentSettings
 from spinhw.training.loggers import LOGGERS, LoggerSettings
 from spinhw.training.loop_settings import LoopSettings, RefitSettings
@@ -111,6 +111,11 @@ class TrainingSettings(Settings):
     )
     fine_steps_per_ns: int = Field(
         default=16, ge=16, le=1000, description="Steps per nanosecond of the converged accuracy, 16 to 1000."
+    )
+    final_part: Literal["test", "validation"] = Field(
+        default="test",
+        description="Part that is measured in the end, where the task has it: 'test', or 'validation', which leaves "
+        "the test part alone while hyper-parameters are chosen.",
     )
     evaluate_every: int = Field(
         default=5, ge=1, description="Epochs between looks at the validation part, where the task has one, at least 1."
@@ -275,6 +280,12 @@ class RunSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _final_part_is_there(self) -> Self:
+        if self.training.final_part == "validation" and "validation" not in self.task.parts:
+            raise ValueError("training.final_part is 'validation': this task has no validation part")
+        return self
+
+    @model_validator(mode="after")
     def _best_can_be_told(self) -> Self:
         if self.training.kept == "best" and "validation" not in self.task.parts:
             raise ValueError("training.keep is 'best', which is told by a validation part: this task has none")
@@ -287,6 +298,11 @@ class RunSettings(Settings):
         except ValueError as error:
             raise ValueError(f"task.sample_interval is too long for training.fine_steps_per_ns: {error}") from error
         return self
+
+    @property
+    def final_part(self) -> Part:
+        """The part that is measured in the end."""
+        return "validation" if self.training.final_part == "validation" else self.task.final_part
 
     @property
     def records(self) -> Literal["none", "observed", "all"]:

@@ -78,7 +78,7 @@ def inference_facts(settings: RunSettings, task: Task, account: EnergyLedger, pl
         played: Sequences played on the device while training.
     """
     training, members = settings.training, len(settings.training.seeds)
-    held_out = members * task.held_out_sequences(settings.task.final_part)
+    held_out = members * task.held_out_sequences(settings.final_part)
     looked_at = members * task.held_out_sequences("validation") if "validation" in settings.task.parts else 0
     apart = members * sum(task.held_out_sequences(part) for part in settings.task.further_parts)
     shown_at, before = looks(settings, training.epochs), looks(settings, training.loop_start)
@@ -115,8 +115,8 @@ def headline(settings: RunSettings, task: Task) -> dict[str, Any]:
         "task": settings.task.kind,
         **told_of(settings.task),
         "network": settings.network.kind,
-        "held_out": settings.task.final_part,
-        "held_out_images": task.held_out_sequences(settings.task.final_part),
+        "held_out": settings.final_part,
+        "held_out_images": task.held_out_sequences(settings.final_part),
         "train_images": task.sequences,
         "seeds": list(settings.training.seeds),
         "start": settings.training.start,

@@ -142,6 +142,6 @@ def _on(device: Device, networks: SpintronicNetwork, settings: RunSettings, task
     """Give the headline figure of one network on each chip of a device."""
     count, seed = device.describe().members, settings.training.seeds[place]
     network, alike = repeated(networks, place, seed, count), (seed,) * count
-    found = answer_on_device(network, task, alike, settings.task.final_part, device, lambda done, total: None)
+    found = answer_on_device(network, task, alike, settings.final_part, device, lambda done, total: None)
     refuse_non_finite(found.answers, alike)
     return task.metrics(found.answers, found.batch)[0].values
