@@ -11,7 +11,7 @@ from spinhw.network.answer import Answer
 from spinhw.network.checks import check_design, check_inputs, check_lengths, check_shapes, seeds_of
 from spinhw.network.ordinary import OrdinaryModule
 from spinhw.network.settings import NetworkSettings
-from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
+from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Stepper, Steps, Weights, rollout
 from spinhw.rollout.kept import Copies, copied, may_keep, ordinary, ordinary_tensors, unchanged
 from spinhw.sequences import held
 from spinhw.streams import torch_stream
@@ -192,6 +192,17 @@ class SpintronicNetwork(OrdinaryModule):
             record_drive=record_drive,
             record_last=record_last,
             engine=engine,
+        )
+
+    def stepper(self, steps: Steps | None = None) -> Stepper:
+        """Return the network at the beginning of sequences, to be shown them sample by sample, without a gradient.
+
+        Args:
+            steps: Another time grid than the module's own.
+        """
+        settings, own = self.settings, steps or self.steps
+        return Stepper(
+            self.weights(), self.neurons(), own, settings.kind, settings.drive_rate_per_s, settings.initial_state
         )
 
     def read_out(self, filtered: Tensor, lengths: Tensor | None = None) -> Tensor:

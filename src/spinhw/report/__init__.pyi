@@ -3,6 +3,7 @@ from .progress import TerminalProgress
 from .tables import (
     alignment_table,
     figure_text,
+    generation_table,
     print_energy,
     print_evaluation,
     print_figures,
@@ -15,6 +16,7 @@ __all__ = [
     "TerminalProgress",
     "alignment_table",
     "figure_text",
+    "generation_table",
     "print_budget",
     "print_energy",
     "print_evaluation",

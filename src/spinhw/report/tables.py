@@ -248,6 +248,24 @@ def _transfer_cells(measure: Measure, one: Mapping[str, Any], worst: str) -> lis
     return [*numbers, " to ".join(bounds) or "-"]
 
 
+def generation_table(found: Mapping[str, Any]) -> Table:
+    """Lay out how far networks follow series that they go on with by themselves."""
+    made, measure = found["nrmse_by_sample"], measure_named("nrmse")
+    table = Table(
+        title=f"{len(made)} samples generated behind {found['prefix']} shown, {found['sequences']} sequences each",
+        caption="NRMSE: in standard deviations of the series where it is generated; by simulation, converged",
+        show_header=False,
+    )
+    for number in sorted({one for one in (1, 2, 5, 10, 20, 50, 100, 200, 500) if one < len(made)} | {len(made)}):
+        table.add_row(f"NRMSE of sample {number}", figure_text(measure, made[number - 1]))
+    follows = found["follows_samples"]
+    spread = "" if follows["std"] is None else f" ± {follows['std']:.1f}"
+    table.add_row(f"follows up to an NRMSE of {found['follows_up_to']:g}", f"{follows['mean']:.1f}{spread} samples")
+    if found["beyond_input_range"]:
+        table.add_row("beyond the inputs of the task", f"{100 * found['beyond_input_range']:.1f} % of the samples")
+    return table
+
+
 def print_energy(console: Console, account: EnergyLedger) -> None:
     """Print the account of one inference, line by line, with its totals and the source of every number."""
     table = Table(title=f"energy of one inference: {account.neurons} neurons, {account.synapses} synapses")

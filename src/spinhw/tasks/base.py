@@ -166,6 +166,14 @@ class Task(ABC):
             part: One of the task's parts.
         """
 
+    def as_inputs(self, values: "Tensor") -> "Tensor":
+        """Return answers as the inputs that show them, where a network foretells its own inputs, (..., channel).
+
+        Args:
+            values: Answers, (..., output).
+        """
+        return values
+
     def metrics(self, answers: "Tensor", batch: Batch) -> "list[Metric]":
         """Say how good answers are, each member for itself; the first measure is the headline.
 
