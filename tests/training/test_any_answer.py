@@ -1,6 +1,7 @@
 """Tasks that ask for a class or values, once or after each sample: trained, measured, and each sequence to its end."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,8 +9,10 @@ import torch
 from fakes.merging import merged
 from fakes.waves import install_waves
 from spinhw.config import build
+from spinhw.network import SpintronicNetwork
 from spinhw.training import RunSettings, energy_ledger, train
 from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.deploy import answer_on_device, device_for
 
 ASKED = ("class", "class_per_step", "values", "values_per_step")
 CHIP = {
@@ -68,6 +71,22 @@ def test_energy_is_that_of_sequences_as_long_as_they_are(ask):
     assert account.scaled_per_inference_j == pytest.approx(12 * step)
     assert account.per_step_j == (None if ask == "class" else pytest.approx(step))
     assert "the mean of sequences of 8 to 16 samples" in account.lines[2].source
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+def test_measured_energy_is_shared_out_by_lengths(unequal, mocker):
+    settings = asking("class_per_step", {"device": CHIP}, unequal=unequal, washout=3)
+    network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds, settings.answer)
+    task = settings.open_task()
+    lengths = [batch.lengths for batch in task.held_out([1, 2], "test")]
+    with device_for(settings, settings.device) as device:
+        run = device.run
+        mocker.patch.object(device, "run", lambda *given, **named: replace(run(*given, **named), energy_j=24e-12))
+        found = answer_on_device(network, task, (1, 2), "test", device, lambda done, total: None)
+    # Two batches of six sequences of both networks, 24 pJ each.
+    shares = [float(one.double().mean() / one.max()) for one in lengths] if unequal else [1.0, 1.0]
+    assert found.energy_j == pytest.approx(24e-12 * sum(shares) / 24)
+    assert found.good_share == 1.0
 
 
 LOOP = {

@@ -188,11 +188,12 @@ class _Used:
     @classmethod
     def of(cls, signal: Signal, trace: Trace, batch: Batch) -> "_Used":
         good, images, energy_j = signal.good, len(batch.inputs) * batch.size, trace.energy_j
+        samples = batch.inputs.shape[2]
+        counted = inside(batch.lengths, samples, batch.washout) if batch.target.per_step else None
+        if counted is not None:
+            good = good[counted.expand(good.shape[:3])]
         if batch.lengths is None:
             return cls(images, good.numel(), int(good.sum()), energy_j)
-        samples = batch.inputs.shape[2]
-        if batch.target.per_step:
-            good = good[inside(batch.lengths, samples)]
         share = float(batch.lengths.double().mean()) / samples  # Of the time that was played.
         return cls(images, good.numel(), int(good.sum()), None if energy_j is None else share * energy_j)
 
