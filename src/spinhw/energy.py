@@ -45,9 +45,11 @@ class EnergyLine:
         form: Which account it belongs to: "constants" per inference, "power" times duration, "rest", "readout",
             "software" (arithmetic), "measured", "spent" (on this bench, to find out what a chip would do).
         part: What spends it, such as "neurons".
-        energy_j: Joules per inference.
+        energy_j: Joules, of an inference or a step.
         basis: "estimated" or "measured".
         source: Where the number comes from.
+        per: What takes so much: "inference" (a whole sequence) or "step" (one sample of it, of networks that answer
+            after each). A line of a step is part of no sum over an inference.
     """
 
     form: Form
@@ -55,6 +57,7 @@ class EnergyLine:
     energy_j: float
     basis: Literal["estimated", "measured"]
     source: str
+    per: Literal["inference", "step"] = "inference"
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,18 @@ class EnergyLedger:
     lines: tuple[EnergyLine, ...]
 
     def total_j(self, *forms: str) -> float:
-        """Sum the lines of these forms."""
-        return sum(line.energy_j for line in self.lines if line.form in forms)
+        """Sum the lines of an inference of these forms."""
+        return sum(line.energy_j for line in self.of("inference") if line.form in forms)
+
+    def of(self, per: Literal["inference", "step"]) -> list[EnergyLine]:
+        """Return the lines of an inference, or of a step."""
+        return [line for line in self.lines if line.per == per]
+
+    @property
+    def per_step_j(self) -> float | None:
+        """Power times the time of one sample; arithmetic likewise. None where a network does not answer after each."""
+        steps = self.of("step")
+        return sum(line.energy_j for line in steps) if steps else None
 
     @property
     def per_inference_j(self) -> float:
@@ -97,6 +110,12 @@ class EnergyLedger:
         """What an inference took on this bench, where a few oscillators play a network; part of no other total."""
         return self.total_j("spent")
 
+    def with_note(self, note: str) -> "EnergyLedger":
+        """Say something more of the time that an inference takes, behind the source of each line that depends on it."""
+        timed = [line for line in self.of("inference") if line.form in ("power", "software")]
+        told = [replace(line, source=f"{line.source}; {note}") if line in timed else line for line in self.lines]
+        return replace(self, lines=tuple(told))
+
     def beside(self, line: EnergyLine) -> "EnergyLedger":
         """Add a line."""
         return replace(self, lines=(*self.lines, line))
@@ -106,7 +125,9 @@ class EnergyLedger:
         return [asdict(line) for line in self.lines]
 
 
-def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: float) -> EnergyLedger:
+def ledger(
+    settings: EnergySettings, neurons: int, synapses: int, duration_s: float, step_s: float | None = None
+) -> EnergyLedger:
     """Estimate the energy of one inference.
 
     Args:
@@ -114,6 +135,7 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
         neurons: Hardware neurons of the network.
         synapses: Hardware synapses of the network.
         duration_s: Time that an inference takes, in seconds.
+        step_s: Time of one sample, in seconds, where the network answers after each; None where it does not.
     """
     counts = {"neurons": neurons, "synapses": synapses}
     constants = {"neurons": settings.per_neuron_j, "synapses": settings.per_synapse_j}
@@ -128,8 +150,12 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
         )
         for part, count in counts.items()
     ]
-    spans: tuple[tuple[Form, float], ...] = (("power", duration_s), ("rest", settings.rest_s))
-    for form, time_s in spans:
+    spans: tuple[tuple[Form, float, Literal["inference", "step"]], ...] = (
+        ("power", duration_s, "inference"),
+        ("rest", settings.rest_s, "inference"),
+        ("power", step_s or 0.0, "step"),
+    )
+    for form, time_s, per in spans:
         lines += [
             EnergyLine(
                 form,
@@ -137,6 +163,7 @@ def ledger(settings: EnergySettings, neurons: int, synapses: int, duration_s: fl
                 count * powers[part] * time_s,
                 "estimated",
                 f"{count} x {show_quantity(powers[part], 'W')} x {show_quantity(time_s, 's')}",
+                per,
             )
             for part, count in counts.items()
             if time_s > 0
@@ -204,7 +231,12 @@ def spent_line(settings: EnergySettings, spent: Spent) -> EnergyLine:
 
 
 def software_ledger(
-    settings: EnergySettings, neurons: int, synapses: int, samples: int, duration_s: float
+    settings: EnergySettings,
+    neurons: int,
+    synapses: int,
+    samples: float,
+    duration_s: float,
+    per_step: bool = False,
 ) -> EnergyLedger:
     """Estimate the energy of one inference of a network in software: one multiply-add per synapse and sample.
 
@@ -212,10 +244,19 @@ def software_ledger(
         settings: Constants.
         neurons: Neurons of the network (their non-linearities are not counted).
         synapses: Synapses of the network, the read-out included.
-        samples: Samples of a sequence.
+        samples: Samples of a sequence; of unequal ones in the mean.
         duration_s: Time that the same inference takes in hardware, in seconds; kept with the ledger.
+        per_step: Whether the network answers after each sample.
     """
-    energy_j = synapses * samples * settings.per_multiply_add_j
-    source = f"{synapses} x {samples} x {show_quantity(settings.per_multiply_add_j, 'J')}; {_HOROWITZ}"
-    line = EnergyLine("software", "multiply-adds", energy_j, "estimated", source)
-    return EnergyLedger(neurons, synapses, duration_s, (line,))
+    one_j = settings.per_multiply_add_j
+    cost = f"{show_quantity(settings.per_multiply_add_j, 'J')}; {_HOROWITZ}"
+    lines = [
+        EnergyLine(
+            "software", "multiply-adds", synapses * samples * one_j, "estimated", f"{synapses} x {samples:g} x {cost}"
+        )
+    ]
+    if per_step:
+        lines.append(
+            EnergyLine("software", "multiply-adds", synapses * one_j, "estimated", f"{synapses} x {cost}", "step")
+        )
+    return EnergyLedger(neurons, synapses, duration_s, tuple(lines))

@@ -215,6 +215,16 @@ def test_energy_of_the_papers_network() -> None:
     assert all(line.source for line in account.lines)
 
 
+def test_energy_of_a_step_is_a_line_of_its_own_and_in_no_sum_of_an_inference() -> None:
+    account = ledger(EnergySettings(), 96, 2896, 64e-9, step_s=1e-9)
+    assert account.scaled_per_inference_j == ledger(EnergySettings(), 96, 2896, 64e-9).scaled_per_inference_j
+    assert account.per_step_j == pytest.approx(account.scaled_per_inference_j / 64)
+    assert {line.per for line in account.lines} == {"inference", "step"}
+    software = software_ledger(EnergySettings(), 96, 2896, 64, 64e-9, per_step=True)
+    assert software.per_step_j == pytest.approx(software.per_inference_j / 64)
+    assert ledger(EnergySettings(), 96, 2896, 64e-9).per_step_j is None
+
+
 def test_energy_of_rest_and_electronics_are_lines_of_their_own() -> None:
     settings = build(EnergySettings, {"rest": "36 ns", "readout_per_inference": "5 pJ"}, "file.yaml")
     account = ledger(settings, neurons=96, synapses=2896, duration_s=64e-9)

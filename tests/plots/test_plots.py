@@ -1,6 +1,7 @@
 """Figures: every plot of plausible and of extreme data becomes a picture of a sensible size."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from spinhw.energy import EnergyLedger, EnergySettings, ledger, software_ledger
 from spinhw.plots import LearningCurves, Traces, plot_confusion, plot_energy, plot_learning, plot_overview, plot_traces
 from spinhw.plots.alignment import plot_alignment
 from spinhw.plots.calibration import CalibrationFigure, FittedTrace, FoundParameter, plot_calibration
+from spinhw.plots.confusion import Confusion, draw_confusion
 from spinhw.plots.energy import draw_energy
-from spinhw.plots.learning import draw_accuracy, draw_loss
+from spinhw.plots.learning import draw_loss, draw_measure
 from spinhw.plots.synapses import SynapseFigure, plot_synapses
 
 RANDOM = np.random.default_rng(3)
@@ -61,7 +63,7 @@ def test_learning(tmp_path: Path, epochs: int, seeds: int) -> None:
 def drawn(shown: LearningCurves) -> tuple[Figure, Axes, Axes]:
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    draw_accuracy(upper, shown)
+    draw_measure(upper, shown)
     draw_loss(lower, shown)
     FigureCanvasAgg(figure).draw()
     return figure, upper, lower
@@ -100,7 +102,7 @@ def test_alignment_says_what_one_means(tmp_path: Path, mocker: MockerFixture) ->
     "counts", [np.eye(10, dtype=int) * 90, np.zeros((10, 10), dtype=int), np.ones((3, 3), dtype=int)]
 )
 def test_confusion(tmp_path: Path, counts: np.ndarray) -> None:
-    plot_confusion(counts, tmp_path / "c.png")
+    plot_confusion(Confusion(counts), tmp_path / "c.png")
     assert min(size_of(tmp_path / "c.png")) > 500
 
 
@@ -128,7 +130,8 @@ def test_energy_has_bars_in_a_readable_unit(one: EnergyLedger, unit: str) -> Non
 
 
 def test_overview(tmp_path: Path) -> None:
-    plot_overview(curves(20, 10), np.eye(10, dtype=int) * 90, traces(), account(), tmp_path / "o.png", "A title")
+    confusion = partial(draw_confusion, confusion=Confusion(np.eye(10, dtype=int) * 90))
+    plot_overview(curves(20, 10), confusion, traces(), account(), tmp_path / "o.png", "A title")
     assert size_of(tmp_path / "o.png")[0] == 2144
 
 

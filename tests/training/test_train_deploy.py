@@ -47,7 +47,7 @@ def answers(settings: RunSettings) -> Any:
             Learner(settings).network,
             settings.open_task(),
             settings.training.seeds,
-            settings.task.final_part,
+            settings.final_part,
             device,
             lambda done, total: None,
         )
@@ -57,7 +57,7 @@ def answers(settings: RunSettings) -> Any:
 @pytest.mark.parametrize("channels", [None, 3])
 def test_ideal_device_answers_as_the_converged_simulation(network, channels):
     settings = tiny({"kind": "simulated", "channels": channels}, network)
-    seeds, part = settings.training.seeds, settings.task.final_part
+    seeds, part = settings.training.seeds, settings.final_part
     network, task = Learner(settings).network, settings.open_task()
     expected, _ = held_out_answers(network, task, seeds, part, settings.training, settings.fine_steps)
     measured = answers(settings)

@@ -65,7 +65,8 @@ def test_label_smoothing_mixes_in_the_uniform_distribution():
 
 def test_correct_answers_are_counted_by_member():
     answers = torch.eye(3)[None].repeat(2, 1, 1)
-    assert right_answers(answers[:, :, None], asked(torch.tensor([[0, 1, 2], [0, 0, 0]]))).tolist() == [3, 1]
+    right, counted = right_answers(answers[:, :, None], asked(torch.tensor([[0, 1, 2], [0, 0, 0]])))
+    assert (right.tolist(), counted.tolist()) == ([3, 1], [3, 3])
 
 
 def test_member_of_an_ensemble_trains_as_it_does_alone():

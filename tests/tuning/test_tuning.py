@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from pytest_mock import MockerFixture
 
+from fakes.waves import WavesTask, install_waves
 from spinhw.config import build, load, shipped
 from spinhw.errors import ConfigError
 from spinhw.plots.search import plot_search
 from spinhw.training import load_settings
+from spinhw.training.measures import Measure
 from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
-from spinhw.tuning.trial import trial_settings, written
+from spinhw.tuning.trial import trial_score, trial_settings, written
 
-pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
+optuna = pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
 
 RECIPE = shipped("examples") / "digits_paper.yaml"
 SPACE = {
@@ -156,10 +158,44 @@ def test_the_name_of_a_folder_is_no_address(tmp_path: Path, easy: None) -> None:
 
 def test_trials_become_a_table_and_a_picture(tmp_path: Path) -> None:
     tried = [Tried(0, {"network.tau": 2.0}, 0.5), Tried(1, {"network.tau": 3.0}, 0.75)]
-    rows = list(csv.DictReader(io.StringIO(trials_csv(tried))))
+    rows = list(csv.DictReader(io.StringIO(trials_csv(tried, Measure("accuracy")))))
     assert [row["accuracy_converged"] for row in rows] == ["0.5", "0.75"]
     plot_search(np.array([0.5, 0.75]), {"network.tau": [2.0, 3.0]}, {"network.tau": True}, tmp_path / "search.png")
     assert (tmp_path / "search.png").stat().st_size > 5000
+
+
+@pytest.fixture
+def errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe whose answers are values, by a task of another package."""
+    monkeypatch.syspath_prepend(install_waves(tmp_path / "installed"))
+    recipe = tmp_path / "waves.yaml"
+    small = "training: {epochs: 1, substeps: 1, seeds: [0]}"
+    recipe.write_text(f"task: {{kind: waves, ask: values}}\nnetwork: {{layers: [3], outputs: 2}}\n{small}\n")
+    return recipe
+
+
+def test_where_less_is_better_the_search_goes_down(tmp_path: Path, errors: Path, mocker: MockerFixture) -> None:
+    scores = {2.0: 0.9, 3.0: 0.4, 4.0: float("inf")}
+    axis = {"network.tau": {"kind": "choice", "values": ["2 ns", "3 ns", "4 ns"]}}
+    mocker.patch("spinhw.tuning.search.trial_score", lambda settings: scores[round(settings.network.tau_s * 1e9)])
+    found = Search(errors, space(axes=axis), tmp_path / "trials.db", "one")
+    found.run(6, lambda tried: None)
+    place = f"sqlite:///{tmp_path / 'trials.db'}"
+    assert optuna.load_study(study_name="one", storage=place).direction.name == "MINIMIZE"
+    assert found.measure.name == "nrmse" and found.best().score == 0.4
+    assert found.best_overrides() == ["network.tau=3 ns"]
+    assert trials_csv(found.tried(), found.measure).startswith("trial,nrmse_converged,network.tau\n")
+    values = {"network.tau": [float(each.values["network.tau"][0]) for each in found.tried()]}
+    every = np.array([each.score for each in found.tried()])
+    plot_search(every, values, {}, tmp_path / "search.png", found.measure)
+
+
+def test_a_trial_of_a_task_with_two_parts_leaves_the_test_part_alone(errors: Path, mocker: MockerFixture) -> None:
+    settings = trial_settings(errors, space(axes={"network.gain": SPACE["axes"]["network.tau"] | {"unit": ""}}), (), {})
+    assert settings.final_part == "validation" and settings.task.final_part == "test"
+    asked = mocker.spy(WavesTask, "held_out")
+    assert trial_score(settings) > 0
+    assert {call.args[2] for call in asked.call_args_list} == {"validation"}
 
 
 def test_every_shipped_space_fits_the_recipe_it_names() -> None:

@@ -113,15 +113,23 @@ def evaluate(
         int | None, typer.Option("--chips", min=1, help="So many simulated chips, ID-0, ID-1, ..., for every network.")
     ] = None,
     seeds: Seeds = None,
+    generate: Annotated[
+        int | None,
+        typer.Option("--generate", min=1, help="Let networks go on by themselves for so many samples, by simulation."),
+    ] = None,
     note: Note = "",
 ) -> None:
     """Measure the networks of a run again, by simulation and on a device; or on many simulated chips.
 
+    With --generate the answers of a network that foretells its own inputs become the next ones.
+
     Example: [bold]spinhw evaluate runs/short --device imperfect-chip --chips 20[/]
     """
-    from spinhw.cli.training import evaluate_folder, evaluate_folder_on_chips
+    from spinhw.cli.training import evaluate_folder, evaluate_folder_on_chips, generate_from_folder
 
-    if chips is None:
+    if generate is not None:
+        generate_from_folder(run, generate, device, chips, note, seeds)
+    elif chips is None:
         evaluate_folder(run, device, note, seeds)
     else:
         evaluate_folder_on_chips(run, device, chips, note, seeds)
@@ -231,7 +239,7 @@ def tune(
     ] = None,
     sets: Sets = None,
 ) -> None:
-    """Search for better hyper-parameters (Optuna) on development seeds and validation images.
+    """Search for better hyper-parameters (Optuna) on development seeds and the validation part.
 
     Example: [bold]spinhw tune examples/digits_paper.yaml --trials 30 --out runs/tune[/]
     """

@@ -180,16 +180,15 @@ def _show(console: "Console", results: "FlipFlopResults") -> None:
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    from spinhw.report import percent
+    from spinhw.report import figure_text
+    from spinhw.training.measures import measure_named
 
+    shares = [measure_named(name) for name in ("signs", "settled", "bits_right", "final")]
     mse = summary["mse"]
     spread = "" if mse["std"] is None else f" ± {mse['std']:.4f}"
     return [
         ("mean squared error, fresh trials", f"{mse['mean']:.4f}{spread}"),
-        ("right signs", percent(summary["signs"])),
-        ("settled within 1/2", percent(summary["settled"])),
-        ("trials that end with the right signs", percent(summary["bits_right"])),
-        ("trials that end within 1/2", percent(summary["final"])),
+        *[(one.called, figure_text(one, summary[one.name])) for one in shares],
         *_more_rows(summary),
         ("best after steps", ", ".join(map(str, summary["best_step"]))),
         ("training took", f"{summary['wall_s']:.0f} s"),
@@ -199,9 +198,12 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _more_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "held" not in summary:
         return []
-    from spinhw.report import percent
+    from spinhw.report import figure_text
+    from spinhw.training.measures import measure_named
 
-    return [(f"trials that hold for {summary['hold_steps']} steps", percent(summary["held"]))]
+    return [
+        (f"trials that hold for {summary['hold_steps']} steps", figure_text(measure_named("held"), summary["held"]))
+    ]
 
 
 def _findings(found: "Analysis") -> "Table":

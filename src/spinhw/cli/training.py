@@ -144,6 +144,43 @@ def evaluate_folder_on_chips(
     tell_files(console, numbers, None if outcome.failed else picture)
 
 
+def generate_from_folder(
+    folder: Path,
+    count: int,
+    device: str | None,
+    chips: int | None,
+    note: str = "",
+    seeds: Sequence[int] | None = None,
+) -> None:
+    """Let the networks of a run go on by themselves; print how far they follow, write figures and draw a picture.
+
+    Raises:
+        ConfigError: A device is named, or the networks foretell something else than their inputs.
+    """
+    from spinhw.training.generation import refuse_device
+
+    settings = RunFolder.open(folder).settings()
+    if device is not None or chips is not None:
+        asked = f"--chips {chips}" if device is None else f"--device {device}"
+        refuse_device(settings, count, len(seeds or settings.training.seeds), asked)
+    console = make_console()
+    from spinhw.report import TerminalProgress, generation_table
+    from spinhw.training import generate_run, write_generation
+
+    with TerminalProgress(console) as progress:
+        made = generate_run(folder, count, progress, note, seeds or None)
+    console.print(generation_table(made.found))
+    figures, picture = folder / "generation.json", folder / "figures" / "generation.png"
+    write_generation(made, figures)
+    with drawing(picture, f"the figures are safe in {figures}", "give the same command again"):
+        from spinhw.plots.generation import plot_generation
+
+        make_folder(picture.parent)
+        plot_generation(made, settings.task.sample_interval_s, picture)
+    console.print(f"figures:    {figures}", markup=False, soft_wrap=True)
+    console.print(f"picture:    {picture}", markup=False, soft_wrap=True)
+
+
 def _show_budget(console: "Console", settings: RunSettings) -> None:
     from spinhw.report import print_budget
     from spinhw.training import budget

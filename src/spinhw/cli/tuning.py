@@ -34,8 +34,8 @@ def tune_config(
     search = Search(recipe, settings, storage or folder / "trials.db", recipe.stem, overrides)
     console = make_console()
     console.print(
-        f"{trials} trials of {len(settings.seeds)} networks each over {', '.join(settings.axes)}, judged on validation "
-        f"images; into {folder}",
+        f"{trials} trials of {len(settings.seeds)} networks each over {', '.join(settings.axes)}, judged by "
+        f"{search.measure.called} on the validation part; into {folder}",
         markup=False,
         soft_wrap=True,
     )
@@ -57,12 +57,11 @@ def _make(folder: Path) -> None:
 
 
 def _tell(console: "Console", tried: Tried, trials: int, search: Search) -> None:
-    every = search.tried()
-    best = max(each.score for each in every)
+    every, measure, best = search.tried(), search.measure, search.best()
     shown = {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in tried.values.items()}
     values = ", ".join(f"{key}={value}" for key, value in shown.items())
     console.print(
-        f"{len(every)}/{trials}  {100 * tried.score:.2f} %  (best {100 * best:.2f} %)  {values}",
+        f"{len(every)}/{trials}  {measure.text(tried.score)}  (best {measure.text(best.score)})  {values}",
         markup=False,
         soft_wrap=True,
     )
@@ -72,11 +71,11 @@ def _leave(
     console: "Console", recipe: Path, space: SpaceSettings, search: Search, overrides: Sequence[str], folder: Path
 ) -> None:
     every = search.tried()
-    write_atomically(folder / "trials.csv", trials_csv(every).encode())
+    write_atomically(folder / "trials.csv", trials_csv(every, search.measure).encode())
     save_best(recipe, search, overrides, folder / "best.yaml")
     best = " ".join(f"--set {typed(line)}" for line in search.best_overrides())
-    score = max(each.score for each in every)
-    console.print(f"best of {len(every)}: {100 * score:.2f} %, with {best}", markup=False, soft_wrap=True)
+    score = search.measure.text(search.best().score)
+    console.print(f"best of {len(every)}: {score}, with {best}", markup=False, soft_wrap=True)
     command = f"spinhw train {typed(folder / 'best.yaml')}"
     console.print(f"train it on the reported seeds with: {command}", markup=False, soft_wrap=True)
     picture = folder / "search.png"
@@ -87,4 +86,4 @@ def _leave(
 
         values = {key: [each.values[key] for each in every] for key in space.axes}
         logs = {key: isinstance(axis, RangeSettings) and axis.log for key, axis in space.axes.items()}
-        plot_search(np.array([each.score for each in every]), values, logs, picture)
+        plot_search(np.array([each.score for each in every]), values, logs, picture, search.measure)

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,6 +104,26 @@ def _mean(parts: Sequence[Samples | None], line: Scaling) -> Signal | None:
 
 def _model_noise(samples: Samples, line: Scaling, repeats: int) -> float | None:
     return None if samples.noise is None else line.noise_to_model(samples.noise) / math.sqrt(repeats)
+
+
+def up_to_ends(trace: Trace, lengths: Tensor, interval_s: float) -> Trace:
+    """Mark what was measured after each sequence's own end as `Quality.UNOBSERVED`: nobody uses it.
+
+    Args:
+        trace: A batch, members in front.
+        lengths: Samples of each sequence, (member, batch).
+        interval_s: Time for which each of them was held, in seconds.
+    """
+    changed: dict[str, Any] = {}
+    for name, signal in trace.signals().items():
+        if name in ("power0", "outputs"):
+            continue
+        # A drive is told at the beginning of its interval, everything else at the end.
+        late = 0.5 if name == "drive_applied" else -0.5
+        after = signal.time_s / interval_s + late > lengths[..., None]  # (member, batch, time)
+        quality = torch.where(after[..., None], torch.full_like(signal.quality, Quality.UNOBSERVED), signal.quality)
+        changed[name] = replace(signal, quality=quality)
+    return replace(trace, **changed)
 
 
 def with_members(what: str, value: Tensor, shape: Sequence[int | None], members: int) -> tuple[Tensor, bool]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spinhw.conversion import Conversion
-from spinhw.device.assemble import assemble, with_members
+from spinhw.device.assemble import assemble, up_to_ends, with_members
 from spinhw.device.batch import Keeper, MeasuredBatch
 from spinhw.device.description import Description
 from spinhw.device.limits import check_finite
@@ -22,6 +22,7 @@ from spinhw.energy import Spent
 from spinhw.errors import DeviceError
 from spinhw.network.checks import tensor_of
 from spinhw.rollout.kept import ordinary_tensors
+from spinhw.sequences import held
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Device(Session):
             repeats: Neurons to observe in each repeat; may be empty.
             averages: Shots to average over, at least 1.
             lengths: Samples of each sequence, (member, batch): where a hardware read-out answers; None for all of them.
+                What is measured after an end is used by nobody.
         """
 
     def _spent(self) -> Spent | None:
@@ -163,7 +165,8 @@ class Device(Session):
                 recording of all neurons adds the others.
             averages: Shots to average over in each repeat, at least 1.
             lengths: Samples of each sequence, whole numbers of 1 and more, (batch) or (member, batch): a hardware
-                read-out answers at each sequence's own end. None where all end with the time axis.
+                read-out answers at each sequence's own end. From there on its last sample is played, whatever the
+                inputs say, and what is measured is `Quality.UNOBSERVED`. None where all end with the time axis.
 
         Returns:
             The trace, without the member axis if the device has one member and the inputs came without it.
@@ -185,6 +188,7 @@ class Device(Session):
         if averages < 1:
             raise ValueError(f"averages must be at least 1, not {averages}")
         ends = None if lengths is None else _ends(lengths, played)
+        played = held(played, ends)
         if not self._applied:
             raise DeviceError(f"{self.name} was not programmed", todo="call program(parameters) before run(inputs)")
         check_finite(self.name, "inputs", played)
@@ -195,7 +199,7 @@ class Device(Session):
         readings, repeats = self._attempt(lambda: self._run(volts, plan.repeats, averages, ends), self._reprogram)
         trace = assemble(readings, plan, about.neurons, self._conversion, about.device_ids, averages)
         trace = replace(
-            trace,
+            trace if ends is None else up_to_ends(trace, ends, about.sample_interval_s),
             applied=self._applied,
             started_unix_s=started,
             duration_s=time.perf_counter() - clock,

@@ -16,6 +16,7 @@ from spinhw.device.description import Description
 from spinhw.device.reading import Reading, Samples, clipped_quality
 from spinhw.network import Answer
 from spinhw.rollout import Engine, Steps
+from spinhw.sequences import held
 
 
 class SimulatedDevice(Device):
@@ -60,8 +61,8 @@ class SimulatedDevice(Device):
         Returns:
             States, and outputs (member, batch, answer, output): logits = out_gain * outputs + b_out.
         """
-        held = {name: parameters[name] for name in self._description.parameters}
-        return self.truth.oracle(held, inputs, steps, shot, engine, lengths, present)
+        asked = {name: parameters[name] for name in self._description.parameters}
+        return self.truth.oracle(asked, held(inputs, lengths), steps, shot, engine, lengths, present)
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)

@@ -36,6 +36,7 @@ from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.network.checks import whole_number
 from spinhw.rollout import Engine, Neurons, Steps
 from spinhw.rollout.kept import ordinary, ordinary_tensors
+from spinhw.sequences import held
 from spinhw.states import part_of
 
 # Images of a batch by which it is told whether a channel that shows nothing but noise should vary.
@@ -156,6 +157,7 @@ class HardwareInLoop(nn.Module):
             with ordinary_tensors():
                 return self.answers(ordinary(inputs), None if lengths is None else ordinary(lengths))
         refuse_other_masks(self._masks, self.network)
+        inputs = held(inputs, lengths)
         requested = self.network.member_values()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:
@@ -180,7 +182,8 @@ class HardwareInLoop(nn.Module):
         if self.device is None:
             raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
         plan = ObservationPlan.split(_end_neurons(self.network), self.device.describe().channels)
-        return end_signal(self._shoot(self.device, values, inputs, plan, lengths), self.network, lengths)
+        played = held(inputs, lengths)
+        return end_signal(self._shoot(self.device, values, played, plan, lengths), self.network, lengths)
 
     def state(self) -> dict[str, Any]:
         """Give counters, channels and alarms as plain data for JSON; device and refits have states of their own."""

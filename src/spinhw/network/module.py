@@ -11,8 +11,9 @@ from spinhw.network.answer import Answer
 from spinhw.network.checks import check_design, check_inputs, check_lengths, check_shapes, seeds_of
 from spinhw.network.ordinary import OrdinaryModule
 from spinhw.network.settings import NetworkSettings
-from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
+from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Stepper, Steps, Weights, rollout
 from spinhw.rollout.kept import Copies, copied, may_keep, ordinary, ordinary_tensors, unchanged
+from spinhw.sequences import held
 from spinhw.streams import torch_stream
 from spinhw.topology import draw_masks
 
@@ -193,6 +194,17 @@ class SpintronicNetwork(OrdinaryModule):
             engine=engine,
         )
 
+    def stepper(self, steps: Steps | None = None) -> Stepper:
+        """Return the network at the beginning of sequences, to be shown them sample by sample, without a gradient.
+
+        Args:
+            steps: Another time grid than the module's own.
+        """
+        settings, own = self.settings, steps or self.steps
+        return Stepper(
+            self.weights(), self.neurons(), own, settings.kind, settings.drive_rate_per_s, settings.initial_state
+        )
+
     def read_out(self, filtered: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Turn the outputs y of all neurons into answers: out_gain W_out y + b_out, with y of the last layer.
 
@@ -214,7 +226,8 @@ class SpintronicNetwork(OrdinaryModule):
 
         Args:
             inputs: (batch, time, input), for an ensemble (member, batch, time, input).
-            lengths: Samples of each sequence, (batch) or (member, batch); None where all are equally long.
+            lengths: Samples of each sequence, (batch) or (member, batch); None where all are equally long. From its end
+                on a sequence holds its last sample, whatever the inputs say.
 
         Returns:
             (batch, output) where a sequence has one answer, pooled from its end, else (batch, answer, output); for an
@@ -223,7 +236,7 @@ class SpintronicNetwork(OrdinaryModule):
         self.check(inputs, lengths)
         last = self.answer.last if lengths is None else None
         by_member = lengths if lengths is None or self.ensemble else lengths[None]
-        return self.as_called(self.read_out(self.run(inputs, record_last=last).filtered, by_member))
+        return self.as_called(self.read_out(self.run(held(inputs, lengths), record_last=last).filtered, by_member))
 
     def check(self, inputs: Tensor, lengths: Tensor | None = None) -> None:
         """Check arguments of `forward`.

@@ -30,7 +30,11 @@ def draw_energy(axes: Axes, ledger: EnergyLedger) -> None:
     if not bars:
         axes.annotate("no energy was counted", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
     axes.set_yticks(range(len(bars)), [name for name, _ in bars])
-    axes.set(xlabel=f"energy per inference ({unit})", title=f"{ledger.neurons} neurons, {ledger.synapses} synapses")
+    title = f"{ledger.neurons} neurons, {ledger.synapses} synapses"
+    if ledger.per_step_j is not None:
+        step_j, step_unit = energy_unit(ledger.per_step_j)
+        title += f"; {ledger.per_step_j / step_j:.3g} {step_unit} per step"
+    axes.set(xlabel=f"energy per inference ({unit})", title=title)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(0, 1.45 * most_j / one_j or 1)
     axes.tick_params(axis="y", length=0)
@@ -57,7 +61,7 @@ def _bars(ledger: EnergyLedger) -> list[tuple[str, list[EnergyLine]]]:
     if "rest" in forms:
         accounts.append(("power with the\nrest between", ("power", "rest")))
     accounts += [("read-out", ("readout",)), ("measured", ("measured",)), ("arithmetic\nin software", ("software",))]
-    chosen = [(name, [line for line in ledger.lines if line.form in wanted]) for name, wanted in accounts]
+    chosen = [(name, [line for line in ledger.of("inference") if line.form in wanted]) for name, wanted in accounts]
     return [(name, lines) for name, lines in chosen if lines]
 
 

@@ -1,4 +1,4 @@
-"""Accuracy and training loss over the epochs, with the spread of the seeds."""
+"""The measure that counts and the training loss over the epochs, with the spread of the seeds."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from spinhw.plots.canvas import BLUE, GREY, VERMILION, page
+from spinhw.training.measures import Measure
 
-# With many epochs the axis of accuracy leaves out this first share of them, where it only says that learning began.
+# With many epochs the axis of a share leaves out this first share of them, where it only says that learning began.
 _WARM_UP = 0.1
 _FEW = 10  # Looks that are marked one by one.
 
@@ -20,51 +21,53 @@ class LearningCurves:
     """What was learned, epoch by epoch; shares, not percent.
 
     Args:
-        epochs: Epochs after which accuracy was measured, (epoch,), counted from 1.
-        accuracy: Share of images recognised, at the training step, (epoch, seed).
+        epochs: Epochs after which the measure was taken, (epoch,), counted from 1.
+        values: The measure, such as the share of images recognised, at the training step, (epoch, seed).
         loss: Training loss, the mean over each epoch, (epoch, seed).
-        converged: Share recognised after the last epoch at 16 steps per ns, (seed,); None where it was not measured.
-        images: Which images those of the curves are, such as "validation".
-        final: Which images those of the converged value are, such as "test".
-        measure: What is drawn, in words.
-        is_share: Whether it is a share, drawn in percent.
-        loss_epochs: Epochs of the loss, (epoch,), counted from 1; None for those after which accuracy was measured.
+        converged: The measure after the last epoch at 16 steps per ns, (seed,); None where it was not taken.
+        part: Of which sequences the curves are, such as "validation".
+        final: Of which sequences the converged value is, such as "test".
+        noun: What a sequence is called.
+        measure: What is drawn; None for the training loss alone.
+        loss_epochs: Epochs of the loss, (epoch,), counted from 1; None for those after which the measure was taken.
+        nats: Whether the loss is a negative log-likelihood.
     """
 
     epochs: NDArray[np.int64]
-    accuracy: NDArray[np.float64]
+    values: NDArray[np.float64]
     loss: NDArray[np.float64]
     converged: NDArray[np.float64] | None = None
-    images: str = "validation"
+    part: str = "validation"
     final: str = "test"
-    measure: str = "accuracy"
-    is_share: bool = True
+    noun: str = "image"
+    measure: Measure | None = Measure("accuracy")
     loss_epochs: NDArray[np.int64] | None = None
+    nats: bool = True
 
 
 def plot_learning(curves: LearningCurves, path: Path) -> None:
-    """Draw accuracy above training loss into a PNG file."""
+    """Draw the measure above the training loss into a PNG file."""
     with page(path, 6.4, 5.6) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        draw_accuracy(upper, curves)
+        draw_measure(upper, curves)
         draw_loss(lower, curves)
         upper.tick_params(labelbottom=True)
 
 
-def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
-    """Draw accuracy in percent: each seed thin, median and quartiles over them, the converged value at the end."""
-    scale = 100.0 if curves.is_share else 1.0
-    percent = scale * curves.accuracy
-    _spread(axes, curves.epochs, percent, BLUE)
-    if curves.converged is not None:
-        _draw_converged(axes, curves.epochs[-1], scale * curves.converged, curves)
-    if curves.measure == "accuracy":
-        axes.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{curves.images} images recognised")
-    else:
-        unit = " (%)" if curves.is_share else ""
-        axes.set(xlabel="epoch", ylabel=f"{curves.measure}{unit}", title=f"{curves.images} sequences")
-    if curves.is_share:
-        lowest = _lowest_shown(percent)
+def draw_measure(axes: Axes, curves: LearningCurves) -> None:
+    """Draw the measure: each seed thin, median and quartiles over them, the converged value at the end."""
+    measure = curves.measure
+    scale = 1.0 if measure is None else measure.scale
+    shown = scale * curves.values
+    _spread(axes, curves.epochs, shown, BLUE)
+    if curves.converged is not None and measure is not None:
+        _draw_converged(axes, curves.epochs[-1], scale * curves.converged, curves, measure)
+    recognised = " recognised" if measure is not None and measure.name == "accuracy" else ""
+    better = "" if measure is None or measure.higher_is_better else ": less is better"
+    axes.set(xlabel="epoch", ylabel="loss" if measure is None else measure.axis)
+    axes.set_title(f"{curves.part} {curves.noun}s{recognised}{better}")
+    if measure is not None and measure.is_share:
+        lowest = _lowest_shown(shown)
         if curves.converged is not None:
             lowest = min(lowest, _lowest_shown(100 * curves.converged[None]))
         axes.set_ylim(lowest, 100.0)
@@ -77,9 +80,7 @@ def draw_accuracy(axes: Axes, curves: LearningCurves) -> None:
 def draw_loss(axes: Axes, curves: LearningCurves) -> None:
     """Draw the training loss on a logarithmic axis."""
     _spread(axes, _loss_epochs(curves), curves.loss, GREY)
-    axes.set(
-        xlabel="epoch", ylabel="training loss (nats)" if curves.measure == "accuracy" else "training loss", yscale="log"
-    )
+    axes.set(xlabel="epoch", ylabel="training loss (nats)" if curves.nats else "training loss", yscale="log")
     _count_epochs(axes, curves)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
@@ -114,11 +115,13 @@ def _label(statistic: str, seeds: int) -> str:
     return "one seed" if seeds == 1 else f"{statistic} of {seeds} seeds"
 
 
-def _draw_converged(axes: Axes, epoch: int, values: NDArray[np.float64], curves: LearningCurves) -> None:
-    digits, unit = (1, " %") if curves.is_share else (4, "")
-    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
-    what = "images" if curves.measure == "accuracy" else "sequences"
-    label = f"{curves.final} {what}, converged at 16 steps per ns: {values.mean():.{digits}f}{spread}{unit}"
+def _draw_converged(
+    axes: Axes, epoch: int, values: NDArray[np.float64], curves: LearningCurves, measure: Measure
+) -> None:
+    form = ".1f" if measure.is_share else "#.3g"
+    spread = f" ± {values.std(ddof=1):{form}}" if len(values) > 1 else ""
+    value = f"{values.mean():{form}}{spread}{measure.unit}"
+    label = f"{curves.final} {curves.noun}s, converged at 16 steps per ns: {value}"
     error = values.std(ddof=1) if len(values) > 1 else None
     axes.errorbar(
         epoch, values.mean(), yerr=error, fmt="D", color=VERMILION, markersize=5, capsize=3, label=label, zorder=4

@@ -1,4 +1,4 @@
-"""Drive and power of one neuron of each layer while the network reads digits, as the paper's Fig. 1b-d."""
+"""Drive and power of one neuron of each layer while the network reads sequences, as the paper's Fig. 1b-d."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,10 @@ from spinhw.plots.canvas import COLOURS, GREY, page
 
 @dataclass(frozen=True)
 class Traces:
-    """Waveforms of one neuron of each layer, for several images.
+    """Waveforms of one neuron of each layer, for several sequences.
 
     Args:
-        labels: The digit that each image shows, (image,).
+        labels: What each sequence is called in the legend, such as the digit that it shows, (image,).
         neurons: Number of the neuron shown within its layer, (layer,).
         sample_interval_s: Time for which a sample is held, in seconds.
         drive: Mean drive over each sample, in units of gamma, (image, time, layer).
@@ -24,9 +24,11 @@ class Traces:
         bounds: Lowest and highest drive in units of gamma; None for an unbounded drive.
         rest: x that the bias drive alone leads to; None where that means nothing.
         spintronic: Whether x is the power of an oscillator; otherwise it is the state of a software neuron.
+        title: Above the legend.
+        lengths: Samples of each sequence, (image,): it is drawn up to its own end. None where all end with the axis.
     """
 
-    labels: tuple[int, ...]
+    labels: tuple[int | str, ...]
     neurons: tuple[int, ...]
     sample_interval_s: float
     drive: NDArray[np.float64]
@@ -35,6 +37,7 @@ class Traces:
     rest: float | None = None
     spintronic: bool = True
     title: str = "digit"
+    lengths: tuple[int, ...] | None = None
 
 
 def plot_traces(traces: Traces, path: Path) -> None:
@@ -63,8 +66,10 @@ def _times_ns(traces: Traces) -> NDArray[np.float64]:
 
 def _draw_drive(axes: Axes, traces: Traces, layer: int) -> None:
     for image, colour in zip(range(len(traces.labels)), _cycle(len(traces.labels)), strict=True):
-        values = traces.drive[image, :, layer]
-        axes.stairs(values, _times_ns(traces), color=colour, linewidth=1.2, baseline=None, label=str(image))
+        values, times_ns = traces.drive[image, :, layer], _times_ns(traces)
+        if traces.lengths is not None:
+            values, times_ns = values[: traces.lengths[image]], times_ns[: traces.lengths[image] + 1]
+        axes.stairs(values, times_ns, color=colour, linewidth=1.2, baseline=None, label=str(image))
     if traces.spintronic:
         axes.axhline(2.0, color=GREY, linewidth=0.8, linestyle=":")
         _name_line(axes, 2.0, "bias", traces, layer)
@@ -79,7 +84,8 @@ def _draw_drive(axes: Axes, traces: Traces, layer: int) -> None:
 def _draw_state(axes: Axes, traces: Traces, layer: int) -> None:
     times = _times_ns(traces)
     for image, colour in zip(range(len(traces.labels)), _cycle(len(traces.labels)), strict=True):
-        axes.plot(times, traces.state[image, :, layer], color=colour, linewidth=1.2)
+        shown = slice(None if traces.lengths is None else traces.lengths[image] + 1)
+        axes.plot(times[shown], traces.state[image, shown, layer], color=colour, linewidth=1.2)
     if traces.rest is not None:
         axes.axhline(traces.rest, color=GREY, linewidth=0.8, linestyle=":")
         _name_line(axes, traces.rest, "rest", traces, layer)

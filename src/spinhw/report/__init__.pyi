@@ -2,7 +2,8 @@ from .budget import print_budget
 from .progress import TerminalProgress
 from .tables import (
     alignment_table,
-    percent,
+    figure_text,
+    generation_table,
     print_energy,
     print_evaluation,
     print_figures,
@@ -14,7 +15,8 @@ from .tables import (
 __all__ = [
     "TerminalProgress",
     "alignment_table",
-    "percent",
+    "figure_text",
+    "generation_table",
     "print_budget",
     "print_energy",
     "print_evaluation",

@@ -1,13 +1,17 @@
-"""Progress of a run in a terminal: a bar with loss, accuracy and time left; plain lines where there is no terminal."""
+"""Progress of a run in a terminal: a bar with loss, figure and time left; plain lines where there is no terminal."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from spinhw.training.measures import Measure, measure_named
+
+# Headlines that are told on the way.
+_TOLD = ("accuracy", "final", "nrmse")
 # Without a terminal a line now and then is enough: a log should not fill up.
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -33,7 +37,7 @@ class TerminalProgress:
         )
         self._tasks: dict[str, Any] = {}
         self._last_line_s = time.monotonic()
-        self._accuracy = ""
+        self._figure = ""
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -46,15 +50,20 @@ class TerminalProgress:
 
     def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         """Move the bar on by a batch."""
-        news = f"epoch {epoch + 1}/{total[0]}  loss {loss:.3f}{self._accuracy}"
+        news = f"epoch {epoch + 1}/{total[0]}  loss {loss:.3f}{self._figure}"
         self._show("training", epoch * total[1] + batch, total[0] * total[1], news)
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
-        """Remember the accuracy that was measured last: on validation images, or on those of the training."""
-        told = {name.replace("_", " "): row.get(name) for name in ("train_accuracy", "accuracy", "accuracy_on_device")}
-        for name, seen in told.items():
-            if seen is not None:
-                self._accuracy = f"  {name.replace('on device', 'on the device')} {100 * sum(seen) / len(seen):.1f} %"
+        """Remember the figure that was measured last: on the validation part, or in training."""
+        for name in _TOLD:
+            measure = measure_named(name)
+            for key, where in ((f"train_{name}", f"train {measure.called}"), (name, measure.called)):
+                self._remember(measure, row.get(key), where)
+            self._remember(measure, row.get(f"{name}_on_device"), f"{measure.called} on the device")
+
+    def _remember(self, measure: Measure, seen: Sequence[float] | None, what: str) -> None:
+        if seen is not None:
+            self._figure = f"  {what} {measure.text(sum(seen) / len(seen), 1)}"
 
     def on_evaluation(self, what: str, done: int, total: int) -> None:
         """Move the bar of an evaluation on."""

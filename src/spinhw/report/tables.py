@@ -1,4 +1,4 @@
-"""Tables of what came out: accuracy, energy, drives, verdicts."""
+"""Tables of what came out: how well, energy, drives, verdicts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,21 +9,23 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinhw.energy import EnergyLedger
-from spinhw.training.measures import SHARES, measure_of
+from spinhw.training.measures import Measure, measure_named, measure_of, noun_of
 
 if TYPE_CHECKING:
     from spinhw.device.contract import Verdict
 
-# Converged and training-step accuracy may differ by this much; more means that the network learned its integrator.
+# Converged figure and that of the training step may differ by this much, as a share or in standard deviations of the
+# right values; more means that the network learned its integrator.
 _MOST_GAP = 0.01
-# Below this many times the accuracy of guessing a network has not learned.
-_LEARNED = 2.0
+# A network has learned where it has come this part of the way from guessing to what is perfect: of ten classes that are
+# equally frequent it must then recognise 20 %.
+_LEARNED = 1 / 9
 _ALARMS = 5  # Of drift that are listed one by one.
 
 _FORMS = {
     "constants": "constants per inference",
     "power": "power times duration",
-    "rest": "rest between images",
+    "rest": "rest between inferences",
     "readout": "read-out electronics",
     "software": "software arithmetic",
     "measured": "measured",
@@ -31,23 +33,16 @@ _FORMS = {
 }
 
 
-def figure_text(name: str, figure: Mapping[str, Any]) -> str:
-    """Write a figure over seeds, in percent where it is a share."""
-    if name in SHARES:
-        return percent(figure)
-    mean, low_high = f"{figure['mean']:.4f}", figure["interval95"]
-    if figure["std"] is None:
-        return f"{mean} (one seed)"
-    return f"{mean} ± {figure['std']:.4f}  (95 % interval of the mean {low_high[0]:.4f} to {low_high[1]:.4f})"
-
-
-def percent(figure: Mapping[str, Any]) -> str:
+def figure_text(measure: Measure, figure: Mapping[str, Any]) -> str:
     """Write a figure over seeds: mean, standard deviation and the bootstrap interval of the mean."""
-    mean = f"{100 * figure['mean']:.2f}"
     if figure["std"] is None:
-        return f"{mean} % (one seed)"
-    low, high = figure["interval95"]
-    return f"{mean} ± {100 * figure['std']:.2f} %  (95 % interval of the mean {100 * low:.2f} to {100 * high:.2f})"
+        return f"{measure.text(figure['mean'])} (one seed)"
+    numbers = (figure["mean"], *figure["interval95"])
+    mean, low, high = (measure.text(one).removesuffix(measure.unit) for one in numbers)
+    return f"{mean} ± {measure.text(figure['std'])}  (95 % interval of the mean {low} to {high})"
+
+
+_HELD = measure_named("held")
 
 
 def joules(energy_j: float) -> str:
@@ -79,11 +74,11 @@ def print_figures(console: Console, figures: Mapping[str, Path]) -> None:
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = _accuracy_rows(summary)
+    rows = _measured_rows(summary)
     share = summary["drive_saturated_share"]
     return [
         *rows,
-        *([(SHARES["held"], percent(summary["held"]))] if "held" in summary else []),
+        *([(_HELD.called, figure_text(_HELD, summary["held"]))] if "held" in summary else []),
         *_energy_rows(summary),
         ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
         ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
@@ -106,9 +101,10 @@ def _alarms(alarms: Sequence[Mapping[str, Any]]) -> str:
     return f"alarms {len(alarms)}, neurons {neurons}" if alarms else "no alarm"
 
 
-def _accuracy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    measure, called = measure_of(summary)
-    converged, coarse = (figure_text(measure, summary[key]) for key in (f"{measure}_converged", measure))
+def _measured_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    measure = measure_of(summary)
+    name, called = measure.name, measure.called
+    converged, coarse = (figure_text(measure, summary[key]) for key in (f"{name}_converged", name))
     if summary.get("in_the_loop", False):
         first, *others = _device_rows(summary)
         return [
@@ -118,29 +114,39 @@ def _accuracy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             *others,
         ]
     rows = [(f"{called} converged (headline)", converged), (f"{called} at the training step", coarse)]
-    return rows + _device_rows(summary) if f"{measure}_on_device" in summary else rows
+    if "rmse_converged" in summary and name != "rmse":
+        rows.append(("RMSE converged", figure_text(measure_named("rmse"), summary["rmse_converged"])))
+    return rows + _device_rows(summary) if f"{name}_on_device" in summary else rows
 
 
 def _device_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    noun, measure = noun_of(found), measure_of(found)
     measured_j = found["device"]["energy_per_image_j"]
-    measured = [] if measured_j is None else [("energy per image, measured at the supply", joules(measured_j))]
+    measured = [] if measured_j is None else [(f"energy per {noun}, measured at the supply", joules(measured_j))]
     spent_j = found.get("energy_per_image_spent_here_j")
-    spent = [] if spent_j is None else [("spent here for an image, in place of the chip", joules(spent_j))]
-    measure, called = measure_of(found)
-    held = [(f"{SHARES['held']}, on the device", percent(found["held_on_device"]))] if "held_on_device" in found else []
-    return [(f"{called} on the device", figure_text(measure, found[f"{measure}_on_device"])), *held, *measured, *spent]
+    spent = [] if spent_j is None else [(f"spent here for {_a(noun)}, in place of the chip", joules(spent_j))]
+    figure, held = found[f"{measure.name}_on_device"], found.get("held_on_device")
+    holds = [] if held is None else [(f"{_HELD.called}, on the device", figure_text(_HELD, held))]
+    return [(f"{measure.called} on the device", figure_text(measure, figure)), *holds, *measured, *spent]
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _energy_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    size = f"{summary['neurons']} neurons, {summary['synapses']} synapses"
+    size, noun = f"{summary['neurons']} neurons, {summary['synapses']} synapses", noun_of(summary)
+    step_j = summary.get("energy_per_step_j")
+    step = [] if step_j is None else [("energy per step", joules(step_j))]
     constants, scaled, with_rest = (summary[f"energy_per_image_{part}j"] for part in ("", "scaled_", "with_rest_"))
     if summary["network"] == "ctrnn":
-        return [("energy per image, software arithmetic", joules(constants)), ("software", size)]
-    rest = [("with the rest between images", joules(with_rest))] if with_rest != scaled else []
+        return [(f"energy per {noun}, software arithmetic", joules(constants)), *step, ("software", size)]
+    rest = [(f"with the rest between {noun}s", joules(with_rest))] if with_rest != scaled else []
     return [
-        ("energy per image, constants", joules(constants)),
-        ("energy per image, scaled to its time", joules(scaled)),
+        (f"energy per {noun}, constants", joules(constants)),
+        (f"energy per {noun}, scaled to its time", joules(scaled)),
         *rest,
+        *step,
         ("hardware", size),
     ]
 
@@ -153,26 +159,39 @@ def _quantiles(values: Mapping[str, float]) -> str:
 def warnings(summary: Mapping[str, Any]) -> list[str]:
     """Say what makes the figures of a run less than they seem."""
     found = []
-    measure, called = measure_of(summary)
-    fine, coarse = summary[f"{measure}_converged"]["mean"], summary[measure]["mean"]
-    if measure in SHARES and abs(fine - coarse) > _MOST_GAP:
+    measure = measure_of(summary)
+    called = measure.called
+    fine, coarse = summary[f"{measure.name}_converged"]["mean"], summary[measure.name]["mean"]
+    if (measure.is_share or measure.name == "nrmse") and abs(fine - coarse) > _MOST_GAP:
+        apart = f"{100 * abs(fine - coarse):.1f} points" if measure.is_share else f"{abs(fine - coarse):.3f}"
         found.append(
-            f"converged and training-step {called} differ by {100 * abs(fine - coarse):.1f} points: the network "
-            "learned its integrator; raise training.substeps"
+            f"converged and training-step {called} differ by {apart}: the network learned its integrator; raise "
+            "training.substeps"
         )
-    if "confusion" in summary:
-        guessing = 1 / len(summary["confusion"])
-        if fine < _LEARNED * guessing:
-            found.append(
-                f"the networks have not learned: {100 * fine:.1f} % is close to the {100 * guessing:.0f} % of "
-                "guessing; more training.epochs or another training.optimiser.learning_rate usually helps"
-            )
+    guess = _guess(summary, fine)
+    if guess:
+        found.append(
+            f"the networks have not learned: {measure.text(fine, 1)} is close to {guess}; more training.epochs or "
+            "another training.optimiser.learning_rate usually helps"
+        )
     for channel in summary.get("masked_channels", []):
         found.append(f"{channel}; it was masked while training, and the model stood in for it")
     found += _drifted(summary.get("drift_alarms", []))
     if summary["held_out"] == "validation":
-        found.append(f"{called}: measured on the validation part, not on the test part (task.held_out)")
+        key = " (task.held_out)" if summary["task"] == "sequential_digits" else ""
+        found.append(f"{called}: measured on the validation part, not on the test part{key}")
     return found
+
+
+def _guess(summary: Mapping[str, Any], figure: float) -> str:
+    """Say what would do as well without having learned anything; empty where a network does clearly better."""
+    if "confusion" in summary:
+        rows = [sum(row) for row in summary["confusion"]]
+        largest = max(rows) / max(sum(rows), 1)
+        close = figure < largest + _LEARNED * (1 - largest)
+        return f"the {100 * largest:.0f} % of the largest class" if close else ""
+    close = measure_of(summary).name == "nrmse" and figure > 1 - _LEARNED
+    return "1, what answers that are always the mean give" if close else ""
 
 
 def _drifted(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -189,10 +208,13 @@ def _drifted(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
 def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     """Print what an evaluation of a run gave."""
     table = Table(title=f"after {found['epochs']} epochs", show_header=False)
-    measure, called = measure_of(found)
-    table.add_row(f"{called} converged", figure_text(measure, found[f"{measure}_converged"]))
-    table.add_row(f"{called} at the training step", figure_text(measure, found[measure]))
-    if f"{measure}_on_device" in found:
+    measure = measure_of(found)
+    name, called = measure.name, measure.called
+    table.add_row(f"{called} converged", figure_text(measure, found[f"{name}_converged"]))
+    table.add_row(f"{called} at the training step", figure_text(measure, found[name]))
+    if "rmse_converged" in found and name != "rmse":
+        table.add_row("RMSE converged", figure_text(measure_named("rmse"), found["rmse_converged"]))
+    if f"{name}_on_device" in found:
         device = found["device"]
         for row in _device_rows(found):
             table.add_row(*row)
@@ -203,25 +225,45 @@ def print_evaluation(console: Console, found: Mapping[str, Any]) -> None:
 
 
 def transfer_table(found: Mapping[str, Any]) -> Table:
-    """Give a table of the accuracy of each network over many chips."""
-    ids, left_out = found["ids"], len(found["trained_on"])
+    """Give a table of how well each network does over many chips."""
+    ids, left_out, measure = found["ids"], len(found["trained_on"]), measure_of(found)
+    worst = "lowest" if measure.higher_is_better else "highest"
     table = Table(
-        title=escape(f"on {len(ids)} chips, {ids[0]} to {ids[-1]}"),
+        title=escape(f"{measure.called} on {len(ids)} chips, {ids[0]} to {ids[-1]}"),
         caption=f"{left_out} pairs of a network and the chip it was trained on are left out" if left_out else None,
     )
-    for column in ("seed", "mean over chips", "std", "lowest", "95 % interval of the mean"):
+    for column in ("seed", "mean over chips", "std", worst, "95 % interval of the mean"):
         table.add_column(column, justify="right")
-    for seed, one in zip(found["seeds"], found["accuracy"]["per_seed"], strict=True):
-        table.add_row(str(seed), *_transfer_cells(one))
+    for seed, one in zip(found["seeds"], found[measure.name]["per_seed"], strict=True):
+        table.add_row(str(seed), *_transfer_cells(measure, one, worst))
     table.add_section()
-    table.add_row("all", *_transfer_cells(found["accuracy"]))
+    table.add_row("all", *_transfer_cells(measure, found[measure.name], worst))
     return table
 
 
-def _transfer_cells(one: Mapping[str, Any]) -> list[str]:
+def _transfer_cells(measure: Measure, one: Mapping[str, Any], worst: str) -> list[str]:
     low_high = one["interval95"]
-    numbers = ["-" if one[key] is None else f"{100 * one[key]:.2f} %" for key in ("mean", "std", "lowest")]
-    return [*numbers, "-" if low_high is None else " to ".join(f"{100 * bound:.2f}" for bound in low_high)]
+    numbers = ["-" if one[key] is None else measure.text(one[key]) for key in ("mean", "std", worst)]
+    bounds = [] if low_high is None else [measure.text(bound).removesuffix(measure.unit) for bound in low_high]
+    return [*numbers, " to ".join(bounds) or "-"]
+
+
+def generation_table(found: Mapping[str, Any]) -> Table:
+    """Lay out how far networks follow series that they go on with by themselves."""
+    made, measure = found["nrmse_by_sample"], measure_named("nrmse")
+    table = Table(
+        title=f"{len(made)} samples generated behind {found['prefix']} shown, {found['sequences']} sequences each",
+        caption="NRMSE: in standard deviations of the series where it is generated; by simulation, converged",
+        show_header=False,
+    )
+    for number in sorted({one for one in (1, 2, 5, 10, 20, 50, 100, 200, 500) if one < len(made)} | {len(made)}):
+        table.add_row(f"NRMSE of sample {number}", figure_text(measure, made[number - 1]))
+    follows = found["follows_samples"]
+    spread = "" if follows["std"] is None else f" ± {follows['std']:.1f}"
+    table.add_row(f"follows up to an NRMSE of {found['follows_up_to']:g}", f"{follows['mean']:.1f}{spread} samples")
+    if found["beyond_input_range"]:
+        table.add_row("beyond the inputs of the task", f"{100 * found['beyond_input_range']:.1f} % of the samples")
+    return table
 
 
 def print_energy(console: Console, account: EnergyLedger) -> None:
@@ -230,7 +272,13 @@ def print_energy(console: Console, account: EnergyLedger) -> None:
     for column in ("account", "part", "energy", "basis", "source"):
         table.add_column(column, justify="right" if column == "energy" else "left")
     for number, line in enumerate(account.lines, start=1):
-        table.add_row(_FORMS[line.form], escape(line.part), joules(line.energy_j), escape(line.basis), f"({number})")
+        table.add_row(
+            _FORMS[line.form] + (", a step" if line.per == "step" else ""),
+            escape(line.part),
+            joules(line.energy_j),
+            escape(line.basis),
+            f"({number})",
+        )
     table.add_section()
     for name, energy_j in _totals(account):
         table.add_row("[bold]total[/]", name, joules(energy_j), "", "")
@@ -240,8 +288,9 @@ def print_energy(console: Console, account: EnergyLedger) -> None:
 
 
 def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
+    step = [] if account.per_step_j is None else [("one step", account.per_step_j)]
     if account.total_j("software"):
-        return [("arithmetic", account.total_j("software"))]
+        return [("arithmetic", account.total_j("software")), *step]
     duration = f"{1e9 * account.duration_s:.4g} ns"
     totals = [
         ("constants per inference", account.per_inference_j),
@@ -253,7 +302,7 @@ def _totals(account: EnergyLedger) -> list[tuple[str, float]]:
         totals.append(("read-out electronics, on top", account.total_j("readout")))
     if account.spent_per_inference_j:
         totals.append(("spent on this bench, in place of the chip", account.spent_per_inference_j))
-    return totals
+    return totals + step
 
 
 def verdict_table(title: str, verdicts: "Iterable[Verdict]") -> Table:

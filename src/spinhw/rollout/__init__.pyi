@@ -1,6 +1,7 @@
 from .engines import rollout, rollout_driven
 from .names import Engine
 from .parameters import Extras, Neurons, Rollout, Sparsity, Weights
+from .stepper import Stepper
 from .steps import Steps
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Neurons",
     "Rollout",
     "Sparsity",
+    "Stepper",
     "Steps",
     "Weights",
     "rollout",

@@ -48,7 +48,7 @@ def _total_s(settings: RunSettings, done: int, training_step_s: float, forward_s
     task = settings.open_task()
     integrations = sum(training.substeps_in(epoch) for epoch in range(done, training.epochs))
     shown = 1 + looks(settings, training.epochs)
-    held_out = math.ceil(task.held_out_sequences(settings.task.final_part) / training.batch_size)
+    held_out = math.ceil(task.held_out_sequences(settings.final_part) / training.batch_size)
     evaluated = held_out * (settings.fine_steps.substeps + shown * training.substeps)
     return training_step_s * task.batches * integrations + forward_s * evaluated
 

@@ -8,7 +8,7 @@ from .digits_settings import DigitsSettings
 from .flipflop import draw_trials
 from .flipflop_settings import FlipFlopSettings
 from .kinds import TASKS
-from .objective import Metric, confusion, loss, metrics, right_answers
+from .objective import Metric, confusion, counting, loss, metrics, right_answers
 from .trials import Trials
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "as_sequence",
     "chosen",
     "confusion",
+    "counting",
     "joined",
     "loss",
     "metrics",

@@ -27,27 +27,42 @@ class Classes:
 
     labels: "Tensor"
 
+    @property
+    def per_step(self) -> bool:
+        """Whether there is one after each sample."""
+        return self.labels.ndim == 3
+
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Right values after each sample.
+    """Right values.
 
     Args:
-        values: (member, batch, time, output).
+        values: (member, batch, output) for one answer at the end of each sequence, or (member, batch, time, output) for
+            one after each sample.
     """
 
     values: "Tensor"
+
+    @property
+    def per_step(self) -> bool:
+        """Whether there is one after each sample."""
+        return self.values.ndim == 4
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Sequences of all members, and what should be answered to them. Every sequence starts from the initial state.
 
+    What is handed in after a sequence's own end is seen by nobody: from there on its inputs hold its last sample, and
+    what is right there, or in the washout, is that of the nearest sample that counts. It counts for nothing.
+
     Args:
         inputs: u, (member, batch, time, input).
         target: What is right.
         lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
-        weight: How much each answer counts, (member, batch, time, 1); None where all count the same.
+        weight: How much each answer counts, (member, batch, answer, 1), where there is one answer at the end of each
+            sequence, or one after each sample; None where all count the same.
         washout: Samples at the beginning whose answers do not count, 0 or above.
     """
 
@@ -56,6 +71,41 @@ class Batch:
     lengths: "Tensor | None" = None
     weight: "Tensor | None" = None
     washout: int = 0
+
+    def __post_init__(self) -> None:
+        self._check()
+        if self.lengths is None and (self.washout == 0 or not self.target.per_step):
+            return
+        from spinhw.sequences import held
+
+        seen: dict[str, Tensor | Classes | Values | None] = {"inputs": held(self.inputs, self.lengths)}
+        if isinstance(self.target, Classes):
+            labels = self.target.labels
+            if self.target.per_step:
+                seen["target"] = Classes(held(labels[..., None], self.lengths, self.washout)[..., 0])
+        elif self.target.per_step:
+            seen["target"] = Values(held(self.target.values, self.lengths, self.washout))
+        if self.weight is not None and self.target.per_step:
+            seen["weight"] = held(self.weight, self.lengths, self.washout)
+        for name, one in seen.items():
+            object.__setattr__(self, name, one)
+
+    def _check(self) -> None:
+        """Check that everything is of the same sequences: a shape that is not would be spread out without a word.
+
+        Raises:
+            ValueError: Names what is of another shape.
+        """
+        right = self.target.labels if isinstance(self.target, Classes) else self.target.values
+        answers = self.inputs.shape[:3] if self.target.per_step else (*self.inputs.shape[:2], 1)
+        wanted = {
+            "target": (right.shape[: 3 if self.target.per_step else 2], answers[: 3 if self.target.per_step else 2]),
+            "lengths": (None if self.lengths is None else self.lengths.shape, self.inputs.shape[:2]),
+            "weight": (None if self.weight is None else self.weight.shape, (*answers, 1)),
+        }
+        for name, (seen, shape) in wanted.items():
+            if seen is not None and tuple(seen) != tuple(shape):
+                raise ValueError(f"{name} of a batch begins with the axes {tuple(seen)}; they must be {tuple(shape)}")
 
     @property
     def size(self) -> int:
@@ -116,6 +166,14 @@ class Task(ABC):
             part: One of the task's parts.
         """
 
+    def as_inputs(self, values: "Tensor") -> "Tensor":
+        """Return answers as the inputs that show them, where a network foretells its own inputs, (..., channel).
+
+        Args:
+            values: Answers, (..., output).
+        """
+        return values
+
     def metrics(self, answers: "Tensor", batch: Batch) -> "list[Metric]":
         """Say how good answers are, each member for itself; the first measure is the headline.
 
@@ -134,8 +192,10 @@ class TaskSettings(Settings, ABC):
     kind: str
     # Keys that decide which sequences a network was trained with: another choice would show some of the held-out ones.
     split_keys: ClassVar[tuple[str, ...]] = ()
-    # Whether a network answers once, at the end of a sequence, or after each sample.
-    answers: ClassVar[Literal["once", "always"]] = "once"
+    # What a sequence is called where people read of one.
+    noun: ClassVar[str] = "sequence"
+    # Keys and values, as KEY=VALUE, that give the task a validation part of its own to choose hyper-parameters by.
+    for_choosing: ClassVar[tuple[str, ...]] = ()
     # Whether what is shown in an epoch depends on how many epochs there are.
     changes_on_the_way: ClassVar[bool] = False
     sample_interval_s: Any
@@ -175,9 +235,44 @@ class TaskSettings(Settings, ABC):
         return self.samples
 
     @property
+    def mean_samples(self) -> float:
+        """Samples of a sequence in the mean: how long an inference takes, where sequences are not equally long."""
+        return float(self.samples)
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest sequence."""
+        return self.samples
+
+    @property
+    def answers(self) -> Literal["once", "always"]:
+        """Whether a network answers once, at the end of a sequence, or after each sample."""
+        return "once"
+
+    @property
+    def per_step(self) -> bool:
+        """Whether a network answers after each sample."""
+        return self.answers == "always"
+
+    @property
+    def forecast_samples(self) -> int | None:
+        """Samples by which the right values are the inputs to come, 1 and above; None where they are something else."""
+        return None
+
+    @property
     def headline(self) -> str:
-        """Name of the measure that counts: that which `metrics` gives first."""
+        """Name of the measure that counts: that which `metrics` gives first; "nrmse" where answers are values."""
         return "accuracy"
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of the headline."""
+        return self.headline != "nrmse"
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, in order; None for numbers, and where answers are values."""
+        return None
 
     @property
     def final_part(self) -> Part:

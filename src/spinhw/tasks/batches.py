@@ -6,29 +6,41 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from spinhw.sequences import in_one
 from spinhw.tasks.base import Batch, Classes, Values
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
-    """Put batches of equally long sequences into one."""
+    """Put batches into one; where their time axes differ, shorter sequences keep their ends."""
     first = batches[0]
+    time = 2 if first.target.per_step else None
 
-    def all_of(parts: Sequence[Tensor | None]) -> Tensor | None:
+    def all_of(parts: Sequence[Tensor | None], axis: int | None = None) -> Tensor | None:
         present = [one for one in parts if one is not None]
-        return torch.cat(present, dim=1) if len(present) == len(parts) else None
+        return in_one(present, axis) if len(present) == len(parts) else None
 
     target: Classes | Values
     if isinstance(first.target, Classes):
-        target = Classes(torch.cat([one.target.labels for one in batches if isinstance(one.target, Classes)], dim=1))
+        target = Classes(in_one([one.target.labels for one in batches if isinstance(one.target, Classes)], time))
     else:
-        target = Values(torch.cat([one.target.values for one in batches if isinstance(one.target, Values)], dim=1))
+        target = Values(in_one([one.target.values for one in batches if isinstance(one.target, Values)], time))
     return replace(
         first,
-        inputs=torch.cat([one.inputs for one in batches], dim=1),
+        inputs=in_one([one.inputs for one in batches]),
         target=target,
-        lengths=all_of([one.lengths for one in batches]),
-        weight=all_of([one.weight for one in batches]),
+        lengths=all_of(_lengths(batches)),
+        weight=all_of([one.weight for one in batches], time),
     )
+
+
+def _lengths(batches: Sequence[Batch]) -> list[Tensor | None]:
+    """Return the lengths of each batch, written out where some have none or their time axes differ."""
+    own = [one.lengths for one in batches]
+    if len({one.inputs.shape[2] for one in batches}) == 1 and all(one is None for one in own):
+        return own
+    return [
+        torch.full(one.inputs.shape[:2], one.inputs.shape[2]) if one.lengths is None else one.lengths for one in batches
+    ]
 
 
 def chosen(batch: Batch, sequences: Tensor | slice) -> Batch:

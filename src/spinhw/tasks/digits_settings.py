@@ -14,6 +14,8 @@ class DigitsSettings(TaskSettings):
     """The sequential digits task."""
 
     split_keys = ("train_fraction", "held_out")
+    noun = "image"
+    for_choosing = ("held_out=validation",)
 
     kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
     sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; 1 fs to 1 s.")

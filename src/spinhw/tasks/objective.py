@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spinhw.tasks.base import Batch, Classes
+from spinhw.sequences import inside
+from spinhw.tasks.base import Batch, Classes, Values
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Metric:
 def loss(answers: Tensor, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
     """Return each member's loss, (member,): no member's gradient depends on another.
 
-    Classes: mean negative log-likelihood in nats. Values: mean squared error over sequences, time and outputs. Answers
-    are weighted, and those of the washout and after a sequence's own end left out, where the batch says so.
+    Classes: mean negative log-likelihood in nats. Values: mean squared error over outputs. Both are means over all
+    answers that count, whatever sequence they belong to, weighted where the batch says so; those of the washout and
+    after a sequence's own end do not count.
 
     Args:
         answers: Logits or values.
@@ -41,46 +43,52 @@ def loss(answers: Tensor, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
     """
     counts = weight_of(answers, batch)
     if not isinstance(batch.target, Classes):
-        squares = (answers - batch.target.values).square()
-        if counts is None:
-            return squares.mean((1, 2, 3))
-        return (squares * counts).mean((1, 2, 3)) / counts.mean((1, 2, 3))
+        return _mean_squares(answers - _right_values(batch.target), counts)
     labels = batch.target.labels
     flat = cross_entropy(
         answers.flatten(0, 2), labels.flatten(), label_smoothing=label_smoothing, reduction="none"
     ).view(labels.shape)
     if counts is None:
         return flat.flatten(1).mean(1)
-    return (flat * counts[..., 0]).flatten(1).mean(1) / counts[..., 0].flatten(1).mean(1)
+    weight = counts[..., 0].view(labels.shape)
+    return (flat * weight).flatten(1).mean(1) / weight.flatten(1).mean(1)
 
 
 def weight_of(answers: Tensor, batch: Batch) -> Tensor | None:
     """Return how much each answer counts, (member, batch, answer, 1); None where all count the same."""
-    if answers.shape[2] == 1 and batch.inputs.shape[2] > 1:
-        return None  # One answer at the end of each sequence.
-    time = torch.arange(answers.shape[2])
-    inside = time >= batch.washout
-    if batch.lengths is None and batch.washout == 0:
+    counted = counting(answers, batch)
+    if counted is None:
         return batch.weight
-    if batch.lengths is not None:
-        inside = inside & (time < batch.lengths[..., None])
-    mask = inside.expand(*answers.shape[:3])[..., None].to(answers.dtype)
+    mask = counted[..., None].to(answers.dtype)
     return mask if batch.weight is None else mask * batch.weight
 
 
-def right_answers(answers: Tensor, batch: Batch) -> Tensor | None:
-    """Count each member's right answers, (member,), where a sequence has one class; None for other targets."""
-    target = batch.target
-    if not isinstance(target, Classes) or target.labels.ndim != 2:
+def counting(answers: Tensor, batch: Batch) -> Tensor | None:
+    """Tell which answers count, (member, batch, answer): after the washout, up to each end; None where all do."""
+    if not batch.target.per_step:
         return None
-    return (answers[:, :, 0].argmax(-1) == target.labels).sum(-1)
+    counted = inside(batch.lengths, answers.shape[2], batch.washout)
+    return None if counted is None else counted.expand(answers.shape[:3])
+
+
+def right_answers(answers: Tensor, batch: Batch) -> tuple[Tensor, Tensor] | None:
+    """Count each member's right answers and those that count, both (member,); None where answers are no classes."""
+    target = batch.target
+    if not isinstance(target, Classes):
+        return None
+    right, counted = _right(answers, target.labels), counting(answers, batch)
+    if counted is None:
+        return right.flatten(1).sum(1), torch.full((len(right),), right[0].numel())
+    return (right & counted).flatten(1).sum(1), counted.flatten(1).sum(1)
 
 
 def metrics(answers: Tensor, batch: Batch) -> list[Metric]:
-    """Say how good answers are; the first measure is the headline.
+    """Say how good answers are; the first measure is the headline. All are of the answers that count, as `loss` says.
 
-    Classes: "accuracy", the share of right answers. Values: "nrmse", the root of the mean squared error over the
-    standard deviation of the right values, and "mse".
+    Classes: "accuracy", the share of right answers. Values: "nrmse" and "rmse". The latter is the root of the mean
+    squared error over answers and outputs, in the units of the right values; the former divides it by the standard
+    deviation of the right values: of those of this batch that count, each output about its own mean, its variance the
+    mean over outputs. So an answer that is always the mean has an nrmse of 1.
 
     Args:
         answers: Logits or values.
@@ -89,31 +97,61 @@ def metrics(answers: Tensor, batch: Batch) -> list[Metric]:
     counts = weight_of(answers, batch)
     if isinstance(batch.target, Classes):
         return [Metric("accuracy", _shares(answers, batch.target.labels, counts))]
-    errors = loss(answers, batch)
-    values = batch.target.values
-    spread = loss(values.mean((1, 2), keepdim=True).expand_as(values), batch)
+    values = _right_values(batch.target)
+    errors = _mean_squares(answers - values, counts)
+    if counts is None:
+        mean = values.mean((1, 2), keepdim=True)
+    else:
+        mean = (values * counts).sum((1, 2), keepdim=True) / counts.sum((1, 2), keepdim=True)
+    spread = _mean_squares(values - mean, counts)
     return [
         Metric("nrmse", (errors / spread.clamp_min(1e-30)).sqrt().tolist(), higher_is_better=False),
-        Metric("mse", errors.tolist(), higher_is_better=False),
+        Metric("rmse", errors.sqrt().tolist(), higher_is_better=False),
     ]
 
 
+def _right_values(target: Values) -> Tensor:
+    """Return right values as answers are shaped, (member, batch, answer, output)."""
+    return target.values if target.per_step else target.values[:, :, None]
+
+
+def _mean_squares(errors: Tensor, counts: Tensor | None) -> Tensor:
+    """Return the (weighted) mean square of each member, (member,)."""
+    squares = errors.square()
+    if counts is None:
+        return squares.mean((1, 2, 3))
+    return (squares * counts).mean((1, 2, 3)) / counts.mean((1, 2, 3))
+
+
+def _right(answers: Tensor, labels: Tensor) -> Tensor:
+    """Tell which answers are right, (member, batch, answer)."""
+    return (answers.argmax(-1).view(labels.shape) == labels).view(answers.shape[:3])
+
+
 def _shares(answers: Tensor, labels: Tensor, counts: Tensor | None) -> list[float]:
-    right = answers.argmax(-1).view(labels.shape) == labels
+    right = _right(answers, labels)
     if counts is None:
         return [count / right[0].numel() for count in right.flatten(1).sum(1).tolist()]
-    weight = counts[..., 0].view(labels.shape)
+    weight = counts[..., 0]
     return ((right * weight).flatten(1).sum(1) / weight.flatten(1).sum(1)).tolist()
 
 
-def confusion(answers: Tensor, labels: Tensor) -> list[list[int]]:
-    """Count answers by class, summed over members: row is the true class, column the answer.
+def confusion(answers: Tensor, batch: Batch) -> list[list[int]] | None:
+    """Count answers by class, summed over members: row is the true class, column the answer; only those that count.
 
     Args:
         answers: Logits.
-        labels: As of `Classes`.
+        batch: What they answer.
+
+    Returns:
+        One row for each class; None where answers are no classes.
     """
+    if not isinstance(batch.target, Classes):
+        return None
     classes = answers.shape[-1]
-    pairs = labels.flatten() * classes + answers.argmax(-1).flatten()
+    pairs = batch.target.labels.flatten() * classes + answers.argmax(-1).flatten()
+    counted = counting(answers, batch)
+    if counted is not None:
+        pairs = pairs[counted.flatten()]
     counts: list[list[int]] = torch.bincount(pairs, minlength=classes**2).view(classes, classes).tolist()
     return counts

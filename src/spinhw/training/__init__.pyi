@@ -3,6 +3,7 @@ from .cost import Budget, budget
 from .divergence import Diverged
 from .evaluation import evaluate
 from .examples import Examples
+from .generation import Generation, generate, generate_run, write_generation
 from .interrupt import Interrupted
 from .load import load_settings
 from .loggers import Logger, LoggerSettings
@@ -19,6 +20,7 @@ __all__ = [
     "Budget",
     "Diverged",
     "Examples",
+    "Generation",
     "Interrupted",
     "Logger",
     "LoggerSettings",
@@ -35,11 +37,14 @@ __all__ = [
     "energy_ledger",
     "evaluate",
     "evaluate_on_chips",
+    "generate",
+    "generate_run",
     "load_settings",
     "open_run",
     "resume",
     "spent_lines",
     "train",
     "write_alignment",
+    "write_generation",
     "write_transfer",
 ]

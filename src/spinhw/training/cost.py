@@ -156,7 +156,7 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
         programmings = batches if reprogrammed else times * in_turn
         return Stage(what, batches, times * images * len(training.seeds), programmings, effort, recorded)
 
-    shown, held_out = task.sequences, task.held_out_sequences(settings.task.final_part)
+    shown, held_out = task.sequences, task.held_out_sequences(settings.final_part)
     if epochs:
         every, plan = ObservationPlan.split(device.neurons, device.channels), readout
         if MODES[training.gradient or "output"].measured == "neurons":
@@ -175,7 +175,7 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
         if looks_there:
             samples = settings.task.samples_of("validation")
             yield stage("evaluation", looks_there, task.held_out_sequences("validation"), readout, 1, False, samples)
-    yield stage("closing", 1, held_out, readout, 1, False, settings.task.samples_of(settings.task.final_part))
+    yield stage("closing", 1, held_out, readout, 1, False, settings.task.samples_of(settings.final_part))
     for part in settings.task.further_parts:
         samples = settings.task.samples_of(part)
         yield stage(f"closing, {part}", 1, task.held_out_sequences(part), readout, 1, False, samples)

@@ -12,6 +12,7 @@ from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
 from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.sequences import in_one, inside
 from spinhw.tasks import Batch, Part, Task, joined
 from spinhw.training.progress import Tick
 from spinhw.training.settings import RunSettings
@@ -26,7 +27,8 @@ class DeviceAnswers:
         batch: What was asked.
         good_share: Share of the samples used that were good; the others count as zero.
         device_ids: Who answered, for each member.
-        energy_j: Measured energy of one inference, in joules, mean over all of them; None where none was measured.
+        energy_j: Measured energy of one inference, in joules, mean over all of them, each as long as its sequence; None
+            where none was measured.
         instruments: Who answered on a bench and with which settings, as last read back; empty for simulated devices.
     """
 
@@ -70,9 +72,9 @@ def answer_on_device(
             parts.append(
                 signal.or_else(torch.zeros_like(signal.values)).to(network.w_out.dtype)
             )  # Bad ones count as 0.
-            traces.append(_Used.of(signal, trace, len(batch.inputs) * batch.size))
+            traces.append(_Used.of(signal, trace, batch))
             tick(sum(used.images for used in traces), total)
-        answers.append(torch.cat(parts, dim=1))
+        answers.append(in_one(parts))
     return DeviceAnswers(
         logits_of(network, torch.cat(answers)),
         joined(list(task.held_out(seeds, part))),
@@ -184,9 +186,16 @@ class _Used:
     energy_j: float | None
 
     @classmethod
-    def of(cls, signal: Signal, trace: Trace, images: int) -> "_Used":
-        good = signal.good
-        return cls(images, good.numel(), int(good.sum()), trace.energy_j)
+    def of(cls, signal: Signal, trace: Trace, batch: Batch) -> "_Used":
+        good, images, energy_j = signal.good, len(batch.inputs) * batch.size, trace.energy_j
+        samples = batch.inputs.shape[2]
+        counted = inside(batch.lengths, samples, batch.washout) if batch.target.per_step else None
+        if counted is not None:
+            good = good[counted.expand(good.shape[:3])]
+        if batch.lengths is None:
+            return cls(images, good.numel(), int(good.sum()), energy_j)
+        share = float(batch.lengths.double().mean()) / samples  # Of the time that was played.
+        return cls(images, good.numel(), int(good.sum()), None if energy_j is None else share * energy_j)
 
 
 def _mean_energy(traces: list[_Used]) -> float | None:

@@ -7,6 +7,7 @@ import torch
 
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
+from spinhw.sequences import inside
 from spinhw.tasks import Task
 from spinhw.training.held_out import first_held_out
 from spinhw.training.settings import RunSettings
@@ -31,13 +32,13 @@ class DriveStatistics:
 
 @torch.no_grad()
 def drive_statistics(network: SpintronicNetwork, settings: RunSettings, task: Task) -> DriveStatistics:
-    """Look at the mean drive of every sample interval, for up to 20 held-out sequences of each member.
+    """Look at the mean drive of every sample interval, for up to 20 held-out sequences of each member, each to its end.
 
     Raises:
         ConfigError: Some are not finite.
     """
-    inputs = first_held_out(task, settings.training.seeds, settings.task.final_part, _IMAGES).inputs
-    drive = network.run(inputs, record_drive=True).drive
+    batch = first_held_out(task, settings.training.seeds, settings.final_part, _IMAGES)
+    drive = network.run(batch.inputs, record_drive=True).drive
     if drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")
     if not drive.isfinite().all():
@@ -47,10 +48,12 @@ def drive_statistics(network: SpintronicNetwork, settings: RunSettings, task: Ta
             todo="bring network.weight_limit, gain, drive_rate and task.input_scale nearer to one",
         )
     neurons = network.neurons()
-    levels = (drive / neurons.gamma[:, None, None]).numpy()  # (member, batch, time, neuron)
+    lasts = inside(batch.lengths, drive.shape[2])  # (member, batch, time)
+    levels = (drive / neurons.gamma[:, None, None])[... if lasts is None else lasts].numpy()
     quantiles = {str(p): float(value) for p, value in zip(QUANTILES, np.quantile(levels, QUANTILES), strict=True)}
     if neurons.bounds is None:
         return DriveStatistics(quantiles, None)
     lowest, highest = neurons.bounds.lowest[:, None, None], neurons.bounds.highest[:, None, None]
     place = (drive - lowest) / (highest - lowest)
-    return DriveStatistics(quantiles, float(((place < _NEAR) | (place > 1 - _NEAR)).double().mean()))
+    near = (place < _NEAR) | (place > 1 - _NEAR)
+    return DriveStatistics(quantiles, float(near[... if lasts is None else lasts].double().mean()))

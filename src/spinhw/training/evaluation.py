@@ -21,7 +21,7 @@ from spinhw.training.provenance import circumstances
 from spinhw.training.run import measuring_tick, refuse_engine, threads
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
-from spinhw.training.summary import energy_facts, energy_ledger, with_spent
+from spinhw.training.summary import energy_facts, energy_ledger, told_of, with_spent
 from spinhw.training.versions import versions
 
 _AGAIN = "the run is as it was", "give the same command again to measure it"
@@ -46,9 +46,10 @@ def evaluate(
         seeds: Of the networks to measure; None for all of the run.
 
     Returns:
-        ``epochs`` that the networks were trained for, their ``seeds``, ``accuracy``, ``accuracy_converged``,
-        ``confusion`` and, on a device, ``accuracy_on_device`` and ``device``, each as in ``summary.json``, and on a
-        bench ``instruments``.
+        ``epochs`` that the networks were trained for, their ``seeds``, ``measure`` (the one that counts, such as
+        "accuracy" or "nrmse") and whether ``higher_is_better``; each of the task's measures, such as ``accuracy``, also
+        as ``accuracy_converged`` and, on a device, ``accuracy_on_device``; of classes ``confusion``; ``device``. Each
+        is as in ``summary.json``; on a bench there is ``instruments`` too.
 
     Raises:
         ConfigError: It is no run folder, the checkpoint is missing or damaged, the run has no such seed, or the device
@@ -77,7 +78,7 @@ def evaluate(
         found = {
             "epochs": learner.epoch,
             "seeds": list(settings.training.seeds),
-            "measure": settings.task.headline,
+            **told_of(settings.task),
             **measure_simulated(settings, network, task, tick),
         }
         with measuring or nullcontext():

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
+from spinhw.sequences import in_one
 from spinhw.tasks import Batch, Part, Task, chosen, joined
 from spinhw.training.divergence import Diverged
 from spinhw.training.forward import logits
@@ -45,7 +46,7 @@ def held_out_answers(
         done += batch.size
         if tick is not None:
             tick(done, total)
-    found = torch.cat(answers, dim=1)
+    found = in_one(answers)
     refuse_non_finite(found, seeds)
     return found, joined(batches)
 

@@ -30,24 +30,29 @@ class EpochSums:
         loss: Loss times sequences.
         correct: Right answers; None where answers are no classes.
         images: Sequences shown to each member.
+        asked: Answers that count, right or wrong; None where each sequence has one.
     """
 
     loss: list[float]
     correct: list[int] | None
     images: int = 0
+    asked: list[int] | None = None
 
     @classmethod
     def zero(cls, members: int) -> "EpochSums":
         """Begin an epoch."""
         return cls([0.0] * members, [0] * members)
 
-    def add(self, losses: Tensor, correct: Tensor | None, images: int) -> None:
-        """Take in a batch: mean losses and right answers (member,), and its number of sequences."""
+    def add(self, losses: Tensor, judged: tuple[Tensor, Tensor] | None, images: int) -> None:
+        """Take in a batch: mean losses (member,), what `right_answers` says, and its number of sequences."""
         self.loss = [total + images * one for total, one in zip(self.loss, losses.tolist(), strict=True)]
-        if correct is None or self.correct is None:
+        if judged is None or self.correct is None:
             self.correct = None
         else:
-            self.correct = [total + one for total, one in zip(self.correct, correct.tolist(), strict=True)]
+            correct, asked = (one.tolist() for one in judged)
+            so_far = [self.images] * len(asked) if self.asked is None else self.asked
+            self.correct = [total + one for total, one in zip(self.correct, correct, strict=True)]
+            self.asked = [total + one for total, one in zip(so_far, asked, strict=True)]
         self.images += images
 
     def mean_loss(self) -> list[float]:
@@ -56,7 +61,9 @@ class EpochSums:
 
     def shares(self) -> dict[str, list[float]]:
         """Return ``train_accuracy``, the share of right answers of every member; nothing where there are no classes."""
-        return {} if self.correct is None else {"train_accuracy": [total / self.images for total in self.correct]}
+        if self.correct is None or self.asked is None:
+            return {}
+        return {"train_accuracy": [total / asked for total, asked in zip(self.correct, self.asked, strict=True)]}
 
 
 class Learner:

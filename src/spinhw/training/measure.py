@@ -7,7 +7,7 @@ from torch import Tensor
 
 from spinhw.device import Device
 from spinhw.network import SpintronicNetwork
-from spinhw.tasks import Batch, Classes, Task, confusion
+from spinhw.tasks import Batch, Task, confusion
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers, refuse_non_finite
 from spinhw.training.progress import NamedTick
@@ -30,7 +30,7 @@ def measure_simulated(settings: RunSettings, network: SpintronicNetwork, task: T
     Raises:
         ConfigError: The answers are not finite.
     """
-    training, seeds, part = settings.training, settings.training.seeds, settings.task.final_part
+    training, seeds, part = settings.training, settings.training.seeds, settings.final_part
     headline = settings.task.headline
     coarse, batch = held_out_answers(network, task, seeds, part, training, tick=partial(tick, headline))
     fine, _ = held_out_answers(
@@ -60,7 +60,7 @@ def measure_on_device(
     """
     if device is None:
         return {}
-    seeds, part = settings.training.seeds, settings.task.final_part
+    seeds, part = settings.training.seeds, settings.final_part
     told = partial(tick, f"{settings.task.headline} on the device")
     found = answer_on_device(network, task, seeds, part, device, told)
     refuse_non_finite(found.answers, seeds)
@@ -84,4 +84,5 @@ def measure_on_device(
 
 
 def _confusion(answers: Tensor, batch: Batch) -> dict[str, Any]:
-    return {"confusion": confusion(answers, batch.target.labels)} if isinstance(batch.target, Classes) else {}
+    counts = confusion(answers, batch)
+    return {} if counts is None else {"confusion": counts}

@@ -6,6 +6,7 @@ from typing import Any
 
 from spinhw.energy import EnergyLedger
 from spinhw.training.examples import Examples
+from spinhw.training.predictions import Predictions
 from spinhw.training.settings import RunSettings
 
 
@@ -20,6 +21,7 @@ class RunResults:
         metrics: Lines of ``metrics.jsonl``, one per epoch.
         examples: What the first network does on one image of each class, at the fine steps.
         energy: Account of one inference.
+        predictions: What the first network answers, at the fine steps.
     """
 
     folder: Path
@@ -28,3 +30,4 @@ class RunResults:
     metrics: list[dict[str, Any]]
     examples: Examples
     energy: EnergyLedger
+    predictions: Predictions

@@ -27,6 +27,7 @@ from spinhw.training.loggers import Listeners
 from spinhw.training.loop import train_until
 from spinhw.training.measure import measure_on_device, measure_simulated
 from spinhw.training.plateau import on_plateau
+from spinhw.training.predictions import record_predictions
 from spinhw.training.progress import SILENT, Progress
 from spinhw.training.provenance import recorded_provenance
 from spinhw.training.reach import reach_device
@@ -171,6 +172,7 @@ def _go_on(
         folder.write_summary(summary)
         progress.on_summary(summary)
         recorded = record_examples(learner.evaluated, settings, task, settings.fine_steps)
+        predictions = record_predictions(learner.evaluated, settings, task, settings.fine_steps)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(
             "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
@@ -183,7 +185,8 @@ def _go_on(
             allowed=error.allowed,
             todo=f"see to it, then go on with: {folder.resume_command}",
         ) from error
-    return RunResults(folder.path, settings, summary, folder.metrics(), recorded, energy_ledger(settings))
+    account = energy_ledger(settings)
+    return RunResults(folder.path, settings, summary, folder.metrics(), recorded, account, predictions)
 
 
 def _as_trained(settings: RunSettings, learner: Learner) -> RunSettings:

@@ -12,7 +12,7 @@ from spinhw.energy import EnergySettings
 from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
-from spinhw.tasks import TASKS, AugmentationSettings, Feed, Task, TaskSettings
+from spinhw.tasks import TASKS, AugmentationSettings, Feed, Part, Task, TaskSettings
 from spinhw.training.experiment import ExperimentSettings
 from spinhw.training.loggers import LOGGERS, LoggerSettings
 from spinhw.training.loop_settings import LoopSettings, RefitSettings
@@ -111,6 +111,11 @@ class TrainingSettings(Settings):
     )
     fine_steps_per_ns: int = Field(
         default=16, ge=16, le=1000, description="Steps per nanosecond of the converged accuracy, 16 to 1000."
+    )
+    final_part: Literal["test", "validation"] = Field(
+        default="test",
+        description="Part that is measured in the end, where the task has it: 'test', or 'validation', which leaves "
+        "the test part alone while hyper-parameters are chosen.",
     )
     evaluate_every: int = Field(
         default=5, ge=1, description="Epochs between looks at the validation part, where the task has one, at least 1."
@@ -264,14 +269,20 @@ class RunSettings(Settings):
         for name, wanted in (("inputs", task.inputs), ("outputs", task.outputs)):
             if getattr(network, name) != wanted:
                 raise ValueError(f"network.{name} is {getattr(network, name)}, but the task {task.kind} has {wanted}")
-        if task.answers == "always" and network.readout_samples != 1:
+        if task.per_step and network.readout_samples != 1:
             raise ValueError(
                 f"network.readout_samples must be 1: the task {task.kind} asks for an answer after each sample"
             )
-        if network.readout_samples > task.samples:
+        if network.readout_samples > task.shortest:
             raise ValueError(
-                f"network.readout_samples is {network.readout_samples}, but a sequence has {task.samples} samples"
+                f"network.readout_samples is {network.readout_samples}, but a sequence has {task.shortest} samples"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _final_part_is_there(self) -> Self:
+        if self.training.final_part == "validation" and "validation" not in self.task.parts:
+            raise ValueError("training.final_part is 'validation': this task has no validation part")
         return self
 
     @model_validator(mode="after")
@@ -289,6 +300,11 @@ class RunSettings(Settings):
         return self
 
     @property
+    def final_part(self) -> Part:
+        """The part that is measured in the end."""
+        return "validation" if self.training.final_part == "validation" else self.task.final_part
+
+    @property
     def records(self) -> Literal["none", "observed", "all"]:
         """What is recorded, with the default that goes with the device; a replay is not recorded again."""
         if isinstance(self.device, RecordedSettings):
@@ -300,7 +316,7 @@ class RunSettings(Settings):
     @property
     def answer(self) -> Answer:
         """Which samples of a sequence answer: its end, as the network says, or each of them, as the task may ask."""
-        return Answer(None, pooled=False) if self.task.answers == "always" else self.network.answer
+        return Answer(None, pooled=False) if self.task.per_step else self.network.answer
 
     def looks_after(self, epoch: int) -> bool:
         """Tell whether the validation part is looked at after so many epochs; never where the task has none."""

@@ -27,34 +27,36 @@ def over_seeds(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def of_pairs(table: NDArray[np.float64], left_out: NDArray[np.bool_]) -> dict[str, Any]:
+def of_pairs(table: NDArray[np.float64], left_out: NDArray[np.bool_], higher_is_better: bool = True) -> dict[str, Any]:
     """Sum up a figure for each pair of a seed and a chip.
 
     Args:
         table: (seed, chip).
         left_out: Which pairs count for nothing, (seed, chip).
+        higher_is_better: Direction of the figure.
 
     Returns:
-        ``mean``, ``std`` (over all pairs), ``lowest`` and ``interval95``: that of the mean, where seeds and chips are
-        drawn again, both (a pair is no independent sample: a bad chip is bad for many networks). ``per_seed``: for
-        each seed mean, std, lowest and the interval of its mean over chips. ``pairs``: the table, None where left out.
-        What would need two seeds or chips is None where there is one.
+        ``mean``, ``std`` (over all pairs), ``lowest`` (``highest`` where less is better: the worst pair) and
+        ``interval95``: that of the mean, where seeds and chips are drawn again, both (a pair is no independent sample:
+        a bad chip is bad for many networks). ``per_seed``: for each seed mean, std, lowest and the interval of its mean
+        over chips. ``pairs``: the table, None where left out. What would need two seeds or chips is None where there is
+        one.
     """
     values = np.where(left_out, np.nan, table)
     return {
-        **_spread(values),
+        **_spread(values, higher_is_better),
         "interval95": _interval_over_both(values),
-        "per_seed": [{**_spread(row), "interval95": _interval_over(row)} for row in values],
+        "per_seed": [{**_spread(row, higher_is_better), "interval95": _interval_over(row)} for row in values],
         "pairs": [[None if np.isnan(one) else float(one) for one in row] for row in values],
     }
 
 
-def _spread(values: NDArray[np.float64]) -> dict[str, float | None]:
-    known = values[~np.isnan(values)]
+def _spread(values: NDArray[np.float64], higher_is_better: bool) -> dict[str, float | None]:
+    known, worst = values[~np.isnan(values)], "lowest" if higher_is_better else "highest"
     if not len(known):
-        return {"mean": None, "std": None, "lowest": None}
+        return {"mean": None, "std": None, worst: None}
     std = float(known.std(ddof=1)) if len(known) > 1 else None
-    return {"mean": float(known.mean()), "std": std, "lowest": float(known.min())}
+    return {"mean": float(known.mean()), "std": std, worst: float(known.min() if higher_is_better else known.max())}
 
 
 def _interval_over(row: NDArray[np.float64]) -> list[float] | None:

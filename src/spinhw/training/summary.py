@@ -6,7 +6,7 @@ from typing import Any
 from spinhw.energy import EnergyLedger, EnergyLine, Spent, ledger, software_ledger, spent_line
 from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
-from spinhw.tasks import Task
+from spinhw.tasks import Task, TaskSettings
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 
@@ -18,13 +18,23 @@ def counts(network: NetworkSettings) -> tuple[int, int]:
 
 
 def energy_ledger(settings: RunSettings) -> EnergyLedger:
-    """Estimate the energy of one inference; that of a software network is its arithmetic."""
+    """Estimate the energy of one inference; that of a software network is its arithmetic.
+
+    Of unequal sequences it is the mean: each takes as long as it is. Where a network answers after each sample, the
+    energy of one step stands beside it.
+    """
     task, network = settings.task, settings.network
-    duration_s = task.samples * task.sample_interval_s
+    duration_s = task.mean_samples * task.sample_interval_s
     if network.kind == "ctrnn":
         topology = network.topology()
-        return software_ledger(settings.energy, topology.neurons, topology.synapses(), task.samples, duration_s)
-    return ledger(settings.energy, *counts(network), duration_s)
+        sizes = topology.neurons, topology.synapses(), task.mean_samples
+        account = software_ledger(settings.energy, *sizes, duration_s, task.per_step)
+    else:
+        step_s = task.sample_interval_s if task.per_step else None
+        account = ledger(settings.energy, *counts(network), duration_s, step_s)
+    if task.shortest == task.samples:
+        return account
+    return account.with_note(f"the mean of sequences of {task.shortest} to {task.samples} samples")
 
 
 def energy_facts(account: EnergyLedger) -> dict[str, Any]:
@@ -35,6 +45,7 @@ def energy_facts(account: EnergyLedger) -> dict[str, Any]:
         "energy_per_image_j": account.per_inference_j,
         "energy_per_image_scaled_j": account.scaled_per_inference_j,
         "energy_per_image_with_rest_j": account.with_rest_j,
+        **({} if account.per_step_j is None else {"energy_per_step_j": account.per_step_j}),
         "energy_lines": account.as_json(),
     }
 
@@ -67,7 +78,7 @@ def inference_facts(settings: RunSettings, task: Task, account: EnergyLedger, pl
         played: Sequences played on the device while training.
     """
     training, members = settings.training, len(settings.training.seeds)
-    held_out = members * task.held_out_sequences(settings.task.final_part)
+    held_out = members * task.held_out_sequences(settings.final_part)
     looked_at = members * task.held_out_sequences("validation") if "validation" in settings.task.parts else 0
     apart = members * sum(task.held_out_sequences(part) for part in settings.task.further_parts)
     shown_at, before = looks(settings, training.epochs), looks(settings, training.loop_start)
@@ -92,15 +103,20 @@ def looks(settings: RunSettings, epochs: int) -> int:
     return sum(settings.looks_after(epoch) for epoch in range(1, epochs + 1))
 
 
+def told_of(task: TaskSettings) -> dict[str, Any]:
+    """Say how what was measured is to be told: which measure counts, which way is better, and of what it is."""
+    return {"measure": task.headline, "higher_is_better": task.higher_is_better, "noun": task.noun}
+
+
 def headline(settings: RunSettings, task: Task) -> dict[str, Any]:
     """Say what was trained and on what it was measured."""
     neurons, synapses = counts(settings.network)
     return {
         "task": settings.task.kind,
-        "measure": settings.task.headline,
+        **told_of(settings.task),
         "network": settings.network.kind,
-        "held_out": settings.task.final_part,
-        "held_out_images": task.held_out_sequences(settings.task.final_part),
+        "held_out": settings.final_part,
+        "held_out_images": task.held_out_sequences(settings.final_part),
         "train_images": task.sequences,
         "seeds": list(settings.training.seeds),
         "start": settings.training.start,

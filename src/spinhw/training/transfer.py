@@ -18,6 +18,7 @@ from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import refuse_non_finite
 from spinhw.training.learner import Learner
+from spinhw.training.measures import headline_of
 from spinhw.training.member import of_seeds, repeated
 from spinhw.training.progress import SILENT, Progress, Tick
 from spinhw.training.provenance import circumstances
@@ -25,6 +26,7 @@ from spinhw.training.refusals import simulated
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 from spinhw.training.statistics import of_pairs
+from spinhw.training.summary import told_of
 from spinhw.training.versions import versions
 
 # Chips that are simulated side by side, which bounds the memory; a chip measures the same beside any others.
@@ -52,8 +54,9 @@ def evaluate_on_chips(
         seeds: Of the networks to measure; None for all of the run.
 
     Returns:
-        ``epochs``, ``device``, ``seeds``, ``ids`` of the chips, ``accuracy`` as `of_pairs` gives it, ``trained_on``
-        (place of seed and chip of each pair that is left out), ``versions`` and ``provenance``.
+        ``epochs``, ``device``, ``seeds``, ``ids`` of the chips, ``measure`` (the one that counts) and, under its name,
+        such as ``accuracy``, what `of_pairs` gives, ``trained_on`` (place of seed and chip of each pair that is left
+        out), ``versions`` and ``provenance``.
 
     Raises:
         ConfigError: There is no simulated device, it is no run folder, the run has no such seed, or no pair is left.
@@ -69,7 +72,8 @@ def evaluate_on_chips(
     learner.restore(*load_checkpoint(opened.checkpoint))
     settings, network = of_seeds(settings, learner.evaluated, seeds)
     task = settings.open_task()
-    tick = partial(progress.on_evaluation, "accuracy on chips")
+    counted = headline_of(settings.task)
+    tick = partial(progress.on_evaluation, f"{counted.called} on chips")
     own = _own(settings, profile, chips)
     if len(own) == chips * len(settings.training.seeds):
         raise ConfigError(
@@ -84,7 +88,8 @@ def evaluate_on_chips(
         "device": profile.id,
         "seeds": list(settings.training.seeds),
         "ids": [f"{profile.id}-{number}" for number in range(chips)],
-        "accuracy": of_pairs(table, left_out),
+        **told_of(settings.task),
+        counted.name: of_pairs(table, left_out, counted.higher_is_better),
         "trained_on": own,
         "versions": versions(),
         "provenance": around,
@@ -116,7 +121,7 @@ def _measured(
     chips: int,
     tick: Tick,
 ) -> Iterator[NDArray[np.float64]]:
-    """Give the accuracies (seed, chip) of some chips after others."""
+    """Give the headline figures (seed, chip) of some chips after others."""
     groups = [range(first, min(first + TOGETHER, chips)) for first in range(0, chips, TOGETHER)]
     seeds, done = settings.training.seeds, 0
     total = len(groups) * len(seeds)
@@ -137,6 +142,6 @@ def _on(device: Device, networks: SpintronicNetwork, settings: RunSettings, task
     """Give the headline figure of one network on each chip of a device."""
     count, seed = device.describe().members, settings.training.seeds[place]
     network, alike = repeated(networks, place, seed, count), (seed,) * count
-    found = answer_on_device(network, task, alike, settings.task.final_part, device, lambda done, total: None)
+    found = answer_on_device(network, task, alike, settings.final_part, device, lambda done, total: None)
     refuse_non_finite(found.answers, alike)
     return task.metrics(found.answers, found.batch)[0].values

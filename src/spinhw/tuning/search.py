@@ -14,6 +14,7 @@ from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
 from spinhw.training import RunSettings, load_settings
+from spinhw.training.measures import Measure, headline_of
 from spinhw.training.summary import changed_keys
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
@@ -29,7 +30,7 @@ class Tried:
     Args:
         number: Its number in the search, from 0.
         values: What was tried, by key.
-        score: Mean converged accuracy on validation images, 0 to 1.
+        score: Mean converged headline on the validation part.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Search:
         self._config, self._space, self._overrides = config, space, overrides
         for values in _corners(space):
             trial_settings(config, space, overrides, values)
+        self.measure = headline_of(trial_settings(config, space, overrides, {}).task)
         self._optuna, self._storage = _optuna(), storage
         self._study = self._open(storage, name)
         self._refuse_another(name)
@@ -89,10 +91,14 @@ class Search:
             finished = self._study.get_trials(states=(self._optuna.trial.TrialState.COMPLETE,))
             return [Tried(each.number, dict(each.params), float(each.value)) for each in finished]
 
+    def best(self) -> Tried:
+        """Give the best of all finished trials."""
+        every = self.tried()
+        return every[self.measure.best([each.score for each in every])]
+
     def best_overrides(self) -> list[str]:
         """Give the best values as overrides, KEY=VALUE."""
-        best = max(self.tried(), key=lambda each: each.score)
-        return written(self._space, best.values)
+        return written(self._space, self.best().values)
 
     def _suggest(self, trial: Any, key: str) -> float | int | str:
         axis = self._space.axes[key]
@@ -131,13 +137,14 @@ class Search:
 
     def _open(self, place: str | Path, name: str) -> Any:
         # The stream is shared by all processes of a search: each begins where the trials so far end.
+        direction = "maximize" if self.measure.higher_is_better else "minimize"
         with _database(place):
             storage = place if isinstance(place, str) else self._in_file(place)
             known = {each.study_name: each.n_trials for each in self._optuna.get_all_study_summaries(storage)}
             seed = int(numpy_stream("tune", name, known.get(name, 0)).integers(2**31))
             sampler = self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
             return self._optuna.create_study(
-                storage=storage, study_name=name, direction="maximize", sampler=sampler, load_if_exists=True
+                storage=storage, study_name=name, direction=direction, sampler=sampler, load_if_exists=True
             )
 
 
@@ -176,12 +183,12 @@ def _as_now(there: dict[str, Any]) -> dict[str, Any]:
     return there | {"recipe": _plain(build(RunSettings, there["recipe"], "the search"))}
 
 
-def trials_csv(tried: Sequence[Tried]) -> str:
-    """Write one line for each trial."""
+def trials_csv(tried: Sequence[Tried], measure: Measure) -> str:
+    """Write one line for each trial, with its score by this measure."""
     text = io.StringIO()
     keys = list(dict.fromkeys(key for each in tried for key in each.values))
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("trial", "accuracy_converged", *keys))
+    writer.writerow(("trial", f"{measure.name}_converged", *keys))
     for each in tried:
         writer.writerow((each.number, round(each.score, 6), *(each.values.get(key, "") for key in keys)))
     return text.getvalue()

@@ -50,7 +50,7 @@ class SpaceSettings(Settings):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(100, 101, 102, 103),
         min_length=1,
-        description="Networks of each trial. They are judged on validation images; the seeds that are reported in the "
-        "end (0 to 9) should not be among them.",
+        description="Networks of each trial. They are judged on the validation part; the seeds that are reported in "
+        "the end (0 to 9) should not be among them.",
     )
     overrides: tuple[str, ...] = Field(default=(), description="Overrides of every trial, as KEY=VALUE.")

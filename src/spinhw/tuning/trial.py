@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spinhw.training import RunSettings, load_settings
+from spinhw.training.measures import headline_of
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 
 Values = Mapping[str, float | int | str]
@@ -21,23 +22,30 @@ def written(space: SpaceSettings, values: Values) -> list[str]:
 
 
 def trial_settings(config: Path, space: SpaceSettings, overrides: Sequence[str], values: Values) -> RunSettings:
-    """Give the run of a trial: never on test images.
+    """Give the run of a trial: never on the test part.
 
     Raises:
         ConfigError: The config or a key of the space is wrong.
     """
-    fixed = ("task.held_out=validation", "device=null", f"training.seeds={list(space.seeds)}")
-    return load_settings(config, (*overrides, *space.overrides, *written(space, values), *fixed))
+    asked = (*overrides, *space.overrides, *written(space, values))
+    fixed = ("device=null", f"training.seeds={list(space.seeds)}")
+    choosing = load_settings(config, (*asked, *fixed)).task.for_choosing
+    held = tuple(f"task.{each}" for each in choosing) or ("training.final_part=validation",)
+    return load_settings(config, (*asked, *held, *fixed))
 
 
 def trial_score(settings: RunSettings) -> float:
-    """Train a trial and give the mean converged accuracy on validation images, 0 to 1; 0 where training diverged."""
+    """Train a trial and give its converged headline, the mean over seeds, on the validation part.
+
+    Where training diverged it is the worst there is: 0 where more is better, infinity where less is.
+    """
     from spinhw.training import Diverged, train
 
+    measure = headline_of(settings.task)
     with tempfile.TemporaryDirectory(prefix="spinhw-trial-") as folder:
         try:
             summary = train(settings, Path(folder) / "run").summary
         except Diverged:
-            return 0.0
-    score: float = summary["accuracy_converged"]["mean"]
+            return measure.worst
+    score: float = summary[f"{measure.name}_converged"]["mean"]
     return score

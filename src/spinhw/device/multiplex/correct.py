@@ -18,6 +18,7 @@ from spinhw.device.multiplex.residual import Noise, Residual, combined, earlier,
 from spinhw.device.multiplex.rest import Rest, rest_needed
 from spinhw.device.trace import Quality
 from spinhw.errors import ConfigError, SpinhwWarning
+from spinhw.sequences import inside
 from spinhw.surrogate import OnlineRefit, Oscillators, Played, modelled
 
 # A pass that leaves more than this share of the change before it gets nowhere: from then on steps are damped.
@@ -76,19 +77,21 @@ class Corrector:
         low = torch.full((1, self.oscillators.count), _LOW, dtype=torch.float64)
         return self._rest(low).duration_s
 
-    def run(self, network: CoupledNetwork, inputs: Tensor, averages: int) -> Corrected:
+    def run(self, network: CoupledNetwork, inputs: Tensor, averages: int, lengths: Tensor | None = None) -> Corrected:
         """Measure a batch until it changes no more.
 
         Args:
             network: With the weights as they are now.
             inputs: u, (batch, time, input).
             averages: Shots of each pass.
+            lengths: Samples of each sequence, (batch,): what is played after its end is not looked at. None where all
+                end with the time axis.
 
         Raises:
             ConfigError: The tolerance is below the noise floor.
         """
         found = []
-        for one in self.passes(network, inputs, averages):
+        for one in self.passes(network, inputs, averages, lengths):
             found.append(one)
             if one.correction.converged:
                 break
@@ -96,9 +99,12 @@ class Corrector:
         self.corrections.keep(inputs, best.defect)
         return replace(best, correction=found[-1].correction)
 
-    def passes(self, network: CoupledNetwork, inputs: Tensor, averages: int) -> Iterator[Corrected]:
+    def passes(
+        self, network: CoupledNetwork, inputs: Tensor, averages: int, lengths: Tensor | None = None
+    ) -> Iterator[Corrected]:
         """Measure a batch as often as the plan allows; each pass gives what came out, were it the last one."""
         times = inputs.shape[1] * network.samples + 1
+        used = inside(None if lengths is None else lengths * network.samples + 1, times)  # (batch, time + 1)
         defect = self.corrections.recall(inputs, (times, len(self._assignment.oscillator)))
         now, done = network.solve(inputs, self._of_neurons(), defect), []
         changes: list[float] = []
@@ -106,7 +112,7 @@ class Corrector:
         missed: list[Tensor] = []
         damped = False
         for _ in range(self._plan.passes):
-            done.append(self._measure(now, averages))
+            done.append(self._measure(now, averages, used))
             tolerance = self._tolerance(averages)
             missed.append(self._in_time(done[-1].played))
             misfits.append(self._misfit(done[-1], missed[-1] - defect, averages))
@@ -117,7 +123,8 @@ class Corrector:
             share = self._plan.damping if damped else 1.0
             defect = defect + share * (residual.values - defect)
             solved = network.solve(inputs, self._of_neurons(), defect)
-            changes.append(_rms(solved.power - now.power) / share)
+            changed = solved.power - now.power
+            changes.append(_rms(changed if used is None else changed[used]) / share)
             now = solved
             stalled = changes[-1] > tolerance and len(changes) > 1 and changes[-1] > _STALLED * changes[-2]
             if stalled and not damped:
@@ -148,8 +155,11 @@ class Corrector:
     def _of_neurons(self) -> Oscillators:
         return self.oscillators.picked(self._assignment.index)
 
-    def _measure(self, now: Waveforms, averages: int) -> Passage:
-        """Play the drives of the network as predicted, some segments twice where the noise is not known yet."""
+    def _measure(self, now: Waveforms, averages: int, used: Tensor | None) -> Passage:
+        """Play the drives of the network as predicted, some segments twice where the noise is not known yet.
+
+        Only samples that are used, (batch, time + 1), are good.
+        """
         drive = self._assignment.pack(now.drive, self._player.bias_drive)
         ends = self._assignment.pack(now.power[:, -1:], 0.5)[:, 0]
         rest = self._rest(ends)
@@ -162,6 +172,10 @@ class Corrector:
             )
         again = 0 if self.noise is not None else min(_TWICE, len(drive))
         passage = self._player.play(torch.cat([drive, drive[:again]]), rest, averages)
+        if used is not None:
+            seen = self._assignment.pack(used[..., None].expand_as(now.power), False)
+            good = passage.played.good & torch.cat([seen, seen[:again]])
+            passage = replace(passage, played=replace(passage.played, good=good))
         if not again:
             return passage
         kept, twice = passage.segments(slice(0, len(drive))), passage.segments(slice(len(drive), None))

@@ -111,7 +111,9 @@ class MultiplexedDevice(Device):
             self._samples,
         )
         try:
-            found = self._corrector.run(coupled, inputs[0], averages * self._averages)
+            found = self._corrector.run(
+                coupled, inputs[0], averages * self._averages, None if lengths is None else lengths[0]
+            )
         except DeviceError as error:
             self._lost = error
             raise

@@ -62,7 +62,7 @@ def _total_s(settings: RunSettings, times: _Times) -> float:
     training = settings.training
     task = settings.open_task()
     batches = (training.epochs - training.loop_start) * task.batches
-    held_out = math.ceil(task.held_out_sequences(settings.task.final_part) / training.batch_size)
+    held_out = math.ceil(task.held_out_sequences(settings.final_part) / training.batch_size)
     shown = looks(settings, training.epochs) if batches else 0
     refits = _refits(batches, training.refit.every)
     # Played once more in the end, and integrated as finely by simulation.
