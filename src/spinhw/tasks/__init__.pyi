@@ -1,6 +1,6 @@
 from .augmentation_settings import AugmentationSettings
 from .base import Batch, Classes, Feed, Part, Task, TaskSettings, Values
-from .batches import chosen, joined, side_by_side
+from .batches import chosen, joined
 from .decision_settings import DecisionSettings
 from .decisions import draw_decisions
 from .digits import Split, as_sequence, split
@@ -36,6 +36,5 @@ __all__ = [
     "Trials",
     "DecisionSettings",
     "FlipFlopSettings",
-    "side_by_side",
     "split",
 ]

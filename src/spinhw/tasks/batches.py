@@ -11,29 +11,20 @@ from spinhw.tasks.base import Batch, Classes, Values
 
 def joined(batches: Sequence[Batch]) -> Batch:
     """Put batches of equally long sequences into one."""
-    return _put(batches, 1)
-
-
-def side_by_side(batches: Sequence[Batch]) -> Batch:
-    """Put batches of as many and as long sequences beside each other: the members of one come after another's."""
-    return _put(batches, 0)
-
-
-def _put(batches: Sequence[Batch], axis: int) -> Batch:
     first = batches[0]
 
     def all_of(parts: Sequence[Tensor | None]) -> Tensor | None:
         present = [one for one in parts if one is not None]
-        return torch.cat(present, dim=axis) if len(present) == len(parts) else None
+        return torch.cat(present, dim=1) if len(present) == len(parts) else None
 
     target: Classes | Values
     if isinstance(first.target, Classes):
-        target = Classes(torch.cat([one.target.labels for one in batches if isinstance(one.target, Classes)], dim=axis))
+        target = Classes(torch.cat([one.target.labels for one in batches if isinstance(one.target, Classes)], dim=1))
     else:
-        target = Values(torch.cat([one.target.values for one in batches if isinstance(one.target, Values)], dim=axis))
+        target = Values(torch.cat([one.target.values for one in batches if isinstance(one.target, Values)], dim=1))
     return replace(
         first,
-        inputs=torch.cat([one.inputs for one in batches], dim=axis),
+        inputs=torch.cat([one.inputs for one in batches], dim=1),
         target=target,
         lengths=all_of([one.lengths for one in batches]),
         weight=all_of([one.weight for one in batches]),

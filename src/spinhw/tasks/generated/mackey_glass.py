@@ -85,7 +85,7 @@ def _next(history: _Floats, slopes: _Floats, h: float) -> tuple[_Floats, _Floats
     """
     middle = (history[:-1] + history[1:]) / 2 + h / 8 * (slopes[:-1] - slopes[1:])
     at_nodes, between = _production(history), _production(middle)
-    keep, (first, second, third) = _step(1.0, 0.0, 0.0, 0.0, h), (_step(0.0, *unit, h) for unit in np.eye(3))
+    keep, (first, second, third) = _step(h, 1.0, 0.0, 0.0, 0.0), (_step(h, 0.0, *unit) for unit in np.eye(3))
     added = first * at_nodes[:-1] + second * between + third * at_nodes[1:]
     found = np.empty_like(at_nodes)
     found[0] = history[-1]
@@ -94,7 +94,7 @@ def _next(history: _Floats, slopes: _Floats, h: float) -> tuple[_Floats, _Floats
     return found, at_nodes - GAMMA * found
 
 
-def _step(x: float, start: float, middle: float, end: float, h: float) -> float:
+def _step(h: float, x: float, start: float, middle: float, end: float) -> float:
     """Take a Runge-Kutta step of dx/dt = production - gamma x, which is linear in x and in what is produced."""
     k1 = start - GAMMA * x
     k2 = middle - GAMMA * (x + h / 2 * k1)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from spinhw.streams import torch_stream
-from spinhw.tasks.base import Batch, Feed, Part, Task
-from spinhw.tasks.batches import chosen, side_by_side
+from spinhw.tasks.base import Batch, Classes, Feed, Part, Task, Values
+from spinhw.tasks.batches import chosen
 from spinhw.tasks.generated.settings import GeneratedSettings
 
 
@@ -35,14 +35,14 @@ class GeneratedTask(Task):
         return {"validation": self._settings.held_out, "test": self._settings.tested}[part]
 
     def train(self, seeds: Sequence[int], epoch: int, batch: int) -> Batch:
-        return side_by_side([self._shown(seed, epoch, batch) for seed in seeds])
+        return _beside([self._shown(seed, epoch, batch) for seed in seeds])
 
     def held_out(self, seeds: Sequence[int], part: Part) -> Iterator[Batch]:
         if part not in self._kept:
             self._kept[part] = self._draw(self.held_out_sequences(part), "held out", part)
         size = self._feed.batch_size
         for start in range(0, self.held_out_sequences(part), size):
-            yield side_by_side([chosen(self._kept[part], slice(start, start + size))] * len(seeds))
+            yield _beside([chosen(self._kept[part], slice(start, start + size))] * len(seeds))
 
     def _shown(self, seed: int, epoch: int, batch: int) -> Batch:
         """Draw a batch of one seed; the last of an epoch may be smaller."""
@@ -72,3 +72,14 @@ class GeneratedTask(Task):
         settings, (low, high) = self._settings, self._settings.series_range
         share = (series - low) / (high - low)
         return (settings.input_low + (settings.input_high - settings.input_low) * share).float()
+
+
+def _beside(members: Sequence[Batch]) -> Batch:
+    """Put the batches of members, one of each, beside each other."""
+    first = members[0]
+    target: Classes | Values
+    if isinstance(first.target, Classes):
+        target = Classes(torch.cat([one.target.labels for one in members if isinstance(one.target, Classes)]))
+    else:
+        target = Values(torch.cat([one.target.values for one in members if isinstance(one.target, Values)]))
+    return Batch(torch.cat([one.inputs for one in members]), target, washout=first.washout)
