@@ -103,11 +103,11 @@ def test_by_chance_a_capacity_is_directions_over_rows_and_the_threshold_is_above
     assert capacities(basis, targets, 1000, generator()).counted.count_nonzero() <= 1
 
 
-def test_ranks_count_directions_above_the_tolerance() -> None:
+def test_ranks_count_directions_that_are_large_enough() -> None:
     draw = torch.Generator().manual_seed(7)
     left, right = (torch.linalg.qr(torch.randn(20, 5, generator=draw, dtype=torch.float64))[0] for _ in range(2))
     states = left * torch.tensor([1.0, 0.5, 1e-2, 1e-4, 1e-9]).double() @ right.T
-    assert [rank_of(states, tolerance) for tolerance in (0.1, 1e-3, 1e-5, 1e-12)] == [2, 3, 4, 5]
+    assert [rank_of(states, least) for least in (0.1, 1e-3, 1e-5, 1e-12)] == [2, 3, 4, 5]
     assert rank_of(torch.zeros(4, 3), 1e-3) == 0
 
 

@@ -51,17 +51,15 @@ def shuffled_threshold(basis: Tensor, targets: Tensor, shuffles: int, generator:
 
     Args:
         basis: As of `capacity_of`.
-        targets: Which are drawn from, (row, target).
-        shuffles: How many shuffled ones are tried, at least 1: one of so many true zeros passes the threshold.
+        targets: (row, target). All of them are put into the same order, again and again.
+        shuffles: How many shuffled ones are tried at least, 1 or more: one of so many true zeros passes the threshold.
         generator: Where the orders come from.
     """
     rows, count = targets.shape
-    which = torch.randint(0, count, (shuffles,), generator=generator)
     highest = 0.0
-    for some in which.split(100):
-        orders = [torch.randperm(rows, generator=generator) for _ in some]
-        drawn = torch.stack([targets[order, one] for order, one in zip(orders, some.tolist(), strict=True)], dim=1)
-        highest = max(highest, float(capacity_of(basis, drawn).max()))
+    for _ in range(-(-shuffles // count)):
+        order = torch.randperm(rows, generator=generator)
+        highest = max(highest, float(capacity_of(basis[order], targets).max()))
     return highest
 
 

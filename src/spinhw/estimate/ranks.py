@@ -16,23 +16,19 @@ def orthonormal(states: Tensor, tolerance: float) -> Tensor:
     """
     centred = states.double() - states.double().mean(0)
     left, values, _ = torch.linalg.svd(centred, full_matrices=False)
-    return left[:, : _count(values, tolerance)]
+    return left[:, (values >= tolerance * values[0]) & (values > 0)]
 
 
-def rank_of(states: Tensor, tolerance: float) -> int:
-    """Count the singular values of a matrix of states that are at least `tolerance` times the largest; 0 of zeros.
+def rank_of(states: Tensor, least: float) -> int:
+    """Count the singular values of a matrix of states that are at least so large.
 
     Args:
         states: (row, neuron).
-        tolerance: Above 0.
+        least: Above 0.
     """
-    return _count(singular_values(states), tolerance)
+    return int((singular_values(states) >= least).sum())
 
 
 def singular_values(states: Tensor) -> Tensor:
     """Return the singular values of a matrix of states, largest first, float64."""
     return torch.linalg.svdvals(states.double())
-
-
-def _count(values: Tensor, tolerance: float) -> int:
-    return int(((values >= tolerance * values[0]) & (values > 0)).sum())
