@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+# Variance of a direction as a share of the largest, of which float64 knows nothing.
+_ROUNDED_OFF = 1e-15
 # Among which cross-validation chooses, a quarter of a decade apart. What float32 rounds off lies below the first.
 CANDIDATES = tuple(10.0 ** (place / 4) for place in range(-40, 9))
 
@@ -87,8 +89,7 @@ class Fits:
         weights: W, (member, ridge, output, neuron).
         biases: b, (member, ridge, output).
         errors: Mean squared error over the rows that they were fitted to, the mean over outputs, (member, ridge).
-        validated: The same as generalised cross-validation expects it of other rows, (member, ridge); infinite where
-            the fit has as many free numbers as there are rows.
+        validated: The same as generalised cross-validation expects it of other rows, (member, ridge).
     """
 
     ridges: Tensor
@@ -103,6 +104,7 @@ def fit(moments: Moments, ridges: Sequence[float] = CANDIDATES) -> Fits:
 
     Generalised cross-validation (Golub, Heath and Wahba, Technometrics 21, 215 (1979)): error / (1 - p / n)^2 with n
     rows and p = 1 + sum e / (e + ridge c) over the eigenvalues e of the covariance. It takes rows for independent.
+    With fewer rows than neurons it still tells one ridge from another, for both factors go to zero together.
 
     Args:
         moments: Sums over the rows.
@@ -114,16 +116,21 @@ def fit(moments: Moments, ridges: Sequence[float] = CANDIDATES) -> Fits:
     mixed = moments.mixed / total[..., None] - mean[:, :, None] * mean_target[:, None]
     variance = (moments.target_squares / total - mean_target**2).sum(1)  # (member,)
     values, basis = torch.linalg.eigh(covariance)
-    values = values.clamp_min(0.0)  # (member, neuron)
+    there = values > _ROUNDED_OFF * values[:, -1:]  # (member, neuron)
+    values = torch.where(there, values, 0.0)
     size = values.mean(1).clamp_min(torch.finfo(torch.float64).tiny)[:, None, None]
     given = torch.tensor(ridges, dtype=torch.float64)
-    shrunk = values[:, None] + given[:, None] * size  # (member, ridge, neuron)
-    along = basis.transpose(1, 2) @ mixed  # (member, neuron, output)
+    penalty = given[:, None] * size  # (member, ridge, 1)
+    shrunk = values[:, None] + penalty  # (member, ridge, neuron)
+    along = (basis.transpose(1, 2) @ mixed) * there[..., None]  # (member, neuron, output)
     weights = (basis[:, None] @ (along[:, None] / shrunk[..., None])).transpose(2, 3)
-    explained = (along.square().sum(2)[:, None] * (shrunk + given[:, None] * size) / shrunk**2).sum(2)
-    errors = (variance[:, None] - explained).clamp_min(0.0) / moments.targets.shape[1]
-    free = 1 + (values[:, None] / shrunk).sum(2)
-    left = 1 - free / moments.rows[:, None].clamp_min(1.0)
-    validated = torch.where(left > 0, errors / left**2, torch.inf)
+    explained = along.square().sum(2) / torch.where(there, values, 1.0)  # By each direction, without a ridge.
+    beyond = (variance - explained.sum(1)).clamp_min(0.0)
+    # Each part by itself: where there are hardly more rows than directions, differences would be rounding alone.
+    errors = beyond[:, None] + (explained[:, None] * (penalty / shrunk) ** 2).sum(2)
+    errors = errors / moments.targets.shape[1]
+    rows = moments.rows[:, None].clamp_min(1.0)
+    left = (rows - 1 - there.sum(1, keepdim=True)).clamp_min(0.0) + (there[:, None] * penalty / shrunk).sum(2)
+    validated = torch.where(left > 0, errors / (left / rows) ** 2, torch.inf)
     biases = mean_target[:, None] - (weights @ mean[:, None, :, None])[..., 0]
     return Fits(given, weights, biases, errors, validated)

@@ -37,7 +37,7 @@ def _memory(axes: Axes, found: Mapping[str, Any]) -> None:
     shown = np.asarray(found["by_delay"]["linear"]).mean(0)
     above = np.flatnonzero(shown > figures["linear memory capacity"]["threshold"])
     axes.set(xlabel="delay (samples)", ylabel="capacity", title="Memory", ylim=(0, 1.05))
-    axes.set_xlim(0, max(5, 1.5 * (above[-1] if len(above) else 0)))
+    axes.set_xlim(0, min(len(shown) - 1, max(5, 1.5 * (above[-1] if len(above) else 0))))
     axes.legend()
 
 
