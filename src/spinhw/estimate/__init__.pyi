@@ -1,5 +1,5 @@
 from .capacity import Capacities, capacities, capacity_of, shuffled_threshold
-from .polynomials import Polynomial, legendre, polynomials, values_of
+from .products import Polynomial, legendre, polynomials, values_of
 from .ranks import orthonormal, rank_of, singular_values
 from .ridge import CANDIDATES, Fits, Moments, fit
 

@@ -1,4 +1,4 @@
-from .mackey_glass import mackey_glass
+from .chaos import mackey_glass
 from .memory import delayed, parities
 from .narma import narma10
 from .settings import (

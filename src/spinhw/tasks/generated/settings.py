@@ -141,13 +141,13 @@ class MackeyGlassSettings(GeneratedSettings):
     @property
     def series_range(self) -> tuple[float, float]:
         """What no series leaves."""
-        from spinhw.tasks.generated.mackey_glass import bounds
+        from spinhw.tasks.generated.chaos import bounds
 
         return bounds()
 
     def draw(self, count: int, generator: "torch.Generator") -> "tuple[Tensor, Classes | Values]":
         """Draw stretches of series; right is what comes `horizon` samples later."""
-        from spinhw.tasks.generated.mackey_glass import draw_mackey_glass
+        from spinhw.tasks.generated.chaos import draw_mackey_glass
 
         series = draw_mackey_glass(count, self.length, self.horizon, self.tau, generator)
         return series[:, : self.length], Values(series[None, :, self.horizon :, None].float())
