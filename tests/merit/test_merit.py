@@ -88,6 +88,8 @@ def test_trained_networks_of_some_seeds_and_all_neurons_are_measured(tmp_path) -
     assert (found["seeds"], found["states"], found["good_share"]) == ([5], 9, 1.0)
     assert found["device"] == ["spread-5"]
     assert found["figures"]["linear memory capacity"]["interval95"] is None  # One seed has no spread.
+    with pytest.raises(ConfigError, match="other networks"):
+        measure_merit(small(CHIP, layers=[4, 6]), tmp_path / "run", every)
 
 
 @pytest.mark.parametrize(

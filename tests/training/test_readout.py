@@ -19,7 +19,7 @@ from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.tasks import Batch, Classes, Values
 from spinhw.training import Interrupted, RunSettings, budget, evaluate
-from spinhw.training.readout import Readout
+from spinhw.training.readout import SolvedReadout
 
 NARMA = {"kind": "narma10", "length": 40, "washout": 15, "sequences": 12, "held_out": 4, "tested": 4}
 NETWORK = {"layers": [4, 5], "outputs": 1, "readout": "software", "out_gain": 100.0}
@@ -159,7 +159,7 @@ def test_bad_samples_cost_their_answers_and_a_dead_neuron_costs_none(caplog: pyt
     bad = torch.zeros_like(y, dtype=torch.bool)
     bad[..., 2] = True  # Dead throughout.
     bad[0, 0, 0, 0] = bad[0, 3, 2, 1] = True
-    readout = Readout(NetworkSettings(layers=(3,), outputs=1, out_gain=1.0), 1)
+    readout = SolvedReadout(NetworkSettings(layers=(3,), outputs=1, out_gain=1.0), 1)
     readout.take_in(seen(y, bad), batch, Answer(None, pooled=False))
     torch.testing.assert_close(readout.solve(1e-10).w_out[0].double(), weights, rtol=0, atol=1e-6)
     facts = readout.facts(1e-10)
@@ -169,7 +169,7 @@ def test_bad_samples_cost_their_answers_and_a_dead_neuron_costs_none(caplog: pyt
 
 def test_nothing_to_solve_from_is_said() -> None:
     batch = Batch(torch.zeros(1, 2, 6, 1), Classes(torch.tensor([[0, 1]])))
-    readout = Readout(NetworkSettings(layers=(3,), outputs=2), 1)
+    readout = SolvedReadout(NetworkSettings(layers=(3,), outputs=2), 1)
     values = torch.zeros(1, 2, 1, 3)
     bad = torch.zeros_like(values, dtype=torch.bool)
     bad[0, 0, 0, 0] = bad[0, 1, 0, 1] = True

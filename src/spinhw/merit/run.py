@@ -15,7 +15,8 @@ from spinhw.merit.figures import MemberFigures, figures_of, narma_without_a_netw
 from spinhw.merit.inputs import alike_at_the_end, played, random_inputs
 from spinhw.merit.states import measured_states, simulated_states
 from spinhw.network import SpintronicNetwork
-from spinhw.training import SILENT, Progress, RunSettings, open_run
+from spinhw.training import SILENT, Progress, RunFolder, RunSettings
+from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import device_for, refuse_misfit
 from spinhw.training.learner import Learner
 from spinhw.training.member import of_seeds
@@ -47,7 +48,8 @@ def measure_merit(
         was measured how, as plain data.
 
     Raises:
-        ConfigError: The device does not show its neurons or cannot play the inputs, or there is no such seed.
+        ConfigError: The device does not show its neurons or cannot play the inputs, there is no such seed, or the
+            checkpoint of the run is missing, damaged, or of other networks than the settings say.
         DeviceError: The device failed.
     """
     choices = choices or MeritChoices()
@@ -113,11 +115,12 @@ def _each_member(looks: _Looks, choices: MeritChoices, progress: Progress) -> li
 
 
 def _networks(settings: RunSettings, folder: Path | None) -> SpintronicNetwork:
-    if folder is not None:
-        return open_run(folder).network
     learner = Learner(settings)
-    start_from(learner, settings)
-    return learner.network
+    if folder is None:
+        start_from(learner, settings)
+    else:
+        learner.restore(*load_checkpoint(RunFolder.open(folder).checkpoint))
+    return learner.evaluated
 
 
 def _described(

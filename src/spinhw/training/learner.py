@@ -18,7 +18,7 @@ from spinhw.training.divergence import Diverged
 from spinhw.training.drawn_chips import DrawnChips
 from spinhw.training.kept import BestWeights, WeightAverage
 from spinhw.training.optimiser import MemberAdam, freeze, trained
-from spinhw.training.readout import Readout
+from spinhw.training.readout import SolvedReadout
 from spinhw.training.settings import RunSettings
 from spinhw.training.surrogate import TrainedSurrogate
 from spinhw.training.versions import bit_versions
@@ -83,7 +83,7 @@ class Learner:
         freeze(self.network, training.trainable)
         self.adam = MemberAdam(trained(self.network))
         # The read-out in closed form, where it alone is trained: the optimiser has nothing to do then.
-        self.readout = Readout(settings.network, len(self.seeds)) if training.trainable == "readout" else None
+        self.readout = SolvedReadout(settings.network, len(self.seeds)) if training.trainable == "readout" else None
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.

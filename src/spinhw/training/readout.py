@@ -44,7 +44,7 @@ class Solution:
     scales: list[float]
 
 
-class Readout:
+class SolvedReadout:
     """What was seen of the training part so far, as sums, and the read-out that follows from it.
 
     Args:

@@ -50,7 +50,7 @@ def readout_step(learner: Learner, batch: Batch) -> None:
     """Show a batch once to networks whose read-out alone is trained, and keep what their last layer did.
 
     Args:
-        learner: With a `Readout`, which takes it in.
+        learner: With a `SolvedReadout`, which takes it in.
         batch: Sequences of all members.
     """
     network, readout = learner.network, learner.readout

@@ -11,7 +11,7 @@ from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers
 from spinhw.training.learner import EpochSums, Learner
 from spinhw.training.plateau import on_plateau
-from spinhw.training.readout import Readout, put
+from spinhw.training.readout import SolvedReadout, put
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.schedule import learning_rates
 from spinhw.training.settings import RunSettings, TrainingSettings
@@ -70,7 +70,7 @@ class EnsembleTrainee:
         learner.sums.add(losses, right_answers(answers, shown), shown.size)
         learner.batch += 1
 
-    def _solve(self, readout: Readout) -> None:
+    def _solve(self, readout: SolvedReadout) -> None:
         """Give the networks their read-out, now that every sequence was looked at."""
         learner = self._learner
         found = readout.solve(self._settings.training.ridge)
