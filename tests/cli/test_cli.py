@@ -19,6 +19,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "align",
+    "merit",
     "energy",
     "check",
     "devices",

@@ -29,6 +29,7 @@ def refused(shown) -> str:
     [
         ("train", "digits", "--out"),
         ("align", "digits", "--device", "ideal", "--out"),
+        ("merit", "digits", "--out"),
         ("study", "fig2b", "--out"),
         ("tune", "digits", "--out"),
         ("calibrate", "--device", "ideal", "--plan", "quick", "--out"),
@@ -49,8 +50,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(spinhw, tmp_p
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "energy", "evaluate", "calibrate --device", "calibrate show", "check --device", "tune", "migrate",
-     "virtual-bench serve", "flipflop train", "flipflop analyse", "flipflop import", "off --device"],
+    ["train", "energy", "evaluate", "merit", "calibrate --device", "calibrate show", "check --device", "tune",
+     "migrate", "virtual-bench serve", "flipflop train", "flipflop analyse", "flipflop import", "off --device"],
 )  # fmt: skip
 def test_a_name_of_three_hundred_characters_is_one_line(spinhw, command: str) -> None:
     assert LONG in refused(spinhw(*command.split(), LONG))

@@ -36,6 +36,7 @@ HELP = (
     "train",
     "evaluate",
     "align",
+    "merit",
     "energy",
     "check",
     "study",

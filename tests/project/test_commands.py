@@ -19,6 +19,9 @@ DIGITS = "training.seeds=[0] training.epochs=1 training.substeps=1 task.train_fr
 FLIPFLOP = "training.seeds=[0] training.epochs=1 training.batch_size=8 task.sequences=8 task.held_out=4"
 # What shortens a command, by how it begins; the first that fits. A bench is wired for a network of the full size.
 SHORTER = {
+    r"train examples/reservoir": "training.seeds=[0] task.sequences=6 task.held_out=2 task.tested=2 task.length=60",
+    r"merit runs/": "",  # The network of the run.
+    r"merit": "training.seeds=[0] network.layers=[5]",
     r"train runs/": "",  # As short as the run that it repeats.
     r"train \S+ --device (bench-virtual|mybench.yaml)": DIGITS,
     r"(train|demo)\b": f"{DIGITS} network.layers=[3,3] {FINE}",

@@ -160,6 +160,43 @@ def align(
 
 
 @app.command()
+def merit(
+    source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
+    device: DeviceName = None,
+    sequences: Annotated[int, typer.Option("--sequences", help="Random sequences, 4 or more.")] = 40,
+    samples: Annotated[int, typer.Option("--samples", help="Samples of each, those of the washout counted.")] = 200,
+    washout: Annotated[int, typer.Option("--washout", help="Samples at its beginning that do not count.")] = 50,
+    neurons: Annotated[
+        str, typer.Option("--neurons", help="'last' (layer, which the read-out sees) or 'all'.")
+    ] = "last",
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", help="Singular values from this share of the largest on count for a rank.")
+    ] = 1e-3,
+    averages: Annotated[int, typer.Option("--averages", help="Shots on a device over which states are averaged.")] = 1,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", help="Only the network of this seed; may be repeated.")
+    ] = None,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for figures and picture.")] = None,
+) -> None:
+    """Measure what networks remember and compute: memory and processing capacity, ranks, NARMA-10.
+
+    Example: [bold]spinhw merit digits --device imperfect-chip --seed 0[/]
+    """
+    from spinhw.cli.merit import measure_source
+
+    asked = {
+        "sequences": sequences,
+        "samples": samples,
+        "washout": washout,
+        "neurons": neurons,
+        "tolerance": tolerance,
+        "averages": averages,
+    }
+    measure_source(source, device, asked, seeds or None, sets or [], out)
+
+
+@app.command()
 def energy(
     source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
     sets: Sets = None,

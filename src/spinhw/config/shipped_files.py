@@ -53,9 +53,9 @@ def yaml_beside(name: str, folder: Path) -> Path | None:
 
 
 def recipe_names() -> list[str]:
-    """List the shipped recipes: files of ``examples``, and of ``examples/paper`` with that folder."""
+    """List the shipped recipes: files of ``examples``, and of folders there that hold recipes, with their folder."""
     folder = shipped("examples")
-    found = [*folder.glob("*.yaml"), *folder.glob("paper/*.yaml")]
+    found = [path for inside in ("", "paper/", "reservoir/") for path in folder.glob(f"{inside}*.yaml")]
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spinhw.device import Signal, Trace
 from spinhw.errors import DeviceError
+from spinhw.gradients.shown import last_layer
 from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.rollout import Engine, Neurons, Sparsity, Steps
 
@@ -107,9 +108,7 @@ def end_signal(trace: Trace, network: SpintronicNetwork, lengths: Tensor | None 
             seen=", ".join(trace.signals()) or "nothing",
             todo="write readout: hardware under 'network', or let the device record the filtered signals",
         )
-    width, y, chosen = network.settings.layers[-1], trace.filtered, network.answer
-    values, quality = (chosen.cut(one[..., -width:], lengths) for one in (y.values, y.quality))
-    return Signal(values, quality, y.time_s[-values.shape[-2] :], y.noise)
+    return last_layer(trace.filtered, network, lengths)
 
 
 def measured_value_modelled_gradient(measured: Signal | None, model: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from spinhw.gradients.device_watch import DeviceWatch
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
+from spinhw.gradients.shown import last_layer, plan_of_last_layer, shown_outputs
 from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.network.checks import whole_number
@@ -185,6 +186,32 @@ class HardwareInLoop(nn.Module):
         played = held(inputs, lengths)
         return end_signal(self._shoot(self.device, values, played, plan, lengths), self.network, lengths)
 
+    @torch.no_grad()
+    def states(self, inputs: Tensor, lengths: Tensor | None = None) -> Signal:
+        """Measure y of the last layer at the samples that answer, whatever the read-out; takes shots of its own.
+
+        Args:
+            inputs: u, (member, batch, time, input).
+            lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
+
+        Returns:
+            (member, batch, sample, neuron), not pooled.
+
+        Raises:
+            LimitError: A weight, bias or input is beyond a limit of the device.
+            DeviceError: The device failed and was made safe.
+            ConfigError: There is no device, or it shows neither y nor the power.
+        """
+        if self.device is None:
+            raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
+        network, plan = self.network, plan_of_last_layer(self.device.describe(), self.network.settings)
+        self.trace = self._judged(
+            self._shoot(self.device, network.member_values(), inputs, plan, lengths), inputs, lengths
+        )
+        self.turn += 1
+        shown = shown_outputs(self.trace, self.neurons, network.steps.sample_interval_s)
+        return last_layer(shown, network, lengths)
+
     def state(self) -> dict[str, Any]:
         """Give counters, channels and alarms as plain data for JSON; device and refits have states of their own."""
         found: dict[str, Any] = {"turn": self.turn, "inferences": self.inferences}
@@ -215,6 +242,10 @@ class HardwareInLoop(nn.Module):
         if self.device is None or mode_named(self.mode).measured == "nothing":
             return None
         trace = self._shoot(self.device, requested, inputs, self._plan(self.device), lengths)
+        return self._judged(trace, inputs, lengths)
+
+    def _judged(self, trace: Trace, inputs: Tensor, lengths: Tensor | None) -> Trace:
+        """Leave out what the mask says; where nobody judges, nothing."""
         if self.mask is None:
             return trace
         some = None if lengths is None else lengths[:, :_LOOKED_AT]

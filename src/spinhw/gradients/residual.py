@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from spinhw.device import Signal, Trace
-from spinhw.physics import highpass_factors, highpass_step
+from spinhw.physics import highpassed
 from spinhw.rollout import Neurons, Rollout, Steps
 
 
@@ -25,7 +25,8 @@ def residual_nodes(trace: Trace, place: slice, run: Rollout, neurons: Neurons, s
     if trace.filtered is not None:
         at_ends = _difference(trace.filtered, place, run.filtered[:, :, ends])
     else:
-        at_ends = _through_highpass(_power_residual(trace, place, run, ends), neurons, steps)
+        apart = _power_residual(trace, place, run, ends)
+        at_ends = highpassed(apart, neurons.cutoff_hz[:, None], steps.sample_interval_s)
     return _between(at_ends, steps.substeps)
 
 
@@ -52,14 +53,6 @@ def _power_residual(trace: Trace, place: slice, run: Rollout, ends: slice) -> Te
     numbers = torch.arange(apart.shape[2])[:, None]
     latest = torch.where(good, numbers, torch.zeros_like(numbers)).cummax(2).values
     return apart.gather(2, latest)
-
-
-def _through_highpass(power: Tensor, neurons: Neurons, steps: Steps) -> Tensor:
-    factors = highpass_factors(neurons.cutoff_hz[:, None], steps.sample_interval_s)
-    outputs = [torch.zeros_like(power[:, :, 0])]
-    for change in power.diff(dim=2).unbind(2):
-        outputs.append(highpass_step(outputs[-1], change, factors))
-    return torch.stack(outputs[1:], dim=2)
 
 
 def _between(at_ends: Tensor, substeps: int) -> Tensor:

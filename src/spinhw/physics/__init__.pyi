@@ -1,6 +1,6 @@
 from .ctrnn import ctrnn_output, ctrnn_step
 from .drive import BIAS_OVER_GAMMA, Saturation, saturate
-from .highpass import highpass_factors, highpass_step
+from .highpass import highpass_factors, highpass_step, highpassed
 from .ladder import Ladder
 from .noise import diffusion, thermal_step
 from .oscillator import POWER_FLOOR, coefficients, decay_mean, equilibrium, logistic_step, power_rate
@@ -34,6 +34,7 @@ __all__ = [
     "equilibrium",
     "highpass_factors",
     "highpass_step",
+    "highpassed",
     "logistic_step",
     "midpoint_derivatives",
     "midpoint_step",

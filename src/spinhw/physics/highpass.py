@@ -21,6 +21,24 @@ def highpass_factors(cutoff_hz: Tensor, step_s: float) -> tuple[Tensor, Tensor]:
     return torch.exp(-wh), decay_mean(wh)
 
 
+def highpassed(power: Tensor, cutoff_hz: Tensor, interval_s: float) -> Tensor:
+    """Return y at the end of each interval of a signal that is known at the ends and changes linearly between them.
+
+    Args:
+        power: x, (..., time + 1, channel), the first at rest, where y is zero.
+        cutoff_hz: Corner frequency in Hz, (..., channel).
+        interval_s: Interval in seconds.
+
+    Returns:
+        (..., time, channel).
+    """
+    factors = highpass_factors(cutoff_hz, interval_s)
+    outputs = [torch.zeros_like(power[..., 0, :])]
+    for change in power.diff(dim=-2).unbind(-2):
+        outputs.append(highpass_step(outputs[-1], change, factors))
+    return torch.stack(outputs[1:], dim=-2)
+
+
 def highpass_step(filtered: Tensor, change: Tensor, factors: tuple[Tensor, Tensor]) -> Tensor:
     """Advance the filtered signal y by one step over which the input x changes by `change`."""
     keep, passed = factors

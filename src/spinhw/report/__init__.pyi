@@ -1,4 +1,5 @@
 from .budget import print_budget
+from .merit import print_merit
 from .progress import TerminalProgress
 from .tables import (
     alignment_table,
@@ -21,6 +22,7 @@ __all__ = [
     "print_energy",
     "print_evaluation",
     "print_figures",
+    "print_merit",
     "print_run",
     "transfer_table",
     "verdict_table",

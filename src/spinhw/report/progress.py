@@ -1,5 +1,6 @@
 """Progress of a run in a terminal: a bar with loss, figure and time left; plain lines where there is no terminal."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -50,7 +51,8 @@ class TerminalProgress:
 
     def on_batch(self, epoch: int, batch: int, total: tuple[int, int], loss: float, accuracy: float | None) -> None:
         """Move the bar on by a batch."""
-        news = f"epoch {epoch + 1}/{total[0]}  loss {loss:.3f}{self._figure}"
+        told = "" if math.isnan(loss) else f"  loss {loss:.3f}"
+        news = f"epoch {epoch + 1}/{total[0]}{told}{self._figure}"
         self._show("training", epoch * total[1] + batch, total[0] * total[1], news)
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:

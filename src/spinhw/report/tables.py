@@ -22,6 +22,12 @@ _MOST_GAP = 0.01
 _LEARNED = 1 / 9
 _ALARMS = 5  # Of drift that are listed one by one.
 
+# What helps networks that have not learned: all of them, or the read-out alone.
+_HELP = {
+    False: "more training.epochs or another training.optimiser.learning_rate",
+    True: "a larger network.weight_scale or task.input_scale, or network.tau nearer to task.sample_interval",
+}
+
 _FORMS = {
     "constants": "constants per inference",
     "power": "power times duration",
@@ -82,9 +88,21 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         *_energy_rows(summary),
         ("drive I/gamma", _quantiles(summary["drive_over_gamma"])),
         ("time at the saturation", "no saturation" if share is None else f"{100 * share:.1f} %"),
+        *([("read-out", _readout(summary["readout"]))] if "readout" in summary else []),
         *([("drift", _alarms(summary["drift_alarms"]))] if "drift_alarms" in summary else []),
         ("training took", _length(summary)),
     ]
+
+
+def _readout(facts: Mapping[str, Any]) -> str:
+    """Say how a read-out in closed form came about."""
+    low, high = min(facts["ridge"]), max(facts["ridge"])
+    ridges = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
+    by = "" if facts["chosen_by"] == "training.ridge" else f" by {facts['chosen_by']}"
+    held = ", held up by the limit of the weights" if any(facts["held_by_weight_limit"]) else ""
+    left_out = sum(facts["answers_left_out"])
+    lost = f"; {left_out} answers with bad samples left out" if left_out else ""
+    return f"in closed form, ridge {ridges}{by}{held}; {min(facts['answers'])} answers each{lost}"
 
 
 def _length(summary: Mapping[str, Any]) -> str:
@@ -170,9 +188,9 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
         )
     guess = _guess(summary, fine)
     if guess:
+        advice = _HELP["readout" in summary]
         found.append(
-            f"the networks have not learned: {measure.text(fine, 1)} is close to {guess}; more training.epochs or "
-            "another training.optimiser.learning_rate usually helps"
+            f"the networks have not learned: {measure.text(fine, 1)} is close to {guess}; {advice} usually helps"
         )
     for channel in summary.get("masked_channels", []):
         found.append(f"{channel}; it was masked while training, and the model stood in for it")

@@ -11,6 +11,7 @@ from spinhw.device.bank_effort import bank_effort
 from spinhw.device.effort import Effort, batch_effort
 from spinhw.gradients import knows_truth
 from spinhw.gradients.modes import MODES
+from spinhw.gradients.shown import plan_of_last_layer
 from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Task
 from spinhw.training.alignment import DIRECTIONS, MEASUREMENTS
@@ -159,7 +160,9 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
     shown, held_out = task.sequences, task.held_out_sequences(settings.final_part)
     if epochs:
         every, plan = ObservationPlan.split(device.neurons, device.channels), readout
-        if MODES[training.gradient or "output"].measured == "neurons":
+        if training.trainable == "readout":
+            plan = plan_of_last_layer(device, network)
+        elif MODES[training.gradient or "output"].measured == "neurons":
             plan = every
         elif not readout.neurons and (training.drift is not None or make_refits(settings, opened) is not None):
             plan = ObservationPlan(every.repeats[:1])  # Refit and watch look at some neurons in each batch, in turn.

@@ -11,6 +11,7 @@ from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, 
 from spinhw.device.batch import Keeper
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
+from spinhw.gradients.shown import refuse_hidden_states
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.sequences import in_one, inside
 from spinhw.tasks import Batch, Part, Task, joined
@@ -138,6 +139,8 @@ def refuse_misfit(settings: RunSettings) -> None:
     device = device_for(settings, settings.device)
     if settings.training.gradient is not None:
         refuse_mode(settings.training.gradient, device)
+    if settings.training.trainable == "readout" and settings.training.loop_start < settings.training.epochs:
+        refuse_hidden_states(device.describe())
     _refuse_limits(settings, device)
 
 

@@ -1,5 +1,6 @@
 """Everything that changes while a run trains, and nothing else: what a checkpoint holds."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from spinhw.training.divergence import Diverged
 from spinhw.training.drawn_chips import DrawnChips
 from spinhw.training.kept import BestWeights, WeightAverage
 from spinhw.training.optimiser import MemberAdam, freeze, trained
+from spinhw.training.readout import SolvedReadout
 from spinhw.training.settings import RunSettings
 from spinhw.training.surrogate import TrainedSurrogate
 from spinhw.training.versions import bit_versions
@@ -56,12 +58,14 @@ class EpochSums:
         self.images += images
 
     def mean_loss(self) -> list[float]:
-        """Mean loss per sequence of every member."""
+        """Mean loss per sequence of every member; NaN where none is known yet."""
+        if not self.images:
+            return [math.nan] * len(self.loss)
         return [total / self.images for total in self.loss]
 
     def shares(self) -> dict[str, list[float]]:
         """Return ``train_accuracy``, the share of right answers of every member; nothing where there are no classes."""
-        if self.correct is None or self.asked is None:
+        if self.correct is None or self.asked is None or not all(self.asked):
             return {}
         return {"train_accuracy": [total / asked for total, asked in zip(self.correct, self.asked, strict=True)]}
 
@@ -83,6 +87,8 @@ class Learner:
         self.chips = None if training.chips is None else DrawnChips(settings, training.chips)
         freeze(self.network, training.trainable)
         self.adam = MemberAdam(trained(self.network))
+        # The read-out in closed form, where it alone is trained: the optimiser has nothing to do then.
+        self.readout = SolvedReadout(settings.network, len(self.seeds)) if training.trainable == "readout" else None
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.
@@ -163,6 +169,8 @@ class Learner:
             parts["average"] = self.average.network.state_dict()
         if self.best is not None:
             parts["best"] = self.best.network.state_dict()
+        if self.readout is not None:
+            parts["readout"] = self.readout.tensors()
         parts["refits"] = self._refits if self.loop is None else self.loop.tensors()
         return {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
 
@@ -195,7 +203,9 @@ class Learner:
             if self.best is not None:
                 self.best.network.load_state_dict(part_of(tensors, "best"))
                 self.best.losses = list(facts["best_losses"])
-        except (RuntimeError, KeyError) as error:
+            if self.readout is not None:
+                self.readout.restore(part_of(tensors, "readout"))
+        except (RuntimeError, KeyError, TypeError) as error:
             raise ConfigError(
                 "the checkpoint belongs to other networks than the config",
                 seen=error,

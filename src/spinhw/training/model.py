@@ -20,6 +20,8 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
         CalibrationError: A record is another device's.
     """
     training, about = settings.training, device.describe()
+    if training.trainable == "readout":  # Nothing flows through a model.
+        return None
     lacking = lacks(settings, about) or _no_model(settings)
     if training.refit.when == "never" or (training.refit.when is None and lacking):
         return None

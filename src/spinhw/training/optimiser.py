@@ -11,11 +11,12 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # What torch's Adam keeps for each
 
 
 # Parameters that are trained, by the names of the first part, such as "bias" of "bias.0"; None for all.
-_TRAINABLE = {"all": None, "biases_and_readout": frozenset({"bias", "w_out", "b_out"})}
+_READOUT = frozenset({"w_out", "b_out"})
+_TRAINABLE = {"all": None, "biases_and_readout": frozenset({"bias", "w_out", "b_out"}), "readout": _READOUT}
 
 
 def freeze(network: SpintronicNetwork, trainable: str) -> None:
-    """Let only some parameters of a network have gradients: "all" or "biases_and_readout"."""
+    """Let only some parameters of a network have gradients: "all", "biases_and_readout", "readout"."""
     named = _TRAINABLE[trainable]
     for name, value in network.named_parameters():
         value.requires_grad_(named is None or name.partition(".")[0] in named)

@@ -231,6 +231,7 @@ def _summary(
         **energy_facts(account),
         **inference_facts(settings, task, account, played),
         "masked_channels": masked,
+        **({} if learner.readout is None else {"readout": learner.readout.facts(settings.training.ridge)}),
         **({} if watch is None else {"drift_alarms": [asdict(one) for one in watch.alarms]}),
         "drive_over_gamma": drives.quantiles,
         "drive_saturated_share": drives.saturated,

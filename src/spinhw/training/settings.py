@@ -9,6 +9,7 @@ from spinhw.config import ByKind, Moved, Settings
 from spinhw.config.sorts import ANY_RECIPE, RECIPE
 from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
+from spinhw.errors import MisfitError
 from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
@@ -63,10 +64,18 @@ class TrainingSettings(Settings):
         min_length=1,
         description="Run folder whose trained networks, seed by seed, are the start; null for random weights.",
     )
-    trainable: Literal["all", "biases_and_readout"] = Field(
+    trainable: Literal["all", "biases_and_readout", "readout"] = Field(
         default="all",
-        description="What is trained: 'all', or 'biases_and_readout' (biases of the neurons, w_out and b_out), the "
-        "cheap way to make up for drift.",
+        description="What is trained: 'all', 'biases_and_readout' (biases of the neurons, w_out and b_out), the cheap "
+        "way to make up for drift, or 'readout' (w_out and b_out alone): solved in closed form, by ridge regression "
+        "on what the neurons of the last layer showed, from one look at each training sequence; of classes on 1 for "
+        "the right one and 0 for the others. There is no gradient, and `optimiser` has no part in it.",
+    )
+    ridge: float | None = Field(
+        default=None,
+        gt=0.0,
+        description="For trainable: readout. What a weight costs, in units of the mean variance of y of a neuron; "
+        "above 0. Null: chosen by generalised cross-validation within the training part.",
     )
     chips: DrawnChipsSettings | None = Field(
         default=None,
@@ -147,6 +156,13 @@ class TrainingSettings(Settings):
         description="Threads of torch, 1 to 1024; null for torch's own choice. The last bits of a result depend on it.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_look_is_enough_for_a_readout(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("trainable") == "readout":
+            return {"epochs": 1} | data
+        return data
+
     @property
     def loop_start(self) -> int:
         """First epoch, counted from 0, that has a device in the loop; `epochs` where none has."""
@@ -162,12 +178,48 @@ class TrainingSettings(Settings):
     @property
     def can_be_longer(self) -> bool:
         """Whether the first epochs would be the same in a training of more of them."""
+        if self.trainable == "readout":
+            return False
         in_time = self.optimiser.schedule == "paper" and self.coarse_share == 0 and self.kept != "best"
         return in_time and self.loop_start == self.epochs
 
     def substeps_in(self, epoch: int) -> int:
         """Integration steps per sample that an epoch, counted from 0, is trained with."""
         return 1 if epoch < self.coarse_share * self.loop_start else self.substeps
+
+    @model_validator(mode="after")
+    def _a_readout_alone_is_solved(self) -> Self:
+        if self.trainable != "readout":
+            if self.ridge is not None:
+                raise MisfitError(
+                    "training.ridge is for read-outs in closed form",
+                    seen=f"training.trainable {self.trainable}",
+                    allowed="training.trainable: readout",
+                    todo="leave training.ridge out, or write trainable: readout",
+                )
+            return self
+        without = {
+            "epochs": (self.epochs, 1),
+            "coarse_share": (self.coarse_share, 0.0),
+            "label_smoothing": (self.label_smoothing, 0.0),
+            "keep": (self.kept, "last"),
+            "plateau": (self.plateau and "given", None),
+            "chips": (self.chips and "given", None),
+            "drift": (self.drift and "given", None),
+            "refit.when": ("online" if self.refit.when == "online" else None, None),
+            "loop.align_every": (self.loop.align_every, None),
+            "gradient": (None if self.gradient in ("surrogate", "output") else self.gradient, None),
+        }
+        wrong = {name: seen for name, (seen, allowed) in without.items() if seen != allowed}
+        if wrong:
+            lines = {"epochs": "1", "coarse_share": "0", "label_smoothing": "0", "keep": "last", "gradient": "output"}
+            raise MisfitError(
+                "training.trainable 'readout' is solved from one look at each sequence, without a gradient",
+                seen=", ".join(f"training.{name} {seen}" for name, seen in wrong.items()),
+                allowed=", ".join(f"training.{name} {lines.get(name, 'null')}" for name in wrong),
+                todo="write these",
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_network_and_one_rate_per_seed(self) -> Self:
@@ -235,6 +287,17 @@ class RunSettings(Settings):
         if isinstance(training, TrainingSettings) and training.gradient is None:
             return data | {"training": training.model_copy(update={"gradient": chosen})}
         return data
+
+    @model_validator(mode="after")
+    def _draws_have_a_gradient(self) -> Self:
+        if self.training.trainable == "readout" and self.calibration is not None and self.calibration.draws > 0:
+            raise MisfitError(
+                "calibration.draws draws the oscillators of each step of a gradient, and a read-out alone has none",
+                seen=f"{self.calibration.draws}",
+                allowed="calibration.draws: 0",
+                todo="write that, or train more than the read-out",
+            )
+        return self
 
     @model_validator(mode="after")
     def _gradient_has_its_device(self) -> Self:

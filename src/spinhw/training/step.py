@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
+from spinhw.gradients.shown import last_layer, modelled
 from spinhw.tasks import Batch, loss
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
@@ -41,6 +43,28 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
     if learner.average is not None:
         learner.average.update(learner.steps)
     return losses.detach(), answers.detach()
+
+
+@torch.no_grad()
+def readout_step(learner: Learner, batch: Batch) -> None:
+    """Show a batch once to networks whose read-out alone is trained, and keep what their last layer did.
+
+    Args:
+        learner: With a `SolvedReadout`, which takes it in.
+        batch: Sequences of all members.
+    """
+    network, readout = learner.network, learner.readout
+    if readout is None:
+        raise RuntimeError("there is no read-out in closed form to be trained here")
+    if learner.loop is not None:
+        states = learner.loop.hardware.states(batch.inputs, batch.lengths)
+    else:
+        run = network.run(batch.inputs, record_last=network.answer.last if batch.lengths is None else None)
+        ends_s = torch.arange(1, run.filtered.shape[2] + 1) * network.steps.sample_interval_s
+        states = last_layer(modelled(run.filtered, ends_s), network, batch.lengths)
+        learner.refuse_divergence(states.values.isfinite().flatten(1).all(1))
+    readout.take_in(states, batch, network.answer)
+    learner.steps += 1
 
 
 def _answers(learner: Learner, batch: Batch, training: TrainingSettings) -> Tensor:

@@ -9,12 +9,13 @@ from spinhw.training.alignment import summed_up
 from spinhw.training.checkpoint import save_checkpoint
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers
-from spinhw.training.learner import Learner
+from spinhw.training.learner import EpochSums, Learner
 from spinhw.training.plateau import on_plateau
+from spinhw.training.readout import SolvedReadout, put
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.schedule import learning_rates
 from spinhw.training.settings import RunSettings, TrainingSettings
-from spinhw.training.step import train_step
+from spinhw.training.step import readout_step, train_step
 
 
 class EnsembleTrainee:
@@ -59,9 +60,22 @@ class EnsembleTrainee:
     def step(self) -> None:
         learner, training = self._learner, self._settings.training
         shown = self._task.train(learner.seeds, learner.epoch, learner.batch)
+        if learner.readout is not None:
+            readout_step(learner, shown)
+            learner.batch += 1
+            if learner.batch == self.batches:
+                self._solve(learner.readout)
+            return
         losses, answers = train_step(learner, shown, training, self._rates(learner.batch))
         learner.sums.add(losses, right_answers(answers, shown), shown.size)
         learner.batch += 1
+
+    def _solve(self, readout: SolvedReadout) -> None:
+        """Give the networks their read-out, now that every sequence was looked at."""
+        learner = self._learner
+        found = readout.solve(self._settings.training.ridge)
+        put(found, learner.network)
+        learner.sums = EpochSums([one * self._task.sequences for one in found.errors], None, self._task.sequences)
 
     def refuse_to_go_on(self, folder: RunFolder) -> None:
         learner = self._learner
@@ -89,9 +103,16 @@ class EnsembleTrainee:
             **learner.sums.shares(),
             **(_looked(learner, task, training) if look else {}),
             **_on_device(learner, task, training, look),
-            "learning_rate": self._rates(self.batches - 1),
+            **self._how(),
             "wall_s": learner.wall_s,
         }
+
+    def _how(self) -> dict[str, Any]:
+        """Say what the training went by: the learning rate at the end of the epoch, or the ridge."""
+        readout = self._learner.readout
+        if readout is None:
+            return {"learning_rate": self._rates(self.batches - 1)}
+        return {"readout": readout.facts(self._settings.training.ridge)}
 
     def _rates(self, batch: int) -> list[float]:
         """Return the learning rates of a batch of this epoch."""
