@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from spinhw.config import Settings
 
@@ -134,11 +134,20 @@ class TaskSettings(Settings, ABC):
     kind: str
     # Keys that decide which sequences a network was trained with: another choice would show some of the held-out ones.
     split_keys: ClassVar[tuple[str, ...]] = ()
-    # Whether a network answers once, at the end of a sequence, or after each sample.
-    answers: ClassVar[Literal["once", "always"]] = "once"
+    # Keys that name files, whole or beside the YAML file.
+    file_keys: ClassVar[tuple[str, ...]] = ()
+    # Keys that follow from the task's data, and are written down in a run folder.
+    derived_keys: ClassVar[tuple[str, ...]] = ()
+    # The key that brings inputs into the range that a device plays.
+    scale_key: ClassVar[str] = "task.input_scale"
     # Whether what is shown in an epoch depends on how many epochs there are.
     changes_on_the_way: ClassVar[bool] = False
     sample_interval_s: Any
+
+    @property
+    def answers(self) -> Literal["once", "always"]:
+        """Whether a network answers once, at the end of a sequence, or after each sample."""
+        return "once"
 
     @property
     @abstractmethod
@@ -154,6 +163,11 @@ class TaskSettings(Settings, ABC):
     @abstractmethod
     def samples(self) -> int:
         """Samples of the longest sequence."""
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest sequence."""
+        return self.samples
 
     @property
     @abstractmethod
@@ -183,6 +197,18 @@ class TaskSettings(Settings, ABC):
     def final_part(self) -> Part:
         """The part that is measured in the end: the test part, or where there is none the validation part."""
         return "test" if "test" in self.parts else "validation"
+
+    def resolved(self) -> Self:
+        """Return these settings with what follows from the task's data written down; most have none.
+
+        Raises:
+            ConfigError: The data are wrong.
+        """
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a run folder states of the task's data, as plain data; nothing of tasks that are drawn."""
+        return {}
 
     @abstractmethod
     def open(self, feed: Feed) -> Task:

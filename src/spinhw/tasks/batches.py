@@ -15,20 +15,29 @@ def joined(batches: Sequence[Batch]) -> Batch:
 
     def all_of(parts: Sequence[Tensor | None]) -> Tensor | None:
         present = [one for one in parts if one is not None]
-        return torch.cat(present, dim=1) if len(present) == len(parts) else None
+        return _beside(present) if len(present) == len(parts) else None
 
     target: Classes | Values
     if isinstance(first.target, Classes):
-        target = Classes(torch.cat([one.target.labels for one in batches if isinstance(one.target, Classes)], dim=1))
+        target = Classes(_beside([one.target.labels for one in batches if isinstance(one.target, Classes)]))
     else:
-        target = Values(torch.cat([one.target.values for one in batches if isinstance(one.target, Values)], dim=1))
+        target = Values(_beside([one.target.values for one in batches if isinstance(one.target, Values)]))
     return replace(
         first,
-        inputs=torch.cat([one.inputs for one in batches], dim=1),
+        inputs=_beside([one.inputs for one in batches]),
         target=target,
         lengths=all_of([one.lengths for one in batches]),
         weight=all_of([one.weight for one in batches]),
     )
+
+
+def _beside(parts: Sequence[Tensor]) -> Tensor:
+    """Put tensors (member, batch, ...) one behind the other; what all members share stays one memory."""
+    members = parts[0].shape[0]
+    if members > 1 and all(one.stride(0) == 0 for one in parts):
+        once = torch.cat([one[:1] for one in parts], dim=1)
+        return once.expand(members, *once.shape[1:])
+    return torch.cat(list(parts), dim=1)
 
 
 def chosen(batch: Batch, sequences: Tensor | slice) -> Batch:

@@ -8,6 +8,8 @@ TASKS = Registry(
     "task",
     {
         "sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings",
+        "series": "spinhw.tasks.series.settings:SeriesSettings",
+        "given": "spinhw.tasks.given:GivenSettings",
         "flipflop": "spinhw.tasks.flipflop_settings:FlipFlopSettings",
         **dict.fromkeys(("perceptual", "context", "match", "parametric"), _DECISIONS),
     },

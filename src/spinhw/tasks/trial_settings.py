@@ -16,7 +16,6 @@ HOLD_TRIALS, HOLD_STEPS = 256, 1000
 class TrialSettings(TaskSettings):
     """A task whose sequences are drawn; a network answers after each step of it."""
 
-    answers: ClassVar[Literal["once", "always"]] = "always"
     changes_on_the_way: ClassVar[bool] = True
     sample_interval_s: TimeS = Field(
         default=1e-9, description="Time of one step for a network of oscillators; 1 fs to 1 s. Software has none."
@@ -26,6 +25,11 @@ class TrialSettings(TaskSettings):
         default=True, description="Draw new sequences in every epoch; false shows the same ones again, shuffled."
     )
     held_out: int = Field(default=256, ge=1, description="Sequences of the validation part, at least 1.")
+
+    @property
+    def answers(self) -> Literal["once", "always"]:
+        """After each step."""
+        return "always"
 
     @property
     def parts(self) -> tuple[Part, ...]:

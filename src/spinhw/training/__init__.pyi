@@ -3,6 +3,7 @@ from .cost import Budget, budget
 from .divergence import Diverged
 from .evaluation import evaluate
 from .examples import Examples
+from .handed_over import with_task
 from .interrupt import Interrupted
 from .load import load_settings
 from .loggers import Logger, LoggerSettings
@@ -40,6 +41,7 @@ __all__ = [
     "resume",
     "spent_lines",
     "train",
+    "with_task",
     "write_alignment",
     "write_transfer",
 ]

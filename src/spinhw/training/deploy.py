@@ -142,7 +142,7 @@ def refuse_misfit(settings: RunSettings) -> None:
 def _refuse_limits(settings: RunSettings, device: Device) -> None:
     largest, lines = settings.network.weight_limit, device.conversion
     extremes = {
-        "input": (lines.input, settings.task.input_range, "task.input_scale"),
+        "input": (lines.input, settings.task.input_range, settings.task.scale_key),
         "weight": (lines.weight, None if largest is None else (-largest, largest), "network.weight_limit"),
         "bias": (lines.bias, None if largest is None else (-largest, largest), "network.weight_limit"),
     }
