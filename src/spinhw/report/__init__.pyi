@@ -1,4 +1,4 @@
-from .budget import print_budget
+from .budget import print_budget, print_data
 from .progress import TerminalProgress
 from .tables import (
     alignment_table,
@@ -16,6 +16,7 @@ __all__ = [
     "alignment_table",
     "percent",
     "print_budget",
+    "print_data",
     "print_energy",
     "print_evaluation",
     "print_figures",

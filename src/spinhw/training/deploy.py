@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spinhw.conversion import Scaling
 from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Signal, Trace, is_bench, open_device
 from spinhw.device.batch import Keeper
+from spinhw.device.limits import Limit
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
 from spinhw.network import NetworkSettings, SpintronicNetwork
@@ -163,8 +165,19 @@ def _refuse_limits(settings: RunSettings, device: Device) -> None:
                 f"{key}: beyond what the device {device.name} takes",
                 seen=error.seen,
                 allowed=error.allowed,
-                todo=f"lower {key}, or use another device",
+                todo=_nearer(key, limit, line),
             ) from error
+
+
+def _nearer(key: str, limit: Limit, line: Scaling) -> str:
+    """Say how values of the model come within a limit of the device."""
+    if key != "task.scaling":
+        return f"lower {key}, or use another device"
+    low, high = line.to_model(torch.tensor([limit.lowest, limit.highest], dtype=torch.float64)[:, None]).unbind()
+    return (
+        f"choose lowest and highest, or spread, under {key} so that inputs lie within {float(low.max()):.4g} to "
+        f"{float(high.min()):.4g}, or use another device"
+    )
 
 
 def readout_plan(device: Description, network: NetworkSettings) -> ObservationPlan:

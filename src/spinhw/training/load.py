@@ -58,7 +58,13 @@ def _with_whole_paths(task: dict[str, Any], folder: Path) -> dict[str, Any]:
     keys = model.file_keys
     task = {key: value for key, value in task.items() if key not in model.derived_keys}
     named = {key: name for key in keys if isinstance(name := task.get(key), str) and name}
-    return task | {key: str(Path(_beside_if_there(name, folder)).absolute()) for key, name in named.items()}
+    return task | {key: str(_whole_path(name, folder)) for key, name in named.items()}
+
+
+def _whole_path(name: str, folder: Path) -> Path:
+    """Return the path of a file beside the config, or where a line of the command says it is from here."""
+    near, here = folder / name, Path(name)
+    return (here if here.exists() and not near.exists() else near).absolute()
 
 
 def read_with_device(

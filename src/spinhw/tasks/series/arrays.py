@@ -219,10 +219,10 @@ def _refuse_no_label(labels: NDArray[Any], name: str, per_step: bool) -> None:
 def _times(times: Any, pieces: Any, name: str) -> list[NDArray[Any]]:
     """Return the times of each sequence."""
     whole = _whole(times)
-    shared = whole is not None and whole.ndim == 1
-    found = [
-        whole[: len(one)] if shared else np.asarray(times[number])[: len(one)] for number, one in enumerate(pieces)
-    ]
+    every = [whole] * len(pieces) if whole is not None and whole.ndim == 1 else [np.asarray(one) for one in times]
+    if len(every) != len(pieces):
+        raise misfit(name, "times", len(every), f"{len(pieces)}, one row for each sequence")
+    found = [one[: len(piece)] for one, piece in zip(every, pieces, strict=True)]
     for number, (one, piece) in enumerate(zip(found, pieces, strict=True)):
         if len(one) != len(piece):
             raise misfit(name, f"times of sequence {number}", len(one), f"{len(piece)}, one for each sample")

@@ -1,5 +1,6 @@
 """From a file to series, by what its name ends with."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,15 @@ def _beside(path: Path) -> list[str]:
 
 def _npz(path: Path, settings: SeriesSettings) -> Series:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return series_of_arrays(_Arrays(file, path.name), settings, path.name)
-    except (BadZipFile, EOFError) as error:
-        raise ConfigError(f"{path.name}: this is no NPZ file", seen=error, todo="save it anew") from error
+        file = np.load(path, allow_pickle=False)
+    except (BadZipFile, EOFError, ValueError) as error:
+        raise ConfigError(
+            f"{path.name}: this is no NPZ file", seen=type(error).__name__, todo="save it anew with numpy.savez"
+        ) from error
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise ConfigError(f"{path.name}: this is no NPZ file", seen="one array", todo="save it with numpy.savez")
+    with file:
+        return series_of_arrays(_Arrays(file, path.name), settings, path.name)
 
 
 class _Arrays(Mapping[str, NDArray[Any]]):
@@ -93,6 +99,10 @@ class _Arrays(Mapping[str, NDArray[Any]]):
             raise KeyError(name)
         try:
             return np.asarray(self._file[name])
+        except (BadZipFile, EOFError, zlib.error) as error:
+            raise ConfigError(
+                f"{self._shown}: the array {name} is damaged", seen=error, todo="save the file anew"
+            ) from error
         except ValueError as error:
             raise ConfigError(
                 f"{self._shown}: the array {name} holds objects of Python, which are never read",

@@ -240,6 +240,13 @@ class SeriesSettings(TaskSettings):
             raise ConfigError(
                 "task.split.test: a test part is handed over too", seen=self.split.test, todo="leave split.test out"
             )
+        if "answers_with" in self.model_fields_set and self.answers_with != series.answers:
+            raise ConfigError(
+                "task.answers: the series that are handed over are answered with something else",
+                seen=self.answers_with,
+                allowed=series.answers,
+                todo="leave task.answers out, or name it where the series are made",
+            )
         return self._holding(self.model_dump(exclude={"shape"}) | {"answers_with": series.answers}, series, test)
 
     @classmethod

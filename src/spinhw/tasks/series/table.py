@@ -1,6 +1,7 @@
 """Tables out of CSV and Parquet: columns by name, and where each row stands."""
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from spinhw.tasks.series.series import missing
 
 _DELIMITERS = ",;\t"
 _TRUTHS = {"true": True, "false": False}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")  # numpy would read a plain number as a year, too.
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +109,10 @@ class Table:
             return column
         with suppress(ValueError, TypeError):
             return column.astype(np.float64)
-        with suppress(ValueError, TypeError):
-            return column.astype(str).astype("datetime64[us]")
+        cells = column.tolist()
+        if all(isinstance(cell, str) and _DATE.match(cell) for cell in cells):
+            with suppress(ValueError):
+                return column.astype(str).astype("datetime64[us]")
         return self.numbers(name)
 
 

@@ -1,5 +1,6 @@
 """Folders of WAV: one folder for each class, or files with a table of labels."""
 
+import struct
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +84,7 @@ def _read(path: Path, shown: str) -> tuple[int, NDArray[np.float32]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # Chunks that hold no samples, such as titles.
             rate, samples = wavfile.read(path)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, struct.error) as error:
         raise ConfigError(f"{shown}: this is no WAV file that can be read", seen=error, todo="look into it") from error
     if samples.dtype == np.uint8:
         return rate, (samples.astype(np.float32) - 128) / 128
