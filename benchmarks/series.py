@@ -2,7 +2,7 @@
 
     python -m benchmarks.series
 
-Two processes each train two epochs of the same networks from an NPZ file, one of 100 sequences and one of 100 000, of
+Two processes each train one epoch of the same networks from an NPZ file, one of 100 sequences and one of 100 000, of
 64 samples of 4 channels; what they differ by in peak memory is what the data took. Then batches alone are timed against
 whole training steps.
 """
@@ -62,7 +62,7 @@ def batches(settings) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--members", type=int, default=1)
     parser.add_argument("--file", type=Path, help="train from this file alone, and print what it took")
     asked = parser.parse_args()
     if asked.file is not None:
@@ -72,7 +72,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for sequences in (FEW, MANY):
             command = [sys.executable, "-m", "benchmarks.series", "--file", str(write(Path(folder), sequences))]
-            done = subprocess.run([*command, "--members", str(asked.members)], check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [*command, "--members", str(asked.members)], check=True, capture_output=True, text=True
+            )
             found[sequences] = json.loads(done.stdout.splitlines()[-1])
     more = found[MANY]["peak_bytes"] - found[FEW]["peak_bytes"]
     share = found[MANY]["batches_s"] / found[MANY]["train_wall_s"]

@@ -13,7 +13,7 @@ from spinhw.tasks.series.reading import read_series
 from spinhw.tasks.series.scaling import ChannelScaling, extremes, fitted, standardised, unscaled
 from spinhw.tasks.series.series import Series, as_in
 from spinhw.tasks.series.settings import SeriesSettings, ShapeSettings
-from spinhw.tasks.series.splits import PartName, Pieces, divided
+from spinhw.tasks.series.splits import PARTS, PartName, Pieces, divided
 
 # Data of so many tasks are kept at a time; a run has one, and asks for it again and again.
 _KEPT = 2
@@ -61,7 +61,7 @@ class Prepared:
             "channels": list(series.channels),
             of: [one if isinstance(one, str | int | float | bool) else str(one) for one in series.outputs],
             "spacing": series.spacing,
-            "parts": {part: _facts_of(pieces) for part, pieces in self.parts.items()},
+            "parts": {part: _facts_of(self.parts[part]) for part in PARTS if part in self.parts},
             "split": settings.split.model_dump(mode="json", by_alias=True),
             "window": settings.window.model_dump(mode="json", by_alias=True),
             "input_scaling": self.inputs.facts(series.channels),

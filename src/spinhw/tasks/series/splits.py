@@ -13,7 +13,7 @@ from spinhw.tasks.series.settings import SeriesSettings
 from spinhw.tasks.series.split_settings import WindowSettings
 
 PartName = Literal["train", "validation", "test"]
-_PARTS: tuple[PartName, ...] = ("train", "validation", "test")
+PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 # Without a test file a fifth is tested on, as most data sets are published.
 _TESTED = 0.2
 _Numbers = NDArray[np.int64]
@@ -111,7 +111,7 @@ def _drawn(series: Series, settings: SeriesSettings, validation: float, test: fl
     strata = [np.arange(len(series))]
     if series.answers == "class":
         strata = [np.flatnonzero(series.targets == number) for number in range(len(series.outputs))]
-    parts: dict[PartName, list[_Numbers]] = {part: [] for part in _PARTS}
+    parts: dict[PartName, list[_Numbers]] = {part: [] for part in PARTS}
     for number, members in enumerate(strata):
         order = numpy_stream("series split", settings.split.seed, number).permutation(members)
         tested = _count(test, len(order))
@@ -119,7 +119,7 @@ def _drawn(series: Series, settings: SeriesSettings, validation: float, test: fl
             raise _too_rare(series, number, int(members[0]))
         checked = min(round(validation * (len(order) - tested)), len(order) - tested - 1)
         places = (slice(tested + checked, None), slice(tested, tested + checked), slice(tested))
-        for part, place in zip(_PARTS, places, strict=True):
+        for part, place in zip(PARTS, places, strict=True):
             parts[part].append(np.sort(order[place]))
     found = {part: np.concatenate(several) for part, several in parts.items()}
     if validation and not len(found["validation"]):
