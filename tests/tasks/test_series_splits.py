@@ -181,3 +181,16 @@ def test_one_series_is_not_divided_by_fraction():
     )
     with pytest.raises(ConfigError, match=r"this is one series.*split.kind: time"):
         held.resolved()
+
+
+def test_values_that_are_the_inputs_to_come_are_scaled_alike():
+    wave = 5 + np.sin(np.arange(200) / 5)
+    keys = {"answers": "values_per_step", "split": {"kind": "time"}, "window": {"samples": 20, "horizon": 3}}
+    series = series_of([wave], [wave], answers="values_per_step")
+    held = SeriesSettings(**keys).holding(series)
+    assert held.forecast_samples == 3
+    shown = held.open(Feed(batch_size=1)).train([0], 0, 0)
+    assert shown.target.values[0, 0, :-3].equal(shown.inputs[0, 0, 3:])
+    assert SeriesSettings(**keys, scale_targets=False).holding(series).forecast_samples is None
+    other = series_of([wave], [wave + 1], answers="values_per_step")
+    assert SeriesSettings(**keys).holding(other).forecast_samples is None

@@ -105,12 +105,8 @@ class RunFolder:
         try:
             if self.recording.is_dir():
                 shutil.copytree(self.recording, copy.recording)
-            for name in (
-                "metrics_file",
-                "provenance_file",
-                "task_file",
-                "checkpoint",
-            ):  # Without the last it is no run yet.
+            # Without the last it is no run yet.
+            for name in ("metrics_file", "provenance_file", "task_file", "checkpoint"):
                 if getattr(self, name).is_file():
                     shutil.copyfile(getattr(self, name), getattr(copy, name))
         except OSError as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spinhw.errors import ConfigError
 from spinhw.tasks.series.reading import read_series
 from spinhw.tasks.series.scaling import ChannelScaling, extremes, fitted, standardised, unscaled
+from spinhw.tasks.series.scaling_settings import NoScaling
 from spinhw.tasks.series.series import Series, as_in
 from spinhw.tasks.series.settings import SeriesSettings, ShapeSettings
 from spinhw.tasks.series.splits import PARTS, PartName, Pieces, divided
@@ -126,8 +127,10 @@ def _prepared(settings: SeriesSettings) -> Prepared:
     parts = divided(series, test, settings)
     train = parts["train"]
     inputs = fitted(settings.scaling, series.samples, train.covered(), series.channels)
-    targets = unscaled(len(series.outputs))
-    if not series.of_classes and settings.scale_targets:
+    targets, ahead = unscaled(len(series.outputs)), _inputs_ahead(series, train.horizon)
+    if ahead and settings.scale_targets:
+        targets = inputs
+    elif not series.of_classes and settings.scale_targets:
         chosen = train.covered(train.horizon) if series.per_step else _mark(train.sequences, len(series))
         targets = standardised(series.targets, chosen, series.outputs)
     ends = [
@@ -138,9 +141,18 @@ def _prepared(settings: SeriesSettings) -> Prepared:
         outputs=len(series.outputs),
         samples=max(pieces.longest for pieces in parts.values()),
         shortest=min(int(pieces.lengths.min()) for pieces in parts.values()),
+        mean_samples=float(parts.get("test", parts.get("validation", train)).lengths.mean()),
+        classes=tuple(map(str, series.outputs)) if series.of_classes else None,
+        forecasts=ahead and (settings.scale_targets or isinstance(settings.scaling, NoScaling)),
         input_range=(float(np.min(ends)), float(np.max(ends))),
     )
     return Prepared(settings, parts, inputs, targets, shape)
+
+
+def _inputs_ahead(series: Series, horizon: int) -> bool:
+    """Tell whether the values to be answered are those of the inputs, ahead."""
+    alike = series.answers == "values_per_step" and series.targets.shape == series.samples.shape
+    return horizon > 0 and alike and bool(np.array_equal(series.targets, series.samples))
 
 
 def _mark(chosen: NDArray[np.int64], count: int) -> NDArray[np.bool_]:

@@ -62,6 +62,9 @@ class ShapeSettings(Settings):
     outputs: int = Field(ge=1, description="Classes, or values.")
     samples: int = Field(ge=1, description="Samples of the longest sequence or window.")
     shortest: int = Field(ge=1, description="Samples of the shortest one.")
+    mean_samples: float = Field(gt=0.0, description="Samples of one in the mean, of the part that is measured.")
+    classes: tuple[str, ...] | None = Field(default=None, description="Names of the classes; null for values.")
+    forecasts: bool = Field(default=False, description="Whether the values to be answered are the inputs to come.")
     input_range: tuple[float, float] = Field(description="Lowest and highest scaled input, of all parts.")
 
 
@@ -116,7 +119,8 @@ class SeriesSettings(TaskSettings):
     )
     scale_targets: bool = Field(
         default=True,
-        description="Whether values to be answered get the mean 0 and the standard deviation 1 in the training part.",
+        description="Whether values to be answered get the mean 0 and the standard deviation 1 in the training part, "
+        "or, where they are the inputs to come, the scaling of these.",
     )
     window: WindowSettings = Field(
         default=WindowSettings(), description="How long series are cut, and how far ahead answers lie."
@@ -168,6 +172,26 @@ class SeriesSettings(TaskSettings):
                 todo="raise split.test or split.validation",
             )
         return self
+
+    @property
+    def asks_for(self) -> AnswerKind:
+        """What a network answers."""
+        return self.answers_with
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, in order; None where answers are values."""
+        return self._shape.classes
+
+    @property
+    def forecast_samples(self) -> int | None:
+        """Samples by which the right values are the inputs to come, 1 and above; None where they are something else."""
+        return self.window.horizon if self._shape.forecasts else None
+
+    @property
+    def mean_samples(self) -> float:
+        """Samples of a sequence in the mean."""
+        return self._shape.mean_samples
 
     @property
     def answers(self) -> Literal["once", "always"]:

@@ -220,4 +220,5 @@ def read_parquet(path: Path, shown: str) -> Table:
 
 def _of_arrow(table: Any) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, column in zip(table.column_names, table.columns, strict=True):
-        yield name, column.to_numpy()
+        repeated = hasattr(column.type, "index_type")  # Categories of pandas.
+        yield name, (column.cast(column.type.value_type) if repeated else column).to_numpy()

@@ -96,7 +96,8 @@ class _Rows:
                 todo=f"write answers: {'class' if labelled else 'values'}",
             )
         self._labels = header["classlabel"][1:] if labelled else []
-        self._channels = self._number(header, "dimensions") or (1 if self._switch(header, "univariate") else None)
+        written = "dimensions" if "dimensions" in header else "dimension"  # Both are found in published files.
+        self._channels = self._number(header, written) or (1 if self._switch(header, "univariate") else None)
         equal = self._switch(header, "equallength")
         self._length = self._number(header, "serieslength") if equal is not False else None
         self._equal = bool(equal)
