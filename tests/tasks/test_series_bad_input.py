@@ -46,6 +46,7 @@ def changed(number, text):
         (changed(5, "s1,1,1;5,0,b"), ("a.csv: line 7, column x", "1;5")),
         (changed(5, 's1,1,"1,5",0,b'), ("a.csv: line 7, column x", "decimal point")),
         (changed(5, "s1,1,2,0,"), ("a.csv: line 7, column label", "missing")),
+        (changed(5, "s1,1,2,0,nan"), ("a.csv: line 7, column label", "missing")),
         (changed(5, "s1,1,2,0,a"), ("a.csv: line 7, column label", "changes within a sequence", "a after b")),
         (changed(5, "s1,1,2,0"), ("a.csv: line 7", "4 cells", "allowed: 5")),
         (changed(5, "s1,-1,2,0,b"), ("a.csv: line 7", "run backwards", "-1 after 0")),

@@ -85,8 +85,8 @@ class Table:
             return column
         cells = column.tolist()
         for row, cell in enumerate(cells):
-            if cell in ("", None) or cell != cell:
-                raise missing(f"{self.place(row)}, column {name}", "nothing")
+            if cell in ("", None) or cell != cell or str(cell).lower() == "nan":
+                raise missing(f"{self.place(row)}, column {name}", cell or "nothing")
         if column.dtype.kind == "f" or not all(isinstance(cell, str) for cell in cells):
             return column
         if all(cell.lower() in _TRUTHS for cell in cells):
