@@ -82,11 +82,12 @@ def test_wheel_finds_shipped_profiles_by_name(elsewhere):
     assert path.is_relative_to(elsewhere.resolve())
 
 
-def test_wheel_carries_every_shipped_yaml(elsewhere):
+def test_wheel_carries_everything_shipped(elsewhere):
     package = ask(elsewhere, "import spinhw; print(spinhw.__file__)").parent
     shipped = [
         *ROOT.glob("devices/**/*.yaml"),
         *ROOT.glob("examples/**/*.yaml"),
+        *ROOT.glob("examples/*.csv"),
         *ROOT.glob("calibration/plans/*.yaml"),
     ]
     assert shipped

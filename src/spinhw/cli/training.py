@@ -47,17 +47,23 @@ def train_config(config: Path, device: str | None, overrides: Sequence[str], out
 
 
 def show_budget(config: Path, device: str | None, overrides: Sequence[str], resume: Path | None) -> None:
-    """Show what a run would ask of its device, and do nothing.
+    """Show what a run would ask of its device, and what memory its data take, and do nothing.
 
     Raises:
-        ConfigError: Something is wrong with the config, no device is named, or --resume was given too.
+        ConfigError: Something is wrong with the config, no device is named for a task whose sequences are drawn, or
+            --resume was given too.
     """
     if resume is not None:
         raise ConfigError("--dry-run and --resume do not go together", todo="leave out --resume: it tells a whole run")
     settings = load_settings(config, overrides, device)
-    if settings.device is None:
+    console, data = make_console(), settings.task.facts()
+    if data:
+        from spinhw.report import print_data
+
+        print_data(console, data)
+    elif settings.device is None:
         raise ConfigError(f"{config}: no device is named, so nothing would be measured", todo="add --device NAME")
-    _show_budget(make_console(), settings)
+    _show_budget(console, settings)
 
 
 def resume_config(

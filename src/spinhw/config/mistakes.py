@@ -201,7 +201,7 @@ def _paths(model: type[Settings], above: Keys) -> set[Keys]:
     """List the keys of settings and of all settings within them, each with the keys that lead to it."""
     found: set[Keys] = set()
     for name, field in model.model_fields.items():
-        here = (*above, yaml_key(name))
+        here = (*above, field.alias or yaml_key(name))
         found.add(here)
         if len(here) < _DEEPEST_PATH:
             for one in models_in(field.annotation, field.metadata):

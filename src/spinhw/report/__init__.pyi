@@ -1,4 +1,4 @@
-from .budget import print_budget
+from .budget import print_budget, print_data
 from .merit import print_merit
 from .progress import TerminalProgress
 from .tables import (
@@ -19,6 +19,7 @@ __all__ = [
     "figure_text",
     "generation_table",
     "print_budget",
+    "print_data",
     "print_energy",
     "print_evaluation",
     "print_figures",

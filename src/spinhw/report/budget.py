@@ -1,5 +1,8 @@
 """The table of what a run will ask of its device."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -51,6 +54,22 @@ def print_budget(console: Console, budget: Budget) -> None:
         console.print(
             "recording: before compression, which takes about a third off noise and more off the rest", soft_wrap=True
         )
+
+
+def print_data(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print what the sequences of a task are and the memory that they take."""
+    if "size_bytes" not in facts:
+        return
+    parts = ", ".join(f"{part} {about['sequences']}" for part, about in facts["parts"].items())
+    shortest = min(about["shortest"] for about in facts["parts"].values())
+    longest = max(about["longest"] for about in facts["parts"].values())
+    samples = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+    console.print(
+        f"sequences:  {parts}; {samples} samples of {len(facts['channels'])} channels each; "
+        f"{size(facts['size_bytes'])} of memory, shared by all networks",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def duration(time_s: float) -> str:

@@ -7,8 +7,10 @@ from .digits import Split, as_sequence, split
 from .digits_settings import DigitsSettings
 from .flipflop import draw_trials
 from .flipflop_settings import FlipFlopSettings
+from .given import GivenSettings
 from .kinds import TASKS
 from .objective import Metric, confusion, counting, loss, metrics, right_answers
+from .series import Series, SeriesSettings, series_of, series_of_dataset
 from .trials import Trials
 
 __all__ = [
@@ -18,8 +20,11 @@ __all__ = [
     "Classes",
     "DigitsSettings",
     "Feed",
+    "GivenSettings",
     "Metric",
     "Part",
+    "Series",
+    "SeriesSettings",
     "Split",
     "Task",
     "TaskSettings",
@@ -37,5 +42,7 @@ __all__ = [
     "Trials",
     "DecisionSettings",
     "FlipFlopSettings",
+    "series_of",
+    "series_of_dataset",
     "split",
 ]

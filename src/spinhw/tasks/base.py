@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from spinhw.config import Settings
 
@@ -196,6 +196,12 @@ class TaskSettings(Settings, ABC):
     noun: ClassVar[str] = "sequence"
     # Keys and values, as KEY=VALUE, that give the task a validation part of its own to choose hyper-parameters by.
     for_choosing: ClassVar[tuple[str, ...]] = ()
+    # Keys that name files, whole or beside the YAML file.
+    file_keys: ClassVar[tuple[str, ...]] = ()
+    # Keys that follow from the task's data, and are written down in a run folder.
+    derived_keys: ClassVar[tuple[str, ...]] = ()
+    # The key that brings inputs into the range that a device plays.
+    scale_key: ClassVar[str] = "task.input_scale"
     # Whether what is shown in an epoch depends on how many epochs there are.
     changes_on_the_way: ClassVar[bool] = False
     sample_interval_s: Any
@@ -278,6 +284,18 @@ class TaskSettings(Settings, ABC):
     def final_part(self) -> Part:
         """The part that is measured in the end: the test part, or where there is none the validation part."""
         return "test" if "test" in self.parts else "validation"
+
+    def resolved(self) -> Self:
+        """Return these settings with what follows from the task's data written down; most have none.
+
+        Raises:
+            ConfigError: The data are wrong.
+        """
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a run folder states of the task's data, as plain data; nothing of tasks that are drawn."""
+        return {}
 
     @abstractmethod
     def open(self, feed: Feed) -> Task:

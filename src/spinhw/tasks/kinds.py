@@ -9,6 +9,8 @@ TASKS = Registry(
     "task",
     {
         "sequential_digits": "spinhw.tasks.digits_settings:DigitsSettings",
+        "series": "spinhw.tasks.series.settings:SeriesSettings",
+        "given": "spinhw.tasks.given:GivenSettings",
         "flipflop": "spinhw.tasks.flipflop_settings:FlipFlopSettings",
         "narma10": f"{_GENERATED}:Narma10Settings",
         "mackey_glass": f"{_GENERATED}:MackeyGlassSettings",

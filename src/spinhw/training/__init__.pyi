@@ -4,6 +4,7 @@ from .divergence import Diverged
 from .evaluation import evaluate
 from .examples import Examples
 from .generation import Generation, generate, generate_run, write_generation
+from .handed_over import with_task
 from .interrupt import Interrupted
 from .load import load_settings
 from .loggers import Logger, LoggerSettings
@@ -44,6 +45,7 @@ __all__ = [
     "resume",
     "spent_lines",
     "train",
+    "with_task",
     "write_alignment",
     "write_generation",
     "write_transfer",

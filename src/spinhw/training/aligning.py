@@ -12,6 +12,7 @@ from spinhw.training.alignment import DIRECTIONS, Reference, align
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import device_for, refuse_misfit
 from spinhw.training.device_loop import put_in_loop
+from spinhw.training.handed_over import with_data
 from spinhw.training.learner import Learner
 from spinhw.training.member import of_seeds
 from spinhw.training.progress import SILENT, Progress
@@ -62,7 +63,9 @@ def align_run(
     if folder is None:
         start_from(learner, settings)
     else:
-        learner.restore(*load_checkpoint(RunFolder.open(folder).checkpoint))
+        opened = RunFolder.open(folder)
+        settings = with_data(opened, settings)
+        learner.restore(*load_checkpoint(opened.checkpoint))
     settings, network = of_seeds(settings, learner.evaluated, seeds)
     training = settings.training
     task = settings.open_task()

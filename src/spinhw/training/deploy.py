@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spinhw.conversion import Scaling
 from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Signal, Trace, is_bench, open_device
 from spinhw.device.batch import Keeper
+from spinhw.device.limits import Limit
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
 from spinhw.gradients.shown import refuse_hidden_states
@@ -147,7 +149,7 @@ def refuse_misfit(settings: RunSettings) -> None:
 def _refuse_limits(settings: RunSettings, device: Device) -> None:
     largest, lines = settings.network.weight_limit, device.conversion
     extremes = {
-        "input": (lines.input, settings.task.input_range, "task.input_scale"),
+        "input": (lines.input, settings.task.input_range, settings.task.scale_key),
         "weight": (lines.weight, None if largest is None else (-largest, largest), "network.weight_limit"),
         "bias": (lines.bias, None if largest is None else (-largest, largest), "network.weight_limit"),
     }
@@ -168,8 +170,19 @@ def _refuse_limits(settings: RunSettings, device: Device) -> None:
                 f"{key}: beyond what the device {device.name} takes",
                 seen=error.seen,
                 allowed=error.allowed,
-                todo=f"lower {key}, or use another device",
+                todo=_nearer(key, limit, line),
             ) from error
+
+
+def _nearer(key: str, limit: Limit, line: Scaling) -> str:
+    """Say how values of the model come within a limit of the device."""
+    if key != "task.scaling":
+        return f"lower {key}, or use another device"
+    low, high = line.to_model(torch.tensor([limit.lowest, limit.highest], dtype=torch.float64)[:, None]).unbind()
+    return (
+        f"choose lowest and highest, or spread, under {key} so that inputs lie within {float(low.max()):.4g} to "
+        f"{float(high.min()):.4g}, or use another device"
+    )
 
 
 def readout_plan(device: Description, network: NetworkSettings) -> ObservationPlan:

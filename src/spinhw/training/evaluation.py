@@ -12,6 +12,7 @@ from spinhw.device import Device, DeviceSettings, is_bench, load_device
 from spinhw.errors import ConfigError
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import device_for, refuse_weights
+from spinhw.training.handed_over import with_data
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.learner import Learner
 from spinhw.training.measure import measure_on_device, measure_simulated
@@ -33,6 +34,7 @@ def evaluate(
     progress: Progress = SILENT,
     note: str = "",
     seeds: Sequence[int] | None = None,
+    task: Any = None,
 ) -> dict[str, Any]:
     """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
 
@@ -44,6 +46,7 @@ def evaluate(
         progress: Told what happens.
         note: Written down with what came out, in place of ``run.note``.
         seeds: Of the networks to measure; None for all of the run.
+        task: What `train` was given, where a task was handed over to it.
 
     Returns:
         ``epochs`` that the networks were trained for, their ``seeds``, ``measure`` (the one that counts, such as
@@ -58,7 +61,7 @@ def evaluate(
         DeviceError: The device failed.
     """
     opened, other = RunFolder.open(Path(folder)), load_device(device) if isinstance(device, str | Path) else device
-    settings = opened.settings()
+    settings = with_data(opened, opened.settings(), task)
     around = circumstances(settings.run, note)
     refuse_engine(settings)
     tensors, facts = load_checkpoint(opened.checkpoint)
@@ -73,18 +76,18 @@ def evaluate(
         measuring = None if profile is None else device_for(settings, profile)  # Refuses what it cannot play.
         if measuring is not None:
             refuse_weights(network, measuring)
-        task = settings.open_task()
+        shown = settings.open_task()
         tick = partial(measuring_tick, _AGAIN, progress, interrupt)
         found = {
             "epochs": learner.epoch,
             "seeds": list(settings.training.seeds),
             **told_of(settings.task),
-            **measure_simulated(settings, network, task, tick),
+            **measure_simulated(settings, network, shown, tick),
         }
         with measuring or nullcontext():
             if measuring is not None and state is not None:
                 measuring.restore(state)
-            found |= measure_on_device(settings, network, task, measuring, tick)
+            found |= measure_on_device(settings, network, shown, measuring, tick)
             found |= _spent_facts(settings, measuring)
     append_line(
         opened.evaluations_file, json.dumps(found | {"versions": versions(), "provenance": around}, allow_nan=False)

@@ -7,13 +7,18 @@ from typing import Any
 from spinhw.config import apply_overrides, build, find_recipe, read_yaml, yaml_beside
 from spinhw.device import DeviceSettings, SimulatedSettings, load_device
 from spinhw.errors import ConfigError
+from spinhw.tasks import TASKS, TaskSettings
 from spinhw.training.settings import RunSettings
 
 # Keys that name a device profile in place of which it is put.
 _CHIPS = ("training.chips", "training.chips.profile")
+# Keys that a task may name files under.
+_FILES = ("task.file", "task.test_file", "task.labels")
 
 
-def load_settings(path: str | Path, overrides: Sequence[str] = (), device: str | None = None) -> RunSettings:
+def load_settings(
+    path: str | Path, overrides: Sequence[str] = (), device: str | None = None, task: Any = None
+) -> RunSettings:
     """Read the settings of a run from YAML.
 
     A device that is named there is put in place of its name, so that the settings are complete.
@@ -22,18 +27,44 @@ def load_settings(path: str | Path, overrides: Sequence[str] = (), device: str |
         path: The file, or the name of a shipped recipe such as "digits".
         overrides: Such as ["training.epochs=5"]; those of ``device.`` change the profile that is named.
         device: Name or file of a device profile, in place of the file's own.
+        task: Handed over in place of the file's own, as for `spinhw.train`; None for that.
 
     Raises:
         ConfigError: One line for each thing that is wrong.
     """
     path = find_recipe(Path(path))
-    data, left = read_with_device(path, overrides, device, _CHIPS)
+    data, left = read_with_device(path, overrides, device, (*_CHIPS, *_FILES))
     named_record = data.get("calibration")
     if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
         data["calibration"] = dict(named_record) | {"record": _beside_if_there(named_record["record"], path.parent)}
     if isinstance(data.get("training"), Mapping):
         data["training"] = _resolved(dict(data["training"]), path.parent)
+    if task is not None:
+        from spinhw.training.handed_over import task_settings
+
+        data["task"] = task_settings(task, data.get("task"), str(path))
+    elif isinstance(data.get("task"), Mapping):
+        data["task"] = _with_whole_paths(dict(data["task"]), path.parent)
     return build(RunSettings, data, str(path), left)
+
+
+def _with_whole_paths(task: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Find the files that a task names beside the config; a run folder lies elsewhere, and so names them whole.
+
+    What follows from the data is left out: it is found anew.
+    """
+    kind = task.get("kind")
+    model = TASKS.find(kind) if isinstance(kind, str) and TASKS.knows(kind) else TaskSettings
+    keys = model.file_keys
+    task = {key: value for key, value in task.items() if key not in model.derived_keys}
+    named = {key: name for key in keys if isinstance(name := task.get(key), str) and name}
+    return task | {key: str(_whole_path(name, folder)) for key, name in named.items()}
+
+
+def _whole_path(name: str, folder: Path) -> Path:
+    """Return the path of a file beside the config, or where a line of the command says it is from here."""
+    near, here = folder / name, Path(name)
+    return (here if here.exists() and not near.exists() else near).absolute()
 
 
 def read_with_device(

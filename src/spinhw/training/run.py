@@ -20,6 +20,7 @@ from spinhw.training.device_loop import open_loop
 from spinhw.training.drift_watch import refuse_model
 from spinhw.training.drives import drive_statistics
 from spinhw.training.examples import record_examples
+from spinhw.training.handed_over import with_data, with_task
 from spinhw.training.interrupt import Interrupt, Interrupted
 from spinhw.training.learner import Learner
 from spinhw.training.load import load_settings
@@ -46,7 +47,11 @@ _log = logging.getLogger(__name__)
 
 
 def train(
-    run: RunSettings | str | Path, folder: str | Path | None = None, progress: Progress = SILENT, note: str = ""
+    run: RunSettings | str | Path,
+    folder: str | Path | None = None,
+    progress: Progress = SILENT,
+    note: str = "",
+    task: Any = None,
 ) -> RunResults:
     """Train a run into a new folder and measure what came out.
 
@@ -56,6 +61,8 @@ def train(
         folder: Must not exist yet; None for a new one under ``runs``, named after recipe or task and the time.
         progress: Told what happens.
         note: Written down in ``provenance.json``, in place of ``run.note``.
+        task: In place of the run's own: series of `spinhw.tasks.series_of`, a map-style dataset of torch, a `Task`, or
+            settings of one; `with_task` says more.
 
     Raises:
         ConfigError: The folder exists, the disk is full, the device does not fit, the engine is not to be had, the run
@@ -65,7 +72,10 @@ def train(
         CalibrationError: The device has drifted, and `training.drift` says to stop; `resume` goes on.
         Interrupted: The user asked to stop, once or twice; `resume` goes on.
     """
-    settings = run if isinstance(run, RunSettings) else load_settings(Path(run))
+    if not isinstance(run, RunSettings):
+        settings = load_settings(Path(run), task=task)
+    else:
+        settings = run if task is None else with_task(run, task)
     if folder is None:
         folder = default_folder(Path(settings.task.kind if isinstance(run, RunSettings) else run))
     refuse_misfit(settings)
@@ -77,6 +87,7 @@ def train(
         start_from(learner, settings)
         made = RunFolder.create(Path(folder), settings)
         try:
+            made.write_task(settings.task.facts())
             save(learner, made)
         except (ConfigError, KeyboardInterrupt):
             made.discard()
@@ -91,6 +102,7 @@ def resume(
     progress: Progress = SILENT,
     note: str = "",
     new_folder: str | Path | None = None,
+    task: Any = None,
 ) -> RunResults:
     """Go on with an interrupted run, bit for bit as if it had not been interrupted.
 
@@ -105,6 +117,7 @@ def resume(
         new_folder: Must not exist yet: the run goes on there, and what is in `folder` stays as it is. None to go on in
             `folder`. In a new folder a run on the simulator may go on for more epochs, as `settings` say, to the same
             bits as if it had had them from the start.
+        task: What `train` was given, where a task was handed over to it.
 
     With other versions of spinhw or of what computes than the run was begun with, the bits may differ; the log says so.
 
@@ -114,7 +127,7 @@ def resume(
         Interrupted: The user asked to stop again.
     """
     opened = RunFolder.open(Path(folder))
-    recorded = opened.settings()
+    recorded = with_data(opened, opened.settings(), task)
     refuse_other_settings(opened, recorded, settings or recorded, longer=new_folder is not None)
     refuse_engine(recorded)
     said = (settings or recorded).run

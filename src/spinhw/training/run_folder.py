@@ -61,6 +61,7 @@ class RunFolder:
         self.evaluations_file = path / "evaluations.jsonl"
         self.instruments_file = path / "instruments.json"
         self.provenance_file = path / "provenance.json"
+        self.task_file = path / "task.json"
         self.figures = path / "figures"
         self.recording = path / "recording"
 
@@ -104,7 +105,8 @@ class RunFolder:
         try:
             if self.recording.is_dir():
                 shutil.copytree(self.recording, copy.recording)
-            for name in ("metrics_file", "provenance_file", "checkpoint"):  # Without the last it is no run yet.
+            # Without the last it is no run yet.
+            for name in ("metrics_file", "provenance_file", "task_file", "checkpoint"):
                 if getattr(self, name).is_file():
                     shutil.copyfile(getattr(self, name), getattr(copy, name))
         except OSError as error:
@@ -114,7 +116,7 @@ class RunFolder:
     def discard(self) -> None:
         """Remove a folder that was just made, unless there is more in it than what every run begins with."""
         with suppress(OSError):
-            begun = (self.config, self.metrics_file, self.provenance_file, self.checkpoint)
+            begun = (self.config, self.metrics_file, self.provenance_file, self.task_file, self.checkpoint)
             for path in (*begun, *self.path.glob(UNFINISHED)):
                 path.unlink(missing_ok=True)
             self.path.rmdir()
@@ -192,6 +194,25 @@ class RunFolder:
     def write_provenance(self, facts: Mapping[str, Any]) -> None:
         """Write where the run comes from."""
         _write_json(self.provenance_file, facts)
+
+    def write_task(self, facts: Mapping[str, Any]) -> None:
+        """Write what the run's data are; nothing of tasks that are drawn."""
+        if facts:
+            _write_json(self.task_file, facts)
+
+    def task_facts(self) -> dict[str, Any]:
+        """Read what the run's data are; nothing of tasks that are drawn.
+
+        Raises:
+            ConfigError: The file is broken.
+        """
+        if not self.task_file.is_file():
+            return {}
+        try:
+            found = json.loads(self.task_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{self.task_file}: this is broken", seen=error, todo="restore it from a copy") from error
+        return found if isinstance(found, dict) else {}
 
     def provenance(self) -> dict[str, Any]:
         """Read where the run comes from; nothing of a run that did not write it, or whose file is broken."""

@@ -1,15 +1,16 @@
 """What a run is: task, network, training, device and energy, as written in one YAML file."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from spinhw.config import ByKind, Moved, Settings
 from spinhw.config.sorts import ANY_RECIPE, RECIPE
 from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
-from spinhw.errors import MisfitError
+from spinhw.errors import ConfigError, MisfitError
 from spinhw.gradients import ModeName, WatchSettings
 from spinhw.network import Answer, NetworkSettings
 from spinhw.rollout import Engine, Steps
@@ -288,6 +289,15 @@ class RunSettings(Settings):
             return data | {"training": training.model_copy(update={"gradient": chosen})}
         return data
 
+    @model_validator(mode="before")
+    @classmethod
+    def _network_follows_from_the_task(cls, data: Any, info: ValidationInfo) -> Any:
+        """Write down what follows from the task's data, and inputs and outputs of the network that are left out."""
+        if not isinstance(data, Mapping):
+            return data
+        task = _task_of(data.get("task"), info)
+        return data if task is None else _fitted(data, task)
+
     @model_validator(mode="after")
     def _draws_have_a_gradient(self) -> Self:
         if self.training.trainable == "readout" and self.calibration is not None and self.calibration.draws > 0:
@@ -400,3 +410,36 @@ class RunSettings(Settings):
     def fine_steps(self) -> Steps:
         """Time grid of the converged accuracy."""
         return self.steps.at_least_per_ns(self.training.fine_steps_per_ns)
+
+
+def _task_of(data: Any, info: ValidationInfo) -> TaskSettings | None:
+    """Make the task; None where that does not work: its own field then says why."""
+    if isinstance(data, TaskSettings):
+        return data
+    kind = data.get("kind", "sequential_digits") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(kind, str) or not TASKS.knows(kind):
+        return None
+    try:
+        task: TaskSettings = TASKS.find(kind).model_validate(dict(data) | {"kind": kind}, context=info.context)
+    except (ConfigError, ValidationError):
+        return None
+    return task
+
+
+def _fitted(data: Mapping[str, Any], task: TaskSettings) -> dict[str, Any]:
+    """Put a task with what follows from it into the data of a run.
+
+    Raises:
+        MisfitError: The task's data are wrong.
+    """
+    try:
+        task = task.resolved()
+    except ConfigError as error:
+        raise MisfitError(error.what, seen=error.seen, allowed=error.allowed, todo=error.todo) from error
+    network, wanted = data.get("network", {}), {"inputs": task.inputs, "outputs": task.outputs}
+    if isinstance(network, NetworkSettings):
+        missing = {name: count for name, count in wanted.items() if name not in network.model_fields_set}
+        network = network.model_copy(update=missing) if missing else network
+    elif isinstance(network, Mapping):
+        network = {**network, **{name: count for name, count in wanted.items() if name not in network}}
+    return {**data, "task": task, "network": network}

@@ -16,6 +16,7 @@ from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Task
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.deploy import answer_on_device
+from spinhw.training.handed_over import with_data
 from spinhw.training.held_out import refuse_non_finite
 from spinhw.training.learner import Learner
 from spinhw.training.measures import headline_of
@@ -40,6 +41,7 @@ def evaluate_on_chips(
     progress: Progress = SILENT,
     note: str = "",
     seeds: Sequence[int] | None = None,
+    task: Any = None,
 ) -> dict[str, Any]:
     """Measure every network of a run on the chips ID-0, ID-1, ... of a profile; the run itself is not changed.
 
@@ -52,6 +54,7 @@ def evaluate_on_chips(
         progress: Told what happens.
         note: Given back with what came out, in place of ``run.note``.
         seeds: Of the networks to measure; None for all of the run.
+        task: What `train` was given, where a task was handed over to it.
 
     Returns:
         ``epochs``, ``device``, ``seeds``, ``ids`` of the chips, ``measure`` (the one that counts) and, under its name,
@@ -65,13 +68,13 @@ def evaluate_on_chips(
     if chips < 1:
         raise ValueError(f"there must be a chip or more, not {chips}")
     opened = RunFolder.open(folder)
-    settings = opened.settings()
+    settings = with_data(opened, opened.settings(), task)
     profile = simulated(device or settings.device)
     around = circumstances(settings.run, note)
     learner = Learner(settings)
     learner.restore(*load_checkpoint(opened.checkpoint))
     settings, network = of_seeds(settings, learner.evaluated, seeds)
-    task = settings.open_task()
+    shown = settings.open_task()
     counted = headline_of(settings.task)
     tick = partial(progress.on_evaluation, f"{counted.called} on chips")
     own = _own(settings, profile, chips)
@@ -79,7 +82,7 @@ def evaluate_on_chips(
         raise ConfigError(
             "every network was trained on the only chip that there would be", seen=chips, todo="raise --chips"
         )
-    table = np.concatenate(list(_measured(settings, network, task, profile, chips, tick)), axis=1)  # (seed, chip)
+    table = np.concatenate(list(_measured(settings, network, shown, profile, chips, tick)), axis=1)  # (seed, chip)
     left_out = np.zeros_like(table, dtype=bool)
     for seed, chip in own:
         left_out[seed, chip] = True

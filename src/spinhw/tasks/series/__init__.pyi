@@ -1,0 +1,16 @@
+from .arrays import series_of, series_of_dataset
+from .prepared import Prepared, prepare
+from .reading import read_series
+from .series import Origin, Series
+from .settings import SeriesSettings
+
+__all__ = [
+    "Origin",
+    "Prepared",
+    "Series",
+    "SeriesSettings",
+    "prepare",
+    "read_series",
+    "series_of",
+    "series_of_dataset",
+]
