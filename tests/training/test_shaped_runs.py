@@ -7,10 +7,13 @@ import torch
 
 from fakes.runs import bits
 from fakes.shaped import Shaped, shaped_bench
+from fakes.waves import install_waves
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.training import RunSettings, budget, evaluate, load_settings, train
 from spinhw.training.aligning import align_run
+from spinhw.training.deploy import answer_on_device, device_for
+from spinhw.training.learner import Learner
 
 # Three inputs, 22 steps. Held-out trials are many, and come in two batches.
 TASK: dict[str, Any] = {"kind": "perceptual", "step_ms": 100.0, "sequences": 24, "held_out": 8}
@@ -24,10 +27,10 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
 
 
-def settings_for(device: dict[str, Any], network: dict[str, Any] | None = None, **training: Any) -> RunSettings:
+def settings_for(device: dict[str, Any], network: Any = None, task: Any = None, **training: Any) -> RunSettings:
     loop = {"seeds": [0], "epochs": 2, "batch_size": 512, "loop": {"epochs": 1}, "evaluate_every": 1, "threads": 1}
     data = {
-        "task": TASK,
+        "task": task or TASK,
         "network": {"inputs": 3, "outputs": 1, "layers": [2], "readout": "software", "cutoff": "1 MHz"}
         | (network or {}),
         "training": loop | training,
@@ -64,3 +67,21 @@ def test_what_a_bench_lacks_for_a_task_is_said_before_anything_trains(tmp_path):
         ):
             work(settings_for(narrow, network={"layers": [4]}))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("outputs", [2, 0])
+def test_a_class_for_each_step_of_sequences_of_unequal_lengths_is_told_on_a_bench(outputs, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install_waves(tmp_path / "installed"))
+    task = {"kind": "waves", "ask": "class_per_step", "unequal": True, "after": "nothing", "washout": 2, "longest": 10}
+    network = {"inputs": 1, "layers": [2], "outputs": 2, "readout": "hardware" if outputs else "software"}
+    with shaped_bench(Shaped(inputs=1, layers=(2,), outputs=outputs), tmp_path) as (_, bench):
+        device = bench.model_dump(mode="json", by_alias=True)
+        settings = settings_for(device, network=network, task=task, gradient="surrogate", epochs=0)
+        with device_for(settings, settings.device) as opened:
+            network = Learner(settings).network
+            found = answer_on_device(network, settings.open_task(), [0], "test", opened, lambda done, total: None)
+    assert found.answers.shape == (1, 12, 10, 2)
+    assert found.good_share == 1.0
+    # Each inference is as long as its sequence, at 10 mA through 50 ohms.
+    mean = found.batch.lengths.double().mean()
+    assert found.energy_j == pytest.approx(10e-3**2 * 50 * float(mean) * 1e-9, rel=0.01)
