@@ -49,6 +49,7 @@ def loaded(tmp_path):
         (lambda d: d["wiring"].update(gate="awg.1"), r"wiring: inputs\[0\] and gate are on one output .*seen: awg\.1"),
         (lambda d: d["wiring"].update(inputs=["awg.2", "awg.2"]), r"inputs\[0\] and inputs\[1\] are on one output"),
         (lambda d: d["instruments"]["awg"]["channels"].update({"1": {}}), r"awg\.channels\.1\.lowest.*missing"),
+        (lambda d: d["wiring"].update(gate_open="2 V"), r"wiring\.gate_open: this is beyond the limits of awg\.2"),
         (lambda d: d["wiring"].update(gate="awg.3"), r"wiring\.gate: 'awg' has no channel '3'"),
     ],
 )
@@ -94,7 +95,6 @@ def test_broken_template_names_its_profile(loaded, tmp_path):
             lambda d: d["wiring"].update(neurons=["scope.1"]),
             r"wiring\.neurons: the network has more neurons",
         ),
-        (lambda d: d["wiring"].update(gate_open="2 V"), r"wiring\.gate_open: beyond the limits of awg\.2"),
     ],
 )
 def test_what_the_bench_cannot_do_is_refused_at_opening(loaded, change, message):

@@ -40,9 +40,8 @@ class Used:
         return b"".join(replies).decode().strip()
 
     def file(self, **changes):
-        data = bench_file(
-            INSTRUMENTS | {"smu": ("current-source", "keithley-2400", {"1": SMU})}, CHIP_WIRING, *self._door
-        )
+        instruments = INSTRUMENTS | {"smu": ("current-source", "keithley-2400", {"1": SMU})}
+        data = bench_file(instruments, CHIP_WIRING | {"supply_current": SMU["highest"]}, *self._door)
         for name, keys in changes.items():
             if name == "wiring":
                 data["wiring"] = keys

@@ -52,7 +52,8 @@ class Used:
     def file(self, name, addresses):
         instruments = INSTRUMENTS | {"smu": ("current-source", "keithley-2400", {"1": SMU})}
         path = self.folder / name
-        path.write_text(yaml.safe_dump(bench_file(instruments, CHIP_WIRING, addresses, "@py")))
+        wiring = CHIP_WIRING | {"supply_current": SMU["highest"]}
+        path.write_text(yaml.safe_dump(bench_file(instruments, wiring, addresses, "@py")))
         return path
 
     def start(self, work, *arguments):
