@@ -14,7 +14,7 @@ from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import Trace
 from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
-from spinhw.device.visa_part import ChipPart, misfit
+from spinhw.device.visa_part import ChipPart, too_little
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings
 from spinhw.instruments.settings import SynapseControllerSettings, named
@@ -63,7 +63,7 @@ def rehearse_synapses(settings: StationSettings) -> list[str]:
 def _addresses(settings: StationSettings, network: NetworkSettings) -> int:
     """Count the outputs of a synapse controller that the chip needs on which a network runs."""
     wiring = settings.wiring
-    if not isinstance(wiring, ChipWiring) or misfit(wiring, network):
+    if not isinstance(wiring, ChipWiring) or too_little(wiring, network):
         return _OUTPUTS
     return ChipPart.of(wiring, network).addresses
 

@@ -13,7 +13,7 @@ from spinhw.device.shapes import parameters_of
 from spinhw.device.visa_bank import VisaOscillatorBank
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import VisaDevice
-from spinhw.device.visa_part import ChipPart, misfit
+from spinhw.device.visa_part import ChipPart, too_little
 from spinhw.device.visa_synapses import VisaSynapseBank
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
@@ -192,7 +192,7 @@ def _refuse_members(settings: StationSettings, members: int | Sequence[int]) -> 
 
 
 def _refuse_network(settings: StationSettings, wiring: ChipWiring, network: NetworkSettings) -> None:
-    found = misfit(wiring, network)
+    found = too_little(wiring, network)
     if found is not None:
         raise _misfit(settings, found.key, found.what, found.seen, found.allowed, found.todo)
     if network.kind != "spintronic" or network.initial_state != "rest":

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Misfit:
+class TooLittle:
     """Why a bench cannot run a network: key of the wiring, and the parts of a message."""
 
     key: str
@@ -50,7 +50,7 @@ class ChipPart:
 
     @classmethod
     def of(cls, wiring: ChipWiring, network: NetworkSettings) -> "ChipPart":
-        """Find the part; the network fits (`misfit`)."""
+        """Find the part; the network fits (`too_little`)."""
         chip = whole_chip(wiring, network)
         places = zip(chip.topology().slices(), network.layers, strict=True)
         return cls(
@@ -120,7 +120,7 @@ def whole_chip(wiring: ChipWiring, network: NetworkSettings) -> NetworkSettings:
     return network.model_copy(update=changes)
 
 
-def misfit(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
+def too_little(wiring: ChipWiring, network: NetworkSettings) -> TooLittle | None:
     """Say why a network does not fit on a chip as it is wired; None where it does."""
     return _of_inputs(wiring, network) or _of_neurons(wiring, network) or _of_outputs(wiring, network)
 
@@ -129,11 +129,11 @@ def _shapes(network: NetworkSettings) -> dict[str, Shape]:
     return {name: one.shape for name, one in parameters_of(network, Conversion()).items()}
 
 
-def _of_inputs(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
+def _of_inputs(wiring: ChipWiring, network: NetworkSettings) -> TooLittle | None:
     wired = len(wiring.inputs)
     if network.inputs <= wired:
         return None
-    return Misfit(
+    return TooLittle(
         "inputs",
         "the network has more inputs than the bench has channels for",
         f"{network.inputs} inputs of the network",
@@ -142,14 +142,14 @@ def _of_inputs(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
     )
 
 
-def _of_neurons(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
+def _of_neurons(wiring: ChipWiring, network: NetworkSettings) -> TooLittle | None:
     wired, needed = len(wiring.neurons), sum(network.layers)
     if wiring.layers is None:
         if needed == wired:
             return None
         written = f"{needed} in layers {list(network.layers)}"
         if needed < wired:
-            return Misfit(
+            return TooLittle(
                 "neurons",
                 "the network has fewer neurons than are wired, and nothing says which synapses are whose",
                 written,
@@ -157,7 +157,7 @@ def _of_neurons(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
                 "write under 'wiring' how many neurons each layer of the chip has, such as "
                 f"layers: [{wired}]; a network then uses the first ones of each layer",
             )
-        return Misfit(
+        return TooLittle(
             "neurons",
             "the network has more neurons than are wired",
             written,
@@ -169,7 +169,7 @@ def _of_neurons(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
     )
     if fits:
         return None
-    return Misfit(
+    return TooLittle(
         "layers",
         "the network does not fit on the chip",
         f"network.layers {list(network.layers)}",
@@ -178,12 +178,12 @@ def _of_neurons(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
     )
 
 
-def _of_outputs(wiring: ChipWiring, network: NetworkSettings) -> Misfit | None:
+def _of_outputs(wiring: ChipWiring, network: NetworkSettings) -> TooLittle | None:
     wired = len(wiring.outputs)
     if network.readout == "software" or network.outputs <= wired:
         return None
     have = f"at most {wired}, wired as {', '.join(wiring.outputs)}" if wired else "none, for none is wired"
-    return Misfit(
+    return TooLittle(
         "outputs",
         "the network's hardware read-out has more outputs than are led out",
         f"{network.outputs} outputs of the network",
