@@ -57,7 +57,9 @@ class Pieces:
         edges = np.zeros(len(self.series.samples) + 1, np.int32)
         np.add.at(edges, self.first + ahead, 1)
         np.add.at(edges, self.first + ahead + self.lengths, -1)
-        return edges[:-1].cumsum() > 0
+        np.cumsum(edges, out=edges)
+        covered: NDArray[np.bool_] = edges[:-1] > 0
+        return covered
 
     def labels(self) -> NDArray[np.int64]:
         """Return the class numbers that are to be answered."""
