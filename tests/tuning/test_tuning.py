@@ -14,6 +14,7 @@ from spinhw.plots.search import plot_search
 from spinhw.training import load_settings
 from spinhw.training.measures import Measure
 from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
+from spinhw.tuning.space import ChoiceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
 
 optuna = pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
@@ -200,10 +201,13 @@ def test_a_trial_of_a_task_with_two_parts_leaves_the_test_part_alone(errors: Pat
 
 def test_every_shipped_space_fits_the_recipe_it_names() -> None:
     for path in sorted((shipped("examples") / "tuning").glob("*.yaml")):
-        named = re.findall(r"spinhw tune (examples/\w+\.yaml)", path.read_text(encoding="utf-8"))
+        named = re.findall(r"spinhw tune (examples/[\w/]+\.yaml)", path.read_text(encoding="utf-8"))
         assert named
         for recipe in named:
-            for end in ("lowest", "highest"):
+            for end, place in (("lowest", 0), ("highest", -1)):
                 loaded = load(SpaceSettings, path)
-                values = {key: getattr(axis, end, "") for key, axis in loaded.axes.items()}
+                values = {
+                    key: axis.values[place] if isinstance(axis, ChoiceSettings) else getattr(axis, end)
+                    for key, axis in loaded.axes.items()
+                }
                 trial_settings(shipped("examples").parent / recipe, loaded, (), values)
