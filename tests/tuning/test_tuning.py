@@ -14,6 +14,7 @@ from spinhw.plots.search import plot_search
 from spinhw.training import load_settings
 from spinhw.training.measures import Measure
 from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
+from spinhw.tuning.space import ChoiceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
 
 optuna = pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
@@ -203,7 +204,10 @@ def test_every_shipped_space_fits_the_recipe_it_names() -> None:
         named = re.findall(r"spinhw tune (examples/[\w/]+\.yaml)", path.read_text(encoding="utf-8"))
         assert named
         for recipe in named:
-            for end in ("lowest", "highest"):
-                loaded = load(SpaceSettings, path)
-                values = {key: getattr(axis, end, "") for key, axis in loaded.axes.items()}
+            loaded = load(SpaceSettings, path)
+            for end, place in (("lowest", 0), ("highest", -1)):
+                values = {
+                    key: axis.values[place] if isinstance(axis, ChoiceSettings) else getattr(axis, end)
+                    for key, axis in loaded.axes.items()
+                }
                 trial_settings(shipped("examples").parent / recipe, loaded, (), values)
