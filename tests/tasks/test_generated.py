@@ -119,3 +119,11 @@ def test_what_cannot_be_is_refused(task, said) -> None:
     data = {"task": {"kind": "narma10"} | task, "network": {"outputs": 1, "layers": [4]}}
     with pytest.raises(ConfigError, match=said):
         build(RunSettings, data, "run.yaml")
+
+
+def test_what_is_foretold_of_a_series_is_the_input_to_come() -> None:
+    task = MackeyGlassSettings(**SMALL, horizon=3)
+    opened = task.open(Feed(batch_size=2))
+    [batch, *_] = opened.held_out([0], "test")
+    assert task.forecast_samples == 3
+    torch.testing.assert_close(opened.as_inputs(batch.target.values)[:, :, 20:57], batch.inputs[:, :, 23:])

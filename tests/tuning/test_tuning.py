@@ -204,8 +204,8 @@ def test_every_shipped_space_fits_the_recipe_it_names() -> None:
         named = re.findall(r"spinhw tune (examples/[\w/]+\.yaml)", path.read_text(encoding="utf-8"))
         assert named
         for recipe in named:
+            loaded = load(SpaceSettings, path)
             for end, place in (("lowest", 0), ("highest", -1)):
-                loaded = load(SpaceSettings, path)
                 values = {
                     key: axis.values[place] if isinstance(axis, ChoiceSettings) else getattr(axis, end)
                     for key, axis in loaded.axes.items()

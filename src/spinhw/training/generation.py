@@ -18,6 +18,7 @@ from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
 from spinhw.tasks import Batch
 from spinhw.training.checkpoint import load_checkpoint
+from spinhw.training.handed_over import with_data
 from spinhw.training.held_out import first_held_out, refuse_non_finite
 from spinhw.training.learner import Learner
 from spinhw.training.member import of_seeds
@@ -96,6 +97,7 @@ def generate_run(
     progress: Progress = SILENT,
     note: str = "",
     seeds: Sequence[int] | None = None,
+    task: Any = None,
 ) -> Generation:
     """Let the trained networks of a run go on with held-out sequences by themselves, by simulation at the fine steps.
 
@@ -107,23 +109,24 @@ def generate_run(
         progress: Told what happens.
         note: Given back with what came out, in place of ``run.note``.
         seeds: Of the networks; None for all of the run.
+        task: What `train` was given, where a task was handed over to it.
 
     Raises:
         ConfigError: It is no run folder, the run has no such seed, the task is another one than to foretell its own
             inputs, or its sequences are too short.
     """
     opened = RunFolder.open(Path(folder))
-    settings = opened.settings()
+    settings = with_data(opened, opened.settings(), task)
     around = circumstances(settings.run, note)
     horizon = foretold_horizon(settings)
     learner = Learner(settings)
     learner.restore(*load_checkpoint(opened.checkpoint))
     settings, network = of_seeds(settings, learner.evaluated, seeds)
-    task, tick = settings.open_task(), partial(progress.on_evaluation, "generating")
-    batch = first_held_out(task, settings.training.seeds, settings.final_part, SEQUENCES)
+    shown, tick = settings.open_task(), partial(progress.on_evaluation, "generating")
+    batch = first_held_out(shown, settings.training.seeds, settings.final_part, SEQUENCES)
     prefix = _prefix(batch, count, horizon)
     right = batch.inputs[:, :, : prefix + count]
-    made = generate(network, right[:, :, :prefix], count, horizon, settings.fine_steps, task.as_inputs, tick)
+    made = generate(network, right[:, :, :prefix], count, horizon, settings.fine_steps, shown.as_inputs, tick)
     refuse_non_finite(made, settings.training.seeds)
     found = {
         "epochs": learner.epoch,

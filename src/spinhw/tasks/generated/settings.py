@@ -145,6 +145,11 @@ class MackeyGlassSettings(GeneratedSettings):
 
         return bounds()
 
+    @property
+    def forecast_samples(self) -> int:
+        """Samples by which the right values are the series to come."""
+        return self.horizon
+
     def draw(self, count: int, generator: "torch.Generator") -> "tuple[Tensor, Classes | Values]":
         """Draw stretches of series; right is what comes `horizon` samples later."""
         from spinhw.tasks.generated.chaos import draw_mackey_glass

@@ -44,6 +44,9 @@ class GeneratedTask(Task):
         for start in range(0, self.held_out_sequences(part), size):
             yield _beside([chosen(self._kept[part], slice(start, start + size))] * len(seeds))
 
+    def as_inputs(self, values: Tensor) -> Tensor:
+        return self._played(values)
+
     def _shown(self, seed: int, epoch: int, batch: int) -> Batch:
         """Draw a batch of one seed; the last of an epoch may be smaller."""
         first = batch * self._feed.batch_size
@@ -68,7 +71,7 @@ class GeneratedTask(Task):
         return Batch(self._played(series)[None, ..., None], target, washout=settings.washout)
 
     def _played(self, series: Tensor) -> Tensor:
-        """Map the range of the series to what is played, (sequence, time)."""
+        """Map the range of the series to what is played, of any shape."""
         settings, (low, high) = self._settings, self._settings.series_range
         share = (series - low) / (high - low)
         return (settings.input_low + (settings.input_high - settings.input_low) * share).float()

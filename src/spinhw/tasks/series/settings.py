@@ -174,11 +174,6 @@ class SeriesSettings(TaskSettings):
         return self
 
     @property
-    def asks_for(self) -> AnswerKind:
-        """What a network answers."""
-        return self.answers_with
-
-    @property
     def class_names(self) -> tuple[str, ...] | None:
         """Names of the classes, in order; None where answers are values."""
         return self._shape.classes
