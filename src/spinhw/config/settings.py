@@ -253,6 +253,19 @@ class Settings(BaseModel):
         """Write these settings, but for some keys, as a text that only equal ones share; its form never changes."""
         return _yaml(self.model_dump(mode="json", by_alias=True, exclude=set(without)))
 
+    def chosen(self) -> dict[str, Any]:
+        """Return what of these settings is otherwise than by default, as plain data, and every kind.
+
+        A key that later versions add changes nothing in it.
+        """
+        plain = self.model_dump(mode="json", by_alias=True)
+        found: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value, key = getattr(self, name), field.alias or name
+            if name == "kind" or value != field.get_default(call_default_factory=True):
+                found[key] = value.chosen() if isinstance(value, Settings) else plain[key]
+        return found
+
 
 def _yaml(plain: dict[str, Any]) -> str:
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)

@@ -37,7 +37,8 @@ class PointStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._file = folder, folder / "points.csv"
-        self._known: dict[str, Outcome] | None = None
+        self._known: dict[str, Outcome] = {}
+        self._size = 0  # Of the table when it was last read or written: it only grows.
 
     def place(self, point: Point) -> Path:
         """Give the folder of a point's run."""
@@ -49,8 +50,7 @@ class PointStore:
         Raises:
             ConfigError: The table or a trace is damaged.
         """
-        if self._known is None:
-            self._known = self._read()
+        self._catch_up()
         found = self._known.get(point.key)
         lacks = found is not None and point.traced and found.trace is None and any(found.accuracy)
         return None if lacks else found
@@ -66,21 +66,26 @@ class PointStore:
             ConfigError: The disk is full.
         """
         make_folder(self._folder)
-        known = self._read() if self._known is None else self._known
+        self._catch_up()  # What a crash cut short is cut off before something is put behind it.
         if outcome.trace is not None:
             make_folder(self._trace(point.key).parent)
             write_atomically(self._trace(point.key), json.dumps(asdict(outcome.trace)).encode())
         if not self._file.is_file():
             append_line(self._file, ",".join(COLUMNS))
         append_line(self._file, _line(point, outcome))
-        self._known = known | {point.key: outcome}
 
     def _trace(self, key: str) -> Path:
         return self._folder / "traces" / f"{key}.json"
 
-    def _read(self) -> dict[str, Outcome]:
+    def _catch_up(self) -> None:
+        """Read the table again where somebody has written to it."""
         if not self._file.is_file():
-            return {}
+            self._known, self._size = {}, 0
+        elif self._file.stat().st_size != self._size:
+            self._known = self._read()
+            self._size = self._file.stat().st_size
+
+    def _read(self) -> dict[str, Outcome]:
         lines = self._file.read_bytes().split(b"\n")
         if lines[-1]:  # A crash cuts a line short; its point is measured again.
             _log.warning("%s: line %d is cut short; it is left out", self._file, len(lines))
