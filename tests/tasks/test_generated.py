@@ -127,3 +127,10 @@ def test_what_is_foretold_of_a_series_is_the_input_to_come() -> None:
     [batch, *_] = opened.held_out([0], "test")
     assert task.forecast_samples == 3
     torch.testing.assert_close(opened.as_inputs(batch.target.values)[:, :, 20:57], batch.inputs[:, :, 23:])
+
+
+def test_settings_say_what_is_asked_for() -> None:
+    asked = {kind: (kind().per_step, kind().headline) for kind in EVERY}
+    values, classes = (True, "nrmse"), (True, "accuracy")
+    assert asked == dict.fromkeys(EVERY, values) | {SineSquareSettings: classes}
+    assert SineSquareSettings().class_names == ("sine", "square")

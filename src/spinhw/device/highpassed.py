@@ -11,7 +11,7 @@ from spinhw.physics import highpass_factors, highpass_step
 _LEAST_SHARE = 0.01
 
 
-def high_passed(start: Samples, ends: Samples, cutoff_hz: float, interval_s: float) -> Samples:
+def high_passed(start: Samples, ends: Samples, cutoff_hz: float | Tensor, interval_s: float) -> Samples:
     """Return y = x behind a high-pass, dy/dt = -2 pi f_cut y + dx/dt, from rest: y = 0 before the first input.
 
     The step is exact for a power that changes linearly between its samples; what that leaves out is of the order of
@@ -22,7 +22,7 @@ def high_passed(start: Samples, ends: Samples, cutoff_hz: float, interval_s: flo
     Args:
         start: x before the first input, (member, batch, neuron).
         ends: x at the ends of the input intervals, (member, batch, time, neuron).
-        cutoff_hz: Corner of the high-pass, 0 or above.
+        cutoff_hz: Corner of the high-pass, 0 or above: of all, or of each neuron, (member or 1, 1, neuron).
         interval_s: Time between samples, in seconds.
 
     Returns:
@@ -31,7 +31,7 @@ def high_passed(start: Samples, ends: Samples, cutoff_hz: float, interval_s: flo
     values = torch.cat([start.values[:, :, None], ends.values], dim=2).double()
     quality = torch.cat([start.judged()[:, :, None], ends.judged()], dim=2)
     good = quality == Quality.GOOD
-    factors = highpass_factors(torch.tensor(cutoff_hz, dtype=torch.float64), interval_s)
+    factors = highpass_factors(torch.as_tensor(cutoff_hz, dtype=torch.float64), interval_s)
     found, judged = [torch.zeros_like(values[:, :, 0])], [quality[:, :, 0]]
     share, why = (~good[:, :, 0]).double(), quality[:, :, 0]
     bridged = _bridged(values, good)

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from spinhw.device import Description, ObservationPlan, Quality, Signal, Trace
+from spinhw.device.highpassed import high_passed
+from spinhw.device.reading import Samples
 from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings, SpintronicNetwork
-from spinhw.physics import highpassed
 from spinhw.rollout import Neurons
 
 
@@ -34,8 +35,8 @@ def plan_of_last_layer(about: Description, network: NetworkSettings) -> Observat
 def shown_outputs(trace: Trace, neurons: Neurons, interval_s: float) -> Signal:
     """Return y of every neuron, (member, batch, time, neuron): what was measured of it, or what follows from the power.
 
-    From the power at the ends of the sample intervals y follows through the high-pass of the model, as of a power that
-    changes linearly between them. A sample of the power that is not good repeats the one before.
+    From the power at the ends of the sample intervals y follows through the high-pass of the model, as `high_passed`
+    says.
 
     Args:
         trace: What was measured, members in front; with `filtered`, or with `power`.
@@ -54,13 +55,15 @@ def shown_outputs(trace: Trace, neurons: Neurons, interval_s: float) -> Signal:
             allowed="filtered or power",
             todo="observe the neurons",
         )
-    power = trace.power
-    first, known = power.values[:, :, :1], power.good[:, :, :1]
-    if trace.power0 is not None:
-        first, known = trace.power0.values[:, :, None], trace.power0.good[:, :, None]
-    values, good = torch.cat([first, power.values], dim=2), torch.cat([known, power.good], dim=2)
-    y = highpassed(_held(values, good), neurons.cutoff_hz.to(values.dtype)[:, None], interval_s)
-    return Signal(y, power.quality, power.time_s, power.noise)
+    power, rest = trace.power, trace.power0
+    ends = Samples(power.values, power.time_s, power.quality, power.noise)
+    start = (
+        Samples(power.values[:, :, 0], power.time_s[:1], power.quality[:, :, 0], power.noise)
+        if rest is None
+        else Samples(rest.values, rest.time_s, rest.quality, rest.noise)
+    )
+    y = high_passed(start, ends, neurons.cutoff_hz[:, None], interval_s)
+    return Signal(y.values, y.judged(), power.time_s, power.noise)
 
 
 def last_layer(signal: Signal, network: SpintronicNetwork, lengths: Tensor | None = None) -> Signal:
@@ -79,10 +82,3 @@ def last_layer(signal: Signal, network: SpintronicNetwork, lengths: Tensor | Non
 def modelled(values: Tensor, time_s: Tensor) -> Signal:
     """Return what a model gives as a signal, all of it good."""
     return Signal(values, torch.full_like(values, Quality.GOOD, dtype=torch.uint8), time_s, 0.0)
-
-
-def _held(values: Tensor, good: Tensor) -> Tensor:
-    """Put the last good sample in the place of one that is not, (..., time, channel); zero before there is one."""
-    numbers = torch.arange(values.shape[-2])[:, None]
-    latest = torch.where(good, numbers, torch.zeros_like(numbers)).cummax(-2).values
-    return torch.where(good, values, torch.zeros_like(values)).gather(-2, latest)

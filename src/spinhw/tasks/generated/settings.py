@@ -1,7 +1,7 @@
 """Tasks whose series come from a formula, as a run asks for them."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,6 @@ Delay = Annotated[int, Field(ge=0, le=10_000)]
 class GeneratedSettings(TaskSettings):
     """A task whose series come from a formula; a network answers after each sample, those of the washout apart."""
 
-    answers: ClassVar[Literal["once", "always"]] = "always"
     sample_interval_s: TimeS = Field(default=1e-9, description="Time for which a sample is held; 1 fs to 1 s.")
     length: int = Field(
         default=250, ge=1, le=1_000_000, description="Samples of each sequence, those of the washout counted."
@@ -58,6 +57,11 @@ class GeneratedSettings(TaskSettings):
                 todo="exchange them",
             )
         return self
+
+    @property
+    def answers(self) -> Literal["once", "always"]:
+        """After each sample."""
+        return "always"
 
     @property
     def inputs(self) -> int:
@@ -216,6 +220,11 @@ class SineSquareSettings(GeneratedSettings):
     def headline(self) -> str:
         """The share of right answers."""
         return "accuracy"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The two kinds of wave."""
+        return "sine", "square"
 
     @property
     def series_range(self) -> tuple[float, float]:
