@@ -123,6 +123,15 @@ def test_a_point_says_how_to_train_it_alone() -> None:
     assert point.key == tiny_point("network.tau=7.0 ns").key != tiny_point("network.tau=8 ns").key
 
 
+def test_a_point_keeps_its_key_when_settings_get_new_keys() -> None:
+    settings = tiny_point().settings
+    chosen = settings.chosen()
+    assert chosen["task"]["kind"] == "sequential_digits" and "input_noise" not in chosen["training"]
+    assert build(type(settings), chosen, "chosen") == settings
+    assert tiny_point("training.input_noise=0.0").key == tiny_point().key  # As by default.
+    assert tiny_point("training.input_noise=0.1").key != tiny_point().key
+
+
 def test_a_study_leaves_table_picture_claims_and_is_not_done_twice(tmp_path: Path) -> None:
     grid = tiny_grid()
     studies = studies_named("fig2b", grid)

@@ -1,6 +1,7 @@
 """One point of a study: a run of its own, many networks side by side."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -83,7 +84,9 @@ def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
             allowed="a task of classes",
             todo="name another recipe in the grid, or compare runs of this one by their summary.json",
         )
-    return settings, _digest(settings.canonical(without={"run"}))  # What is said of an experiment is no part of it.
+    chosen = settings.chosen()
+    chosen.pop("run", None)  # What is said of an experiment is no part of it.
+    return settings, _digest(json.dumps(chosen, sort_keys=True))
 
 
 def _digest(text: str) -> str:
