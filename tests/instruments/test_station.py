@@ -441,7 +441,10 @@ def test_wired_benches_load_and_write_back(wiring):
         (CHIP | {"inputs": ["awg.3"]}, r"wiring.inputs\[0\]: 'awg' has no channel '3' in this file, only 1, 2"),
         (CHIP | {"inputs": ["scope.1"]}, r"inputs\[0\]: 'scope' is a digitizer; a waveform-source is needed here"),
         (CHIP | {"inputs": ["awg"]}, r"wiring.inputs.0: must be INSTRUMENT.CHANNEL"),
-        (CHIP | {"inputs": ["awg.1", "awg.1"]}, r"inputs\[0\] and inputs\[1\] are on one channel; seen: awg.1"),
+        (
+            CHIP | {"inputs": ["awg.1", "awg.1"]},
+            r"inputs\[0\] and inputs\[1\] are on one output of a source; seen: awg.1",
+        ),
         (
             CHIP | {"neurons": ["scope.1", "scope.1"]},
             r"neurons\[0\] and neurons\[1\] are on one channel without a switch; seen: scope.1",

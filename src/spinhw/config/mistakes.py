@@ -116,7 +116,7 @@ def describe(mistake: Mistake, model: type[Settings], data: Any, source: str, se
             now = ".".join(moved.place(keys))
             todo = "" if place.startswith("--set") else f"rewrite the file with: spinhw migrate {typed(source)}"
             return ConfigError(f"{place}: unknown key {context['key']}; it is written {now} now", todo=todo)
-        elsewhere = [] if context["near"] else _elsewhere(model, context["name"])
+        elsewhere = [] if context["near"] else _elsewhere(model, context["name"], data)
         if elsewhere:
             return ConfigError(
                 f"{place}: unknown key {context['key']}; did you mean {' or '.join(map(repr, elsewhere))}?"
@@ -188,25 +188,37 @@ def _inner(data: Any, keys: Keys) -> Any:
     return data
 
 
-def _elsewhere(model: type[Settings], name: str) -> list[str]:
+def _elsewhere(model: type[Settings], name: str, data: Any) -> list[str]:
     """List where a key of this name, or else of the nearest one, may stand: whole paths, the short ones first."""
-    paths = _paths(model, ())
+    paths = _paths(model, (), data)
     names = {path[-1] for path in paths}
     meant = name if name in names else next(iter(get_close_matches(name, sorted(names), n=1, cutoff=0.8)), None)
     found = sorted((path for path in paths if path[-1] == meant), key=lambda path: (len(path), path))
     return [".".join(path) for path in found[:_MOST_PATHS]]
 
 
-def _paths(model: type[Settings], above: Keys) -> set[Keys]:
-    """List the keys of settings and of all settings within them, each with the keys that lead to it."""
+def _paths(model: type[Settings], above: Keys, data: Any) -> set[Keys]:
+    """List the keys of settings and of all settings within them, each with the keys that lead to it.
+
+    Where settings may be of several kinds and the data say which, the others' keys are left out.
+    """
     found: set[Keys] = set()
     for name, field in model.model_fields.items():
         here = (*above, field.alias or yaml_key(name))
         found.add(here)
         if len(here) < _DEEPEST_PATH:
-            for one in models_in(field.annotation, field.metadata):
-                found |= _paths(one, here)
+            inner = _inner(data, here[-1:])
+            for one in _of_kind(models_in(field.annotation, field.metadata), _inner(inner, ("kind",))):
+                found |= _paths(one, here, inner)
     return found
+
+
+def _of_kind(models: list[type[Settings]], kind: Any) -> list[type[Settings]]:
+    """Return the models of a kind, or all where none is of it."""
+    named = [
+        one for one in models if "kind" in one.model_fields and kind in get_args(one.model_fields["kind"].annotation)
+    ]
+    return named or models
 
 
 def _tags(model: type[Settings], keys: Keys, name: str) -> list[str]:
