@@ -7,7 +7,7 @@ from spinhw.studies.names import ALL, refuse_unknown_study
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridPlateauSettings, GridSettings, ProtocolSettings
 from spinhw.studies.study import Curve, Study
-from spinhw.units import format_quantity, show_quantity
+from spinhw.units import spell_quantity, show_quantity
 
 KINDS = ("spintronic", "ctrnn")
 
@@ -44,7 +44,7 @@ def fig3a(grid: GridSettings) -> Study:
             name,
             "spintronic",
             f"tau {show_quantity(tau_s, 's')}",
-            (f"network.tau={format_quantity(tau_s, 's')}",),
+            (f"network.tau={spell_quantity(tau_s, 's')}",),
         )
         for name, protocol in grid.protocols.items()
         for tau_s in protocol.taus_s
@@ -151,7 +151,7 @@ def _over_time(
     def points() -> Iterator[Point]:
         for interval_s in chosen_s:
             time = (
-                f"task.sample_interval={format_quantity(interval_s, 's')}",
+                f"task.sample_interval={spell_quantity(interval_s, 's')}",
                 f"training.substeps={steps[interval_s]}",
             )
             yield _sweep_point(grid, protocol, kind, (*time, *varied), interval_s in grid.traced_intervals_s)
