@@ -7,7 +7,7 @@ from spinhw.studies.names import ALL, refuse_unknown_study
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridPlateauSettings, GridSettings, ProtocolSettings
 from spinhw.studies.study import Curve, Study
-from spinhw.units import spell_quantity, show_quantity
+from spinhw.units import show_quantity, spell_quantity
 
 KINDS = ("spintronic", "ctrnn")
 
