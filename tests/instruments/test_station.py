@@ -478,6 +478,14 @@ def test_mistakes_in_the_wiring_are_named(wiring, message):
         build(StationSettings, wired(wiring), "bench.yaml")
 
 
+def test_a_gate_must_be_able_to_shut():
+    bench = wired(CHIP | {"inputs": ["awg.2"], "gate": "awg.1", "gate_open": "0.5 V"})
+    channels = bench["instruments"]["awg"]["channels"]
+    bench["instruments"]["awg"] = AWG | {"channels": channels | {1: channels[1] | {"lowest": "0.2 V"}}}
+    with pytest.raises(ConfigError, match=r"wiring.gate \(shut\): this is beyond the limits of awg.1 .*seen: 0 V"):
+        build(StationSettings, bench, "bench.yaml")
+
+
 @pytest.fixture
 def offer(tmp_path, monkeypatch):
     """Install a package that offers a driver under the name my-source."""

@@ -215,7 +215,7 @@ def _held(settings: StationSettings, sample_interval_s: float) -> int:
 
 
 def _refuse_rates(settings: StationSettings, bench: VisaBench, outputs: Sequence[str], held: int) -> None:
-    """Refuse rates, records and levels that the instruments cannot do even for a batch of one sample."""
+    """Refuse rates and records that the instruments cannot do even for a batch of one sample."""
     timing, wiring = bench.timing, bench.wiring
     interval_s = held / timing.source_rate_hz
     if timing.digitizer_rate_hz * interval_s < 1 - 1e-6:
@@ -229,11 +229,6 @@ def _refuse_rates(settings: StationSettings, bench: VisaBench, outputs: Sequence
         if not low <= timing.source_rate_hz <= high:
             seen, allowed = f"{timing.source_rate_hz:.6g} Hz", f"{low:.6g} to {high:.6g} Hz"
             raise _misfit(settings, "timing.source_rate", f"{name} cannot do this", seen, allowed)
-    if gate is not None and isinstance(wiring, ChipWiring):
-        limit = _voltages(settings, [gate])
-        if not limit.lowest <= min(0.0, wiring.gate_open_v) <= max(0.0, wiring.gate_open_v) <= limit.highest:
-            seen, allowed = f"0 V and {wiring.gate_open_v:g} V", f"{limit.lowest:g} to {limit.highest:g} V"
-            raise _misfit(settings, "gate_open", f"beyond the limits of {gate}", seen, allowed)
     smallest = Segments(1, 1, held, timing.rest_s, timing.source_rate_hz)
     _as_config(settings, "timing.digitizer_rate", lambda: bench.readout.check_records(smallest))
 

@@ -134,6 +134,7 @@ class ChipWiring(_Readouts):
         yield from super().levels()
         if self.gate is not None:
             yield "gate_open", self.gate, self.gate_open_v, "V"
+            yield "gate (shut)", self.gate, 0.0, "V"
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
