@@ -32,6 +32,20 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def put_in_place(made: Path, path: Path) -> None:
+    """Give a file that is whole its name, unless another process was sooner: then the other's stays.
+
+    Raises:
+        OSError: It cannot be named so.
+    """
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError:  # Not every file system has two names for a file.
+        os.replace(made, path)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line and see it through to the disk.
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import write_atomically
+from spinhw.atomic import put_in_place, write_atomically
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
@@ -109,6 +110,20 @@ class Search:
         return float(trial.suggest_float(key, axis.lowest, axis.highest, log=axis.log))
 
     def _in_file(self, path: Path) -> Any:
+        if not path.exists():
+            self._make(path)
+        return self._connected(path)
+
+    def _make(self, path: Path) -> None:
+        """Make the tables in a file of another name: half of them would be a database that never works."""
+        half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            self._connected(half).engine.dispose()
+            put_in_place(half, path)
+        finally:
+            half.unlink(missing_ok=True)
+
+    def _connected(self, path: Path) -> Any:
         # As part of a URL, marks in the name of the file would mean something.
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(path, check_same_thread=False)
