@@ -14,13 +14,18 @@ UNFINISHED = ".*.tmp"  # What a process that was killed leaves of a file that it
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
+def unfinished(path: Path) -> Path:
+    """Return the name under which this process writes a file until it is whole, beside it; `UNFINISHED` finds it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file through a temporary one beside it, so that a crash or a full disk leaves the old one as it was.
 
     Raises:
         ConfigError: The disk is full, or the folder cannot be written; the old file is intact.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = unfinished(path)
     try:
         _write_through(temporary, data)
         _replace(temporary, path)
@@ -79,7 +84,7 @@ def refuse_unwritable(path: Path, argument: str) -> None:
             folder = folder.parent
         path.parent.mkdir(parents=True, exist_ok=True)
         # Of the same length or longer, so that a name which is too long shows.
-        trial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        trial = unfinished(path)
         trial.touch()
         trial.unlink()
     except OSError as error:

@@ -18,7 +18,7 @@ from spinhw.plots.sweep import (
 )
 from spinhw.studies.claims import FAST, PAPER_CTRNN, PAPER_CTRNN_STD, PAPER_SPINTRONIC, PAPER_SPINTRONIC_STD, SLOW
 from spinhw.studies.measured import MeasuredCurve, scatter
-from spinhw.studies.study import Study
+from spinhw.studies.study import Look, Study
 
 _NS = 1e9
 _PUBLISHED = {
@@ -40,11 +40,11 @@ def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
     elif study.name == "fig3c":
         plot_drive([_drive_points(name, chosen) for name, chosen in by_protocol.items()], path)
     elif study.name == "fig4":
-        panels = [_panel(name, chosen, 1.0) for name, chosen in by_protocol.items()]
+        panels = [_panel(name, chosen, study.last_look, 1.0) for name, chosen in by_protocol.items()]
         plot_sweep(panels, path, "density of the connections", log=False)
     else:
         traced = study.name == "fig2b"
-        panels = [_panel(name, chosen, _NS, traced) for name, chosen in by_protocol.items()]
+        panels = [_panel(name, chosen, study.last_look, _NS, traced) for name, chosen in by_protocol.items()]
         band = (FAST * _NS, SLOW * _NS) if traced else None
         plot_sweep(panels, path, "time between two input points (ns)", log=True, band=band)
 
@@ -54,9 +54,7 @@ def _column(each: MeasuredCurve) -> SeedColumn:
     return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
 
 
-def _panel(name: str, curves: Sequence[MeasuredCurve], scale: float, traced: bool = False) -> SweepPanel:
-    looks = {each.curve.look for each in curves}
-    last = "plateau" if "plateau" in looks else "recipe"
+def _panel(name: str, curves: Sequence[MeasuredCurve], last: Look, scale: float, traced: bool = False) -> SweepPanel:
     lines = [
         SweepCurve(each.curve.label, scale * each.x, each.accuracy, each.rising, each.curve.look != last)
         for each in curves

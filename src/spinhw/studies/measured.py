@@ -45,8 +45,7 @@ class MeasuredCurve:
     @property
     def weight(self) -> Floats:
         """Mean size of the weights <|W|>, median over the seeds that did not diverge, (point,); NaN where all did."""
-        known = [[value for value in outcome.mean_weight if value is not None] for outcome in self.outcomes]
-        return np.array([np.median(values) if values else np.nan for values in known])
+        return _medians([outcome.mean_weight for outcome in self.outcomes])
 
     @property
     def rising(self) -> NDArray[np.bool_]:
@@ -65,14 +64,19 @@ class MeasuredCurve:
             cumulative_drive(point.settings, outcome.mean_weight)
             for point, outcome in zip(self.curve.points, self.outcomes, strict=True)
         ]
-        known = [[value for value in each if value is not None] for each in drives]
-        return np.array([np.median(values) if values else np.nan for values in known])
+        return _medians(drives)
 
     @property
     def remembers(self) -> NDArray[np.bool_]:
         """Whether the relaxation time of each point is longer than its sample interval, (point,)."""
         settings = [point.settings for point in self.curve.points]
         return np.array([each.network.tau_s > each.task.sample_interval_s for each in settings])
+
+
+def _medians(rows: Sequence[Sequence[float | None]]) -> Floats:
+    """Take the median of each row over what is known of it, (row,); NaN where nothing is."""
+    known = [[value for value in row if value is not None] for row in rows]
+    return np.array([np.median(values) if values else np.nan for values in known])
 
 
 def measure(study: Study, outcomes: Mapping[str, Outcome]) -> list[MeasuredCurve]:

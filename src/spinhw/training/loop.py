@@ -79,7 +79,8 @@ def train_until(epochs: int, trainee: Trainee, folder: RunFolder, progress: Prog
     """
     total = trainee.epochs, trainee.batches
     with trainee.training_time():
-        while trainee.epoch < epochs and not trainee.is_over(folder):
+        over = trainee.is_over(folder)
+        while trainee.epoch < epochs and not over:
             while trainee.batch < trainee.batches:
                 trainee.step()
                 progress.on_batch(trainee.epoch, trainee.batch, total, trainee.loss, trainee.accuracy)
@@ -95,5 +96,6 @@ def train_until(epochs: int, trainee: Trainee, folder: RunFolder, progress: Prog
             folder.append_metrics(row)
             progress.on_epoch(row)
             trainee.finish_epoch()
-            if trainee.is_due or trainee.is_over(folder):
+            over = trainee.is_over(folder)
+            if trainee.is_due or over:
                 trainee.save(folder)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinhw.atomic import put_in_place, write_atomically
+from spinhw.atomic import put_in_place, unfinished, write_atomically
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
@@ -116,7 +115,7 @@ class Search:
 
     def _make(self, path: Path) -> None:
         """Make the tables in a file of another name: half of them would be a database that never works."""
-        half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        half = unfinished(path)
         try:
             self._connected(half).engine.dispose()
             put_in_place(half, path)
