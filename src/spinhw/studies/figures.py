@@ -50,8 +50,7 @@ def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
 
 
 def _column(each: MeasuredCurve) -> SeedColumn:
-    published = _PUBLISHED[each.curve.kind] if each.curve.protocol == "paper" else None
-    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
+    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], _PUBLISHED[each.curve.kind])
 
 
 def _panel(name: str, curves: Sequence[MeasuredCurve], last: Look, scale: float, traced: bool = False) -> SweepPanel:
