@@ -47,12 +47,15 @@ class Stopper:
     def on_evaluation(self, what, done, total) -> None: ...
 
 
-def read_out_by_hand(settings: RunSettings, member: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ridge regression with the mean taken off, from the network as it is drawn, by the textbook."""
+def read_out_by_hand(settings: RunSettings, member: int, weights=None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ridge regression with the mean taken off, from the network as it is drawn, or with weights, by the textbook."""
     network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds, settings.answer)
+    network.load_state_dict(weights or network.state_dict())
     task, seeds = settings.open_task(), settings.training.seeds
     shown = [task.train(seeds, 0, batch) for batch in range(task.batches)]
-    y = torch.cat([network.run(one.inputs).filtered[member, :, 15:, -5:].flatten(0, 1) for one in shown]).double()
+    y = torch.cat(
+        [network.run(one.inputs).filtered.detach()[member, :, 15:, -5:].flatten(0, 1) for one in shown]
+    ).double()
     t = torch.cat([one.target.values[member, :, 15:].flatten(0, 1) for one in shown]).double()
     centred, wanted = y - y.mean(0), t - t.mean(0)
     penalty = settings.training.ridge * centred.square().mean() * len(y) * torch.eye(5).double()
@@ -191,6 +194,62 @@ def test_y_follows_from_the_power_through_the_high_pass_of_the_model() -> None:
     assert float(error) < 0.05
     both = replace(trace, filtered=modelled(run.filtered, torch.arange(30)))
     assert shown_outputs(both, network.neurons(), 1e-9).values is run.filtered
+
+
+def both(device=None, **training) -> RunSettings:
+    """A run that trains everything by its gradient, and solves for the read-out in its last epoch."""
+    optimiser = {"learning_rate": 0.05, "schedule": "paper"}
+    asked = {"trainable": "all", "solve_readout": True, "epochs": 4, "optimiser": optimiser, "evaluate_every": 1}
+    return small(device, **(asked | training))
+
+
+def test_the_last_epoch_may_solve_for_the_read_out_of_trained_neurons(tmp_path) -> None:
+    results = train(both(ridge=1e-3), tmp_path / "both")
+    before = train(both(solve_readout=False, epochs=3), tmp_path / "before")
+    trained, then = bits(tmp_path / "both"), bits(tmp_path / "before")
+    neurons = [name for name in then if name.startswith("network/") and "_out" not in name]
+    assert neurons and all(torch.equal(trained[name], then[name]) for name in neurons)
+    weights = {name.removeprefix("network/"): value for name, value in then.items() if name.startswith("network/")}
+    for member in range(2):
+        w_out, _ = read_out_by_hand(both(ridge=1e-3), member, weights)
+        torch.testing.assert_close(trained["network/w_out"][member].double(), w_out, rtol=1e-3, atol=1e-5)
+    rows = results.metrics
+    assert ["learning_rate" in row for row in rows] == [True, True, True, False] and "readout" in rows[3]
+    assert [row["loss"] for row in rows[:3]] == [row["loss"] for row in before.metrics]
+    assert rows[3]["loss"] == pytest.approx(results.summary["readout"]["mse"])
+
+
+class LastBatch(Stopper):
+    """Presses it in the last epoch."""
+
+    def on_batch(self, epoch, batch, total, loss, accuracy) -> None:
+        if epoch == 3 and batch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_what_is_solved_last_goes_on_with_a_device_in_the_loop_to_the_same_bits(tmp_path) -> None:
+    settings = both(CHIP)
+    train(settings, tmp_path / "whole")
+    with pytest.raises(Interrupted, match="epoch 4, after batch 2 of 3"):
+        train(settings, tmp_path / "parts", LastBatch())
+    resume(tmp_path / "parts", settings)
+    left, right = bits(tmp_path / "whole"), bits(tmp_path / "parts")
+    assert left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+    stages = {stage.what: stage.images for stage in budget(settings).stages}
+    assert stages["training"] == 2 * 3 * 12 and stages["training, read-out"] == 2 * 12
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"epochs": 0}, r"training\.epochs 0.*training\.epochs: 1 and above"),
+        ({"keep": "best"}, r"training\.keep best.*training\.keep: last"),
+        ({"gradient": "spsa", "device": CHIP}, r"training\.gradient spsa"),
+    ],
+)
+def test_what_cannot_be_solved_last_is_refused(training, said) -> None:
+    with pytest.raises(ConfigError, match=said):
+        both(**training)
 
 
 @pytest.mark.parametrize(

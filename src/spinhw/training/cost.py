@@ -160,14 +160,17 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
     shown, held_out = task.sequences, task.held_out_sequences(settings.final_part)
     if epochs:
         every, plan = ObservationPlan.split(device.neurons, device.channels), readout
-        if training.trainable == "readout":
-            plan = plan_of_last_layer(device, network)
-        elif MODES[training.gradient or "output"].measured == "neurons":
+        if MODES[training.gradient or "output"].measured == "neurons":
             plan = every
         elif not readout.neurons and (training.drift is not None or make_refits(settings, opened) is not None):
             plan = ObservationPlan(every.repeats[:1])  # Refit and watch look at some neurons in each batch, in turn.
-        yield stage("training", epochs, shown, plan, training.loop.averages, True)
-        others = epochs * _perturbations(settings, device)
+        solved = plan_of_last_layer(device, network) if training.solves else None
+        by_gradient = epochs - (solved is not None)
+        yield stage("training", by_gradient, shown, plan, training.loop.averages, True)
+        if solved is not None:
+            called = "training, read-out" if by_gradient else "training"
+            yield stage(called, 1, shown, solved, training.loop.averages, True)
+        others = by_gradient * _perturbations(settings, device)
         if others:
             yield stage("perturbations", others, shown, readout, training.loop.averages, True)
         compared = _compared(training, task.batches)
@@ -189,7 +192,7 @@ def _compared(training: TrainingSettings, batches: int) -> int:
     every = training.loop.align_every
     if every is None:
         return 0
-    first, last = training.loop_start * batches, training.epochs * batches
+    first, last = training.loop_start * batches, (training.epochs - training.solves) * batches
     return -(-last // every) - -(-first // every)
 
 

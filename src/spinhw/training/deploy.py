@@ -141,7 +141,7 @@ def refuse_misfit(settings: RunSettings) -> None:
     device = device_for(settings, settings.device)
     if settings.training.gradient is not None:
         refuse_mode(settings.training.gradient, device)
-    if settings.training.trainable == "readout" and settings.training.loop_start < settings.training.epochs:
+    if settings.training.solves and settings.training.loop_start < settings.training.epochs:
         refuse_hidden_states(device.describe())
     _refuse_limits(settings, device)
 

@@ -87,8 +87,8 @@ class Learner:
         self.chips = None if training.chips is None else DrawnChips(settings, training.chips)
         freeze(self.network, training.trainable)
         self.adam = MemberAdam(trained(self.network))
-        # The read-out in closed form, where it alone is trained: the optimiser has nothing to do then.
-        self.readout = SolvedReadout(settings.network, len(self.seeds)) if training.trainable == "readout" else None
+        # The read-out in closed form, of a run whose last epoch solves for it: the optimiser rests then.
+        self.readout = SolvedReadout(settings.network, len(self.seeds)) if training.solves else None
         self.loop: DeviceLoop | None = None  # The device in the loop, while it is open.
         self.loop_state: dict[str, Any] | None = None  # What it was when it was closed, or when a checkpoint was made.
         self._refits: dict[str, Tensor] = {}  # The same for what the refits of its model know.

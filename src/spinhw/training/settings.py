@@ -72,11 +72,16 @@ class TrainingSettings(Settings):
         "on what the neurons of the last layer showed, from one look at each training sequence; of classes on 1 for "
         "the right one and 0 for the others. There is no gradient, and `optimiser` has no part in it.",
     )
+    solve_readout: bool = Field(
+        default=False,
+        description="Whether the last epoch takes no step of the optimiser and solves for the read-out instead, as "
+        "trainable: readout does, behind the neurons as trained until then. Worth its epoch where values are answered.",
+    )
     ridge: float | None = Field(
         default=None,
         gt=0.0,
-        description="For trainable: readout. What a weight costs, in units of the mean variance of y of a neuron; "
-        "above 0. Null: chosen by generalised cross-validation within the training part.",
+        description="For a read-out that is solved. What a weight costs, in units of the mean variance of y of a "
+        "neuron; above 0. Null: chosen by generalised cross-validation within the training part.",
     )
     chips: DrawnChipsSettings | None = Field(
         default=None,
@@ -172,6 +177,11 @@ class TrainingSettings(Settings):
         return max(0, self.epochs - (self.epochs if self.loop.epochs is None else self.loop.epochs))
 
     @property
+    def solves(self) -> bool:
+        """Whether the last epoch solves for the read-out."""
+        return self.trainable == "readout" or self.solve_readout
+
+    @property
     def kept(self) -> Literal["last", "average", "best"]:
         """Which weights count."""
         return self.keep or ("last" if self.optimiser.average_decay is None else "average")
@@ -179,7 +189,7 @@ class TrainingSettings(Settings):
     @property
     def can_be_longer(self) -> bool:
         """Whether the first epochs would be the same in a training of more of them."""
-        if self.trainable == "readout":
+        if self.solves:
             return False
         in_time = self.optimiser.schedule == "paper" and self.coarse_share == 0 and self.kept != "best"
         return in_time and self.loop_start == self.epochs
@@ -191,13 +201,6 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _a_readout_alone_is_solved(self) -> Self:
         if self.trainable != "readout":
-            if self.ridge is not None:
-                raise MisfitError(
-                    "training.ridge is for read-outs in closed form",
-                    seen=f"training.trainable {self.trainable}",
-                    allowed="training.trainable: readout",
-                    todo="leave training.ridge out, or write trainable: readout",
-                )
             return self
         without = {
             "epochs": (self.epochs, 1),
@@ -219,6 +222,37 @@ class TrainingSettings(Settings):
                 seen=", ".join(f"training.{name} {seen}" for name, seen in wrong.items()),
                 allowed=", ".join(f"training.{name} {lines.get(name, 'null')}" for name in wrong),
                 todo="write these",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_ridge_has_its_readout(self) -> Self:
+        if self.ridge is not None and not self.solves:
+            raise MisfitError(
+                "training.ridge is for read-outs in closed form",
+                seen=f"training.trainable {self.trainable}, training.solve_readout false",
+                allowed="training.trainable: readout, or training.solve_readout: true",
+                todo="leave training.ridge out, or write one of these",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_solved_last_counts(self) -> Self:
+        if not self.solve_readout or self.trainable == "readout":
+            return self
+        without = {
+            "epochs": (self.epochs, self.epochs >= 1, "1 and above"),
+            "keep": (self.kept, self.kept == "last", "last"),
+            "plateau": ("given", self.plateau is None, "null"),
+            "gradient": (self.gradient, self.gradient in (None, "surrogate", "output", "layerwise"), "output"),
+        }
+        wrong = {name: seen for name, (seen, fine, _) in without.items() if not fine}
+        if wrong:
+            raise MisfitError(
+                "training.solve_readout solves for the read-out in the last epoch, of the networks as they are then",
+                seen=", ".join(f"training.{name} {seen}" for name, seen in wrong.items()),
+                allowed=", ".join(f"training.{name}: {without[name][2]}" for name in wrong),
+                todo="write these, or leave training.solve_readout out",
             )
         return self
 

@@ -60,15 +60,21 @@ class EnsembleTrainee:
     def step(self) -> None:
         learner, training = self._learner, self._settings.training
         shown = self._task.train(learner.seeds, learner.epoch, learner.batch)
-        if learner.readout is not None:
+        readout = self._solved_now
+        if readout is not None:
             readout_step(learner, shown)
             learner.batch += 1
             if learner.batch == self.batches:
-                self._solve(learner.readout)
+                self._solve(readout)
             return
         losses, answers = train_step(learner, shown, training, self._rates(learner.batch))
         learner.sums.add(losses, right_answers(answers, shown), shown.size)
         learner.batch += 1
+
+    @property
+    def _solved_now(self) -> SolvedReadout | None:
+        """The read-out that this epoch solves for; None in epochs of the optimiser."""
+        return self._learner.readout if self.epoch == self.epochs - 1 else None
 
     def _solve(self, readout: SolvedReadout) -> None:
         """Give the networks their read-out, now that every sequence was looked at."""
@@ -109,7 +115,7 @@ class EnsembleTrainee:
 
     def _how(self) -> dict[str, Any]:
         """Say what the training went by: the learning rate at the end of the epoch, or the ridge."""
-        readout = self._learner.readout
+        readout = self._solved_now
         if readout is None:
             return {"learning_rate": self._rates(self.batches - 1)}
         return {"readout": readout.facts(self._settings.training.ridge)}
