@@ -83,6 +83,23 @@ def test_same_seed_same_network_and_another_seed_another() -> None:
     assert not torch.equal(one["w_out"], other["w_out"])
 
 
+def test_antisymmetric_weights_turn_what_a_layer_has_seen_round() -> None:
+    shape = {"layers": (6, 8), "weight_scale": 2.0, "weight_scale_intra": 5.0}
+    plain = SpintronicNetwork(NetworkSettings(**shape))
+    network = SpintronicNetwork(NetworkSettings(**shape, initial_intra="antisymmetric"))
+    for name, size in (("w_int.0", 6), ("w_int.1", 8)):
+        weights, mask = network.get_parameter(name).detach(), network.mask(name)
+        both = mask & mask.T
+        torch.testing.assert_close(weights * both, -(weights * both).T, rtol=0, atol=0)
+        assert 2.0 / size**0.5 < weights.abs().max() <= 5.0 / size**0.5 and (weights != 0).sum() > size
+    assert all(torch.equal(plain.masks()[name], network.masks()[name]) for name in plain.masks())
+    others = [name for name in plain.state_dict() if not name.startswith("w_int")]
+    assert all(torch.equal(plain.state_dict()[name], network.state_dict()[name]) for name in others)
+    full = SpintronicNetwork(NetworkSettings(**shape, initial_intra="antisymmetric", density_intra=1.0))
+    growth = torch.linalg.eigvals(full.get_parameter("w_int.1").detach().double()).real
+    assert growth.abs().max() < 1e-6  # Of no mode: they turn.
+
+
 def test_a_member_of_an_ensemble_is_the_network_of_its_seed() -> None:
     alone, ensemble = SpintronicNetwork(SMALL, seed=7), SpintronicNetwork(SMALL, seed=[3, 7])
     assert all(torch.equal(ensemble.state_dict()[name][1], value) for name, value in alone.state_dict().items())

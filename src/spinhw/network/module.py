@@ -299,12 +299,20 @@ def _mask_name(name: str) -> str:
 
 
 def _draw(settings: NetworkSettings, seed: int) -> dict[str, Tensor]:
-    """Draw masks and initial values of one network: uniform within +-weight_scale / sqrt(fan-in), biases zero."""
+    """Draw masks and initial values of one network: uniform within +-scale / sqrt(fan-in), biases zero.
+
+    A layer whose recurrent weights are antisymmetric has modes that turn and neither grow nor fade but by the damping
+    of its neurons (Chang et al., AntisymmetricRNN, ICLR 2019, section 3).
+    """
     topology = settings.topology()
     masks = draw_masks(topology, torch_stream("masks", seed))
     generator = torch_stream("initial weights", seed)
     shapes = topology.masked_shapes() | {"w_out": (settings.outputs, settings.layers[-1])}
-    drawn = {name: _uniform(shape, settings.weight_scale, generator) for name, shape in shapes.items()}
+    intra = settings.weight_scale if settings.weight_scale_intra is None else settings.weight_scale_intra
+    scales = {name: intra if name.startswith("w_int") else settings.weight_scale for name in shapes}
+    drawn = {name: _uniform(shape, scales[name], generator) for name, shape in shapes.items()}
+    if settings.initial_intra == "antisymmetric":
+        drawn |= {name: one.triu(1) - one.triu(1).T for name, one in drawn.items() if name.startswith("w_int")}
     drawn |= {f"bias.{layer}": torch.zeros(size) for layer, size in enumerate(settings.layers)}
     drawn["b_out"] = torch.zeros(settings.outputs)
     return {name: tensor * masks.get(name, 1.0) for name, tensor in drawn.items()} | {

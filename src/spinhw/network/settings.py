@@ -93,6 +93,14 @@ class NetworkSettings(Settings):
     weight_scale: float = Field(
         default=1.0, gt=0.0, description="Initial weights are uniform within +- this / sqrt(fan-in)."
     )
+    weight_scale_intra: float | None = Field(
+        default=None, gt=0.0, description="The same for synapses within a layer; null for weight_scale."
+    )
+    initial_intra: Literal["independent", "antisymmetric"] = Field(
+        default="independent",
+        description="Initial weights within a layer: each drawn for itself, or 'antisymmetric', that from j to i minus "
+        "that from i to j, where both exist: what the layer has seen then goes round in it, and is remembered longer.",
+    )
 
     @model_validator(mode="before")
     @classmethod
