@@ -38,6 +38,15 @@ def test_validation_is_taken_from_the_training_half_only():
     assert not key(whole.test) & key(part.test)
 
 
+def test_read_by_row_a_sample_is_a_row_of_the_same_image():
+    task = DigitsSettings(read_by="row")
+    assert (task.inputs, task.samples, DigitsSettings().inputs, DigitsSettings().samples) == (8, 8, 1, 64)
+    pixels = TASK.open(Feed(120)).train([3, 4], 1, 2)
+    rows = task.open(Feed(120)).train([3, 4], 1, 2)
+    assert torch.equal(rows.inputs.flatten(-2), pixels.inputs.flatten(-2)) and rows.inputs.shape[2:] == (8, 8)
+    assert torch.equal(rows.target.labels, pixels.target.labels)
+
+
 def test_every_image_is_shown_once_in_an_epoch_the_last_batch_included():
     task = TASK.open(Feed(120))
     batches = [task.train([3], 0, batch) for batch in range(task.batches)]

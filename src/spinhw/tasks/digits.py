@@ -1,4 +1,4 @@
-"""Sequential digits: 8 x 8 images read pixel by pixel, 64 samples each (Plouet et al. 2024, section III)."""
+"""Sequential digits: 8 x 8 images read pixel by pixel (Plouet et al. 2024, section III), or row by row."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,5 +118,6 @@ def _order(images: int, seed: int, epoch: int) -> Tensor:
 
 
 def as_sequence(images: Tensor, settings: DigitsSettings) -> Tensor:
-    """Read images row by row: (..., 8, 8) with pixels in 0 to 1 -> (..., time, 1), u = scale (pixel - offset)."""
-    return settings.input_scale * (images.flatten(-2).unsqueeze(-1) - settings.input_offset)
+    """Read images from the top: (..., 8, 8), pixels in 0 to 1 -> (..., time, channel), u = scale (pixel - offset)."""
+    read = images.flatten(-2).unsqueeze(-1) if settings.read_by == "pixel" else images
+    return settings.input_scale * (read - settings.input_offset)

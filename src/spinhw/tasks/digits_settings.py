@@ -8,6 +8,7 @@ from spinhw.tasks.base import Feed, Part, Task, TaskSettings
 from spinhw.units import TimeS
 
 CLASSES = 10
+SIDE = 8  # Pixels.
 
 
 class DigitsSettings(TaskSettings):
@@ -18,7 +19,14 @@ class DigitsSettings(TaskSettings):
     for_choosing = ("held_out=validation",)
 
     kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")
-    sample_interval_s: TimeS = Field(default=1e-9, description="Time for which each pixel is held; 1 fs to 1 s.")
+    read_by: Literal["pixel", "row"] = Field(
+        default="pixel",
+        description="What a sample is: a 'pixel' (64 samples of one channel, as in the paper) or a 'row' (8 samples of "
+        "8 channels, a pixel each).",
+    )
+    sample_interval_s: TimeS = Field(
+        default=1e-9, description="Time for which each pixel, or row, is held; 1 fs to 1 s."
+    )
     train_fraction: float = Field(
         default=0.5, ge=0.01, le=0.99, description="Share of the images used for training, 0.01 to 0.99."
     )
@@ -33,7 +41,7 @@ class DigitsSettings(TaskSettings):
     @property
     def inputs(self) -> int:
         """Input channels."""
-        return 1
+        return 1 if self.read_by == "pixel" else SIDE
 
     @property
     def outputs(self) -> int:
@@ -43,7 +51,7 @@ class DigitsSettings(TaskSettings):
     @property
     def samples(self) -> int:
         """Samples of a sequence."""
-        return 64
+        return SIDE * SIDE if self.read_by == "pixel" else SIDE
 
     @property
     def input_range(self) -> tuple[float, float]:
