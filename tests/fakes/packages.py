@@ -27,3 +27,20 @@ def install_foreign(folder: Path) -> list[str]:
     facts = tomllib.loads((FOREIGN / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     install(folder, facts["name"], facts["entry-points"])
     return [str(folder), str(FOREIGN)]
+
+
+def install_data_sets(folder: Path, package: str, sets: Mapping[str, tuple[str, str]]) -> None:
+    """Write a package that keeps data sets as aeon does, and that cannot be imported.
+
+    Args:
+        folder: Where packages lie.
+        package: Its name.
+        sets: Texts of the training and of the test file, by name of the data set.
+    """
+    data = folder / package / "datasets" / "data"
+    data.mkdir(parents=True)
+    (folder / package / "__init__.py").write_text("raise ImportError('this asks for too much')\n", encoding="utf-8")
+    for name, parts in sets.items():
+        (data / name).mkdir()
+        for part, text in zip(("TRAIN", "TEST"), parts, strict=True):
+            (data / name / f"{name}_{part}.ts").write_text(text, encoding="utf-8")

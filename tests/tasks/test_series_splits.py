@@ -98,7 +98,7 @@ def test_time_goes_from_training_to_validation_to_test():
 def test_each_class_is_held_out_by_the_same_share():
     labels = ["rare"] * 10 + ["often"] * 90
     held = SeriesSettings(split={"test": 0.2, "validation": 0.25}).holding(
-        series_of(np.zeros((100, 3)) + np.eye(3)[0], labels)
+        series_of(np.arange(300).reshape(100, 3), labels)
     )
     by_class = {part: about["by_class"] for part, about in held.facts()["parts"].items()}
     assert by_class["test"] == {"often": 18, "rare": 2}
@@ -161,10 +161,11 @@ def test_held_out_sequences_are_one_memory_for_all_members():
 
 
 def test_a_sequence_that_ends_early_goes_on_with_its_last_sample():
-    series = series_of([np.arange(1.0, n + 1) for n in (2, 4, 3, 5)] * 5, [0, 1, 0, 1] * 5)
+    pieces = [10 * place + np.arange(1.0, n + 1) for place, n in enumerate((2, 4, 3, 5) * 5)]
+    series = series_of(pieces, [0, 1, 0, 1] * 5)
     batch = SeriesSettings(scaling={"kind": "none"}).holding(series).open(Feed(batch_size=50)).train([0], 0, 0)
     for inputs, length in zip(batch.inputs[0, :, :, 0].tolist(), batch.lengths[0].tolist(), strict=True):
-        assert inputs == [min(step, length) for step in range(1, len(inputs) + 1)]
+        assert [one - inputs[0] for one in inputs] == [min(step, length - 1) for step in range(len(inputs))]
 
 
 def test_a_seed_sees_the_same_batches_whoever_stands_beside_it():

@@ -8,6 +8,7 @@ from spinhw.config import apply_overrides, build, find_recipe, read_yaml, yaml_b
 from spinhw.device import DeviceSettings, SimulatedSettings, load_device
 from spinhw.errors import ConfigError
 from spinhw.tasks import TASKS, TaskSettings
+from spinhw.tasks.series import is_packaged
 from spinhw.training.settings import RunSettings
 
 # Keys that name a device profile in place of which it is put.
@@ -58,13 +59,18 @@ def _with_whole_paths(task: dict[str, Any], folder: Path) -> dict[str, Any]:
     keys = model.file_keys
     task = {key: value for key, value in task.items() if key not in model.derived_keys}
     named = {key: name for key in keys if isinstance(name := task.get(key), str) and name}
-    return task | {key: str(_whole_path(name, folder)) for key, name in named.items()}
+    return task | {key: _whole_path(name, folder) for key, name in named.items()}
 
 
-def _whole_path(name: str, folder: Path) -> Path:
-    """Return the path of a file beside the config, or where a line of the command says it is from here."""
+def _whole_path(name: str, folder: Path) -> str:
+    """Return the path of a file beside the config, or where a line of the command says it is from here.
+
+    What is no path but a data set of an installed package is left as it is.
+    """
+    if is_packaged(name):
+        return name
     near, here = folder / name, Path(name)
-    return (here if here.exists() and not near.exists() else near).absolute()
+    return str((here if here.exists() and not near.exists() else near).absolute())
 
 
 def read_with_device(

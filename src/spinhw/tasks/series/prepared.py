@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError
+from spinhw.tasks.series.packages import file_of, is_packaged
 from spinhw.tasks.series.reading import read_series
 from spinhw.tasks.series.scaling import ChannelScaling, extremes, fitted, standardised, unscaled
 from spinhw.tasks.series.scaling_settings import NoScaling
 from spinhw.tasks.series.series import Series, as_in
 from spinhw.tasks.series.settings import SeriesSettings, ShapeSettings
 from spinhw.tasks.series.splits import PARTS, PartName, Pieces, divided
+from spinhw.tasks.series.twins import look_for_twins
 
 # Data of so many tasks are kept at a time; a run has one, and asks for it again and again.
 _KEPT = 2
@@ -56,7 +58,7 @@ class Prepared:
         of = "classes" if series.of_classes else "values"
         return {
             "file": settings.file,
-            "test_file": settings.test_file,
+            "test_file": _test_name(settings),
             "fingerprints": self.fingerprints,
             "answers": series.answers,
             "channels": list(series.channels),
@@ -108,8 +110,25 @@ def prepare(settings: SeriesSettings) -> Prepared:
 
 def _key(settings: SeriesSettings) -> Any:
     """Return what the data of a task depend on: settings, and state of the files; or series that were handed over."""
-    files = [Path(name) for key in settings.file_keys if (name := getattr(settings, key)) is not None]
+    labels = None if settings.labels is None else Path(settings.labels)
+    files = [path for path in (*_files(settings), labels) if path is not None]
     return settings.canonical(without={"shape", "sample_interval_s"}), settings.given, tuple(map(_state, files))
+
+
+def _test_name(settings: SeriesSettings) -> str | None:
+    """Return how the file of the test part is named: a data set of a package has one of its own."""
+    if settings.test_file is None and settings.split.test is None and settings.file and is_packaged(settings.file):
+        return settings.file
+    return settings.test_file
+
+
+def _files(settings: SeriesSettings) -> tuple[Path | None, Path | None]:
+    """Return where the data lie, and those of the test part; None for what is handed over or split off."""
+    test, key = _test_name(settings), "task.file" if settings.test_file is None else "task.test_file"
+    return (
+        None if settings.file is None else file_of(settings.file, "TRAIN", "task.file"),
+        None if test is None else file_of(test, "TEST", key),
+    )
 
 
 def _state(path: Path) -> Any:
@@ -125,6 +144,8 @@ def _state(path: Path) -> Any:
 def _prepared(settings: SeriesSettings) -> Prepared:
     series, test = _both(settings)
     parts = divided(series, test, settings)
+    if settings.split.kind != "time":
+        look_for_twins(parts)
     train = parts["train"]
     inputs = fitted(settings.scaling, series.samples, train.covered(), series.channels)
     targets, ahead = unscaled(len(series.outputs)), _inputs_ahead(series, train.horizon)
@@ -163,18 +184,18 @@ def _mark(chosen: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
 
 def _both(settings: SeriesSettings) -> tuple[Series, Series | None]:
     """Return what is trained on and split, and the test part where there is one of its own."""
-    series, test = settings.given
+    (series, test), (file, test_file) = settings.given, _files(settings)
     if series is None:
-        if settings.file is None:
+        if file is None:
             raise ConfigError(
                 "task.file: nothing says which series these are",
                 seen="null",
                 allowed="a file, or arrays that are handed over in Python",
                 todo="name the file, or hand over what the run was begun with: task=series_of(inputs, targets)",
             )
-        series = read_series(Path(settings.file), settings)
-    if test is None and settings.test_file is not None:
-        test = read_series(Path(settings.test_file), settings, "task.test_file")
+        series = read_series(file, settings)
+    if test is None and test_file is not None:
+        test = read_series(test_file, settings, "task.test_file")
     if test is None:
         return series, None
     if test.spacing is not None and series.spacing is not None and abs(test.spacing / series.spacing - 1) > 0.01:

@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from spinhw.config import Settings
 from spinhw.errors import ConfigError, MisfitError
 from spinhw.tasks.base import Feed, Part, Task, TaskSettings
+from spinhw.tasks.series.packages import is_packaged
 from spinhw.tasks.series.scaling_settings import AnyScaling, RangeScaling
 from spinhw.tasks.series.split_settings import SplitSettings, WindowSettings
 from spinhw.units import TimeS
@@ -80,11 +81,13 @@ class SeriesSettings(TaskSettings):
     file: str | None = Field(
         default=None,
         min_length=1,
-        description="NPZ, CSV, Parquet, .ts, NetCDF, or a folder of WAV; beside the YAML file, or a whole path. Null "
-        "where arrays are handed over in Python.",
+        description="NPZ, CSV, Parquet, .ts, NetCDF, or a folder of WAV; beside the YAML file, or a whole path. Or a "
+        "data set of an installed package, aeon:NAME. Null where arrays are handed over in Python.",
     )
     test_file: str | None = Field(
-        default=None, min_length=1, description="The test part, of the same form; null to split it off `file`."
+        default=None,
+        min_length=1,
+        description="The test part, of the same form; null to split it off `file`, or for that of the package.",
     )
     labels: str | None = Field(
         default=None,
@@ -283,8 +286,9 @@ class SeriesSettings(TaskSettings):
         if self.shape is not None:
             return self
         found = self.model_copy(update={"shape": self.prepared().shape})
-        paths = {key: str(Path(name).absolute()) for key in self.file_keys if (name := getattr(self, key)) is not None}
-        return found.model_copy(update=paths)
+        named = {key: name for key in self.file_keys if (name := getattr(self, key)) is not None}
+        whole = {key: str(Path(name).absolute()) for key, name in named.items() if not is_packaged(name)}
+        return found.model_copy(update=whole)
 
     def prepared(self) -> "Prepared":
         """Read, split and scale the data, or return them where that was just done.
