@@ -49,7 +49,8 @@ class Stopper:
 
 def read_out_by_hand(settings: RunSettings, member: int, weights=None) -> tuple[torch.Tensor, torch.Tensor]:
     """Ridge regression with the mean taken off, from the network as it is drawn, or with weights, by the textbook."""
-    network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds, settings.answer)
+    steps = settings.fine_steps if settings.training.solve_readout else settings.steps
+    network = SpintronicNetwork(settings.network, steps, settings.training.seeds, settings.answer)
     network.load_state_dict(weights or network.state_dict())
     task, seeds = settings.open_task(), settings.training.seeds
     shown = [task.train(seeds, 0, batch) for batch in range(task.batches)]

@@ -75,7 +75,8 @@ class TrainingSettings(Settings):
     solve_readout: bool = Field(
         default=False,
         description="Whether the last epoch takes no step of the optimiser and solves for the read-out instead, as "
-        "trainable: readout does, behind the neurons as trained until then. Worth its epoch where values are answered.",
+        "trainable: readout does, behind the neurons as trained until then; by simulation at fine_steps_per_ns. Worth "
+        "its epoch where values are answered.",
     )
     ridge: float | None = Field(
         default=None,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from spinhw.gradients.shown import last_layer, modelled
+from spinhw.rollout import Steps
 from spinhw.tasks import Batch, loss
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
@@ -46,12 +47,13 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
 
 
 @torch.no_grad()
-def readout_step(learner: Learner, batch: Batch) -> None:
-    """Show a batch once to networks whose read-out alone is trained, and keep what their last layer did.
+def readout_step(learner: Learner, batch: Batch, steps: Steps) -> None:
+    """Show a batch once to networks whose read-out is solved for, and keep what their last layer did.
 
     Args:
         learner: With a `SolvedReadout`, which takes it in.
         batch: Sequences of all members.
+        steps: Time grid, where they are simulated.
     """
     network, readout = learner.network, learner.readout
     if readout is None:
@@ -59,7 +61,7 @@ def readout_step(learner: Learner, batch: Batch) -> None:
     if learner.loop is not None:
         states = learner.loop.hardware.states(batch.inputs, batch.lengths)
     else:
-        run = network.run(batch.inputs, record_last=network.answer.last if batch.lengths is None else None)
+        run = network.run(batch.inputs, steps, record_last=network.answer.last if batch.lengths is None else None)
         ends_s = torch.arange(1, run.filtered.shape[2] + 1) * network.steps.sample_interval_s
         states = last_layer(modelled(run.filtered, ends_s), network, batch.lengths)
         learner.refuse_divergence(states.values.isfinite().flatten(1).all(1))

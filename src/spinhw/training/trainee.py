@@ -62,7 +62,8 @@ class EnsembleTrainee:
         shown = self._task.train(learner.seeds, learner.epoch, learner.batch)
         readout = self._solved_now
         if readout is not None:
-            readout_step(learner, shown)
+            # One look may be fine, whatever the steps were that a gradient asked for.
+            readout_step(learner, shown, self._settings.fine_steps if training.solve_readout else learner.network.steps)
             learner.batch += 1
             if learner.batch == self.batches:
                 self._solve(readout)
