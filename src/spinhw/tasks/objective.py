@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 from spinhw.sequences import inside
 from spinhw.tasks.base import Batch, Classes, Values
@@ -69,6 +69,19 @@ def counting(answers: Tensor, batch: Batch) -> Tensor | None:
         return None
     counted = inside(batch.lengths, answers.shape[2], batch.washout)
     return None if counted is None else counted.expand(answers.shape[:3])
+
+
+def wanted(batch: Batch, outputs: int) -> Tensor:
+    """Return what is right, (member, batch, answer, output): 1 for the right class and 0 for the others, or values.
+
+    Args:
+        batch: What is to be answered.
+        outputs: Classes, or values.
+    """
+    if not isinstance(batch.target, Classes):
+        return _right_values(batch.target).double()
+    hot = one_hot(batch.target.labels, outputs).double()
+    return hot if hot.ndim == 4 else hot[:, :, None]
 
 
 def right_answers(answers: Tensor, batch: Batch) -> tuple[Tensor, Tensor] | None:

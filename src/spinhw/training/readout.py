@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from spinhw.device import Signal
 from spinhw.errors import ConfigError
 from spinhw.estimate import CANDIDATES, Fits, Moments, fit
 from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.tasks import Batch, Classes
-from spinhw.tasks.objective import weight_of
+from spinhw.tasks.objective import wanted, weight_of
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class SolvedReadout:
         counts = weight_of(y, batch)
         weight = torch.ones_like(whole, dtype=torch.float64) if counts is None else counts.double()
         self._left_out += ((weight > 0) & ~whole).flatten(1).sum(1)
-        targets = _targets(batch, self._network.outputs)
+        targets = wanted(batch, self._network.outputs)
         rows = (one.flatten(1, 2) for one in (y, targets, (weight * whole)[..., 0]))
         self._moments = self._moments.with_rows(*rows)
 
@@ -164,15 +163,6 @@ def put(solution: Solution, network: SpintronicNetwork) -> None:
     """Give every member of an ensemble its read-out."""
     network.w_out.copy_(solution.w_out)
     network.b_out.copy_(solution.b_out)
-
-
-def _targets(batch: Batch, outputs: int) -> Tensor:
-    """Return what is right, (member, batch, answer, output): 1 for the right class and 0 for the others, or values."""
-    if isinstance(batch.target, Classes):
-        hot = one_hot(batch.target.labels, outputs).double()
-        return hot if hot.ndim == 4 else hot[:, :, None]
-    values = batch.target.values.double()
-    return values if values.ndim == 4 else values[:, :, None]
 
 
 def _tell_of(lost: Tensor) -> None:
