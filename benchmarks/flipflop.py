@@ -23,10 +23,10 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.machine import processor  # noqa: E402
 from benchmarks.timing import in_turns, turn  # noqa: E402
-from spinhw.flipflop.ensemble import each  # noqa: E402
 from spinhw.network import RecurrentNetwork, RecurrentSettings  # noqa: E402
 from spinhw.streams import torch_stream  # noqa: E402
 from spinhw.tasks import FlipFlopSettings, Trials, draw_trials  # noqa: E402
+from spinhw.training.software_ensemble import each  # noqa: E402
 
 STEPS, BATCH, UNITS = 350, 128, 400
 

@@ -18,7 +18,7 @@ from fakes.keras import keras_file
 from spinhw.config import build
 from spinhw.errors import ConfigError
 from spinhw.flipflop import load_network, read_keras, save_network
-from spinhw.flipflop.learner import measure
+from spinhw.flipflop.scoring import measure
 from spinhw.network import RecurrentNetwork, RecurrentSettings
 from spinhw.network.recurrence import TanhWeights, recur
 from spinhw.network.tanh_kernels import activate

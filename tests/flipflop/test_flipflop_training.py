@@ -13,8 +13,8 @@ from spinhw.cli.app import app
 from spinhw.config import build
 from spinhw.errors import ConfigError, SpinhwError
 from spinhw.flipflop import FlipFlopRun, load_flipflop, load_network, resume_flipflop, train_flipflop
-from spinhw.flipflop.learner import measure
 from spinhw.flipflop.load import PRESETS, find_config, has_oscillators
+from spinhw.flipflop.scoring import measure
 from spinhw.flipflop.smallest import Size, smallest
 from spinhw.tasks import Feed
 from spinhw.tasks.trial_task import held_out_trials

@@ -138,7 +138,7 @@ def import_weights(source: Path, out: Path | None) -> None:
         raise ConfigError(f"{source}: there is no such file", todo="check the path")
     refuse_unwritable(target, "--out")
     from spinhw.flipflop import read_keras, save_network
-    from spinhw.flipflop.learner import measure
+    from spinhw.flipflop.scoring import measure
     from spinhw.tasks import FlipFlopSettings
     from spinhw.tasks.trial_task import measuring_trials
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from spinhw.flipflop.autonomous import autonomous
 from spinhw.flipflop.fixed_points import FixedPoints, find_fixed_points, starts_around
 from spinhw.flipflop.geometry import Cube, Eigenvalues, Projection, fit_cube, project, spectrum
-from spinhw.flipflop.learner import measure
 from spinhw.flipflop.robustness import Hold, RobustnessCurve, long_hold, robustness
+from spinhw.flipflop.scoring import measure
 from spinhw.flipflop.walking import Walk, walk
 from spinhw.network.recurrent import RecurrentNetwork
 from spinhw.streams import torch_stream

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spinhw.flipflop.fixed_points import FixedPoints
-from spinhw.flipflop.learner import measure
+from spinhw.flipflop.scoring import measure
 from spinhw.network.recurrent import RecurrentNetwork
 from spinhw.tasks.flipflop import holding
 from spinhw.tasks.flipflop_settings import FlipFlopSettings

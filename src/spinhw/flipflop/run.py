@@ -1,23 +1,26 @@
 """Whole flip-flop runs: train, go on, measure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import make_folder
 from spinhw.errors import ConfigError
-from spinhw.flipflop.ensemble import Ensemble
 from spinhw.flipflop.load import COMMAND
+from spinhw.flipflop.scoring import measure
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.flipflop.summary import summarise
 from spinhw.flipflop.weights import save_network
 from spinhw.network import RecurrentNetwork
+from spinhw.tasks.trial_task import held_out_trials
 from spinhw.training import SILENT, Interrupted, Progress, RunFolder
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.loop import train_until
 from spinhw.training.refusals import refuse_other_settings
 from spinhw.training.run_lock import run_lock
+from spinhw.training.software_ensemble import Ensemble
+from spinhw.training.software_member import SoftwareTraining
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def train_flipflop(settings: FlipFlopRun, folder: Path, progress: Progress = SIL
         Interrupted: The user asked to stop, once or twice; `resume_flipflop` goes on.
     """
     with Interrupt() as interrupt:
-        ensemble = Ensemble(settings)
+        ensemble = ensemble_of(settings)
         made = RunFolder.create(folder, settings, COMMAND)
         try:
             ensemble.save(made)
@@ -58,7 +61,7 @@ def train_flipflop(settings: FlipFlopRun, folder: Path, progress: Progress = SIL
             made.discard()
             raise
         with run_lock(made.path):
-            return _go_on(ensemble, made, progress, interrupt)
+            return _go_on(settings, ensemble, made, progress, interrupt)
 
 
 def resume_flipflop(folder: Path, settings: FlipFlopRun | None = None, progress: Progress = SILENT) -> FlipFlopResults:
@@ -78,23 +81,39 @@ def resume_flipflop(folder: Path, settings: FlipFlopRun | None = None, progress:
     recorded = opened.settings_as(FlipFlopRun)
     refuse_other_settings(opened, recorded, settings or recorded)
     with run_lock(opened.path), Interrupt() as interrupt:
-        ensemble = Ensemble(recorded)
+        ensemble = ensemble_of(recorded)
         ensemble.restore(*load_checkpoint(opened.checkpoint))
         opened.forget_metrics_after(ensemble.epoch)
-        return _go_on(ensemble, opened, progress, interrupt)
+        return _go_on(recorded, ensemble, opened, progress, interrupt)
 
 
-def _go_on(ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt) -> FlipFlopResults:
+def ensemble_of(settings: FlipFlopRun) -> Ensemble:
+    """Make the networks of a run, which are looked at on held-out trials: the best of all looks is kept."""
+    training, held_out = settings.training, held_out_trials(settings.task)
+    return Ensemble(
+        settings.network,
+        SoftwareTraining(training.optimiser, training.epochs, look=lambda one: asdict(measure(one, held_out))),
+        training.seeds,
+        settings.open_task(),
+        look_every=training.evaluate_every,
+        told={"mse": "mse", "settled": "settled", "bits_right": "accuracy"},
+        threads=training.threads,
+    )
+
+
+def _go_on(
+    settings: FlipFlopRun, ensemble: Ensemble, folder: RunFolder, progress: Progress, interrupt: Interrupt
+) -> FlipFlopResults:
     try:
         train_until(ensemble.epochs, ensemble, folder, progress, interrupt)
-        summary = summarise(ensemble)
+        summary = summarise(settings, ensemble)
     except KeyboardInterrupt as error:  # The second Ctrl-C.
         raise Interrupted(
             "stopped at once; the last checkpoint is kept", todo=f"go on from it with: {folder.resume_command}"
         ) from error
     _save_networks(ensemble, folder)
     folder.write_summary(summary)
-    return FlipFlopResults(folder.path, ensemble.settings, summary, folder.metrics())
+    return FlipFlopResults(folder.path, settings, summary, folder.metrics())
 
 
 def _save_networks(ensemble: Ensemble, folder: RunFolder) -> None:

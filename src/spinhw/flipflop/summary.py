@@ -3,14 +3,14 @@
 from dataclasses import asdict
 from typing import Any
 
-from spinhw.flipflop.ensemble import Ensemble, each
-from spinhw.flipflop.learner import measure
 from spinhw.flipflop.robustness import long_hold
+from spinhw.flipflop.scoring import measure
 from spinhw.flipflop.settings import FlipFlopRun
 from spinhw.network import RecurrentNetwork
 from spinhw.tasks.flipflop_settings import FlipFlopSettings
 from spinhw.tasks.trial_settings import HOLD_STEPS, TESTED
 from spinhw.tasks.trial_task import measuring_trials
+from spinhw.training.software_ensemble import Ensemble, each
 from spinhw.training.statistics import over_seeds
 from spinhw.training.versions import versions
 
@@ -19,9 +19,9 @@ _HOLD_TRIALS = 256
 LEARNED = 0.9
 
 
-def summarise(ensemble: Ensemble) -> dict[str, Any]:
+def summarise(settings: FlipFlopRun, ensemble: Ensemble) -> dict[str, Any]:
     """Give what ``summary.json`` holds: scores of the best networks on fresh trials."""
-    settings, members = ensemble.settings, ensemble.members
+    members = ensemble.members
     trials = measuring_trials(settings.task, TESTED, "final")
     networks = [one.best_network() for one in members]
     scores = [asdict(one) for one in each(lambda one: measure(one, trials), networks, ensemble.threads)]

@@ -1,39 +1,61 @@
-"""One network while it learns: weights, optimiser, and the best weights so far."""
+"""One recurrent network in software while it learns: weights, optimiser, and the best weights so far."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spinhw.flipflop.settings import FlipFlopRun
-from spinhw.network import RecurrentNetwork
+from spinhw.network import Answer, RecurrentNetwork, RecurrentSettings
 from spinhw.states import part_of
 from spinhw.streams import torch_stream
-from spinhw.tasks import Task, Trials, loss
-from spinhw.tasks.score import Score, score
+from spinhw.tasks import Task, loss
 from spinhw.training.optimiser import MemberAdam
+from spinhw.training.optimiser_settings import OptimiserSettings
 from spinhw.training.schedule import scheduled_rates
 
-_EVALUATED_AT_ONCE = 256
+EVERY_STEP = Answer(None, pooled=False)
+Look = Callable[[RecurrentNetwork], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class SoftwareTraining:
+    """How recurrent networks in software are trained.
+
+    Args:
+        optimiser: Adam and its learning rate.
+        epochs: Passes through the sequences.
+        answer: Which samples answer.
+        label_smoothing: Probability spread evenly over all classes, 0 to below 1.
+        look: Measures a network, by name; None for a training that nobody looks at, whose last weights count.
+        judged_by: The measure by which the best network is kept; the smaller the better.
+    """
+
+    optimiser: OptimiserSettings
+    epochs: int
+    answer: Answer = EVERY_STEP
+    label_smoothing: float = 0.0
+    look: Look | None = None
+    judged_by: str = "mse"
 
 
 class Member:
     """One network of a run, computed by one thread from beginning to end.
 
     Args:
-        settings: The run.
+        network: The network as designed.
+        training: How it is trained.
         seed: The network's.
         task: What it is trained on.
     """
 
-    def __init__(self, settings: FlipFlopRun, seed: int, task: Task) -> None:
-        self.settings, self.seed, self._task = settings, seed, task
-        self.network = RecurrentNetwork(settings.network, seed)
+    def __init__(self, network: RecurrentSettings, training: SoftwareTraining, seed: int, task: Task) -> None:
+        self.settings, self.seed, self._training, self._task = network, seed, training, task
+        self.network = RecurrentNetwork(network, seed)
         self.adam = MemberAdam(dict(self.network.named_parameters()))
         self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.best_score: Score | None = None
+        self.best_score: dict[str, float] | None = None
         self.best_step = 0
 
     def step(self, epoch: int, batch: int, number: int) -> float:
@@ -44,30 +66,33 @@ class Member:
             batch: Batch of it, from 0.
             number: Steps that were taken before.
         """
-        training = self.settings.training
+        training, optimiser = self._training, self._training.optimiser
         shown = self._task.train([self.seed], epoch, batch)
         noise = torch_stream("flip-flop recurrent noise", self.seed, number)
         outputs = self.network.run(shown.inputs[0], record=False, generator=noise).outputs
-        found = loss(outputs[None], shown)[0]
+        answers = training.answer.take(outputs[None], shown.lengths)
+        found = loss(answers, shown, training.label_smoothing)[0]
         self.adam.zero_grad()
         found.backward()
-        self.adam.clip(training.optimiser.gradient_clip)
-        if training.optimiser.gradient_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.optimiser.gradient_norm)
-        self.adam.step(scheduled_rates(training.optimiser, 1, training.epochs, epoch, batch, self.settings.batches))
+        self.adam.clip(optimiser.gradient_clip)
+        if optimiser.gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), optimiser.gradient_norm)
+        self.adam.step(scheduled_rates(optimiser, 1, training.epochs, epoch, batch, self._task.batches))
         return found.item()
 
-    def look(self, held_out: Trials, number: int) -> Score:
-        """Measure the network on held-out trials after so many steps, and keep it if it is the best so far."""
-        found = measure(self.network, held_out)
-        if self.best_score is None or found.mse < self.best_score.mse:
+    def look(self, number: int) -> dict[str, float]:
+        """Measure the network after so many steps, and keep it if it is the best so far; nothing where none looks."""
+        if self._training.look is None:
+            return {}
+        found, by = self._training.look(self.network), self._training.judged_by
+        if self.best_score is None or found[by] < self.best_score[by]:
             self.best_score, self.best_step = found, number
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         return found
 
     def best_network(self) -> RecurrentNetwork:
         """Return the best network so far."""
-        network = RecurrentNetwork(self.settings.network, self.seed)
+        network = RecurrentNetwork(self.settings, self.seed)
         network.load_state_dict(dict(self.best))
         return network
 
@@ -82,23 +107,15 @@ class Member:
 
     def facts(self) -> dict[str, Any]:
         """Return every plain number that a checkpoint holds."""
-        found = None if self.best_score is None else asdict(self.best_score)
-        return {"best_score": found, "best_step": self.best_step}
+        return {"best_score": self.best_score, "best_step": self.best_step}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Take up what `tensors` and `facts` gave."""
         self.network.load_state_dict(self._part(tensors, "network"))
         self.adam.restore(self._part(tensors, "adam"))
         self.best = self._part(tensors, "best")
-        self.best_score = None if facts["best_score"] is None else Score(**facts["best_score"])
+        self.best_score = None if facts["best_score"] is None else dict(facts["best_score"])
         self.best_step = facts["best_step"]
 
     def _part(self, tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
         return part_of(tensors, f"{self.seed}/{part}")
-
-
-@torch.no_grad()
-def measure(network: RecurrentNetwork, trials: Trials) -> Score:
-    """Score a network on trials, without recurrent noise."""
-    parts = trials.inputs.split(_EVALUATED_AT_ONCE)
-    return score(torch.cat([network.run(part, record=False).outputs for part in parts]), trials)

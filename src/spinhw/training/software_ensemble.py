@@ -1,11 +1,10 @@
-"""All networks of a run as the training loop sees them: each a step of its own, several at a time."""
+"""Recurrent networks in software as the training loop sees them: each a step of its own, several at a time."""
 
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import torch
@@ -13,13 +12,13 @@ from torch import Tensor
 
 from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
-from spinhw.flipflop.learner import Member
-from spinhw.flipflop.settings import FlipFlopRun
-from spinhw.tasks.score import Score
-from spinhw.tasks.trial_task import held_out_trials
-from spinhw.training import Diverged, RunFolder
+from spinhw.network import RecurrentSettings
+from spinhw.tasks import Task
 from spinhw.training.checkpoint import save_checkpoint
+from spinhw.training.divergence import Diverged
+from spinhw.training.run_folder import RunFolder
 from spinhw.training.schedule import scheduled_rates
+from spinhw.training.software_member import Member, SoftwareTraining
 from spinhw.training.versions import bit_versions
 
 Found = TypeVar("Found")
@@ -29,19 +28,34 @@ class Ensemble:
     """All networks of a run, and the place in the run: what a checkpoint holds.
 
     Args:
-        settings: The run.
+        network: The networks as designed.
+        training: How they are trained.
+        seeds: One for each.
+        task: What they are trained on.
+        look_every: Steps between looks; the end of an epoch is one in any case.
+        told: What an epoch tells of the last look, by the name of its measure.
+        threads: At most so many are trained at a time; None for one for each core.
     """
 
-    def __init__(self, settings: FlipFlopRun) -> None:
-        self.settings = settings
-        self.threads, task = settings.training.threads, settings.open_task()
-        self.members = [Member(settings, seed, task) for seed in settings.training.seeds]
+    def __init__(
+        self,
+        network: RecurrentSettings,
+        training: SoftwareTraining,
+        seeds: Sequence[int],
+        task: Task,
+        *,
+        look_every: int,
+        told: Mapping[str, str],
+        threads: int | None,
+    ) -> None:
+        self._training, self._seeds, self._look_every, self._told = training, tuple(seeds), look_every, told
+        self.threads = threads
+        self.members = [Member(network, training, seed, task) for seed in seeds]
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
         self.losses = [0.0] * len(self.members)  # Sums over the batches of the epoch so far.
-        self.scores: list[Score] | None = None  # At the last look.
-        self.epochs, self.batches = settings.training.epochs, settings.batches
-        self._held_out = held_out_trials(settings.task)
+        self.scores: list[dict[str, float]] | None = None  # At the last look.
+        self.epochs, self.batches = training.epochs, task.batches
         self._started = time.monotonic()
 
     @property
@@ -61,7 +75,7 @@ class Ensemble:
 
     @property
     def accuracy(self) -> None:
-        """None: the answers are values."""
+        """None: nobody counts right answers on the way."""
         return None
 
     @property
@@ -80,31 +94,34 @@ class Ensemble:
         self._refuse_divergence(losses)
         self.losses = [total + loss for total, loss in zip(self.losses, losses, strict=True)]
         self.batch += 1
-        if self.steps % self.settings.training.evaluate_every == 0 or self.batch == self.batches:
+        if self._training.look is not None and (self.steps % self._look_every == 0 or self.batch == self.batches):
             done = self.steps
-            self.scores = each(lambda one: one.look(self._held_out, done), self.members, self.threads)
+            self.scores = each(lambda one: one.look(done), self.members, self.threads)
 
     def refuse_to_go_on(self, folder: RunFolder) -> None:
         """Do nothing: nothing is watched."""
 
     def row(self) -> dict[str, Any]:
         """Sum up the epoch that was just trained."""
-        scores = self.scores or []
+        scores, by = self.scores or [], self._training.judged_by
+        looked = (
+            {}
+            if self._training.look is None
+            else {name: [one[key] for one in scores] for key, name in self._told.items()}
+        )
+        best = [one.best_score[by] for one in self.members if one.best_score is not None]
         return {
             "epoch": self.epoch + 1,
             "loss": [total / self.batches for total in self.losses],
-            "mse": [one.mse for one in scores],
-            "settled": [one.settled for one in scores],
-            "accuracy": [one.bits_right for one in scores],
-            "best_mse": [one.best_score.mse for one in self.members if one.best_score is not None],
+            **looked,
+            **({f"best_{by}": best} if looked else {}),
             "learning_rate": self._rate(self.batches - 1),
             "wall_s": self.wall_s,
         }
 
     def _rate(self, batch: int) -> float:
         """Return the learning rate of a batch of this epoch."""
-        training = self.settings.training
-        return scheduled_rates(training.optimiser, 1, training.epochs, self.epoch, batch, self.batches)[0]
+        return scheduled_rates(self._training.optimiser, 1, self.epochs, self.epoch, batch, self.batches)[0]
 
     def is_over(self, folder: RunFolder) -> bool:
         """Return False: all epochs are trained."""
@@ -121,7 +138,7 @@ class Ensemble:
             "epoch": self.epoch,
             "batch": self.batch,
             "losses": self.losses,
-            "scores": None if self.scores is None else [asdict(one) for one in self.scores],
+            "scores": self.scores,
             "members": [member.facts() for member in self.members],
             "wall_s": self.wall_s,
             "versions": bit_versions(),
@@ -144,8 +161,7 @@ class Ensemble:
                 todo="restore the run folder from a copy",
             ) from error
         self.epoch, self.batch, self.losses = facts["epoch"], facts["batch"], facts["losses"]
-        looked = facts.get("scores")  # Checkpoints of version 0.1 lack it.
-        self.scores = None if looked is None else [Score(**one) for one in looked]
+        self.scores = facts.get("scores")  # Checkpoints of version 0.1 lack it.
         self._started = time.monotonic() - facts["wall_s"]
 
     def _refuse_divergence(self, losses: list[float]) -> None:
@@ -154,7 +170,7 @@ class Ensemble:
             raise Diverged(
                 f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1}",
                 torch.tensor(fine),
-                self.settings.training.seeds,
+                self._seeds,
                 seen="a loss or weight that is not finite",
                 todo="lower training.optimiser.learning_rate, or set training.optimiser.gradient_norm to 1",
             )
