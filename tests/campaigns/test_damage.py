@@ -197,7 +197,7 @@ def test_a_database_that_breaks_under_a_search_is_one_line(tmp_path, mocker):
     pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
     axes = {"network.tau": {"kind": "range", "lowest": 2, "highest": 40, "unit": "ns"}}
     space = build(SpaceSettings, {"axes": axes, "seeds": [100]}, "space")
-    mocker.patch("spinhw.tuning.search.trial_score", return_value=0.5)
+    mocker.patch("spinhw.tuning.trial.trial_score", return_value=0.5)
     found = Search(shipped("examples") / "digits_paper.yaml", space, f"sqlite:///{tmp_path / 'trials.db'}", "one")
     found.run(1, lambda tried: None)
     with sqlite3.connect(tmp_path / "trials.db") as database:

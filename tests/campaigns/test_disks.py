@@ -124,7 +124,7 @@ def as_usual(mocker: MockerFixture) -> None:
     mocker.patch.object(os, "fsync", lambda file: None)
     mocker.patch("time.sleep")
     mocker.patch("spinhw.studies.run.forecast_s", lambda points: {point.key: 1.0 for point in points})
-    mocker.patch("spinhw.tuning.search.trial_score", lambda settings: 1e8 * settings.network.tau_s % 1.0)
+    mocker.patch("spinhw.tuning.trial.trial_score", lambda settings: 1e8 * settings.network.tau_s % 1.0)
 
 
 def refused_at(name: str, kind: Any, at: int, folder: Path, spinhw: Any, mocker: MockerFixture) -> bool:

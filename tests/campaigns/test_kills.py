@@ -143,11 +143,11 @@ def test_a_search_that_was_killed_keeps_its_trials_and_makes_as_many_as_were_ask
     pytest.importorskip("optuna", reason="the extra 'tune' is not installed")
     work = WORKS["tune"]
     work.prepare(tmp_path)
-    at_second = "spinhw.tuning.search.trial_score = at_second_trial\n"
+    at_second = "spinhw.tuning.trial.trial_score = at_second_trial\n"
     code, _, error = run_killed(NEVER, work.command(tmp_path), work.before + at_second)
     kept = work.kept(tmp_path)
     assert is_killed(code) and len(kept) == 1, error
-    mocker.patch("spinhw.tuning.search.trial_score", return_value=0.25)
+    mocker.patch("spinhw.tuning.trial.trial_score", return_value=0.25)
     assert spinhw(*work.command(tmp_path)).code == 0
     assert work.result(tmp_path) == work.trials and kept < work.kept(tmp_path)
 

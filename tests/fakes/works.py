@@ -24,8 +24,8 @@ spinhw.studies.run.forecast_s = lambda points: {point.key: 1.0 for point in poin
 # A trial takes no time, and every statement to the database is a point: SQLite moves no file that Python sees.
 SCORED = """
 import functools, sqlite3
-import spinhw.tuning.search
-spinhw.tuning.search.trial_score = lambda settings: 1e8 * settings.network.tau_s % 1.0
+import spinhw.tuning.trial
+spinhw.tuning.trial.trial_score = lambda settings: 1e8 * settings.network.tau_s % 1.0
 def at_second_trial(settings, begun=[]):
     begun.append(settings)
     if len(begun) == 2:

@@ -13,7 +13,7 @@ from spinhw.errors import ConfigError
 from spinhw.plots.search import plot_search
 from spinhw.training import load_settings
 from spinhw.training.measures import Measure
-from spinhw.tuning import Search, SpaceSettings, Tried, save_best, trials_csv
+from spinhw.tuning import Search, SearchedRecipe, SpaceSettings, Tried, save_best, trial, trials_csv
 from spinhw.tuning.space import ChoiceSettings
 from spinhw.tuning.trial import trial_score, trial_settings, written
 
@@ -42,7 +42,7 @@ def search(folder: Path, name: str = "one") -> Search:
 def easy(mocker: MockerFixture) -> None:
     """Score a trial by a formula that is best at tau = 10 ns, instead of training."""
     mocker.patch(
-        "spinhw.tuning.search.trial_score",
+        "spinhw.tuning.trial.trial_score",
         lambda settings: float(np.exp(-(np.log(settings.network.tau_s / 10e-9) ** 2))),
     )
 
@@ -82,10 +82,26 @@ def test_a_search_goes_on_with_the_trials_of_others(tmp_path: Path, easy: None) 
     assert len({each.values["network.tau"] for each in other.tried()}) == 5
 
 
+def test_a_search_that_was_interrupted_tries_what_it_would_have_tried(
+    tmp_path: Path, easy: None, mocker: MockerFixture
+) -> None:
+    whole, parts = Search(RECIPE, space(), tmp_path / "whole.db", "one"), tmp_path / "parts.db"
+    whole.run(11, lambda tried: None)
+    for until in (2, 11):
+        once, real = Search(RECIPE, space(), parts, "one"), trial.trial_score
+        once.run(until, lambda tried: None)
+        mocker.patch("spinhw.tuning.trial.trial_score", side_effect=KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            once.run(until + 1, lambda tried: None)
+        mocker.patch("spinhw.tuning.trial.trial_score", real)
+    found = Search(RECIPE, space(), parts, "one").tried()
+    assert [(each.values, each.score) for each in found] == [(each.values, each.score) for each in whole.tried()]
+
+
 def test_a_trial_that_breaks_does_not_count(tmp_path: Path, easy: None, mocker: MockerFixture) -> None:
     found = search(tmp_path)
     found.run(1, lambda tried: None)
-    mocker.patch("spinhw.tuning.search.trial_score", lambda settings: 1 / 0)
+    mocker.patch("spinhw.tuning.trial.trial_score", lambda settings: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         found.run(2, lambda tried: None)
     assert len(found.tried()) == 1
@@ -93,7 +109,7 @@ def test_a_trial_that_breaks_does_not_count(tmp_path: Path, easy: None, mocker: 
 
 def test_a_trial_really_trains(tmp_path: Path) -> None:
     small = ("network.layers=[3, 2]", "training.epochs=1", "training.substeps=1", "training.batch_size=300")
-    found = Search(RECIPE, space(), f"sqlite:///{tmp_path / 'trials.db'}", "one", small)
+    found = Search(SearchedRecipe(RECIPE, small), space(), tmp_path / "trials.db", "one")
     found.run(1, lambda tried: None)
     assert 0 <= found.tried()[0].score <= 1
 
@@ -178,7 +194,7 @@ def errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_where_less_is_better_the_search_goes_down(tmp_path: Path, errors: Path, mocker: MockerFixture) -> None:
     scores = {2.0: 0.9, 3.0: 0.4, 4.0: float("inf")}
     axis = {"network.tau": {"kind": "choice", "values": ["2 ns", "3 ns", "4 ns"]}}
-    mocker.patch("spinhw.tuning.search.trial_score", lambda settings: scores[round(settings.network.tau_s * 1e9)])
+    mocker.patch("spinhw.tuning.trial.trial_score", lambda settings: scores[round(settings.network.tau_s * 1e9)])
     found = Search(errors, space(axes=axis), tmp_path / "trials.db", "one")
     found.run(6, lambda tried: None)
     place = f"sqlite:///{tmp_path / 'trials.db'}"

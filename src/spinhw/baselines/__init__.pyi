@@ -1,4 +1,16 @@
 from .baseline import Baseline, plain_guess
+from .echo import EchoSettings
+from .gated import GatedSettings
 from .linear import LinearSettings, linear_baseline
+from .model import Ground, ModelSettings
 
-__all__ = ["Baseline", "LinearSettings", "linear_baseline", "plain_guess"]
+__all__ = [
+    "Baseline",
+    "EchoSettings",
+    "GatedSettings",
+    "Ground",
+    "LinearSettings",
+    "ModelSettings",
+    "linear_baseline",
+    "plain_guess",
+]

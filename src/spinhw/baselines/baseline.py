@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from spinhw.energy import EnergySettings, software_ledger
 from spinhw.errors import ConfigError
 from spinhw.sequences import in_one
 from spinhw.tasks import Batch, Classes, Feed, Part, Task, TaskSettings, joined
@@ -61,6 +62,20 @@ def headline(task: Task, seed: int, part: Part, answer: Callable[[Batch], Tensor
     """
     batches = list(task.held_out([seed], part))
     return task.metrics(in_one([answer(one) for one in batches]), joined(batches))[0].values[0]
+
+
+def arithmetic_j(energy: EnergySettings, task: TaskSettings, per_sample: int, per_answer: int) -> float:
+    """Estimate the joules of an inference: multiply-adds times a constant, without non-linearities and memory.
+
+    Args:
+        energy: The constant.
+        task: How many samples a sequence has in the mean, and how many answers.
+        per_sample: Multiply-adds for each sample.
+        per_answer: Multiply-adds for each answer.
+    """
+    answers, duration_s = task.mean_samples if task.per_step else 1, task.mean_samples * task.sample_interval_s
+    parts = ((per_sample, task.mean_samples), (per_answer, answers))
+    return sum(software_ledger(energy, 0, count, times, duration_s).per_inference_j for count, times in parts)
 
 
 def plain_guess(task: TaskSettings, seeds: Sequence[int], part: Part) -> Baseline:

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from spinhw.baselines.baseline import Baseline, headline, opened
+from spinhw.baselines.baseline import Baseline, arithmetic_j, headline, opened
 from spinhw.baselines.columns import Columns, Unequal
+from spinhw.baselines.model import Ground, ModelSettings
 from spinhw.baselines.rows import Rows, Shown
-from spinhw.config import Settings
-from spinhw.energy import EnergySettings, software_ledger
+from spinhw.energy import EnergySettings
 from spinhw.estimate import Moments, fit
 from spinhw.streams import numpy_stream
 from spinhw.tasks import Batch, Part, TaskSettings
+from spinhw.training import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _CHOSEN_BY = 5000  # Rows that a choice among logistic regressions looks at.
 _ITERATIONS = 300
 
 
-class LinearSettings(Settings):
+class LinearSettings(ModelSettings):
     """A linear model; what is left out is chosen within the training part."""
 
     ridge: float | None = Field(
@@ -50,6 +51,9 @@ class LinearSettings(Settings):
         description="How sequences of unequal lengths are brought to one: 'filled' with 0 after their own end, or "
         "'resampled' linearly; their length is a column of its own. Null: chosen.",
     )
+
+    def measured(self, ground: Ground, seeds: Sequence[int], part: Part, progress: Progress) -> Baseline:
+        return linear_baseline(ground.task, seeds, part, self, ground.energy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +120,8 @@ def linear_baseline(
             known[key] = headline(shown, seed, part, model.answers)
         values.append(known[key])
     count = model.columns.count * (model.fitted // (model.columns.count + 1))
-    steps = task.mean_samples if task.per_step else 1
-    account = software_ledger(energy, 0, count, steps, task.mean_samples * task.sample_interval_s)
-    return Baseline("linear", values, model.fitted, account.per_inference_j, _about(model, train))
+    energy_j = arithmetic_j(energy, task, 0, count)
+    return Baseline("linear", values, model.fitted, energy_j, _about(model, train))
 
 
 def fit_linear(shown: Shown, task: TaskSettings, settings: LinearSettings) -> LinearModel:

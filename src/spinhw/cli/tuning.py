@@ -12,7 +12,7 @@ from spinhw.config import find_example, find_recipe, load
 from spinhw.errors import ConfigError
 from spinhw.shell import typed
 from spinhw.training import Interrupted
-from spinhw.tuning import RangeSettings, Search, SpaceSettings, Tried, save_best, trials_csv
+from spinhw.tuning import RangeSettings, Search, SearchedRecipe, SpaceSettings, Tried, save_best, trials_csv
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,7 @@ def tune_config(
     folder = out or Path("runs") / f"tune-{recipe.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     settings = load(SpaceSettings, find_example(space or Path("examples") / "tuning" / "paper.yaml"))
     _make(folder)
-    search = Search(recipe, settings, storage or folder / "trials.db", recipe.stem, overrides)
+    search = Search(SearchedRecipe(recipe, overrides), settings, storage or folder / "trials.db", recipe.stem)
     console = make_console()
     console.print(
         f"{trials} trials of {len(settings.seeds)} networks each over {', '.join(settings.axes)}, judged by "

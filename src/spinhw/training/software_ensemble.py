@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
@@ -35,6 +36,7 @@ class Ensemble:
         look_every: Steps between looks; the end of an epoch is one in any case.
         told: What an epoch tells of the last look, by the name of its measure.
         threads: At most so many are trained at a time; None for one for each core.
+        save_every: Epochs between checkpoints.
     """
 
     def __init__(
@@ -44,12 +46,13 @@ class Ensemble:
         seeds: Sequence[int],
         task: Task,
         *,
-        look_every: int,
-        told: Mapping[str, str],
-        threads: int | None,
+        look_every: int = 1,
+        told: Mapping[str, str] = MappingProxyType({}),
+        threads: int | None = None,
+        save_every: int = 1,
     ) -> None:
         self._training, self._seeds, self._look_every, self._told = training, tuple(seeds), look_every, told
-        self.threads = threads
+        self.threads, self._save_every = threads, save_every
         self.members = [Member(network, training, seed, task) for seed in seeds]
         self.epoch = 0  # Epochs that are done.
         self.batch = 0  # Batches of the next epoch that are done.
@@ -80,8 +83,8 @@ class Ensemble:
 
     @property
     def is_due(self) -> bool:
-        """True: the checkpoint is written after each epoch."""
-        return True
+        """Whether a checkpoint is due after the epoch that was just finished."""
+        return self.epoch % self._save_every == 0
 
     def training_time(self) -> AbstractContextManager[None]:
         """Count nothing of its own."""

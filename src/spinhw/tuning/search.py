@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import put_in_place, unfinished, write_atomically
-from spinhw.config import build
+from spinhw.config import Settings, build
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
-from spinhw.training import RunSettings, load_settings
-from spinhw.training.measures import Measure, headline_of
+from spinhw.training import load_settings
+from spinhw.training.measures import Measure
 from spinhw.training.summary import changed_keys
 from spinhw.tuning.space import RangeSettings, SpaceSettings
-from spinhw.tuning.trial import trial_score, trial_settings, written
+from spinhw.tuning.trial import Searched, SearchedRecipe, written
 
 # Under this name the database keeps what a search is.
 _SEARCH = "spinhw_search"
@@ -42,24 +43,23 @@ class Search:
     """A search whose trials lie in a database, so that several processes or machines can share it.
 
     Args:
-        config: The run that is varied.
+        searched: What is varied: a recipe, or anything else that has settings and a score.
         space: What is varied.
         storage: File of the database, or its URL, such as sqlite:///trials.db; it is made where it is missing.
-        name: Name of the search in the database; those with the same name go on together.
-        overrides: Overrides of every trial.
+        name: Name of the search in the database; those with the same name go on together. A search that was
+            interrupted tries what it would have tried, unless several processes share it.
 
     Raises:
         ConfigError: Optuna is not installed, the database does not answer, another search of this name is in it, or a
             value of the space does not fit: both ends of every axis are tried out before anything is trained.
     """
 
-    def __init__(
-        self, config: Path, space: SpaceSettings, storage: str | Path, name: str, overrides: Sequence[str] = ()
-    ) -> None:
-        self._config, self._space, self._overrides = config, space, overrides
+    def __init__(self, searched: Path | Searched, space: SpaceSettings, storage: str | Path, name: str) -> None:
+        self._searched: Searched = SearchedRecipe(searched) if isinstance(searched, Path) else searched
+        self._space, self._name = space, name
         for values in _corners(space):
-            trial_settings(config, space, overrides, values)
-        self.measure = headline_of(trial_settings(config, space, overrides, {}).task)
+            self._searched.settings(space, values)
+        self.measure = self._searched.measure(space)
         self._optuna, self._storage = _optuna(), storage
         self._study = self._open(storage, name)
         self._refuse_another(name)
@@ -73,10 +73,11 @@ class Search:
         """
         while len(self.tried()) < trials:
             with _database(self._storage):
+                self._study.sampler = self._sampler()
                 trial = self._study.ask()
                 values = {key: self._suggest(trial, key) for key in self._space.axes}
             try:
-                score = trial_score(trial_settings(self._config, self._space, self._overrides, values))
+                score = self._searched.score(self._space, self._searched.settings(self._space, values))
             except BaseException:
                 with suppress(Exception):  # It was never finished, whoever knows of it.
                     self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
@@ -131,8 +132,9 @@ class Search:
 
     def _refuse_another(self, name: str) -> None:
         """Write down what the search is, or compare it with what is written there: scores of another do not count."""
+        settings = self._searched.settings(self._space, {})
         here = {
-            "recipe": _plain(trial_settings(self._config, self._space, self._overrides, {})),
+            "recipe": _plain(settings),
             "space": self._space.model_dump(mode="json", by_alias=True, exclude={"overrides"}),
         }
         with _database(self._storage):
@@ -140,7 +142,9 @@ class Search:
             if there is None and not self._study.trials:
                 self._study.set_user_attr(_SEARCH, here)
                 return
-        changed = ["what it varied is not known"] if there is None else changed_keys(_as_now(there), here)
+        changed = (
+            ["what it varied is not known"] if there is None else changed_keys(_as_now(there, type(settings)), here)
+        )
         if changed:
             raise ConfigError(
                 f"{name}: there is another search in this place already",
@@ -150,16 +154,20 @@ class Search:
             )
 
     def _open(self, place: str | Path, name: str) -> Any:
-        # The stream is shared by all processes of a search: each begins where the trials so far end.
         direction = "maximize" if self.measure.higher_is_better else "minimize"
         with _database(place):
             storage = place if isinstance(place, str) else self._in_file(place)
-            known = {each.study_name: each.n_trials for each in self._optuna.get_all_study_summaries(storage)}
-            seed = int(numpy_stream("tune", name, known.get(name, 0)).integers(2**31))
-            sampler = self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-            return self._optuna.create_study(
-                storage=storage, study_name=name, direction=direction, sampler=sampler, load_if_exists=True
-            )
+            return self._optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+
+    def _sampler(self) -> Any:
+        """Make the sampler of the next trial, by how many there are: one that was interrupted is tried once more."""
+        states = self._optuna.trial.TrialState
+        count = len(self._study.get_trials(deepcopy=False, states=(states.COMPLETE,)))
+        others = len(self._study.get_trials(deepcopy=False, states=(states.RUNNING,)))
+        # Processes that share a search begin at different times and must not try the same.
+        key = ("tune", self._name, count) if not others else ("tune", self._name, count, others, os.getpid())
+        seed = int(numpy_stream(*key).integers(2**31))
+        return self._optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
 @contextmanager
@@ -188,13 +196,13 @@ def _reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def _plain(settings: RunSettings) -> dict[str, Any]:
+def _plain(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json", by_alias=True, exclude={"run"})
 
 
-def _as_now(there: dict[str, Any]) -> dict[str, Any]:
+def _as_now(there: dict[str, Any], model: type[Settings]) -> dict[str, Any]:
     """Fill in the defaults of keys that there were not yet when a search began."""
-    return there | {"recipe": _plain(build(RunSettings, there["recipe"], "the search"))}
+    return there | {"recipe": _plain(build(model, there["recipe"], "the search"))}
 
 
 def trials_csv(tried: Sequence[Tried], measure: Measure) -> str:

@@ -1,14 +1,54 @@
-"""One trial of a search: a run with the values that were suggested."""
+"""What a search tries out, and one trial of it: a run with the values that were suggested."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
+from spinhw.config import Settings
 from spinhw.training import RunSettings, load_settings
-from spinhw.training.measures import headline_of
+from spinhw.training.measures import Measure, headline_of
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 
 Values = Mapping[str, float | int | str]
+
+
+class Searched(Protocol):
+    """What a search varies: anything that is written as settings and has a score."""
+
+    def measure(self, space: SpaceSettings) -> Measure:
+        """Return what scores are, and which way is better."""
+
+    def settings(self, space: SpaceSettings, values: Values) -> Settings:
+        """Return the settings of a trial.
+
+        Raises:
+            ConfigError: A key or a value does not fit.
+        """
+
+    def score(self, space: SpaceSettings, settings: Any) -> float:
+        """Try settings out, which `settings` returned. The score of what diverged is the worst there is."""
+
+
+class SearchedRecipe:
+    """The networks of a recipe, trained anew for each trial.
+
+    Args:
+        config: The recipe.
+        overrides: Overrides of every trial.
+    """
+
+    def __init__(self, config: Path, overrides: Sequence[str] = ()) -> None:
+        self._config, self._overrides = config, overrides
+
+    def measure(self, space: SpaceSettings) -> Measure:
+        return headline_of(self.settings(space, {}).task)
+
+    def settings(self, space: SpaceSettings, values: Values) -> RunSettings:
+        return trial_settings(self._config, space, self._overrides, values)
+
+    def score(self, space: SpaceSettings, settings: RunSettings) -> float:
+        return trial_score(settings)
 
 
 def written(space: SpaceSettings, values: Values) -> list[str]:

@@ -1,0 +1,117 @@
+"""The gated recurrent units: torch's GRU with as many units as the network has neurons, trained as the house trains."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from spinhw.baselines.baseline import Baseline, arithmetic_j, headline, opened
+from spinhw.baselines.model import Ground, ModelSettings
+from spinhw.network import Answer, RecurrentNetwork, RecurrentSettings
+from spinhw.tasks import Batch, Feed, Part
+from spinhw.training import Progress, RunFolder
+from spinhw.training.interrupt import Interrupt
+from spinhw.training.loop import train_until
+from spinhw.training.optimiser_settings import OptimiserSettings, Rate
+from spinhw.training.software_ensemble import Ensemble
+from spinhw.training.software_member import EVERY_STEP, SoftwareTraining
+
+# Where the network beside it is not trained by gradients, and so says nothing of epochs.
+_EPOCHS = 100
+
+
+class GatedOptimiserSettings(OptimiserSettings):
+    """Adam for gated units."""
+
+    learning_rate: Rate = Field(default=3e-3, description="Adam's learning rate at the start; above 0.")
+    schedule: Literal["paper", "cosine"] = Field(
+        default="cosine", description=OptimiserSettings.model_fields["schedule"].description
+    )
+    gradient_clip: float | None = Field(
+        default=None, gt=0.0, description=OptimiserSettings.model_fields["gradient_clip"].description
+    )
+    gradient_norm: float | None = Field(
+        default=1.0, gt=0.0, description=OptimiserSettings.model_fields["gradient_norm"].description
+    )
+    average_decay: None = Field(default=None, description="Null: the last weights count.")
+
+
+class GatedSettings(ModelSettings):
+    """A GRU (Cho et al. 2014, as torch has it) with a linear read-out, from the state 0."""
+
+    units: int | None = Field(
+        default=None, ge=1, le=8192, description="Units, 1 to 8192; null for as many as the network has neurons."
+    )
+    epochs: int | None = Field(
+        default=None,
+        ge=0,
+        description="Passes through the training part, 0 or above; null for those of the recipe, or 100 where it only "
+        "solves a read-out.",
+    )
+    batch_size: int | None = Field(
+        default=None, ge=1, description="Sequences for each step, at least 1; null for that of the recipe."
+    )
+    optimiser: GatedOptimiserSettings = Field(
+        default=GatedOptimiserSettings(), description="Adam and its learning rate."
+    )
+    input_noise: float | None = Field(
+        default=None,
+        ge=0.0,
+        description="Standard deviation of noise on the inputs while training, 0 or above; null: of the recipe.",
+    )
+    label_smoothing: float | None = Field(
+        default=None,
+        ge=0.0,
+        lt=1.0,
+        description="Probability spread over all classes, 0 to below 1; null: of the recipe.",
+    )
+
+    def measured(self, ground: Ground, seeds: Sequence[int], part: Part, progress: Progress) -> Baseline:
+        task, shown = ground.task, opened(ground.task, part, seeds)
+        ensemble, answer = self._ensemble(ground, seeds), _answer(ground)
+        with TemporaryDirectory(prefix="spinhw-gru-") as place, Interrupt() as interrupt:
+            folder = RunFolder.create(Path(place) / "run", self)
+            train_until(ensemble.epochs, ensemble, folder, progress, interrupt)
+        values = [headline(shown, one.seed, part, _Answers(one.network, answer).answers) for one in ensemble.members]
+        network = ensemble.members[0].network
+        units, weights = network.settings.units, sum(one.numel() for one in network.parameters())
+        energy_j = arithmetic_j(ground.energy, task, 3 * units * (units + task.inputs), units * task.outputs)
+        about = f"{units} gated units, {ensemble.epochs} epochs at {self.optimiser.learning_rate:.3g}; all is trained"
+        return Baseline("gru", values, weights, energy_j, about)
+
+    def _ensemble(self, ground: Ground, seeds: Sequence[int]) -> Ensemble:
+        task, training = ground.task, ground.training
+        recipe_epochs = _EPOCHS if training.trainable == "readout" else training.epochs
+        epochs = recipe_epochs if self.epochs is None else self.epochs
+        noise = training.input_noise if self.input_noise is None else self.input_noise
+        smoothing = training.label_smoothing if self.label_smoothing is None else self.label_smoothing
+        feed = Feed(self.batch_size or training.batch_size, noise, training.augmentation, epochs)
+        return Ensemble(
+            RecurrentSettings(
+                kind="gru", inputs=task.inputs, units=self.units or ground.units, outputs=task.outputs, bias=True
+            ),
+            SoftwareTraining(self.optimiser, epochs, _answer(ground), smoothing),
+            seeds,
+            task.open(feed),
+            threads=training.threads,
+            save_every=epochs + 1,
+        )
+
+
+class _Answers:
+    """A trained network as a baseline is asked."""
+
+    def __init__(self, network: RecurrentNetwork, answer: Answer) -> None:
+        self._network, self._answer = network, answer
+
+    @torch.no_grad()
+    def answers(self, batch: Batch) -> Tensor:
+        return self._answer.take(self._network(batch.inputs[0])[None], batch.lengths)
+
+
+def _answer(ground: Ground) -> Answer:
+    return EVERY_STEP if ground.task.per_step else Answer()
