@@ -197,6 +197,38 @@ def merit(
 
 
 @app.command()
+def baselines(
+    source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
+    trials: Annotated[
+        int, typer.Option("--trials", min=0, help="Trials of each model; 0 takes its settings as they are.")
+    ] = 20,
+    models: Annotated[
+        str | None,
+        typer.Option("--models", help="Of linear, esn, gru, ctrnn, and spintronic to search the recipe's own too."),
+    ] = None,
+    spaces: Annotated[
+        list[str] | None,
+        typer.Option("--space", metavar="MODEL=FILE", help="YAML file of what to vary of a model; may be repeated."),
+    ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", help="Only the networks of this seed; may be repeated.")
+    ] = None,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder; what is there already is not done again.")] = None,
+) -> None:
+    """Compare a network with baselines of its own size: linear, echo-state network, GRU, CTRNN, and the plain guess.
+
+    Each is searched with as many trials on development seeds and the validation part, then trained with the seeds of
+    the run and measured once. A comparison that is interrupted goes on when the same command is given again.
+
+    Example: [bold]spinhw baselines runs/mine --trials 20[/]
+    """
+    from spinhw.cli.baselines import compare_source
+
+    compare_source(source, models, trials, spaces or [], seeds or None, sets or [], out)
+
+
+@app.command()
 def energy(
     source: Annotated[Path, typer.Argument(metavar="RUN_OR_CONFIG", help="Run folder or YAML file.")],
     sets: Sets = None,

@@ -1,3 +1,4 @@
+from .baselines import print_baselines
 from .budget import print_budget, print_data
 from .merit import print_merit
 from .progress import TerminalProgress
@@ -18,6 +19,7 @@ __all__ = [
     "alignment_table",
     "figure_text",
     "generation_table",
+    "print_baselines",
     "print_budget",
     "print_data",
     "print_energy",

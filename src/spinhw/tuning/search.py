@@ -243,7 +243,7 @@ def _optuna() -> Any:
         import optuna
     except ImportError as error:
         raise ConfigError(
-            "spinhw tune needs the package optuna, which is not installed", todo='pip install "spinhw[tune]"'
+            "a search needs the package optuna, which is not installed", todo='pip install "spinhw[tune]"'
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -67,11 +67,19 @@ def trial_settings(config: Path, space: SpaceSettings, overrides: Sequence[str],
     Raises:
         ConfigError: The config or a key of the space is wrong.
     """
-    asked = (*overrides, *space.overrides, *written(space, values))
-    fixed = ("device=null", f"training.seeds={list(space.seeds)}")
-    choosing = load_settings(config, (*asked, *fixed)).task.for_choosing
+    return choosing_settings(config, (*overrides, *space.overrides, *written(space, values)), space.seeds)
+
+
+def choosing_settings(config: Path, overrides: Sequence[str], seeds: Sequence[int]) -> RunSettings:
+    """Give the run by which hyper-parameters are chosen: never on the test part, and on the simulator.
+
+    Raises:
+        ConfigError: The config is wrong, or its task has no validation part.
+    """
+    fixed = ("device=null", f"training.seeds={list(seeds)}")
+    choosing = load_settings(config, (*overrides, *fixed)).task.for_choosing
     held = tuple(f"task.{each}" for each in choosing) or ("training.final_part=validation",)
-    return load_settings(config, (*asked, *held, *fixed))
+    return load_settings(config, (*overrides, *held, *fixed))
 
 
 def trial_score(settings: RunSettings) -> float:

@@ -1,0 +1,71 @@
+"""The table of a comparison with baselines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spinhw.training.measures import Measure, measure_of
+from spinhw.units import show_quantity
+
+
+def print_baselines(console: Console, found: Mapping[str, Any]) -> None:
+    """Print each model over seeds, its distance from the first one, weights and energy, and the looks so far.
+
+    Args:
+        console: Where to write.
+        found: As `spinhw.baselines.compare` gives it.
+    """
+    measure, seeds = measure_of(found), len(found["seeds"])
+    first = next(iter(found["models"]))
+    console.print(
+        f"{found['task']}: {measure.axis} on the {found['part']} part, {seeds} seed{'s' if seeds > 1 else ''}; "
+        f"differences from {first} seed by seed, all intervals 95 % of the mean",
+        markup=False,
+        soft_wrap=True,
+    )
+    table = Table("model", box=None, pad_edge=False, header_style="bold")
+    for column in ("mean", "interval", "difference", "weights", "energy"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, model in found["models"].items():
+        spread = "" if model["std"] is None else f" ± {_number(measure, model['std'])}"
+        table.add_row(
+            escape(name),
+            f"{_number(measure, model['mean'])}{spread}",
+            _interval(measure, model["interval95"]),
+            _difference(measure, model["difference"]),
+            str(model["weights"]),
+            show_quantity(model["energy_j"], "J", 3),
+        )
+    console.print(table)
+    for line in _notes(found):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _notes(found: Mapping[str, Any]) -> list[str]:
+    trials = {name: model["trials"] for name, model in found["models"].items()}
+    by_count = {count: [name for name in trials if trials[name] == count] for count in trials.values()}
+    told = "; ".join(f"{', '.join(names)} {count or 'none'}" for count, names in by_count.items())
+    looks = [
+        f"looks at the {part} part so far: {', '.join(f'{name} {count}' for name, count in counts.items())}"
+        for part, counts in found["looks"].items()
+    ]
+    return [f"trials here: {told}", *looks]
+
+
+def _number(measure: Measure, value: float) -> str:
+    return measure.text(value, 1).removesuffix(measure.unit)
+
+
+def _interval(measure: Measure, bounds: list[float] | None) -> str:
+    return "" if bounds is None else " to ".join(_number(measure, bound) for bound in bounds)
+
+
+def _difference(measure: Measure, difference: Mapping[str, Any] | None) -> str:
+    if difference is None:
+        return ""
+    mean = f"{'+' if difference['mean'] > 0 else ''}{_number(measure, difference['mean'])}"
+    bounds = difference["interval95"]
+    return mean if bounds is None else f"{mean} ({_interval(measure, bounds)})"
