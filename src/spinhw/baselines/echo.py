@@ -89,10 +89,15 @@ class Reservoir:
     w: Tensor
     leak: float
 
-    def states(self, inputs: Tensor) -> Tensor:
-        """Return x after each sample of u, (sequence, time, channel): (sequence, time, unit)."""
+    def states(self, inputs: Tensor, start: Tensor | None = None) -> Tensor:
+        """Return x after each sample, (sequence, time, unit).
+
+        Args:
+            inputs: u, (sequence, time, channel).
+            start: x before the first sample, (sequence, unit); None for 0.
+        """
         driven = inputs @ self.w_in.T + self.bias
-        x, found = torch.zeros_like(driven[:, 0]), torch.empty_like(driven)
+        x, found = torch.zeros_like(driven[:, 0]) if start is None else start, torch.empty_like(driven)
         for sample in range(driven.shape[1]):
             x = torch.lerp(x, torch.tanh(driven[:, sample] + x @ self.w.T), self.leak)
             found[:, sample] = x

@@ -28,6 +28,7 @@ class Kept:
         self.file = folder / "baselines.json"
         self._source = dict(source)
         self._measured: dict[str, dict[str, Any]] = {}
+        self._outcome: dict[str, Any] = {}  # Of the comparison that was finished last.
         if self.file.is_file():
             self._read()
         make_folder(folder)
@@ -43,18 +44,19 @@ class Kept:
             ConfigError: The disk is full.
         """
         self._measured[key] = dict(entry)
-        self.write({})
+        self.write()
 
-    def write(self, outcome: Mapping[str, Any]) -> None:
-        """Write all of it, with what follows from it.
+    def write(self, outcome: Mapping[str, Any] | None = None) -> None:
+        """Write all of it.
 
         Args:
-            outcome: The comparison as a whole; empty while it is not finished.
+            outcome: The comparison as a whole; None while it is not finished, which leaves that of before.
 
         Raises:
             ConfigError: The disk is full.
         """
-        data = {**outcome, "looks": self.looks(), **self._source, "measured": self._measured}
+        self._outcome = self._outcome if outcome is None else dict(outcome)
+        data = {**self._outcome, "looks": self.looks(), **self._source, "measured": self._measured}
         write_atomically(self.file, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
 
     def looks(self) -> dict[str, dict[str, int]]:
@@ -70,6 +72,8 @@ class Kept:
             recipe, run = data["recipe"], data["run"]
             self._measured = {key: dict(entry) for key, entry in data["measured"].items()}
             self.looks()
+            own = ("looks", "measured", *self._source)
+            self._outcome = {key: value for key, value in data.items() if key not in own}
         except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ConfigError(
                 f"{self.file}: this is damaged",

@@ -50,6 +50,7 @@ def summed_up(entries: Mapping[str, Mapping[str, Any]], source: Source, measure:
     }
     settings = source.settings
     return {
+        "name": source.name,
         "task": settings.task.kind,
         **told_of(settings.task),
         "part": source.part,

@@ -53,6 +53,7 @@ def compare(
     found = {name: _space(name, spaces or {}) for name in searched if trials}
     kept = Kept(folder, source.plainly)
     with run_lock(folder), threads(source.settings.training.threads):
+        kept.write()  # From here on the place is that of this comparison.
         # Whatever is wrong with a space shows before anything takes time.
         searches = {name: _search(name, source, space, folder) for name, space in found.items()}
         entries: dict[str, dict[str, Any]] = {}

@@ -35,4 +35,4 @@ def plot_baselines(found: Mapping[str, Any], path: Path) -> None:
             axes.plot(measure.scale * model["mean"], place, "D", color=colour, markersize=5, zorder=4)
         axes.set_yticks(range(len(models)), [name for name, _ in models])
         axes.set_ylim(-0.6, len(models) - 0.4)
-        axes.set(xlabel=measure.axis, title=f"{found['task']}, {found['part']} part, {len(found['seeds'])} seeds")
+        axes.set(xlabel=measure.axis, title=f"{found['name']}, {found['part']} part, {len(found['seeds'])} seeds")

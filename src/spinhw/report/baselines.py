@@ -21,7 +21,7 @@ def print_baselines(console: Console, found: Mapping[str, Any]) -> None:
     measure, seeds = measure_of(found), len(found["seeds"])
     first = next(iter(found["models"]))
     console.print(
-        f"{found['task']}: {measure.axis} on the {found['part']} part, {seeds} seed{'s' if seeds > 1 else ''}; "
+        f"{found['name']}: {measure.axis} on the {found['part']} part, {seeds} seed{'s' if seeds > 1 else ''}; "
         f"differences from {first} seed by seed, all intervals 95 % of the mean",
         markup=False,
         soft_wrap=True,
