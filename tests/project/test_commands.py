@@ -33,8 +33,8 @@ SHORTER = {
 UP_TO_THE_WORK = {
     r"study (chip_in_the_loop|averaging)": ("spinhw.studies.in_loop.look_ahead_in_loop", "hundreds of networks"),
     r"study": ("spinhw.studies.look_ahead", "hundreds of networks"),
-    r"baselines": ("spinhw.tuning.search.Search.run", "twenty trials of each model"),
-    r"tune": ("spinhw.tuning.search.Search.run", "fifty trials"),
+    r"baselines \S": ("spinhw.tuning.search.Search.run", "twenty trials of each model"),
+    r"tune \S": ("spinhw.tuning.search.Search.run", "fifty trials"),
     r"flipflop smallest": ("spinhw.flipflop.smallest.train_sizes", "six sizes, each with its analysis"),
 }
 # What does not run here; that the command and its options are there is looked at.
