@@ -12,6 +12,7 @@ from pytest_mock import MockerFixture
 
 from spinhw.baselines import NAMES, GatedSettings, Source, as_csv, compare
 from spinhw.baselines.outcome import paired
+from spinhw.baselines.spaces import space_of
 from spinhw.config import shipped
 from spinhw.errors import ConfigError
 from spinhw.plots.baselines import plot_baselines
@@ -164,6 +165,8 @@ def test_a_command_leaves_table_figures_and_picture_and_says_how_to_go_on(
         (["--space", "esn"], r"--space: this names no model and file.*seen: esn"),
         (["--space", "esn=nowhere.yaml"], r"nowhere.yaml"),
         (["--seed", "100"], r"the space of linear: seeds that are reported must not choose.*seeds 100 in both"),
+        (["--set", "esn.densitty=0.2", "--models", "esn"], r"--set esn.densitty: .*did you mean 'density'"),
+        (["--set", "esn.density=2", "--models", "esn"], r"--set esn.density"),
         (["--set", "task.split.validation=0"], r"final_part is 'validation'.*no validation part"),
     ],
 )
@@ -172,6 +175,28 @@ def test_bad_arguments_are_one_line(spinhw, recipe: Path, tmp_path: Path, words:
     assert done.code == 2 and len(done.err.strip().splitlines()) == 1
     with pytest.raises(ConfigError, match=message):
         raise ConfigError(done.err.strip())
+
+
+def test_a_shipped_space_fits_the_task_and_a_users_is_taken_as_it_is(recipe: Path) -> None:
+    def axes(name: str, *overrides: str) -> dict:
+        return space_of(name, None, Source(recipe, overrides)).axes
+
+    assert set(axes("linear")) == {"ridge"}
+    assert set(axes("linear", "task.answers=class_per_step", "task.window={washout: 1}")) == {"ridge", "window"}
+    assert "pooled" in axes("esn") and "pooled" not in axes("esn", "task.answers=class_per_step")
+    assert "network.out_gain" not in axes("ctrnn", "training.trainable=readout", "training.epochs=1")
+    slow = axes("spintronic", "task.sample_interval=10 ns", "network.tau=50 ns")
+    assert (slow["network.tau"].lowest, slow["network.tau"].highest) == pytest.approx((2, 400))
+    assert slow["network.cutoff"].highest == pytest.approx(20)
+    own = shipped("examples") / "baselines" / "linear.yaml"
+    assert set(space_of("linear", own, Source(recipe)).axes) == {"ridge", "window", "unequal"}
+
+
+def test_a_model_is_changed_alone(recipe: Path, tmp_path: Path) -> None:
+    changes = {"esn": ["units=5", "density=1"], "ctrnn": ["training.epochs=0"]}
+    found = compare(Source(recipe, seeds=[0]), tmp_path, models=["esn", "ctrnn"], trials=0, changes=changes)["models"]
+    assert found["esn"]["weights"] == 5 * 5 + 5 + 5 + 2 * (5 + 1 + 1)
+    assert "0 epochs" in found["ctrnn"]["about"] and "1 epochs" in found["spintronic"]["about"]
 
 
 def test_what_does_not_go_together_is_refused(recipe: Path, tmp_path: Path) -> None:

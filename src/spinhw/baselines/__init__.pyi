@@ -1,5 +1,5 @@
 from .baseline import Baseline, plain_guess
-from .contenders import NAMES
+from .contenders import NAMES, NETWORK
 from .echo import EchoSettings
 from .gated import GatedSettings
 from .linear import LinearSettings, linear_baseline
@@ -10,6 +10,7 @@ from .source import Source
 
 __all__ = [
     "NAMES",
+    "NETWORK",
     "Baseline",
     "EchoSettings",
     "GatedSettings",

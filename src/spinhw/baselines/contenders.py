@@ -17,6 +17,7 @@ from spinhw.baselines.model import Ground, ModelSettings
 from spinhw.baselines.source import Source
 from spinhw.config import Settings, build
 from spinhw.energy import software_ledger
+from spinhw.errors import ConfigError
 from spinhw.training import (
     SILENT,
     Diverged,
@@ -35,8 +36,13 @@ from spinhw.tuning.trial import Values, written
 
 NETWORK, GUESS = "spintronic", "plain guess"
 _MODELS: dict[str, type[ModelSettings]] = {"linear": LinearSettings, "esn": EchoSettings, "gru": GatedSettings}
-# The software peer: the same layers, densities, read-out and training, with tanh neurons that no drive limits.
-_PEER = ("network.kind=ctrnn", "network.saturation={kind: none}", "network.rate={kind: logistic}")
+# The software peer: the same layers, densities, read-out and training, with tanh neurons that no device limits.
+_PEER = (
+    "network.kind=ctrnn",
+    "network.saturation={kind: none}",
+    "network.rate={kind: logistic}",
+    "network.weight_limit=null",
+)
 NAMES = (*_MODELS, "ctrnn")
 
 
@@ -106,12 +112,13 @@ class _SearchedModel:
     name: str
     kind: type[ModelSettings]
     source: Source
+    changes: tuple[str, ...]
 
     def measure(self, space: SpaceSettings) -> Measure:
         return headline_of(self.source.settings.task)
 
     def settings(self, space: SpaceSettings, values: Values) -> ModelSettings:
-        return build(self.kind, {}, f"the space of {self.name}", (*space.overrides, *written(space, values)))
+        return _built(self.kind, self.name, self.changes, (*space.overrides, *written(space, values)))
 
     def score(self, space: SpaceSettings, settings: ModelSettings) -> float:
         settings_of, part = self.source.choosing(space.seeds)
@@ -127,19 +134,19 @@ class SoftwareModel(Contender):
     Args:
         name: Its name there.
         source: What it stands beside.
+        changes: Of its settings, as KEY=VALUE.
     """
 
-    def __init__(self, name: str, source: Source) -> None:
+    def __init__(self, name: str, source: Source, changes: Sequence[str]) -> None:
         super().__init__(name)
-        self._kind, self._source = _MODELS[name], source
+        self._kind, self._source, self._changes = _MODELS[name], source, tuple(changes)
 
     @property
     def searched(self) -> Searched:
-        return _SearchedModel(self.name, self._kind, self._source)
+        return _SearchedModel(self.name, self._kind, self._source, self._changes)
 
     def chosen(self, space: SpaceSettings | None, values: Values) -> ModelSettings:
-        told = () if space is None else written(space, values)
-        return build(self._kind, {}, f"the space of {self.name}", told)
+        return _built(self._kind, self.name, self._changes, () if space is None else written(space, values))
 
     def measured(self, settings: ModelSettings, folder: Path, progress: Progress) -> Baseline:
         source = self._source
@@ -156,12 +163,13 @@ class TrainedNetwork(Contender):
     Args:
         name: "spintronic" or "ctrnn".
         source: The recipe.
+        changes: Of the recipe, for this one alone, as KEY=VALUE.
     """
 
-    def __init__(self, name: str, source: Source) -> None:
+    def __init__(self, name: str, source: Source, changes: Sequence[str]) -> None:
         super().__init__(name)
         self._source = source
-        self._overrides = source.overrides if name == NETWORK else (*source.plain_overrides, *_PEER)
+        self._overrides = (*(source.overrides if name == NETWORK else (*source.plain_overrides, *_PEER)), *changes)
 
     @property
     def searched(self) -> Searched:
@@ -212,13 +220,34 @@ class FinishedRun(Contender):
         return {"energy_basis": energy_basis(settings)}
 
 
-def contender(name: str, source: Source) -> Contender:
-    """Make a contender by its name."""
+def contender(name: str, source: Source, changes: Sequence[str] = ()) -> Contender:
+    """Make a contender by its name.
+
+    Args:
+        name: Its name.
+        source: What it stands beside.
+        changes: Of its own settings, as KEY=VALUE.
+    """
     if name == GUESS:
         return Guess(source)
     if name == NETWORK and source.run is not None:
         return FinishedRun(source)
-    return SoftwareModel(name, source) if name in _MODELS else TrainedNetwork(name, source)
+    return SoftwareModel(name, source, changes) if name in _MODELS else TrainedNetwork(name, source, changes)
+
+
+def _built(kind: type[ModelSettings], name: str, changes: Sequence[str], found: Sequence[str]) -> ModelSettings:
+    """Make settings of what the user says of a model, and what a search found.
+
+    Raises:
+        ConfigError: A key or a value does not fit; names what the user wrote.
+    """
+    source = f"the space of {name}"
+    try:
+        build(kind, {}, source, changes)
+    except ConfigError as error:
+        what = error.what.replace("--set ", f"--set {name}.", 1)
+        raise ConfigError(what, seen=error.seen, allowed=error.allowed, todo=error.todo) from error
+    return build(kind, {}, source, (*changes, *found))
 
 
 def of_summary(name: str, settings: RunSettings, summary: Mapping[str, Any]) -> Baseline:

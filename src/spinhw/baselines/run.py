@@ -11,7 +11,7 @@ from spinhw.baselines.contenders import GUESS, NAMES, NETWORK, Contender, conten
 from spinhw.baselines.kept import Kept
 from spinhw.baselines.outcome import summed_up
 from spinhw.baselines.source import Source
-from spinhw.config import find_example, load
+from spinhw.baselines.spaces import space_of
 from spinhw.errors import ConfigError, nearest
 from spinhw.training import SILENT, Progress
 from spinhw.training.measures import headline_of
@@ -27,6 +27,7 @@ def compare(
     models: Sequence[str] = NAMES,
     trials: int = 20,
     spaces: Mapping[str, Path] | None = None,
+    changes: Mapping[str, Sequence[str]] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Search the settings of every model, train it, and measure it once on the final part.
@@ -39,6 +40,7 @@ def compare(
         models: Which, of "linear", "esn", "gru", "ctrnn", and "spintronic" to search the recipe's own network too.
         trials: Of each search; 0 takes the settings as they are.
         spaces: Files of what is varied, by model, in place of the shipped ones.
+        changes: Of the settings of a model, as KEY=VALUE, by model: such as {"esn": ["density=0.2"]}.
         progress: Told what happens.
 
     Returns:
@@ -50,35 +52,41 @@ def compare(
         Interrupted: The user asked to stop; what is finished is kept.
     """
     searched = _ordered(models, source)
-    found = {name: _space(name, spaces or {}) for name in searched if trials}
+    if not searched:
+        raise ConfigError("--models: none is named", seen="nothing", allowed=", ".join(NAMES), todo="name some")
+    files, own = spaces or {}, changes or {}
+    _ordered([*files, *own], source, "--space, --set")
+    found = {name: space_of(name, files.get(name), source) for name in searched if trials}
+    every = {name: contender(name, source, own.get(name, ())) for name in dict.fromkeys((NETWORK, GUESS, *searched))}
     kept = Kept(folder, source.plainly)
     with run_lock(folder), threads(source.settings.training.threads):
         kept.write()  # From here on the place is that of this comparison.
         # Whatever is wrong with a space shows before anything takes time.
-        searches = {name: _search(name, source, space, folder) for name, space in found.items()}
+        searches = {name: _search(every[name], source, space, folder) for name, space in found.items()}
         entries: dict[str, dict[str, Any]] = {}
-        for name in dict.fromkeys((NETWORK, GUESS, *searched)):
+        for name, one in every.items():
             told = _Told(progress, name)
-            one, search = contender(name, source), searches.get(name)
-            tried = [] if search is None else _tried(search, trials, told)
+            tried = _tried(searches[name], trials, told) if name in searches else []
             entries[name] = _measured(one, source, kept, found.get(name), tried, told)
         outcome = summed_up(entries, source, headline_of(source.settings.task))
         kept.write(outcome)
     return {**outcome, "looks": kept.looks()}
 
 
-def _ordered(models: Sequence[str], source: Source) -> list[str]:
+def _ordered(models: Sequence[str], source: Source, argument: str = "--models") -> list[str]:
+    """Check names of models, and put them in order."""
     known = (*NAMES, NETWORK)
     for name in models:
         if name not in known:
             raise ConfigError(
-                f"--models: there is no model {name!r}", seen=name, allowed=", ".join(known), todo=nearest(name, known)
+                f"{argument}: there is no model {name!r}",
+                seen=name,
+                allowed=", ".join(known),
+                todo=nearest(name, known),
             )
-    if not models:
-        raise ConfigError("--models: none is named", seen="nothing", allowed=", ".join(known), todo="name some")
     if NETWORK in models and source.run is not None:
         raise ConfigError(
-            f"--models: {NETWORK} is the run itself, and stands in the table anyway",
+            f"{argument}: {NETWORK} is the run itself, and stands in the table anyway",
             seen=NETWORK,
             allowed=", ".join(NAMES),
             todo="leave it out, or name a recipe in place of the run to search that",
@@ -86,24 +94,20 @@ def _ordered(models: Sequence[str], source: Source) -> list[str]:
     return [name for name in (NETWORK, *NAMES) if name in models]
 
 
-def _space(name: str, spaces: Mapping[str, Path]) -> SpaceSettings:
-    return load(SpaceSettings, find_example(spaces.get(name, Path("examples") / "baselines" / f"{name}.yaml")))
-
-
-def _search(name: str, source: Source, space: SpaceSettings, folder: Path) -> Search:
+def _search(one: Contender, source: Source, space: SpaceSettings, folder: Path) -> Search:
     both = sorted(set(space.seeds) & set(source.seeds))
     if both:
         raise ConfigError(
-            f"the space of {name}: seeds that are reported must not choose anything",
+            f"the space of {one.name}: seeds that are reported must not choose anything",
             seen=f"seeds {', '.join(map(str, both))} in both",
             allowed="other seeds, such as 100 to 103",
             todo="change seeds in the space, or name others with --seed",
         )
-    searched = contender(name, source).searched
+    searched = one.searched
     if searched is None:
-        raise TypeError(f"{name} is not searched")
+        raise TypeError(f"{one.name} is not searched")
     source.choosing(space.seeds)  # Says whether there is a validation part.
-    return Search(searched, space, folder / "trials.db", name)
+    return Search(searched, space, folder / "trials.db", one.name)
 
 
 def _tried(search: Search, trials: int, told: "_Told") -> list[Tried]:

@@ -28,25 +28,30 @@ def compare_source(
         trials: Of each search.
         spaces: What is varied, as MODEL=FILE.
         seeds: That are reported; None for all.
-        overrides: Of the recipe.
+        overrides: Of the recipe, or with a model's name in front of its own settings.
         out: Folder.
 
     Raises:
         ConfigError: Something is wrong with one of these.
         Interrupted: The user asked to stop; what is finished is kept.
     """
-    from spinhw.baselines import NAMES, Source, as_csv, compare
+    from spinhw.baselines import NAMES, NETWORK, Source, as_csv, compare
     from spinhw.report import TerminalProgress, print_baselines
     from spinhw.training.interrupt import signals_interrupt
 
     named = NAMES if models is None else [one.strip() for one in models.split(",") if one.strip()]
-    files, source = _files(spaces), Source(place, overrides, seeds)
+    files, (own, changes) = _files(spaces), _by_model(overrides, (*NAMES, NETWORK))
+    source = Source(place, own, seeds)
     folder = out or (place / "baselines" if source.run else Path("runs") / f"{source.name}-baselines")
     refuse_unwritable(folder / "baselines.json", "--out")
     console = make_console()
+    told = f"{trials} trials of each on development seeds and the validation part" if trials else "settings as they are"
+    console.print(f"{', '.join(named)} beside {place}: {told}; into {folder}", markup=False, soft_wrap=True)
     try:
         with signals_interrupt(), TerminalProgress(console) as progress:
-            found = compare(source, folder, models=named, trials=trials, spaces=files, progress=progress)
+            found = compare(
+                source, folder, models=named, trials=trials, spaces=files, changes=changes, progress=progress
+            )
     except (KeyboardInterrupt, Interrupted) as error:
         command = _command(place, models, trials, spaces, seeds, overrides, folder)
         raise Interrupted("interrupted; what is finished is kept", todo=f"go on with: {command}") from error
@@ -70,6 +75,18 @@ def _files(spaces: Sequence[str]) -> dict[str, Path]:
             )
         found[name.strip()] = Path(file.strip())
     return found
+
+
+def _by_model(overrides: Sequence[str], models: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Part overrides of the recipe from those of a model, such as esn.density=0.2."""
+    own, changes = [], dict[str, list[str]]()
+    for one in overrides:
+        name, dot, rest = one.partition(".")
+        if dot and name.strip() in models:
+            changes.setdefault(name.strip(), []).append(rest)
+        else:
+            own.append(one)
+    return own, changes
 
 
 def _command(
