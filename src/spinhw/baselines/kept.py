@@ -13,7 +13,7 @@ from spinhw.training import RunSettings
 from spinhw.training.summary import changed_keys
 
 
-class Kept:
+class KeptBaselines:
     """Final measurements, each under the key of what was measured: none of them is ever made twice.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spinhw import __version__
 from spinhw.baselines.contenders import GUESS, NAMES, NETWORK, Contender, contender
-from spinhw.baselines.kept import Kept
+from spinhw.baselines.kept import KeptBaselines
 from spinhw.baselines.outcome import summed_up
 from spinhw.baselines.source import Source
 from spinhw.baselines.spaces import space_of
@@ -58,7 +58,7 @@ def compare(
     _ordered([*files, *own], source, "--space, --set")
     found = {name: space_of(name, files.get(name), source) for name in searched if trials}
     every = {name: contender(name, source, own.get(name, ())) for name in dict.fromkeys((NETWORK, GUESS, *searched))}
-    kept = Kept(folder, source.plainly)
+    kept = KeptBaselines(folder, source.plainly)
     with run_lock(folder), threads(source.settings.training.threads):
         kept.write()  # From here on the place is that of this comparison.
         # Whatever is wrong with a space shows before anything takes time.
@@ -118,7 +118,12 @@ def _tried(search: Search, trials: int, told: "_Told") -> list[Tried]:
 
 
 def _measured(
-    one: Contender, source: Source, kept: Kept, space: SpaceSettings | None, tried: Sequence[Tried], told: "_Told"
+    one: Contender,
+    source: Source,
+    kept: KeptBaselines,
+    space: SpaceSettings | None,
+    tried: Sequence[Tried],
+    told: "_Told",
 ) -> dict[str, Any]:
     """Return what was measured, or measure it: once for each choice."""
     measure = headline_of(source.settings.task)

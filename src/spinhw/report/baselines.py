@@ -26,7 +26,8 @@ def print_baselines(console: Console, found: Mapping[str, Any]) -> None:
         markup=False,
         soft_wrap=True,
     )
-    table = Table("model", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    table.add_column("model", no_wrap=True)
     for column in ("mean", "interval", "difference", "weights", "energy"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, model in found["models"].items():
@@ -60,7 +61,7 @@ def _number(measure: Measure, value: float) -> str:
 
 
 def _interval(measure: Measure, bounds: list[float] | None) -> str:
-    return "" if bounds is None else " to ".join(_number(measure, bound) for bound in bounds)
+    return "" if bounds is None else ", ".join(_number(measure, bound) for bound in bounds)
 
 
 def _difference(measure: Measure, difference: Mapping[str, Any] | None) -> str:
