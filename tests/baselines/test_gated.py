@@ -55,6 +55,16 @@ def test_epochs_of_its_own_and_of_a_recipe_that_only_solves_a_readout() -> None:
     assert "2 epochs" in GatedSettings(epochs=2).measured(readout, [0], "validation", SILENT).about
 
 
+def test_a_readout_is_solved_where_the_recipes_is() -> None:
+    task = WavesSettings(ask="values_per_step", unequal=True, sequences=30, washout=2)
+    trained, found = (
+        GatedSettings().measured(ground(task, epochs=2, solve_readout=solve), [0], "test", SILENT)
+        for solve in (False, True)
+    )
+    assert found.values[0] < 0.9 * trained.values[0]
+    assert found.weights == trained.weights and "solved in the end" in found.about
+
+
 def test_a_training_that_goes_to_infinity_says_so() -> None:
     wild = GatedSettings.model_validate({"optimiser": {"learning_rate": 1e37, "gradient_norm": None}, "epochs": 5})
     with pytest.raises(Diverged, match="training diverged in epoch .*: seed 0"):

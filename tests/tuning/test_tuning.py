@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pytest_mock import MockerFixture
 
 from fakes.waves import WavesTask, install_waves
@@ -227,3 +228,14 @@ def test_every_shipped_space_fits_the_recipe_it_names() -> None:
                     for key, axis in loaded.axes.items()
                 }
                 trial_settings(shipped("examples").parent / recipe, loaded, (), values)
+
+
+def test_a_readout_beyond_the_limit_of_the_weights_is_the_worst_trial(tmp_path: Path) -> None:
+    narma = {"kind": "narma10", "length": 40, "washout": 15, "sequences": 6, "held_out": 2, "tested": 2}
+    data = {
+        "task": narma,
+        "network": {"layers": [3], "readout": "software", "out_gain": 1e-6},
+        "training": {"trainable": "readout", "seeds": [0], "substeps": 1},
+    }
+    (tmp_path / "narma.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    assert trial_score(trial_settings(tmp_path / "narma.yaml", space(), (), {})) == float("inf")

@@ -8,7 +8,7 @@ M. Lukosevicius, A practical guide to applying echo state networks, LNCS 7700, 6
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -18,14 +18,11 @@ from torch import Tensor
 from spinhw.baselines.baseline import Baseline, arithmetic_j, headline, opened
 from spinhw.baselines.columns import lengths_of
 from spinhw.baselines.model import Ground, ModelSettings
+from spinhw.baselines.readout import Readout, solved
 from spinhw.baselines.rows import Shown
-from spinhw.estimate import CANDIDATES, Moments, fit
 from spinhw.streams import torch_stream
-from spinhw.tasks import Batch, Part, chosen
-from spinhw.tasks.objective import wanted, weight_of
+from spinhw.tasks import Batch, Part
 from spinhw.training import Progress
-
-_AT_ONCE = 256  # Sequences that are run side by side.
 
 
 class EchoSettings(ModelSettings):
@@ -64,7 +61,7 @@ class EchoSettings(ModelSettings):
             model = _fitted(self, units, Shown.of(shown, seed, task.outputs), seed)
             values.append(headline(shown, seed, part, model.answers))
             progress.on_evaluation("echo-state networks", done, len(seeds))
-        inner, readout = int((model.reservoir.w != 0).sum()) + units * task.inputs, model.w_out.numel()
+        inner, readout = int((model.reservoir.w != 0).sum()) + units * task.inputs, (units + task.inputs) * task.outputs
         about = (
             f"{units} leaky tanh units, spectral radius {self.spectral_radius:.3g}, input scale {self.input_scale:.3g},"
             f" leak {self.leak:.3g}; {readout + task.outputs} of the weights are fitted, by ridge regression"
@@ -129,16 +126,14 @@ class EchoModel:
         mean: Of each input channel in the training part, (channel,).
         spread: Standard deviation, 1 where a channel is always the same, (channel,).
         pooled: What the one answer to a sequence is made of.
-        w_out: (output, unit and channel).
-        b_out: (output,).
+        readout: Of what `shown` returns; None before it is solved.
     """
 
     reservoir: Reservoir
     mean: Tensor
     spread: Tensor
     pooled: Literal["last", "mean"]
-    w_out: Tensor
-    b_out: Tensor
+    readout: Readout | None = None
 
     def shown(self, batch: Batch) -> Tensor:
         """Return what the read-out sees of a batch of one member, (sequence, answer, unit and channel)."""
@@ -154,7 +149,9 @@ class EchoModel:
 
     def answers(self, batch: Batch) -> Tensor:
         """Return the answers to a batch of one member, (1, batch, answer, output)."""
-        return (self.shown(batch) @ self.w_out.T + self.b_out)[None].float()
+        if self.readout is None:
+            raise ValueError("the read-out has not been solved")
+        return self.readout.of(self.shown(batch))[None].float()
 
 
 def _fitted(settings: EchoSettings, units: int, shown: Shown, seed: int) -> EchoModel:
@@ -168,18 +165,5 @@ def _fitted(settings: EchoSettings, units: int, shown: Shown, seed: int) -> Echo
         samples.mean(0),
         torch.where(spread > 0, spread, 1.0),
         settings.pooled,
-        torch.empty(0),
-        torch.empty(0),
     )
-    moments = Moments.zero(1, units + channels, shown.outputs)
-    for first in range(0, batch.size, _AT_ONCE):
-        some = chosen(batch, slice(first, first + _AT_ONCE))
-        right = wanted(some, shown.outputs)
-        weight = weight_of(right, some)
-        counts = torch.ones_like(right[..., 0]) if weight is None else weight[..., 0]
-        moments = moments.with_rows(model.shown(some).flatten(0, 1)[None], right.flatten(1, 2), counts.flatten(1))
-    fits = fit(moments, CANDIDATES if settings.ridge is None else [settings.ridge])
-    best = int(fits.validated[0].argmin())
-    return EchoModel(
-        model.reservoir, model.mean, model.spread, model.pooled, fits.weights[0, best], fits.biases[0, best]
-    )
+    return replace(model, readout=solved(shown, model.shown, settings.ridge))

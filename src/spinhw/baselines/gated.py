@@ -11,6 +11,8 @@ from torch import Tensor
 
 from spinhw.baselines.baseline import Baseline, arithmetic_j, headline, opened
 from spinhw.baselines.model import Ground, ModelSettings
+from spinhw.baselines.readout import solved
+from spinhw.baselines.rows import Shown
 from spinhw.network import Answer, RecurrentNetwork, RecurrentSettings
 from spinhw.tasks import Batch, Feed, Part
 from spinhw.training import Progress, RunFolder
@@ -69,6 +71,11 @@ class GatedSettings(ModelSettings):
         lt=1.0,
         description="Probability spread over all classes, 0 to below 1; null: of the recipe.",
     )
+    solve_readout: bool | None = Field(
+        default=None,
+        description="Whether the read-out is solved in closed form behind the trained units; null: where the recipe's "
+        "training.solve_readout does so.",
+    )
 
     def measured(self, ground: Ground, seeds: Sequence[int], part: Part, progress: Progress) -> Baseline:
         task, shown = ground.task, opened(ground.task, part, seeds)
@@ -76,11 +83,16 @@ class GatedSettings(ModelSettings):
         with TemporaryDirectory(prefix="spinhw-gru-") as place, Interrupt() as interrupt:
             folder = RunFolder.create(Path(place) / "run", self)
             train_until(ensemble.epochs, ensemble, folder, progress, interrupt)
+        solve = ground.training.solve_readout if self.solve_readout is None else self.solve_readout
+        if solve:
+            for one in ensemble.members:
+                _solve(one.network, answer, Shown.of(shown, one.seed, task.outputs))
         values = [headline(shown, one.seed, part, _Answers(one.network, answer).answers) for one in ensemble.members]
         network = ensemble.members[0].network
         units, weights = network.settings.units, sum(one.numel() for one in network.parameters())
         energy_j = arithmetic_j(ground.energy, task, 3 * units * (units + task.inputs), units * task.outputs)
         about = f"{units} gated units, {ensemble.epochs} epochs at {self.optimiser.learning_rate:.3g}; all is trained"
+        about += ", and the read-out solved in the end" if solve else ""
         return Baseline("gru", values, weights, energy_j, about)
 
     def _ensemble(self, ground: Ground, seeds: Sequence[int]) -> Ensemble:
@@ -111,6 +123,21 @@ class _Answers:
     @torch.no_grad()
     def answers(self, batch: Batch) -> Tensor:
         return self._answer.take(self._network(batch.inputs[0])[None], batch.lengths)
+
+
+@torch.no_grad()
+def _solve(network: RecurrentNetwork, answer: Answer, shown: Shown) -> None:
+    """Give a trained network the read-out that ridge regression finds behind its units."""
+
+    def states(batch: Batch) -> Tensor:
+        found = network.run(batch.inputs[0]).states
+        if found is None:
+            raise TypeError("the states were not recorded")
+        return answer.take(found, None if batch.lengths is None else batch.lengths[0])
+
+    readout = solved(shown, states)
+    network.w_out.copy_(readout.weights)
+    network.b_out.copy_(readout.bias)
 
 
 def _answer(ground: Ground) -> Answer:

@@ -21,6 +21,10 @@ _log = logging.getLogger(__name__)
 _LEAST_GOOD = 0.5
 
 
+class ReadoutLimitError(ConfigError):
+    """No read-out lies within the limit of the weights."""
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """The read-out of every member.
@@ -95,7 +99,8 @@ class SolvedReadout:
             ridge: Above 0; None for the one with the least error by generalised cross-validation.
 
         Raises:
-            ConfigError: No answer can be used, or the read-out is beyond the limit of the weights.
+            ConfigError: No answer can be used.
+            ReadoutLimitError: The read-out is beyond the limit of the weights.
         """
         if not bool((self._moments.rows > 0).all()):
             raise ConfigError(
@@ -175,11 +180,11 @@ def _tell_of(lost: Tensor) -> None:
             )
 
 
-def _beyond(ridge: float | None, size: float, limit: float, out_gain: float) -> ConfigError:
+def _beyond(ridge: float | None, size: float, limit: float, out_gain: float) -> ReadoutLimitError:
     what, other = "training.trainable: no ridge keeps", "scale what is right down"
     if ridge is not None:
         what, other = f"training.ridge: {ridge:g} does not keep", "raise training.ridge"
-    return ConfigError(
+    return ReadoutLimitError(
         f"{what} the read-out within the limit of the weights",
         seen=f"a weight or bias of {size:.4g}",
         allowed=f"at most {limit:g}, network.weight_limit",

@@ -85,15 +85,17 @@ def choosing_settings(config: Path, overrides: Sequence[str], seeds: Sequence[in
 def trial_score(settings: RunSettings) -> float:
     """Train a trial and give its converged headline, the mean over seeds, on the validation part.
 
-    Where training diverged it is the worst there is: 0 where more is better, infinity where less is.
+    Where training diverged, or a read-out that is solved is beyond the limit of the weights, it is the worst there is:
+    0 where more is better, infinity where less is.
     """
     from spinhw.training import Diverged, train
+    from spinhw.training.readout import ReadoutLimitError
 
     measure = headline_of(settings.task)
     with tempfile.TemporaryDirectory(prefix="spinhw-trial-") as folder:
         try:
             summary = train(settings, Path(folder) / "run").summary
-        except Diverged:
+        except (Diverged, ReadoutLimitError):
             return measure.worst
     score: float = summary[f"{measure.name}_converged"]["mean"]
     return score
