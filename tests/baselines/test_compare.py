@@ -202,6 +202,10 @@ def test_a_model_is_changed_alone(recipe: Path, tmp_path: Path) -> None:
 def test_what_does_not_go_together_is_refused(recipe: Path, tmp_path: Path) -> None:
     compare(Source(recipe), tmp_path / "out", models=["linear"], trials=0)
     run = next((tmp_path / "out").glob("spintronic-*"))
+    with pytest.raises(ConfigError, match="this is the software peer, which is a baseline itself"):
+        Source(shipped("examples") / "ctrnn.yaml")
+    with pytest.raises(ConfigError, match="trained on a bench.*train it, and name its run folder: spinhw train"):
+        Source(shipped("examples") / "digits.yaml", ["device=bench-virtual"])
     with pytest.raises(ConfigError, match="there is another comparison in this place.*training.epochs"):
         compare(Source(recipe, ["training.epochs=2"]), tmp_path / "out", models=["linear"], trials=0)
     with pytest.raises(ConfigError, match="--set changes a recipe, and this is a run"):

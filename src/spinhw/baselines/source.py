@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from spinhw.config import find_recipe
+from spinhw.device import is_bench
 from spinhw.errors import ConfigError
+from spinhw.shell import typed
 from spinhw.tasks import Part
 from spinhw.training import RunFolder, RunSettings, load_settings
 from spinhw.training.measures import headline_of
@@ -49,6 +51,7 @@ class Source:
         self.config = find_recipe(place) if self._folder is None else self._folder.config
         self.overrides = tuple(overrides)
         self.recorded = load_settings(self.config, self.overrides)
+        self._refuse_what_is_none(place)
         self.seeds = self.recorded.training.seeds if seeds is None else tuple(seeds)
         if self._folder is not None:
             self._refuse_other_seeds()
@@ -102,6 +105,24 @@ class Source:
             "run": None if self.run is None else str(self.run),
             "recipe": self.recorded.model_dump(mode="json", by_alias=True, exclude={"run"}),
         }
+
+    def _refuse_what_is_none(self, place: Path) -> None:
+        """Refuse the software peer, and a recipe that would be trained on a bench unasked."""
+        if self.recorded.network.kind != "spintronic":
+            raise ConfigError(
+                f"{place}: this is the software peer, which is a baseline itself",
+                seen=f"network.kind {self.recorded.network.kind}",
+                allowed="network.kind spintronic",
+                todo="name the run or recipe of oscillators that it is a peer of",
+            )
+        device = self.recorded.device
+        if self.run is None and device is not None and is_bench(device):
+            raise ConfigError(
+                f"{place}: this recipe is trained on a bench, and a comparison trains nothing there",
+                seen=f"device {device.id}",
+                allowed="a run folder, or a recipe without a bench",
+                todo=f"train it, and name its run folder: spinhw train {typed(place)}",
+            )
 
     def _refuse_other_seeds(self) -> None:
         there = self.recorded.training.seeds
