@@ -18,7 +18,7 @@ from torch import Tensor
 from spinhw.baselines.baseline import Baseline, arithmetic_j, headline, opened
 from spinhw.baselines.columns import lengths_of
 from spinhw.baselines.model import Ground, ModelSettings
-from spinhw.baselines.readout import Readout, solved
+from spinhw.baselines.readout import LinearReadout, solved
 from spinhw.baselines.rows import Shown
 from spinhw.streams import torch_stream
 from spinhw.tasks import Batch, Part
@@ -133,7 +133,7 @@ class EchoModel:
     mean: Tensor
     spread: Tensor
     pooled: Literal["last", "mean"]
-    readout: Readout | None = None
+    readout: LinearReadout | None = None
 
     def shown(self, batch: Batch) -> Tensor:
         """Return what the read-out sees of a batch of one member, (sequence, answer, unit and channel)."""

@@ -15,7 +15,7 @@ _AT_ONCE = 256  # Sequences that are run side by side.
 
 
 @dataclass(frozen=True, eq=False)
-class Readout:
+class LinearReadout:
     """A linear read-out, float64.
 
     Args:
@@ -31,7 +31,7 @@ class Readout:
         return states @ self.weights.T + self.bias
 
 
-def solved(shown: Shown, states: Callable[[Batch], Tensor], ridge: float | None = None) -> Readout:
+def solved(shown: Shown, states: Callable[[Batch], Tensor], ridge: float | None = None) -> LinearReadout:
     """Solve for the read-out by ridge regression on the answers of a training part that count.
 
     Args:
@@ -51,4 +51,4 @@ def solved(shown: Shown, states: Callable[[Batch], Tensor], ridge: float | None 
         raise ValueError("no sequences were shown")
     fits = fit(moments, CANDIDATES if ridge is None else [ridge])
     best = int(fits.validated[0].argmin())
-    return Readout(fits.weights[0, best], fits.biases[0, best])
+    return LinearReadout(fits.weights[0, best], fits.biases[0, best])
