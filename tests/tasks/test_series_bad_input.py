@@ -95,6 +95,7 @@ def test_columns_that_are_not_there(spinhw, tmp_path, columns, words):
         ({"window": {"samples": 9}}, ("too short for task.window", "4 samples")),
         ({"window": {"washout": 2}}, ("window.washout",)),
         ({"window": {"horizon": 1}}, ("window.horizon",)),
+        ({"window": {"reach_back": True}}, ("window.reach_back", "split.kind fraction")),
         ({"test_file": "a.csv", "split": {"test": 0.5}}, ("test_file and split.test",)),
         ({"scaling": {"kind": "standart"}}, ("task.scaling.kind", "standard")),
         ({"scaling": {"kind": "range", "lowest": 1, "highest": 0}}, ("write the lower one first",)),

@@ -95,6 +95,42 @@ def test_time_goes_from_training_to_validation_to_test():
     assert max(shown["test"]) == 80 + 2 * 8
 
 
+@settings(max_examples=25)
+@given(st.integers(1, 6), st.integers(0, 8), st.integers(1, 3), SHARES.filter(bool), SHARES)
+def test_a_washout_that_reaches_back_answers_a_held_out_part_whole_and_nothing_before_it(
+    answered, washout, horizon, test, validation
+):
+    series = series_of([np.arange(100.0)], [np.arange(100.0)], answers="values_per_step")
+    asked = SeriesSettings(
+        answers="values_per_step",
+        split={"kind": "time", "test": test, "validation": validation},
+        window={
+            "samples": max(2, washout + answered),
+            "washout": washout,
+            "horizon": horizon,
+            "stride": max(2 - washout, answered),
+            "reach_back": True,
+        },
+        scaling={"kind": "none"},
+        scale_targets=False,
+    ).holding(series)
+    tested = round(100 * test)
+    borders = {
+        "validation": (100 - tested - round((100 - tested) * validation), 100 - tested),
+        "test": (100 - tested, 100),
+    }
+    task = asked.open(Feed(batch_size=7))
+    for part in asked.parts:
+        right = np.concatenate(
+            [one.target.values[0, :, one.washout :, 0].flatten().numpy() for one in task.held_out([0], part)]
+        )
+        first, end = borders[part]
+        left_over = asked.facts()["parts"][part]["left_over_samples"]
+        assert sorted(right.tolist()) == list(range(first, end - left_over))
+    trained = [task.train([0], 0, number).target.values for number in range(task.batches)]
+    assert max(float(one.max()) for one in trained) < borders[asked.parts[0]][0]
+
+
 def test_each_class_is_held_out_by_the_same_share():
     labels = ["rare"] * 10 + ["often"] * 90
     held = SeriesSettings(split={"test": 0.2, "validation": 0.25}).holding(

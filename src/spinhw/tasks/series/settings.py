@@ -167,6 +167,7 @@ class SeriesSettings(TaskSettings):
                 allowed="0, or an answer after each sample",
                 todo="leave horizon out, or write answers: values_per_step",
             )
+        window.refuse_reach(split)
         if not self.parts:
             raise MisfitError(
                 "nothing is held out",

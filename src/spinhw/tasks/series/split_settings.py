@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from spinhw.config import Settings
+from spinhw.errors import MisfitError
 
 
 class SplitSettings(Settings):
@@ -45,3 +46,27 @@ class WindowSettings(Settings):
     stride: int | None = Field(
         default=None, ge=1, description="Samples from one window's start to the next one's; null: they do not overlap."
     )
+    reach_back: bool = Field(
+        default=False,
+        description="With split.kind 'time': whether the washout of a held-out part's first window lies in the part "
+        "before it, so that the very first sample of the part is answered. What is answered never does.",
+    )
+
+    @property
+    def reach(self) -> int:
+        """Samples before a held-out part with which its first window begins; what it answers lies in the part."""
+        return self.washout + self.horizon if self.reach_back else 0
+
+    def refuse_reach(self, split: SplitSettings) -> None:
+        """Refuse to reach back where no part lies before another.
+
+        Raises:
+            MisfitError: The split is not by time.
+        """
+        if self.reach_back and split.kind != "time":
+            raise MisfitError(
+                "window.reach_back lets a washout lie in the part before, and these parts do not follow each other",
+                seen=f"split.kind {split.kind}",
+                allowed="split.kind time",
+                todo="leave reach_back out, or write split: {kind: time}",
+            )

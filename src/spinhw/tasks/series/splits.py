@@ -80,7 +80,7 @@ def divided(series: Series, test: Series | None, settings: SeriesSettings) -> di
     """
     shares = (settings.split.validation, 0.0 if test is not None else _test_share(settings))
     if settings.split.kind == "time":
-        ranges = _by_time(series, *shares)
+        ranges = _by_time(series, *shares, settings.window.reach)
     else:
         chosen = (
             _by_group(series, settings, *shares)
@@ -176,8 +176,13 @@ def _by_group(series: Series, settings: SeriesSettings, validation: float, test:
     return {part: np.flatnonzero(np.isin(numbers, one)) for part, one in chosen.items()}
 
 
-def _by_time(series: Series, validation: float, test: float) -> dict[PartName, tuple[_Numbers, _Numbers, _Numbers]]:
-    """Cut every series in three: training, then validation, then test."""
+def _by_time(
+    series: Series, validation: float, test: float, reach: int
+) -> dict[PartName, tuple[_Numbers, _Numbers, _Numbers]]:
+    """Cut every series in three: training, then validation, then test; these two begin so many samples earlier.
+
+    That is never before the series: the training part is longer, or fills no window.
+    """
     lengths = series.lengths
     tested = np.rint(test * lengths).astype(np.int64)
     checked = np.rint(validation * (lengths - tested)).astype(np.int64)
@@ -186,9 +191,9 @@ def _by_time(series: Series, validation: float, test: float) -> dict[PartName, t
         "train": (every, series.starts[:-1], ends - tested - checked)
     }
     if validation:
-        found["validation"] = (every, ends - tested - checked, ends - tested)
+        found["validation"] = (every, ends - tested - checked - reach, ends - tested)
     if test:
-        found["test"] = (every, ends - tested, ends)
+        found["test"] = (every, ends - tested - reach, ends)
     return found
 
 
