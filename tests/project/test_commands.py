@@ -25,6 +25,7 @@ SHORTER = {
     r"train runs/": "",  # As short as the run that it repeats.
     r"train \S+ --device (bench-virtual|mybench.yaml)": DIGITS,
     r"train \S*gestures": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
+    r"train sunspots": f"training.seeds=[0] training.epochs=1 training.substeps=2 network.layers=[3] {FINE}",
     r"(train|demo)\b": f"{DIGITS} network.layers=[3,3] {FINE}",
     r"flipflop train oscillators": f"{FLIPFLOP} network.layers=[4] training.loop.epochs=1 {FINE}",
     r"flipflop (train|smallest)": f"{FLIPFLOP} network.units=4",

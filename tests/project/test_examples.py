@@ -17,7 +17,7 @@ from spinhw.training import load_settings
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*sorted((ROOT / "examples").glob("*.yaml")), *sorted((ROOT / "examples" / "paper").glob("*.yaml"))]
 # Of networks of their own: not the paper's.
-OTHERS = {"flipflop", "gestures"}
+OTHERS = {"flipflop", "gestures", "sunspots"}
 RECIPES = [path for path in SHIPPED if path.stem not in OTHERS]
 FLIPFLOP = [ROOT / "examples" / "flipflop.yaml", *sorted((ROOT / "examples" / "flipflop").glob("*.yaml"))]
 FILES = [*sorted((ROOT / "examples").glob("**/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
