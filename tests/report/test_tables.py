@@ -17,7 +17,9 @@ def summary(name, coarse, fine, **more):
     [
         (summary("nrmse", 0.2, 0.25), "NRMSE differ by 0.050: the network learned its integrator"),
         (summary("nrmse", 0.97, 0.97), "have not learned: 0.970 is close to 1, what answers that are always the mean"),
-        (summary("accuracy", 0.9, 0.9, confusion=[[95, 0], [5, 0]]), "90.0 % is close to the 95 % of the largest"),
+        (summary("accuracy", 0.9, 0.9, confusion=[[95, 0], [5, 0]]), "90.0 % does not reach the 95 % of the largest"),
+        (summary("nrmse", 1.2, 1.2), "have not learned: 1.200 is worse than 1, what answers that are always the mean"),
+        (summary("accuracy", 0.9, 0.8, confusion=[[5, 5], [5, 5]]), "accuracy differ by 10.0 points"),
         (summary("accuracy", 0.53, 0.53, confusion=[[5, 5], [5, 5]]), "53.0 % is close to the 50 % of the largest"),
     ],
 )
@@ -28,7 +30,12 @@ def test_what_makes_a_figure_less_than_it_seems_is_said(found, said):
 
 @pytest.mark.parametrize(
     "found",
-    [summary("nrmse", 0.2, 0.205), summary("accuracy", 0.9, 0.9, confusion=[[5, 5], [5, 5]])],
+    [
+        summary("nrmse", 0.2, 0.205),
+        summary("accuracy", 0.9, 0.9, confusion=[[5, 5], [5, 5]]),
+        summary("accuracy", 0.9, 0.85, confusion=[[5, 5], [5, 5]]),  # One answer of twenty.
+        summary("accuracy", 0.1, 0.1, confusion=[[5, 5], [5, 5]], in_the_loop=True, accuracy_on_device={"mean": 0.9}),
+    ],
 )
 def test_nothing_is_said_where_all_is_well(found):
     assert warnings(found) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pytest_mock import MockerFixture
 
 from spinhw.config import build, load
@@ -158,6 +159,32 @@ def test_a_study_leaves_table_picture_claims_and_is_not_done_twice(tmp_path: Pat
     assert [each.measured for each in run_studies(studies, grid, again, tmp_path, Listener(), jobs=1)] == [
         each.measured for each in claims
     ]
+
+
+def test_series_of_several_channels_are_studied_and_bear_on_no_claim(tmp_path: Path) -> None:
+    inputs, labels = np.random.default_rng(0).normal(size=(20, 6, 2)).astype(np.float32), np.arange(20) % 2
+    np.savez(tmp_path / "mine.npz", inputs=inputs, targets=labels)
+    training = {"epochs": 1, "batch_size": 8, "substeps": 1, "fine_steps_per_ns": 16}
+    run = {"task": {"kind": "series", "file": "mine.npz"}, "network": {"layers": [2]}, "training": training}
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(yaml.safe_dump(run), encoding="utf-8")
+    protocol = {"spintronic": str(recipe), "ctrnn": str(recipe), "taus": ["5 ns"], "learning_rates": [0.1]}
+    grid = tiny_grid(protocols={"mine": protocol}, overrides=[], seeds=[0])
+    studies = studies_named("headline", grid)
+    outlook = look_ahead(studies, PointStore(tmp_path))
+    assert run_studies(studies, grid, outlook, tmp_path, Listener(), jobs=1) == []
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "those of the test sequences" in page and "None of the paper's claims is tested" in page
+    assert "digits" not in page
+
+    def key_of(name: str) -> str:
+        (tmp_path / name).write_bytes(recipe.read_bytes())
+        return Point.vary(str(tmp_path / name), ()).key
+
+    before = key_of("again.yaml")
+    assert key_of("once more.yaml") == before
+    np.savez(tmp_path / "mine.npz", inputs=inputs + 1, targets=labels)
+    assert key_of("other data.yaml") != before
 
 
 def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, mocker: MockerFixture) -> None:

@@ -59,7 +59,7 @@ def test_ideal_device_answers_as_the_converged_simulation(network, channels):
     settings = tiny({"kind": "simulated", "channels": channels}, network)
     seeds, part = settings.training.seeds, settings.final_part
     network, task = Learner(settings).network, settings.open_task()
-    expected, _ = held_out_answers(network, task, seeds, part, settings.training, settings.fine_steps)
+    expected, _ = held_out_answers(network, task, seeds, part, settings, settings.fine_steps)
     measured = answers(settings)
     torch.testing.assert_close(measured.answers, expected, rtol=1e-3, atol=1e-3)
     assert measured.good_share == 1.0

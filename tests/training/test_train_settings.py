@@ -31,6 +31,14 @@ def settings(**data) -> RunSettings:
         ({"training": {"batch_sise": 5}}, "did you mean 'batch_size'"),
         ({"training": {"optimiser": {"average_decay": 1.0}}}, "training.optimiser.average_decay"),
         ({"training": {"augmentation": {"zoom": 1.0}}}, "training.augmentation.zoom"),
+        (
+            {"task": {"kind": "sine_square"}, "training": {"augmentation": {"zoom": 0.1}}},
+            "augmentation moves images, and the task sine_square has none",
+        ),
+        (
+            {"task": {"kind": "narma10"}, "training": {"label_smoothing": 0.1}},
+            "label_smoothing is for classes, and the task narma10 asks for values",
+        ),
     ],
 )
 def test_bad_settings_get_a_line_that_names_the_key(data, message):

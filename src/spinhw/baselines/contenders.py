@@ -117,6 +117,9 @@ class _SearchedModel:
     def measure(self, space: SpaceSettings) -> Measure:
         return headline_of(self.source.settings.task)
 
+    def fingerprints(self, space: SpaceSettings) -> dict[str, Any]:
+        return self.source.settings.task.fingerprints
+
     def settings(self, space: SpaceSettings, values: Values) -> ModelSettings:
         return _built(self.kind, self.name, self.changes, (*space.overrides, *written(space, values)))
 

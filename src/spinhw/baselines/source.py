@@ -104,6 +104,7 @@ class Source:
         return {
             "run": None if self.run is None else str(self.run),
             "recipe": self.recorded.model_dump(mode="json", by_alias=True, exclude={"run"}),
+            "data": self.recorded.task.fingerprints,
         }
 
     def _refuse_what_is_none(self, place: Path) -> None:

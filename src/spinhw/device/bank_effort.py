@@ -27,7 +27,7 @@ def bank_effort(
     inputs_shape: tuple[int, int],
     averages: int = 1,
 ) -> Effort:
-    """Find out what a batch would take. A bench is not connected to; on simulated oscillators a few images are timed.
+    """Find out what a batch takes. A bench is not connected to; on simulated oscillators a few sequences are timed.
 
     Args:
         settings: A profile of kind multiplexed.
@@ -52,7 +52,7 @@ def bank_effort(
     length_s = samples * sample_interval_s + rest_s
     played_s = passes * shots * repeats * segments * length_s
     uploads = _uploads(segments, settings.segments)
-    counted, basis = Counted(), "a few images on simulated oscillators, timed just now"
+    counted, basis = Counted(), "a few sequences on simulated oscillators, timed just now"
     if bench is None and settings.on_bench:
         time_s, basis = played_s, "the playing alone, for nothing is known of this bank"
     elif bench is None:
@@ -91,7 +91,7 @@ def _uploads(segments: int, most: int | None) -> Counter[int]:
 
 
 def _timed_s(device: MultiplexedDevice, inputs_shape: tuple[int, int], averages: int) -> float:
-    """Time a few images on simulated oscillators and take the others to be like them, in seconds."""
+    """Time a few sequences on simulated oscillators and take the others to be like them, in seconds."""
     about = device.describe()
     few = torch.zeros(min(_FEW, inputs_shape[0]), inputs_shape[1], about.inputs)
     with device:

@@ -21,7 +21,7 @@ class WatchSettings(Settings):
     images: int = Field(
         default=120,
         ge=LEAST_SEQUENCES,
-        description=f"Images of a batch that a look is at, at least {LEAST_SEQUENCES}; fewer cost less, and show less.",
+        description=f"Sequences of a batch that a look is at, at least {LEAST_SEQUENCES}; fewer cost and show less.",
     )
     learn: int = Field(
         default=8,

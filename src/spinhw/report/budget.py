@@ -64,8 +64,9 @@ def print_data(console: Console, facts: Mapping[str, Any]) -> None:
     shortest = min(about["shortest"] for about in facts["parts"].values())
     longest = max(about["longest"] for about in facts["parts"].values())
     samples = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+    channels = "1 channel" if len(facts["channels"]) == 1 else f"{len(facts['channels'])} channels"
     console.print(
-        f"sequences:  {parts}; {samples} samples of {len(facts['channels'])} channels each; "
+        f"sequences:  {parts}; {samples} samples of {channels} each; "
         f"{size(facts['size_bytes'])} of memory, shared by all networks",
         markup=False,
         soft_wrap=True,

@@ -25,7 +25,7 @@ _ALARMS = 5  # Of drift that are listed one by one.
 # What helps networks that have not learned: all of them, or the read-out alone.
 _HELP = {
     False: "more training.epochs or another training.optimiser.learning_rate",
-    True: "a larger network.weight_scale or task.input_scale, or network.tau nearer to task.sample_interval",
+    True: "a larger network.weight_scale or range of inputs, or network.tau nearer to task.sample_interval",
 }
 
 _FORMS = {
@@ -180,18 +180,17 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
     measure = measure_of(summary)
     called = measure.called
     fine, coarse = summary[f"{measure.name}_converged"]["mean"], summary[measure.name]["mean"]
-    if (measure.is_share or measure.name == "nrmse") and abs(fine - coarse) > _MOST_GAP:
+    if (measure.is_share or measure.name == "nrmse") and abs(fine - coarse) > max(_MOST_GAP, _one_answer(summary)):
         apart = f"{100 * abs(fine - coarse):.1f} points" if measure.is_share else f"{abs(fine - coarse):.3f}"
         found.append(
             f"converged and training-step {called} differ by {apart}: the network learned its integrator; raise "
             "training.substeps"
         )
-    guess = _guess(summary, fine)
+    shown = summary[f"{measure.name}_on_device"]["mean"] if summary.get("in_the_loop", False) else fine
+    guess = _guess(summary, shown)
     if guess:
         advice = _HELP["readout" in summary]
-        found.append(
-            f"the networks have not learned: {measure.text(fine, 1)} is close to {guess}; {advice} usually helps"
-        )
+        found.append(f"the networks have not learned: {measure.text(shown, 1)} {guess}; {advice} usually helps")
     for channel in summary.get("masked_channels", []):
         found.append(f"{channel}; it was masked while training, and the model stood in for it")
     found += _drifted(summary.get("drift_alarms", []))
@@ -201,15 +200,22 @@ def warnings(summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _one_answer(summary: Mapping[str, Any]) -> float:
+    """Return a share that a single answer in all does not come to, with half of one to spare; 0 for values."""
+    return 1.5 / max(sum(map(sum, summary["confusion"])), 1) if "confusion" in summary else 0.0
+
+
 def _guess(summary: Mapping[str, Any], figure: float) -> str:
-    """Say what would do as well without having learned anything; empty where a network does clearly better."""
+    """Hold a figure against what needs no learning; empty where a network does clearly better."""
     if "confusion" in summary:
         rows = [sum(row) for row in summary["confusion"]]
         largest = max(rows) / max(sum(rows), 1)
         close = figure < largest + _LEARNED * (1 - largest)
-        return f"the {100 * largest:.0f} % of the largest class" if close else ""
+        against = "is close to" if figure > largest - _MOST_GAP else "does not reach"
+        return f"{against} the {100 * largest:.0f} % of the largest class" if close else ""
     close = measure_of(summary).name == "nrmse" and figure > 1 - _LEARNED
-    return "1, what answers that are always the mean give" if close else ""
+    against = "is close to" if figure < 1 + _MOST_GAP else "is worse than"
+    return f"{against} 1, what answers that are always the mean give" if close else ""
 
 
 def _drifted(alarms: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,7 +15,8 @@ KINDS = ("spintronic", "ctrnn")
 def headline(grid: GridSettings) -> Study:
     """Section III: the spintronic network at full length."""
     curves = [_full(grid, name, "spintronic") for name in grid.protocols]
-    return _study(grid, "headline", "Sequential digits on the spintronic network", curves)
+    what = "Sequential digits" if all(each.of_the_paper for each in curves) else "Full length"
+    return _study(grid, "headline", f"{what} on the spintronic network", curves)
 
 
 def ctrnn(grid: GridSettings) -> Study:

@@ -42,7 +42,7 @@ def judge(study: str, curves: Sequence[MeasuredCurve], by_construction: Mapping[
     """Test every claim that a study bears on, protocol by protocol, by every measurement that there is.
 
     Converged accuracies at the plateau decide, or those after the recipe's epochs where there is no plateau; what the
-    other measurements say stands beside it.
+    other measurements say stands beside it. Protocols with another task than the paper's have no claims.
 
     Args:
         study: Its name.
@@ -52,6 +52,8 @@ def judge(study: str, curves: Sequence[MeasuredCurve], by_construction: Mapping[
     claims = []
     for protocol in dict.fromkeys(each.curve.protocol for each in curves):
         mine = [each for each in curves if each.curve.protocol == protocol]
+        if not all(each.curve.of_the_paper for each in mine):
+            continue
         looks = sorted({each.curve.look for each in mine})  # "plateau" comes before "recipe".
         ways = [
             [replace(claim, how=f"{_WHEN[look]}, {grid}") for claim in _JUDGES[study](protocol, chosen)]

@@ -45,12 +45,13 @@ def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
     else:
         traced = study.name == "fig2b"
         panels = [_panel(name, chosen, study.last_look, _NS, traced) for name, chosen in by_protocol.items()]
-        band = (FAST * _NS, SLOW * _NS) if traced else None
+        band = (FAST * _NS, SLOW * _NS) if traced and all(each.curve.of_the_paper for each in curves) else None
         plot_sweep(panels, path, "time between two input points (ns)", log=True, band=band)
 
 
 def _column(each: MeasuredCurve) -> SeedColumn:
-    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], _PUBLISHED[each.curve.kind])
+    published = _PUBLISHED[each.curve.kind] if each.curve.of_the_paper else None
+    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
 
 
 def _panel(name: str, curves: Sequence[MeasuredCurve], last: Look, scale: float, traced: bool = False) -> SweepPanel:

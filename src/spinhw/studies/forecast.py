@@ -36,10 +36,11 @@ def forecast_s(points: Iterable[Point]) -> dict[str, float]:
 
 
 def _shape(settings: RunSettings) -> Shape:
-    network, training = settings.network, settings.training
+    network, training, task = settings.network, settings.training, settings.task
     densities = (network.density_input, network.density_inter, network.density_intra)
     bounded = network.saturation.kind
-    return (network.kind, network.layers, densities, bounded, training.order, training.batch_size, len(training.seeds))
+    sizes = (network.inputs, *network.layers, network.outputs, task.samples)
+    return (network.kind, sizes, densities, bounded, training.order, training.batch_size, len(training.seeds))
 
 
 def _total_s(settings: RunSettings, done: int, training_step_s: float, forward_s: float) -> float:
@@ -57,7 +58,7 @@ def _time_step(settings: RunSettings) -> tuple[float, float]:
     """Time a training step and a forward pass with one integration step for each sample, in seconds."""
     network = _network(settings.network, replace(settings.steps, substeps=1), len(settings.training.seeds))
     batch = settings.training.batch_size
-    inputs = torch.zeros(len(settings.training.seeds), batch, settings.task.samples, 1)
+    inputs = torch.zeros(len(settings.training.seeds), batch, settings.task.samples, settings.network.inputs)
 
     def forward() -> torch.Tensor:
         with torch.no_grad():

@@ -86,6 +86,8 @@ def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
         )
     chosen = settings.chosen()
     chosen.pop("run", None)  # What is said of an experiment is no part of it.
+    if settings.task.fingerprints:  # A file may be written anew under the same name.
+        chosen["data"] = settings.task.fingerprints
     return settings, _digest(json.dumps(chosen, sort_keys=True))
 
 

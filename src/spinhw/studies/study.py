@@ -30,6 +30,11 @@ class Curve:
     points: tuple[Point, ...]
     look: Look = "recipe"
 
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether the networks do what those of the paper do: it claims nothing of other tasks."""
+        return all(point.settings.task.kind == "sequential_digits" for point in self.points)
+
 
 @dataclass(frozen=True)
 class Study:
@@ -49,6 +54,12 @@ class Study:
     def points(self) -> list[Point]:
         """Every point, once; one that any curve wants traced is."""
         return distinct(point for curve in self.curves for point in curve.points)
+
+    @property
+    def nouns(self) -> str:
+        """What is recognised, for text: "images"; of tasks of several kinds "sequences"."""
+        found = {point.settings.task.noun for point in self.points}
+        return f"{found.pop()}s" if len(found) == 1 else "sequences"
 
     @property
     def protocols(self) -> list[str]:

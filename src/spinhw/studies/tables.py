@@ -82,12 +82,16 @@ def as_page(studies: Sequence[Study], claims: Sequence[Claim], points: int, netw
         took_s: Time that it took, summed over the processes, in seconds.
     """
     holding = sum(each.holds is True for each in claims)
+    tested = f"Of {len(claims)} claims tested, {holding} hold; one that does not is a result too."
+    if not claims:
+        tested = "None of the paper's claims is tested: they are about its own task and figures."
+    every = {study.nouns for study in studies}
+    nouns = every.pop() if len(every) == 1 else "sequences"
     parts = [
         "# The paper's figures, repeated\n\n"
         f"{networks} networks at {points} points, {took_s / 60:.0f} minutes of one core in all, spinhw {__version__}. "
-        "Accuracies are those of the test images, converged at 16 steps per ns; `grid.yaml` says what was varied, and "
-        "each CSV file has a line for every network, with the name of its point. "
-        f"Of {len(claims)} claims tested, {holding} hold; one that does not is a result too.\n"
+        f"Accuracies are those of the test {nouns}, converged at 16 steps per ns; `grid.yaml` says what was varied, "
+        f"and each CSV file has a line for every network, with the name of its point. {tested}\n"
     ]
     for study in studies:
         about = as_markdown([each for each in claims if each.study == study.name])

@@ -200,8 +200,10 @@ class TaskSettings(Settings, ABC):
     file_keys: ClassVar[tuple[str, ...]] = ()
     # Keys that follow from the task's data, and are written down in a run folder.
     derived_keys: ClassVar[tuple[str, ...]] = ()
-    # The key that brings inputs into the range that a device plays.
-    scale_key: ClassVar[str] = "task.input_scale"
+    # The key that brings inputs into the range that a device plays, or what to call them where there is none.
+    scale_key: ClassVar[str] = "the inputs of the task"
+    # Whether training.augmentation, which moves images, has any effect.
+    augmented: ClassVar[bool] = False
     # Whether what is shown in an epoch depends on how many epochs there are.
     changes_on_the_way: ClassVar[bool] = False
     sample_interval_s: Any
@@ -296,6 +298,12 @@ class TaskSettings(Settings, ABC):
     def facts(self) -> dict[str, Any]:
         """Return what a run folder states of the task's data, as plain data; nothing of tasks that are drawn."""
         return {}
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Texts that only equal data share; none of tasks that are drawn."""
+        found: list[str] = self.facts().get("fingerprints", [])
+        return found
 
     @abstractmethod
     def open(self, feed: Feed) -> Task:

@@ -16,6 +16,8 @@ class DigitsSettings(TaskSettings):
 
     split_keys = ("train_fraction", "held_out")
     noun = "image"
+    scale_key = "task.input_scale"
+    augmented = True
     for_choosing = ("held_out=validation",)
 
     kind: Literal["sequential_digits"] = Field(default="sequential_digits", description="The task.")

@@ -79,11 +79,13 @@ def refuse_idle_watch(settings: RunSettings) -> None:
             f"{training.epochs - training.loop_start} of {training.epochs} epochs in the loop",
             todo="write drift: null, or name a device and train in the loop with it",
         )
-    if training.batch_size < LEAST_SEQUENCES:
+    shown = settings.open_task().sequences
+    if min(training.batch_size, shown) < LEAST_SEQUENCES:
         raise ConfigError(
             "training.drift: the batches are too small to be judged",
-            seen=f"training.batch_size {training.batch_size}",
-            allowed=f"{LEAST_SEQUENCES} images or more",
+            seen=f"training.batch_size {training.batch_size}"
+            + (f", {shown} sequences in all" if shown < training.batch_size else ""),
+            allowed=f"{LEAST_SEQUENCES} sequences or more",
             todo="raise training.batch_size, or write drift: null",
         )
     about = device_for(settings, settings.device).describe()

@@ -14,12 +14,12 @@ from spinhw.training.settings import RunSettings
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _NEAR = 0.01  # A drive within this share of the span from a bound counts as saturated.
-_IMAGES = 20  # Images of each member that are looked at: 100 000 drives of the paper's network, plenty for quantiles.
+_SEQUENCES = 20  # Of each member that are looked at: 100 000 drives of the paper's network, plenty for quantiles.
 
 
 @dataclass(frozen=True)
 class DriveStatistics:
-    """Drives over members, images, time and neurons.
+    """Drives over members, sequences, time and neurons.
 
     Args:
         quantiles: Of I / gamma, by probability as text, such as "0.05"; "0.0" and "1.0" are the extremes.
@@ -37,7 +37,7 @@ def drive_statistics(network: SpintronicNetwork, settings: RunSettings, task: Ta
     Raises:
         ConfigError: Some are not finite.
     """
-    batch = first_held_out(task, settings.training.seeds, settings.final_part, _IMAGES)
+    batch = first_held_out(task, settings.training.seeds, settings.final_part, _SEQUENCES)
     drive = network.run(batch.inputs, record_drive=True).drive
     if drive is None:
         raise RuntimeError("the rollout gave no drive although it was asked for one")
@@ -45,7 +45,7 @@ def drive_statistics(network: SpintronicNetwork, settings: RunSettings, task: Ta
         raise ConfigError(
             "the drives of the networks overflow",
             seen="drives that are not finite",
-            todo="bring network.weight_limit, gain, drive_rate and task.input_scale nearer to one",
+            todo=f"bring network.weight_limit, gain, drive_rate and {settings.task.scale_key} nearer to one",
         )
     neurons = network.neurons()
     lasts = inside(batch.lengths, drive.shape[2])  # (member, batch, time)

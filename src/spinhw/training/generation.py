@@ -127,7 +127,7 @@ def generate_run(
     prefix = _prefix(batch, count, horizon)
     right = batch.inputs[:, :, : prefix + count]
     made = generate(network, right[:, :, :prefix], count, horizon, settings.fine_steps, shown.as_inputs, tick)
-    refuse_non_finite(made, settings.training.seeds)
+    refuse_non_finite(made, settings.training.seeds, settings)
     found = {
         "epochs": learner.epoch,
         "seeds": list(settings.training.seeds),

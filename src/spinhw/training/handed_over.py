@@ -67,11 +67,11 @@ def with_data(folder: RunFolder, settings: RunSettings, task: Any = None) -> Run
     if task is not None:
         found = task_settings(task, settings.task)
         settings = settings.model_copy(update={"task": found.resolved()})
-    then, now = folder.task_facts().get("fingerprints"), settings.task.facts().get("fingerprints")
+    then, now = folder.task_facts().get("fingerprints"), settings.task.fingerprints
     if then is not None and then != now:
         raise ConfigError(
             f"{folder.path}: the run was begun with other data",
-            seen=", ".join(map(str, now or ["none"])),
+            seen=", ".join(now or ["none"]),
             allowed=", ".join(map(str, then)),
             todo="bring the data back as they were, or train into another folder",
         )

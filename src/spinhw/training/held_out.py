@@ -12,7 +12,7 @@ from spinhw.tasks import Batch, Part, Task, chosen, joined
 from spinhw.training.divergence import Diverged
 from spinhw.training.forward import logits
 from spinhw.training.progress import Tick
-from spinhw.training.settings import TrainingSettings
+from spinhw.training.settings import RunSettings
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def held_out_answers(
     task: Task,
     seeds: Sequence[int],
     part: Part,
-    training: TrainingSettings,
+    settings: RunSettings,
     steps: Steps | None = None,
     tick: Tick | None = None,
 ) -> tuple[Tensor, Batch]:
@@ -32,7 +32,7 @@ def held_out_answers(
         task: Their task.
         seeds: Seed of each member.
         part: Which held-out sequences.
-        training: The engine.
+        settings: The run: its engine, and what its keys are called.
         steps: Another time grid than the network's own.
         tick: Told of the progress.
 
@@ -42,12 +42,12 @@ def held_out_answers(
     batches = list(task.held_out(seeds, part))
     answers, done, total = [], 0, task.held_out_sequences(part)
     for batch in batches:
-        answers.append(logits(network, batch, steps, training.engine))
+        answers.append(logits(network, batch, steps, settings.training.engine))
         done += batch.size
         if tick is not None:
             tick(done, total)
     found = in_one(answers)
-    refuse_non_finite(found, seeds)
+    refuse_non_finite(found, seeds, settings)
     return found, joined(batches)
 
 
@@ -62,12 +62,13 @@ def first_held_out(task: Task, seeds: Sequence[int], part: Part, count: int) -> 
     return chosen(joined(batches), slice(count))
 
 
-def refuse_non_finite(answers: Tensor, seeds: Sequence[int]) -> None:
+def refuse_non_finite(answers: Tensor, seeds: Sequence[int], settings: RunSettings) -> None:
     """Stop where the networks' answers are no numbers to count with.
 
     Args:
         answers: (member, sequence, answer, output).
         seeds: Seed of each member.
+        settings: The run, for what its keys are called.
 
     Raises:
         Diverged: Names the seeds.
@@ -79,5 +80,6 @@ def refuse_non_finite(answers: Tensor, seeds: Sequence[int]) -> None:
             fine,
             seeds,
             seen="answers that are not finite",
-            todo="bring network.weight_limit, out_gain, gain, sigma, drive_rate and task.input_scale nearer to one",
+            todo="bring network.weight_limit, out_gain, gain, sigma, drive_rate and "
+            f"{settings.task.scale_key} nearer to one",
         )

@@ -73,7 +73,7 @@ class RefitSettings(Settings):
     images: int = Field(
         default=6,
         ge=1,
-        description="Images of a batch that an online refit looks at, at least 1.",
+        description="Sequences of a batch that an online refit looks at, at least 1.",
     )
     every: int = Field(
         default=64,

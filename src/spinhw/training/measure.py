@@ -10,6 +10,7 @@ from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Batch, Task, confusion
 from spinhw.training.deploy import answer_on_device
 from spinhw.training.held_out import held_out_answers, refuse_non_finite
+from spinhw.training.measures import headline_of
 from spinhw.training.progress import NamedTick
 from spinhw.training.settings import RunSettings
 from spinhw.training.statistics import over_seeds
@@ -30,16 +31,16 @@ def measure_simulated(settings: RunSettings, network: SpintronicNetwork, task: T
     Raises:
         ConfigError: The answers are not finite.
     """
-    training, seeds, part = settings.training, settings.training.seeds, settings.final_part
-    headline = settings.task.headline
-    coarse, batch = held_out_answers(network, task, seeds, part, training, tick=partial(tick, headline))
+    seeds, part = settings.training.seeds, settings.final_part
+    headline = headline_of(settings.task).called
+    coarse, batch = held_out_answers(network, task, seeds, part, settings, tick=partial(tick, headline))
     fine, _ = held_out_answers(
-        network, task, seeds, part, training, settings.fine_steps, partial(tick, f"{headline} converged")
+        network, task, seeds, part, settings, settings.fine_steps, partial(tick, f"{headline} converged")
     )
     found = {one.name: over_seeds(one.values) for one in task.metrics(coarse, batch)}
     found |= {f"{one.name}_converged": over_seeds(one.values) for one in task.metrics(fine, batch)}
     for apart in settings.task.further_parts:
-        answers, batch_apart = held_out_answers(network, task, seeds, apart, training, tick=partial(tick, apart))
+        answers, batch_apart = held_out_answers(network, task, seeds, apart, settings, tick=partial(tick, apart))
         found[apart] = over_seeds(task.metrics(answers, batch_apart)[0].values)
     return found | _confusion(fine, batch)
 
@@ -61,9 +62,9 @@ def measure_on_device(
     if device is None:
         return {}
     seeds, part = settings.training.seeds, settings.final_part
-    told = partial(tick, f"{settings.task.headline} on the device")
+    told = partial(tick, f"{headline_of(settings.task).called} on the device")
     found = answer_on_device(network, task, seeds, part, device, told)
-    refuse_non_finite(found.answers, seeds)
+    refuse_non_finite(found.answers, seeds, settings)
     further = {}
     for apart in settings.task.further_parts:
         seen = answer_on_device(network, task, seeds, apart, device, partial(tick, f"{apart} on the device"))

@@ -43,6 +43,6 @@ class DrawnChipsSettings(Settings):
     per_batch: int = Field(
         default=1,
         ge=1,
-        description="Chips of each network; the images of a batch are dealt out to them, so that the gradient is their "
-        "mean. At least 1.",
+        description="Chips of each network; the sequences of a batch are dealt out to them, so that the gradient is "
+        "their mean. At least 1.",
     )

@@ -126,10 +126,12 @@ def _refuse_misfit(folder: RunFolder, other: RunSettings, settings: RunSettings)
             todo="name some of these in training.seeds",
         )
     there, here = _decisive(other), _decisive(settings)
+    there["data"] = ", ".join(folder.task_facts().get("fingerprints", []))
+    here["data"] = ", ".join(settings.task.fingerprints)
     different = [key for key in there if there[key] != here[key]]
     if different:
         raise ConfigError(
-            f"training.start: {folder.path} trained other networks, or with other images",
+            f"training.start: {folder.path} trained other networks, or on other data",
             seen=", ".join(f"{key} {there[key]} there, {here[key]} here" for key in different),
             todo="write the same here",
         )

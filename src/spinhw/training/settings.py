@@ -89,11 +89,11 @@ class TrainingSettings(Settings):
         description="Robust training: epochs without a device train on chips drawn anew again and again; null for "
         "nominal ones.",
     )
-    epochs: int = Field(default=45, ge=0, description="Passes through the training images, 0 or above.")
+    epochs: int = Field(default=45, ge=0, description="Passes through the training part, 0 or above.")
     plateau: PlateauSettings | None = Field(
         default=None, description="Ends training earlier, where it gets no better; null for all `epochs`."
     )
-    batch_size: int = Field(default=120, ge=1, description="Images for each step of the optimiser, at least 1.")
+    batch_size: int = Field(default=120, ge=1, description="Sequences for each step of the optimiser, at least 1.")
     optimiser: OptimiserSettings = Field(default=OptimiserSettings(), description="Adam and its learning rate.")
     keep: Literal["last", "average", "best"] | None = Field(
         default=None,
@@ -110,7 +110,7 @@ class TrainingSettings(Settings):
         default=0.0, ge=0.0, lt=1.0, description="Probability spread over all classes, 0 to below 1."
     )
     augmentation: AugmentationSettings = Field(
-        default=AugmentationSettings(), description="Random maps of the training images."
+        default=AugmentationSettings(), description="Random maps of the training images, of tasks that have some."
     )
     substeps: int = Field(
         default=2, ge=1, le=1000, description="Integration steps for each sample interval while training, 1 to 1000."
@@ -385,6 +385,15 @@ class RunSettings(Settings):
             raise ValueError(
                 f"network.readout_samples is {network.readout_samples}, but a sequence has {task.shortest} samples"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_asked_for_in_vain(self) -> Self:
+        training, task = self.training, self.task
+        if training.augmentation.active and not task.augmented:
+            raise ValueError(f"training.augmentation moves images, and the task {task.kind} has none; leave it out")
+        if training.label_smoothing and task.headline == "nrmse":
+            raise ValueError(f"training.label_smoothing is for classes, and the task {task.kind} asks for values")
         return self
 
     @model_validator(mode="after")

@@ -108,7 +108,7 @@ class EnsembleTrainee:
             "epoch": learner.epoch + 1,
             "loss": learner.sums.mean_loss(),
             **learner.sums.shares(),
-            **(_looked(learner, task, training) if look else {}),
+            **(_looked(learner, task, self._settings) if look else {}),
             **_on_device(learner, task, training, look),
             **self._how(),
             "wall_s": learner.wall_s,
@@ -141,8 +141,8 @@ def save(learner: Learner, folder: RunFolder) -> None:
     save_checkpoint(folder.checkpoint, learner.tensors(), learner.facts())
 
 
-def _looked(learner: Learner, task: Task, training: TrainingSettings) -> dict[str, Any]:
-    answers, batch = held_out_answers(learner.looked_at, task, learner.seeds, "validation", training)
+def _looked(learner: Learner, task: Task, settings: RunSettings) -> dict[str, Any]:
+    answers, batch = held_out_answers(learner.looked_at, task, learner.seeds, "validation", settings)
     if learner.best is not None and learner.loop is None:
         learner.best.update(loss(answers, batch).tolist())
     return {one.name: one.values for one in task.metrics(answers, batch)}

@@ -146,5 +146,5 @@ def _on(device: Device, networks: SpintronicNetwork, settings: RunSettings, task
     count, seed = device.describe().members, settings.training.seeds[place]
     network, alike = repeated(networks, place, seed, count), (seed,) * count
     found = answer_on_device(network, task, alike, settings.final_part, device, lambda done, total: None)
-    refuse_non_finite(found.answers, alike)
+    refuse_non_finite(found.answers, alike, settings)
     return task.metrics(found.answers, found.batch)[0].values

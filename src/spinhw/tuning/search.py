@@ -133,10 +133,13 @@ class Search:
     def _refuse_another(self, name: str) -> None:
         """Write down what the search is, or compare it with what is written there: scores of another do not count."""
         settings = self._searched.settings(self._space, {})
-        here = {
+        here: dict[str, Any] = {
             "recipe": _plain(settings),
             "space": self._space.model_dump(mode="json", by_alias=True, exclude={"overrides"}),
         }
+        data = self._searched.fingerprints(self._space)
+        if data:
+            here["data"] = data
         with _database(self._storage):
             there = self._study.user_attrs.get(_SEARCH)
             if there is None and not self._study.trials:

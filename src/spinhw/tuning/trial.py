@@ -19,6 +19,9 @@ class Searched(Protocol):
     def measure(self, space: SpaceSettings) -> Measure:
         """Return what scores are, and which way is better."""
 
+    def fingerprints(self, space: SpaceSettings) -> dict[str, Any]:
+        """Return marks of the data that trials are judged by; nothing of data that are drawn."""
+
     def settings(self, space: SpaceSettings, values: Values) -> Settings:
         """Return the settings of a trial.
 
@@ -43,6 +46,9 @@ class SearchedRecipe:
 
     def measure(self, space: SpaceSettings) -> Measure:
         return headline_of(self.settings(space, {}).task)
+
+    def fingerprints(self, space: SpaceSettings) -> dict[str, Any]:
+        return self.settings(space, {}).task.fingerprints
 
     def settings(self, space: SpaceSettings, values: Values) -> RunSettings:
         return trial_settings(self._config, space, self._overrides, values)

@@ -19,6 +19,8 @@ Delay = Annotated[int, Field(ge=0, le=10_000)]
 class GeneratedSettings(TaskSettings):
     """A task whose series come from a formula; a network answers after each sample, those of the washout apart."""
 
+    scale_key = "task.input_low and input_high"
+
     sample_interval_s: TimeS = Field(default=1e-9, description="Time for which a sample is held; 1 fs to 1 s.")
     length: int = Field(
         default=250, ge=1, le=1_000_000, description="Samples of each sequence, those of the washout counted."
