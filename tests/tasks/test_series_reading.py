@@ -64,6 +64,46 @@ def test_a_csv_with_a_row_for_each_sequence_ends_where_cells_are_empty(tmp_path)
     assert same(found, [np.array([[1], [2], [3]]), np.array([[4], [5]])], ["up", "down"])
 
 
+def test_a_csv_with_a_row_for_each_channel_of_a_sequence(tmp_path):
+    rows = [
+        (f"s{n}", sensor, LABELS[n], *one[:, channel], *[""] * (5 - len(one)))
+        for n, one in enumerate(SEQUENCES)
+        for sensor, channel in ((("y", 1), ("x", 0)) if n == 1 else (("x", 0), ("y", 1)))  # In any order.
+    ]
+    path = csv_of(tmp_path / "a.csv", rows, ("who", "sensor", "label", *"abcde"))
+    columns = {"sequence": "who", "channel": "sensor", "target": "label"}
+    found = read_series(path, settings(layout="sequences", columns=columns))
+    assert same(found)
+    assert found.channels == ("x", "y")
+    assert found.whole(2) == "a.csv: line 6"
+    values = settings(layout="sequences", answers="values", columns=columns | {"inputs": list("abc"), "target": "a"})
+    with pytest.raises(ConfigError, match=r"a\.csv: line 3, column a: this changes within a sequence"):
+        read_series(path, values)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("s0", "x", "up", 1, 2), ("s0", "y", "up", 1, "")], "line 2: the channels of this sequence are not equally"),
+        (
+            [("s0", "x", "up", 1, 2), ("s0", "y", "up", 1, 2), ("s1", "x", "up", 1, 2)],
+            "line 4, .*seen: x; allowed: x, y",
+        ),
+        ([("s0", "x", "up", 1, 2), ("s0", "x", "up", 1, 2)], "line 2, column sensor: .*seen: x, x; allowed: x, each"),
+        ([("s0", "x", "up", 1, 2), ("s0", "y", "down", 1, 2)], "line 3, column label: this changes within a sequence"),
+    ],
+)
+def test_rows_that_are_no_channels_of_a_sequence(tmp_path, rows, words):
+    path = csv_of(tmp_path / "a.csv", rows, ("who", "sensor", "label", "a", "b"))
+    columns = {"sequence": "who", "channel": "sensor", "target": "label"}
+    with pytest.raises(ConfigError, match=words):
+        read_series(path, settings(layout="sequences", columns=columns))
+    with pytest.raises(
+        ConfigError, match=r"columns\.channel says which channel .* layout: sequences, and columns\.sequence"
+    ):
+        settings(columns=columns)
+
+
 def test_npz_filled_up_with_lengths_or_one_behind_the_other(tmp_path):
     padded = np.zeros((3, 5, 2), np.float32)
     for place, one in enumerate(SEQUENCES):

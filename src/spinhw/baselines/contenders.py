@@ -117,7 +117,7 @@ class _SearchedModel:
     def measure(self, space: SpaceSettings) -> Measure:
         return headline_of(self.source.settings.task)
 
-    def fingerprints(self, space: SpaceSettings) -> dict[str, Any]:
+    def fingerprints(self, space: SpaceSettings) -> list[str]:
         return self.source.settings.task.fingerprints
 
     def settings(self, space: SpaceSettings, values: Values) -> ModelSettings:

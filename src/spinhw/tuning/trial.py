@@ -19,7 +19,7 @@ class Searched(Protocol):
     def measure(self, space: SpaceSettings) -> Measure:
         """Return what scores are, and which way is better."""
 
-    def fingerprints(self, space: SpaceSettings) -> dict[str, Any]:
+    def fingerprints(self, space: SpaceSettings) -> list[str]:
         """Return marks of the data that trials are judged by; nothing of data that are drawn."""
 
     def settings(self, space: SpaceSettings, values: Values) -> Settings:
@@ -47,7 +47,7 @@ class SearchedRecipe:
     def measure(self, space: SpaceSettings) -> Measure:
         return headline_of(self.settings(space, {}).task)
 
-    def fingerprints(self, space: SpaceSettings) -> dict[str, Any]:
+    def fingerprints(self, space: SpaceSettings) -> list[str]:
         return self.settings(space, {}).task.fingerprints
 
     def settings(self, space: SpaceSettings, values: Values) -> RunSettings:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError, nearest
-from spinhw.tasks.series.arrays import series_of
+from spinhw.tasks.series.arrays import misfit, series_of
 from spinhw.tasks.series.named_arrays import cuts, not_there
 from spinhw.tasks.series.series import Origin, Series, checked, class_numbers, missing
 from spinhw.tasks.series.settings import ColumnSettings, SeriesSettings
@@ -22,7 +22,7 @@ def series_of_table(table: Table, settings: SeriesSettings) -> Series:
         ConfigError: A column is not there, or what is in it does not do; says where.
     """
     columns = settings.columns
-    for key in ("inputs", "target", "sequence", "time", "group", "lengths"):
+    for key in ("inputs", "target", "sequence", "channel", "time", "group", "lengths"):
         named = getattr(columns, key)
         for name in (named,) if isinstance(named, str) else named or ():
             if name not in table.columns:
@@ -49,7 +49,7 @@ def series_of_table(table: Table, settings: SeriesSettings) -> Series:
 def _inputs(table: Table, columns: ColumnSettings, targets: tuple[str, ...]) -> tuple[str, ...]:
     if columns.inputs is not None:
         return columns.inputs
-    other = {*targets, columns.sequence, columns.time, columns.group, columns.lengths}
+    other = {*targets, columns.sequence, columns.channel, columns.time, columns.group, columns.lengths}
     found = tuple(name for name in table.columns if name not in other)
     if not found:
         raise ConfigError(
@@ -87,12 +87,17 @@ def _targets_of_samples(
         return class_numbers(_firsts(table, names[0], starts))
     if kind == "class_per_step":
         return class_numbers(table.labels(names[0]))
+    if kind == "values":
+        return _first_values(table, names, starts), names
+    return np.stack([_no_gaps(table, name) for name in names], axis=-1).astype(np.float32), names
+
+
+def _first_values(table: Table, names: tuple[str, ...], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return what columns of numbers say of each sequence, (sequence, column), which is the same in all of its rows."""
     values = np.stack([_no_gaps(table, name) for name in names], axis=-1).astype(np.float32)
-    if kind == "values_per_step":
-        return values, names
     for column, name in enumerate(names):
         _refuse_changes(table, values[:, column], name, starts)
-    return values[starts[:-1]], names
+    return values[starts[:-1]]
 
 
 def _firsts(table: Table, name: str, starts: NDArray[np.int64]) -> NDArray[Any]:
@@ -126,7 +131,7 @@ def _no_gaps(table: Table, name: str) -> NDArray[np.float64]:
 
 
 def _of_rows(table: Table, settings: SeriesSettings, target: tuple[str, ...]) -> Series:
-    """Make a sequence of each row: a cell is a sample, or, in Parquet, a whole channel."""
+    """Make a sequence of each row, or of the rows of its channels: a cell is a sample, or, in Parquet, many."""
     columns, kind = settings.columns, settings.answers_with
     names = _inputs(table, columns, target)
     if settings.answers == "always":
@@ -142,19 +147,53 @@ def _of_rows(table: Table, settings: SeriesSettings, target: tuple[str, ...]) ->
         pieces, channels = [_channels(table, row, cells) for row, cells in enumerate(zip(*held, strict=True))], names
     else:
         pieces, channels = _up_to_the_gap(table, names), ("0",)
-    targets: Any = (
-        table.labels(target[0]) if kind == "class" else np.stack([_no_gaps(table, name) for name in target], axis=-1)
-    )
+    starts = np.arange(len(table) + 1)
+    if columns.channel is not None and columns.sequence is not None:
+        starts = cuts(table.columns[columns.sequence], table.place)
+        pieces, channels = _beside(table, pieces, starts, columns.channel)
     made = series_of(
         pieces,
-        targets,
+        _firsts(table, target[0], starts) if kind == "class" else _first_values(table, target, starts),
         answers=kind,
-        groups=None if columns.group is None else table.labels(columns.group),
+        groups=None if columns.group is None else _firsts(table, columns.group, starts),
         channels=channels,
         names=None if kind == "class" else target,
         name=table.file,
     )
-    return evenly(replace(made, origin=Origin(table.file, table.word, table.rows)), None, settings.resample)
+    return evenly(
+        replace(made, origin=Origin(table.file, table.word, table.rows[starts[:-1]])), None, settings.resample
+    )
+
+
+def _beside(table: Table, rows: Any, starts: NDArray[np.int64], column: str) -> tuple[list[Any], tuple[str, ...]]:
+    """Put the rows of each sequence beside each other, by the channel that each of them says.
+
+    Args:
+        table: The table.
+        rows: Samples of each row, (time,) or (time, 1).
+        starts: First row of each sequence, and the row behind the last one.
+        column: Says the channels; in what order those of a sequence follow each other is all the same.
+
+    Returns:
+        Sequences, (time, channel) each, and the channels, sorted.
+    """
+    said = table.labels(column).tolist()
+    wanted = sorted(set(said[: starts[1]]))
+    pieces = []
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        mine = said[first:last]
+        if sorted(mine) != wanted:
+            raise ConfigError(
+                f"{table.place(first)}, column {column}: these are not the channels of a sequence",
+                seen=", ".join(map(str, mine)),
+                allowed=f"{', '.join(map(str, wanted))}, each once, as the first sequence has them",
+                todo="mend these rows",
+            )
+        parts = [np.asarray(rows[first + mine.index(one)]) for one in wanted]
+        if parts[0].ndim == 2 and parts[0].shape[1] != 1:
+            raise misfit(table.file, "inputs of a row that is one channel", parts[0].shape[1], "one column of lists")
+        pieces.append(_channels(table, first, tuple(part.reshape(-1) for part in parts)))
+    return pieces, tuple(map(str, wanted))
 
 
 def _channels(table: Table, row: int, cells: tuple[NDArray[Any], ...]) -> NDArray[Any]:

@@ -27,6 +27,12 @@ def series_of_arrays(arrays: Mapping[str, NDArray[Any]], settings: SeriesSetting
         ConfigError: One is not there, or they do not fit together.
     """
     columns, kind = settings.columns, settings.answers_with
+    if columns.channel is not None:
+        raise ConfigError(
+            f"task.columns.channel: {file} holds arrays, whose channels have names or an axis of their own",
+            seen=columns.channel,
+            todo="leave it out, and name arrays of several channels under columns.inputs",
+        )
     inputs = [
         _named(arrays, one, "inputs", file) for one in columns.inputs or [_usual(arrays, _INPUTS, "inputs", file)]
     ]

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from spinhw.config import Settings
 from spinhw.errors import ConfigError, MisfitError
 from spinhw.tasks.base import Feed, Part, Task, TaskSettings
+from spinhw.tasks.series.column_settings import ColumnSettings
 from spinhw.tasks.series.packages import is_packaged
 from spinhw.tasks.series.scaling_settings import AnyScaling, RangeScaling
 from spinhw.tasks.series.split_settings import SplitSettings, WindowSettings
@@ -18,42 +19,6 @@ if TYPE_CHECKING:
     from spinhw.tasks.series.series import Series
 
 AnswerKind = Literal["class", "class_per_step", "values", "values_per_step"]
-
-
-class ColumnSettings(Settings):
-    """What is what in a file, by its name there: columns of a table, arrays of NPZ, variables of NetCDF."""
-
-    inputs: tuple[str, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="Input channels; in layout 'sequences' of a CSV the samples of the one channel, in order. Null: in "
-        "a table all columns that nothing else is named for, of arrays 'inputs'.",
-    )
-    target: tuple[str, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="What is to be answered: the column of labels, or one and more columns of values, which may be "
-        "inputs too. Null: of arrays 'targets', of folders their names; a table needs it named.",
-    )
-    sequence: str | None = Field(
-        default=None,
-        description="Which sequence a sample belongs to; null where all samples are one long series. Of a folder of "
-        "WAV the column of its labels that names the files.",
-    )
-    time: str | None = Field(
-        default=None, description="Times of the samples, evenly spaced or to be resampled; null for none."
-    )
-    group: str | None = Field(
-        default=None, description="Whom or what a sequence is from, for splits by group; null for none."
-    )
-    lengths: str | None = Field(
-        default=None, description="Samples of each sequence, of arrays in which they are filled up to the longest."
-    )
-
-    @field_validator("inputs", "target", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
 
 class ShapeSettings(Settings):
@@ -139,6 +104,13 @@ class SeriesSettings(TaskSettings):
     @model_validator(mode="after")
     def _keys_fit(self) -> Self:
         split, window, per_step = self.split, self.window, self.answers == "always"
+        if self.columns.channel is not None and (self.layout != "sequences" or self.columns.sequence is None):
+            raise MisfitError(
+                "columns.channel says which channel of its sequence a row holds",
+                seen=f"layout {self.layout or 'samples'}, columns.sequence {self.columns.sequence or 'null'}",
+                allowed="layout: sequences, and columns.sequence, which tells the sequences apart",
+                todo="write both, or leave columns.channel out",
+            )
         if self.test_file is not None and split.test is not None:
             raise MisfitError(
                 "test_file and split.test both say what the test part is",
