@@ -33,6 +33,28 @@ def joined(batches: Sequence[Batch]) -> Batch:
     )
 
 
+def beside(members: Sequence[Batch]) -> Batch:
+    """Put batches of members with sequences of the same kind beside each other: the member axis of what comes out."""
+    first = members[0]
+
+    def all_of(parts: Sequence[Tensor | None]) -> Tensor | None:
+        present = [one for one in parts if one is not None]
+        return torch.cat(present) if len(present) == len(parts) else None
+
+    target: Classes | Values
+    if isinstance(first.target, Classes):
+        target = Classes(torch.cat([one.target.labels for one in members if isinstance(one.target, Classes)]))
+    else:
+        target = Values(torch.cat([one.target.values for one in members if isinstance(one.target, Values)]))
+    return replace(
+        first,
+        inputs=torch.cat([one.inputs for one in members]),
+        target=target,
+        lengths=all_of([one.lengths for one in members]),
+        weight=all_of([one.weight for one in members]),
+    )
+
+
 def _lengths(batches: Sequence[Batch]) -> list[Tensor | None]:
     """Return the lengths of each batch, written out where some have none or their time axes differ."""
     own = [one.lengths for one in batches]
