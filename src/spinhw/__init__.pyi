@@ -2,6 +2,7 @@ from .calibration import calibrate
 from .device import Trace, open_bank, open_device
 from .gradients import HardwareInLoop
 from .network import NetworkSettings, SpintronicNetwork
+from .proposal import propose
 from .tasks import Task
 from .training import evaluate, open_run, resume, train
 
@@ -18,6 +19,7 @@ __all__ = [
     "open_bank",
     "open_device",
     "open_run",
+    "propose",
     "resume",
     "train",
 ]

@@ -16,6 +16,7 @@ from spinhw.config import shipped
 
 COMMANDS = (
     "demo",
+    "try",
     "train",
     "evaluate",
     "align",

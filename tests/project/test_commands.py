@@ -26,6 +26,7 @@ SHORTER = {
     r"train \S+ --device (bench-virtual|mybench.yaml)": DIGITS,
     r"train \S*gestures": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
     r"train sunspots": f"training.seeds=[0] training.epochs=1 training.substeps=2 network.layers=[3] {FINE}",
+    r"try": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
     r"(train|demo)\b": f"{DIGITS} network.layers=[3,3] {FINE}",
     r"flipflop train oscillators": f"{FLIPFLOP} network.layers=[4] training.loop.epochs=1 {FINE}",
     r"flipflop (train|smallest)": f"{FLIPFLOP} network.units=4",
@@ -74,7 +75,9 @@ def shown(text: str) -> Iterator[Shown]:
 
 
 def make_what_the_pages_describe(folder: Path) -> None:
-    """Make the files that a page asks for in words: a bench file and old recipes of your own, weights of Keras."""
+    """Make the files that a page asks for in words: series, a bench file, old recipes of your own, Keras' weights."""
+    gestures = (ROOT / "examples" / "gestures.csv").read_text(encoding="utf-8")
+    (folder / "mydata.csv").write_text(gestures.replace(",gesture,", ",label,", 1), encoding="utf-8")
     (folder / "mybench.yaml").write_bytes((ROOT / "devices" / "bench-virtual.yaml").read_bytes())
     (folder / "myrecipes").mkdir()
     (folder / "myrecipes" / "old.yaml").write_text("task: {kind: digits}\ntraining: {schedule: cosine}\n", "utf-8")

@@ -76,6 +76,46 @@ def demo(out: Out = None, sets: Sets = None) -> None:
     train_config(shipped("examples") / "demo.yaml", None, sets or [], out)
 
 
+@app.command("try")
+def try_(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="CSV, Parquet, NPZ, NetCDF or .ts file, a folder of WAV, or aeon:NAME."),
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COLUMN", help="What is to be answered; several with commas.")
+    ] = None,
+    sequence: Annotated[
+        str | None, typer.Option("--sequence", metavar="COLUMN", help="Which sequence a row belongs to.")
+    ] = None,
+    time: Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="Times of the samples.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="COLUMN", help="Whom a sequence is from; held out whole.")
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option("--inputs", metavar="COLUMNS", help="Inputs, with commas. Default: all the rest.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="A row is one of the 'samples', or of the 'sequences'.")
+    ] = None,
+    answers: Annotated[
+        str | None, typer.Option("--answers", help="'class', 'values', 'class_per_step' or 'values_per_step'.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="Test part, if it is a file of its own.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Networks that are trained side by side.")] = None,
+    sets: Sets = None,
+    out: Out = None,
+) -> None:
+    """Go from your data to a first answer in a minute: proposes a recipe, trains it small, compares.
+
+    Example: [bold]spinhw try mydata.csv --target label[/]
+    """
+    from spinhw.cli.trying import asked_of, try_data
+
+    columns = {"target": target, "inputs": inputs, "sequence": sequence, "time": time, "group": group}
+    try_data(asked_of(file, test, layout, answers, columns), seeds, sets or [], out)
+
+
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="YAML file of the run, such as examples/digits.yaml.")],

@@ -154,6 +154,16 @@ class NetworkSettings(Settings):
             self.inputs, self.layers, self.outputs, self.density_input, self.density_inter, self.density_intra
         )
 
+    def drive_per_weight(self, sample_interval_s: float) -> float:
+        """Return I dt of weights whose mean size is 1, dimensionless (Plouet et al. 2024, eq. 9 and 11).
+
+        I = drive_rate S <|W|> sqrt(N) with the fan-in N = density_inter n + density_intra n of a layer of n neurons;
+        the paper's drive_rate is 1/ns.
+        """
+        size = sum(self.layers) / len(self.layers)
+        fan_in = (self.density_inter + self.density_intra) * size
+        return self.drive_rate_per_s * self.gain * fan_in**0.5 * sample_interval_s
+
     def neurons(self, dtype: "torch.dtype | None" = None) -> "Neurons":
         """Nominal neurons, (1, neuron)."""
         from spinhw.rollout import Neurons

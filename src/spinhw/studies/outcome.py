@@ -82,13 +82,6 @@ def mean_weights(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, tor
 
 
 def cumulative_drive(settings: RunSettings, mean_weight: Sequence[float | None]) -> list[float | None]:
-    """Give I dt of each network, dimensionless (Plouet et al. 2024, eq. 9 and 11).
-
-    I = drive_rate S <|W|> sqrt(N) with the fan-in N = density_inter n + density_intra n of a layer of n neurons; the
-    paper's drive_rate is 1/ns.
-    """
-    network = settings.network
-    size = sum(network.layers) / len(network.layers)
-    fan_in = (network.density_inter + network.density_intra) * size
-    scale = network.drive_rate_per_s * network.gain * fan_in**0.5 * settings.task.sample_interval_s
+    """Give I dt of each network, dimensionless (Plouet et al. 2024, eq. 9 and 11)."""
+    scale = settings.network.drive_per_weight(settings.task.sample_interval_s)
     return [None if weight is None else scale * weight for weight in mean_weight]

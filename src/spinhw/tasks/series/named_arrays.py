@@ -33,12 +33,8 @@ def series_of_arrays(arrays: Mapping[str, NDArray[Any]], settings: SeriesSetting
             seen=columns.channel,
             todo="leave it out, and name arrays of several channels under columns.inputs",
         )
-    inputs = [
-        _named(arrays, one, "inputs", file) for one in columns.inputs or [_usual(arrays, _INPUTS, "inputs", file)]
-    ]
-    targets = [
-        _named(arrays, one, "target", file) for one in columns.target or [_usual(arrays, _TARGETS, "target", file)]
-    ]
+    inputs = [_named(arrays, one, "inputs", file) for one in columns.inputs or [usual_inputs(arrays, file)]]
+    targets = [_named(arrays, one, "target", file) for one in columns.target or [usual_targets(arrays, file)]]
     rest = {
         key: None if (name := getattr(columns, key)) is None else _named(arrays, name, key, file)
         for key in ("time", "group", "lengths", "sequence")
@@ -152,6 +148,24 @@ def not_there(file: str, name: str, key: str, known: Iterable[str]) -> ConfigErr
         allowed=", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else ""),
         todo=nearest(name, names) if len(names) <= 20 else "write one of them",
     )
+
+
+def usual_inputs(arrays: Mapping[str, NDArray[Any]], file: str) -> str:
+    """Return the array that is called as inputs are.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    return _usual(arrays, _INPUTS, "inputs", file)
+
+
+def usual_targets(arrays: Mapping[str, NDArray[Any]], file: str) -> str:
+    """Return the array that is called as targets are.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    return _usual(arrays, _TARGETS, "target", file)
 
 
 def _usual(arrays: Mapping[str, NDArray[Any]], usual: Sequence[str], key: str, file: str) -> str:

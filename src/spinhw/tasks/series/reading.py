@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -14,7 +15,7 @@ from spinhw.tasks.series.layout import series_of_table
 from spinhw.tasks.series.named_arrays import series_of_arrays
 from spinhw.tasks.series.series import Series
 from spinhw.tasks.series.settings import SeriesSettings
-from spinhw.tasks.series.table import read_csv, read_parquet
+from spinhw.tasks.series.table import Table, read_csv, read_parquet
 from spinhw.tasks.series.ts import read_ts
 from spinhw.tasks.series.wav import read_wavs
 
@@ -61,7 +62,28 @@ def _beside(path: Path) -> list[str]:
     return [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
 
 
-def _npz(path: Path, settings: SeriesSettings) -> Series:
+def read_table(path: Path) -> Table:
+    """Read a table: CSV or Parquet.
+
+    Raises:
+        ConfigError: It is none, or rows of it are other than its first line says.
+    """
+    return _TABLES[path.suffix.lower()](path, path.name)
+
+
+@contextmanager
+def arrays_in(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Open the named arrays of an NPZ or NetCDF-4 file, for as long as this is entered.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    with _OPENED[path.suffix.lower()](path) as arrays:
+        yield arrays
+
+
+@contextmanager
+def _npz(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     try:
         file = np.load(path, allow_pickle=False)
     except (BadZipFile, EOFError, ValueError) as error:
@@ -71,7 +93,7 @@ def _npz(path: Path, settings: SeriesSettings) -> Series:
     if not isinstance(file, np.lib.npyio.NpzFile):
         raise ConfigError(f"{path.name}: this is no NPZ file", seen="one array", todo="save it with numpy.savez")
     with file:
-        return series_of_arrays(_Arrays(file, path.name), settings, path.name)
+        yield _Arrays(file, path.name)
 
 
 class _Arrays(Mapping[str, NDArray[Any]]):
@@ -112,7 +134,8 @@ class _Arrays(Mapping[str, NDArray[Any]]):
             ) from error
 
 
-def _netcdf(path: Path, settings: SeriesSettings) -> Series:
+@contextmanager
+def _netcdf(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     import xarray as xr
 
     try:
@@ -120,13 +143,28 @@ def _netcdf(path: Path, settings: SeriesSettings) -> Series:
             arrays = {str(name): one.to_numpy() for name, one in dataset.variables.items()}
     except (ValueError, OSError) as error:
         raise ConfigError(f"{path.name}: this is no NetCDF-4 file", seen=error, todo="save it as NetCDF-4") from error
-    return series_of_arrays(arrays, settings, path.name)
+    yield arrays
 
 
-_READERS: dict[str, Reader] = {
+def _of_table(path: Path, settings: SeriesSettings) -> Series:
+    return series_of_table(read_table(path), settings)
+
+
+def _of_arrays(path: Path, settings: SeriesSettings) -> Series:
+    with arrays_in(path) as arrays:
+        return series_of_arrays(arrays, settings, path.name)
+
+
+_TABLES: dict[str, Callable[[Path, str], Table]] = {".csv": read_csv, ".parquet": read_parquet}
+_OPENED: dict[str, Callable[[Path], AbstractContextManager[Mapping[str, NDArray[Any]]]]] = {
     ".npz": _npz,
-    ".csv": lambda path, settings: series_of_table(read_csv(path, path.name), settings),
-    ".parquet": lambda path, settings: series_of_table(read_parquet(path, path.name), settings),
-    ".ts": lambda path, settings: read_ts(path, path.name, settings),
     ".nc": _netcdf,
+}
+TABLES, ARRAYS = frozenset(_TABLES), frozenset(_OPENED)
+_READERS: dict[str, Reader] = {
+    ".npz": _of_arrays,
+    ".csv": _of_table,
+    ".parquet": _of_table,
+    ".ts": lambda path, settings: read_ts(path, path.name, settings),
+    ".nc": _of_arrays,
 }
