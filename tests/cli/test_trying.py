@@ -8,7 +8,9 @@ from spinhw.training import RunFolder, load_settings
 
 NAMES = ("recording", "t", "x", "label")
 ROWS = [
-    (f"s{n}", step, round(float(np.sin(step * (1 + n % 2))), 4), "ab"[n % 2]) for n in range(20) for step in range(6)
+    (f"s{n}", step, round(float(np.sin(step * (1 + n % 2))) + n / 100, 4), "ab"[n % 2])
+    for n in range(20)
+    for step in range(6)
 ]
 SMALL = ("--set", "training.epochs=1", "--set", "network.layers=[3]", "--set", "training.substeps=1", "--seeds", 2)
 
