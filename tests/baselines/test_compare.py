@@ -154,6 +154,10 @@ def test_a_command_leaves_table_figures_and_picture_and_says_how_to_go_on(
     mocker.stop(mocked)
     done = spinhw(*words)
     assert done.code == 0 and "looks at the test part so far: spintronic 1, plain guess 1, linear 1" in done.out
+    page = (out / "README.md").read_text(encoding="utf-8")
+    assert "](baselines.png)" in page and page.count("\n| ") >= 1 + len(
+        json.loads((out / "baselines.json").read_text())["models"]
+    )
     assert sorted(path.name for path in out.glob("baselines.*")) == ["baselines.csv", "baselines.json", "baselines.png"]
 
 

@@ -17,9 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FINE = "training.fine_steps_per_ns=16"
 DIGITS = "training.seeds=[0] training.epochs=1 training.substeps=1 task.train_fraction=0.02 task.held_out=validation"
 FLIPFLOP = "training.seeds=[0] training.epochs=1 training.batch_size=8 task.sequences=8 task.held_out=4"
+WAVES = "task.sequences=6 task.held_out=2 task.tested=2 task.length=60"
 # What shortens a command, by how it begins; the first that fits. A bench is wired for a network of the full size.
 SHORTER = {
-    r"train examples/reservoir": "training.seeds=[0] task.sequences=6 task.held_out=2 task.tested=2 task.length=60",
+    r"train examples/(reservoir|zoo)": f"training.seeds=[0] training.epochs=1 {WAVES}",
     r"merit runs/": "",  # The network of the run.
     r"merit": "training.seeds=[0] network.layers=[5]",
     r"train runs/": "",  # As short as the run that it repeats.

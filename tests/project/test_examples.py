@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from spinhw.flipflop import load_flipflop
 from spinhw.flipflop.load import has_oscillators
 from spinhw.network import SpintronicNetwork
 from spinhw.training import load_settings
+from spinhw.tuning.trial import choosing_settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*sorted((ROOT / "examples").glob("*.yaml")), *sorted((ROOT / "examples" / "paper").glob("*.yaml"))]
@@ -20,6 +22,7 @@ SHIPPED = [*sorted((ROOT / "examples").glob("*.yaml")), *sorted((ROOT / "example
 OTHERS = {"flipflop", "gestures", "sunspots"}
 RECIPES = [path for path in SHIPPED if path.stem not in OTHERS]
 FLIPFLOP = [ROOT / "examples" / "flipflop.yaml", *sorted((ROOT / "examples" / "flipflop").glob("*.yaml"))]
+SMALL = [*sorted((ROOT / "examples" / "zoo").glob("*.yaml")), *sorted((ROOT / "examples" / "reservoir").glob("*.yaml"))]
 FILES = [*sorted((ROOT / "examples").glob("**/*.yaml")), *sorted((ROOT / "devices").glob("*.yaml"))]
 
 
@@ -39,6 +42,15 @@ def test_every_recipe_is_the_papers_network(path: Path) -> None:
     single = path.name == "one_oscillator.yaml"  # One oscillator plays one network at a time.
     assert settings.training.seeds == ((0,) if single else tuple(range(10)))
     assert SpintronicNetwork(settings.network, settings.steps, seed=0).synapse_count == 2896
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_recipe_of_a_small_task_loads_and_chooses_by_a_validation_part(path: Path) -> None:
+    if "aeon:" in path.read_text(encoding="utf-8") and find_spec("aeon") is None:
+        pytest.skip("its data are those of the package aeon, which is not installed")
+    settings = choosing_settings(path, (), (100, 101))
+    assert settings.final_part == "validation" and settings.training.seeds == (100, 101)
+    assert load_settings(path).training.seeds == tuple(range(10))
 
 
 @pytest.mark.parametrize("path", FLIPFLOP, ids=lambda path: path.name)

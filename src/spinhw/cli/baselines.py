@@ -36,7 +36,7 @@ def compare_source(
         Interrupted: The user asked to stop; what is finished is kept.
     """
     from spinhw.baselines import NAMES, NETWORK, Source, as_csv, compare
-    from spinhw.report import TerminalProgress, print_baselines
+    from spinhw.report import TerminalProgress, baselines_page, print_baselines
     from spinhw.training.interrupt import signals_interrupt
 
     named = NAMES if models is None else [one.strip() for one in models.split(",") if one.strip()]
@@ -57,6 +57,7 @@ def compare_source(
         raise Interrupted("interrupted; what is finished is kept", todo=f"go on with: {command}") from error
     print_baselines(console, found)
     write_atomically(folder / "baselines.csv", as_csv(found).encode())
+    write_atomically(folder / "README.md", baselines_page(found).encode())
     picture = folder / "baselines.png"
     with drawing(picture, f"the figures are safe in {folder / 'baselines.json'}", "give the same command again"):
         from spinhw.plots.baselines import plot_baselines

@@ -1,4 +1,4 @@
-from .baselines import print_baselines
+from .baselines import baselines_page, print_baselines
 from .budget import print_budget, print_data
 from .merit import print_merit
 from .progress import TerminalProgress
@@ -19,6 +19,7 @@ __all__ = [
     "alignment_table",
     "figure_text",
     "generation_table",
+    "baselines_page",
     "print_baselines",
     "print_budget",
     "print_data",
