@@ -24,6 +24,7 @@ FACE = {
     "open_bank",
     "open_device",
     "open_run",
+    "propose",
     "resume",
     "train",
 }

@@ -82,6 +82,7 @@ class KeptBaselines:
             ) from error
         known: Settings = build(RunSettings, recipe, "the comparison")
         there = {"recipe": known.model_dump(mode="json", by_alias=True, exclude={"run"}), "run": run}
+        there["data"] = data.get("data", [])
         changed = changed_keys(there, self._source)
         if changed:
             raise ConfigError(

@@ -8,7 +8,7 @@ from spinhw.atomic import refuse_unwritable, write_atomically
 from spinhw.cli.drawing import drawing
 from spinhw.cli.terminal import make_console
 from spinhw.errors import ConfigError, nearest
-from spinhw.proposal import Asked, Proposal, proposed
+from spinhw.proposal import Proposal, Said, proposed
 from spinhw.proposal.asked import Layout, in_words_of_options
 from spinhw.shell import typed
 from spinhw.tasks.series.settings import AnswerKind
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def asked_of(
     file: Path, test: Path | None, layout: str | None, answers: str | None, columns: Mapping[str, str | None]
-) -> Asked:
+) -> Said:
     """Make what was asked of the options, as they were typed.
 
     Raises:
@@ -35,10 +35,10 @@ def asked_of(
             raise ConfigError(f"{option}: no such word", seen=word, allowed=", ".join(words), todo=nearest(word, words))
     several = {key: tuple((columns[key] or "").split(",")) if columns[key] else () for key in ("target", "inputs")}
     single = {key: columns[key] for key in ("sequence", "time", "group")}
-    return Asked(file, **several, **single, layout=layout, answers=answers, test_file=test)  # type: ignore[arg-type]
+    return Said(file, **several, **single, layout=layout, answers=answers, test_file=test)  # type: ignore[arg-type]
 
 
-def try_data(asked: Asked, seeds: int | None, overrides: Sequence[str], out: Path | None) -> None:
+def try_data(asked: Said, seeds: int | None, overrides: Sequence[str], out: Path | None) -> None:
     """Propose a recipe for data, train it small, and show what came of it beside a linear model.
 
     Args:
@@ -78,7 +78,7 @@ def _on_validation(settings: RunSettings) -> RunSettings:
     return RunSettings(**(dict(settings) | {"training": training}))
 
 
-def _announce(console: "Console", asked: Asked, found: Proposal, folder: Path) -> None:
+def _announce(console: "Console", asked: Said, found: Proposal, folder: Path) -> None:
     from spinhw.report.first_answer import print_rows, print_what_was_read
 
     print_what_was_read(console, asked.file.name, found.settings.task.facts())
@@ -106,7 +106,7 @@ def _announce(console: "Console", asked: Asked, found: Proposal, folder: Path) -
     console.print("(the first run on a machine compiles the integrator: about twenty seconds before the bar moves)")
 
 
-def _head(asked: Asked, recipe: Path) -> str:
+def _head(asked: Said, recipe: Path) -> str:
     return (
         f"A first recipe for {asked.file.name}, proposed by spinhw try. What trains it, and measures it on the test "
         f"part:\n\n  spinhw train {typed(recipe)}\n"

@@ -1,4 +1,4 @@
-from .asked import Asked, Inferred
+from .asked import Inferred, Said
 from .proposal import Proposal, propose, proposed
 
-__all__ = ["Asked", "Inferred", "Proposal", "propose", "proposed"]
+__all__ = ["Said", "Inferred", "Proposal", "propose", "proposed"]

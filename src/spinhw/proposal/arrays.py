@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError
-from spinhw.proposal.asked import Asked, Inferred
-from spinhw.proposal.look import AHEAD, ANSWERS, Look, answers_of, listed
+from spinhw.proposal.asked import Inferred, Said
+from spinhw.proposal.look import AHEAD, ANSWERS, Contents, answers_of, listed
 from spinhw.tasks.series.named_arrays import cuts, not_there, usual_inputs, usual_targets
 
 # Two axes with fewer columns than these are samples of several channels, else sequences of one channel.
 _CHANNELS = 8
 
 
-def look_at_arrays(arrays: Mapping[str, NDArray[Any]], file: str, asked: Asked) -> Look:
+def look_at_arrays(arrays: Mapping[str, NDArray[Any]], file: str, asked: Said) -> Contents:
     """Say what is what among arrays.
 
     Raises:
@@ -63,10 +63,10 @@ def look_at_arrays(arrays: Mapping[str, NDArray[Any]], file: str, asked: Asked) 
     task = {"layout": layout, "columns": {"inputs": list(inputs), "target": list(target), **columns}, "answers": kind}
     if shown.ndim == 3 and len(inputs) == 1:
         del task["layout"]  # The axes say it.
-    return Look(task, lengths, tuple(inferred), group or 0, ahead)
+    return Contents(task, lengths, tuple(inferred), group or 0, ahead)
 
 
-def _layout(shown: NDArray[Any], labels: NDArray[Any], asked: Asked) -> str:
+def _layout(shown: NDArray[Any], labels: NDArray[Any], asked: Said) -> str:
     if shown.ndim == 1 or asked.sequence is not None:
         return "samples"
     return "samples" if shown.ndim == 2 and shown.shape[1] < _CHANNELS else "sequences"
@@ -84,7 +84,7 @@ def _changes_within(labels: NDArray[Any], starts: NDArray[np.int64]) -> bool:
     return len(starts) == 2 or bool((labels != firsts).any())
 
 
-def look_at_ts(path: Path, asked: Asked) -> Look:
+def look_at_ts(path: Path, asked: Said) -> Contents:
     """Say whether a .ts file has classes or values; all else stands in it.
 
     Raises:
@@ -107,10 +107,10 @@ def look_at_ts(path: Path, asked: Asked) -> Look:
         if asked.answers is not None
         else [Inferred("the answer", f"{ANSWERS[kind]} (as its header says)", "--answers")]
     )
-    return Look({"answers": kind}, np.array(sizes or [1], np.int64), tuple(inferred))
+    return Contents({"answers": kind}, np.array(sizes or [1], np.int64), tuple(inferred))
 
 
-def look_at_wavs(path: Path, asked: Asked) -> Look:
+def look_at_wavs(path: Path, asked: Said) -> Contents:
     """Say what a folder of WAV is: a class for each file, which is the folder that it lies in.
 
     Raises:
@@ -119,10 +119,10 @@ def look_at_wavs(path: Path, asked: Asked) -> Look:
     _refuse_columns(asked, path.name, "a folder of WAV has no columns: the folders in it are the classes")
     kind = asked.answers or "class"
     inferred = Inferred("the answer", "a class for each file: the folder that it lies in", "--set task.labels=FILE.csv")
-    return Look({"answers": kind}, np.ones(1, np.int64), (inferred,))
+    return Contents({"answers": kind}, np.ones(1, np.int64), (inferred,))
 
 
-def _refuse_columns(asked: Asked, file: str, allowed: str) -> None:
+def _refuse_columns(asked: Said, file: str, allowed: str) -> None:
     for key in ("target", "inputs", "sequence", "time", "group", "layout"):
         named = getattr(asked, key)
         if named:

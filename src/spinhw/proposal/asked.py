@@ -31,7 +31,7 @@ _KEYS = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class Said:
     """What is what in a file, as far as somebody said it.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinhw.proposal.asked import Asked, Inferred
+from spinhw.proposal.asked import Inferred, Said
 from spinhw.tasks.series.settings import AnswerKind
 
 # More different whole numbers than these are values, and not numbers of classes.
@@ -24,7 +24,7 @@ ANSWERS: dict[str, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Contents:
     """What a file holds.
 
     Args:
@@ -47,7 +47,7 @@ class Look:
         return str(self.task["answers"]).endswith("per_step")
 
 
-def answers_of(asked: Asked, labels: NDArray[Any], names: Sequence[str], per_step: bool) -> tuple[AnswerKind, str]:
+def answers_of(asked: Said, labels: NDArray[Any], names: Sequence[str], per_step: bool) -> tuple[AnswerKind, str]:
     """Say what kind of answer a target asks for, and why.
 
     Texts, true and false, and few different whole numbers are classes; other numbers are values.

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from spinhw.proposal.asked import Asked, Inferred
-from spinhw.proposal.look import Look
+from spinhw.proposal.asked import Inferred, Said
+from spinhw.proposal.look import Contents
 from spinhw.proposal.rules import washout, window_samples
 
 # Test and validation part are a fifth of all each, since they are to tell equally well.
@@ -29,7 +29,7 @@ class Parts:
     inferred: tuple[Inferred, ...] = ()
 
 
-def parts_of(look: Look, asked: Asked) -> Parts:
+def parts_of(look: Contents, asked: Said) -> Parts:
     """Divide data: by group where groups are named, one long series in time, all else sequence by sequence."""
     split: dict[str, Any] = {"validation": _VALIDATION}
     if not asked.has_test:
@@ -46,7 +46,7 @@ def parts_of(look: Look, asked: Asked) -> Parts:
     return _in_windows(look, split, said)
 
 
-def _whole(look: Look) -> dict[str, Any]:
+def _whole(look: Contents) -> dict[str, Any]:
     """Let whole sequences answer after each sample; the first samples do not count."""
     if not look.per_step:
         return {}
@@ -54,7 +54,7 @@ def _whole(look: Look) -> dict[str, Any]:
     return {"window": window}
 
 
-def _in_windows(look: Look, split: dict[str, Any], said: tuple[Inferred, ...]) -> Parts:
+def _in_windows(look: Contents, split: dict[str, Any], said: tuple[Inferred, ...]) -> Parts:
     horizon, few = 1 if look.ahead else 0, len(look.lengths) < _FEW_SERIES
     held = split.get("test", 0.0)
     shortest = int(look.lengths.min() * (1 - held) * split["validation"]) if few else int(look.lengths.min())

@@ -10,10 +10,10 @@ from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings
 from spinhw.proposal import rules
 from spinhw.proposal.arrays import look_at_arrays, look_at_ts, look_at_wavs
-from spinhw.proposal.asked import Asked, Inferred, Layout, in_words_of_options
-from spinhw.proposal.look import Look
+from spinhw.proposal.asked import Inferred, Layout, Said, in_words_of_options
+from spinhw.proposal.look import Contents
 from spinhw.proposal.parts import parts_of
-from spinhw.proposal.rules import Effort
+from spinhw.proposal.rules import TrainingAmount
 from spinhw.proposal.tables import look_at_table
 from spinhw.proposal.yaml_text import with_comments
 from spinhw.tasks.series import SeriesSettings, read_series
@@ -61,7 +61,7 @@ class Proposal:
     settings: RunSettings
     inferred: tuple[Inferred, ...]
     rules: tuple[Rule, ...]
-    effort: Effort
+    effort: TrainingAmount
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def propose(
     Raises:
         ConfigError: A column is not there, or the data are wrong; says where.
     """
-    asked = Asked(
+    asked = Said(
         Path(file),
         (target,) if isinstance(target, str) else tuple(target),
         (inputs,) if isinstance(inputs, str) else tuple(inputs),
@@ -135,7 +135,7 @@ def propose(
     return proposed(asked, changes, seeds).settings
 
 
-def proposed(asked: Asked, changes: Sequence[str] = (), seeds: int | None = None) -> Proposal:
+def proposed(asked: Said, changes: Sequence[str] = (), seeds: int | None = None) -> Proposal:
     """Propose a run, and say why it is so.
 
     Args:
@@ -162,7 +162,7 @@ def proposed(asked: Asked, changes: Sequence[str] = (), seeds: int | None = None
     return Proposal(changed, settings, (*look.inferred, *parts.inferred), ours, effort)
 
 
-def _looked(asked: Asked) -> Look:
+def _looked(asked: Said) -> Contents:
     path = file_of(str(asked.file), "TRAIN", "task.file")
     form = path.suffix.lower()
     if path.is_dir():
@@ -178,7 +178,7 @@ def _looked(asked: Asked) -> Look:
     raise ConfigError(f"{path}: nobody knows how to look into this file")
 
 
-def _task(asked: Asked, look: Look, parts: Mapping[str, Any]) -> dict[str, Any]:
+def _task(asked: Said, look: Contents, parts: Mapping[str, Any]) -> dict[str, Any]:
     task: dict[str, Any] = {"kind": "series", "file": asked.named}
     if asked.test_file is not None:
         task["test_file"] = str(asked.test_file.absolute())
@@ -193,7 +193,7 @@ def _task(asked: Asked, look: Look, parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _recipe(
     task: Mapping[str, Any], found: SeriesSettings, seeds: int | None
-) -> tuple[dict[str, Any], Effort, tuple[Rule, ...]]:
+) -> tuple[dict[str, Any], TrainingAmount, tuple[Rule, ...]]:
     """Put network and training beside a task, and say what decided each number."""
     pieces, interval_s = found.prepared().parts["train"], found.sample_interval_s
     work = rules.effort(len(pieces), pieces.longest, found.inputs, found.outputs)

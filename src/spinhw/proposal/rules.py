@@ -102,7 +102,7 @@ def readout_samples(shortest: int, per_step: bool) -> int:
 
 
 @dataclass(frozen=True)
-class Effort:
+class TrainingAmount:
     """How much is trained, counted in work and not in time: the same on every machine.
 
     Args:
@@ -136,7 +136,7 @@ _EVALUATIONS = 2 * (COARSE_SHARE + SUBSTEPS * (1 - COARSE_SHARE))
 _SIZES = (((32, 32), 5), ((32, 32), 3), ((16, 16), 3))
 
 
-def effort(sequences: int, samples: int, inputs: int, outputs: int) -> Effort:
+def effort(sequences: int, samples: int, inputs: int, outputs: int) -> TrainingAmount:
     """Return what a first training takes: the largest networks, and the most of them, that the work allows.
 
     Args:
@@ -151,10 +151,10 @@ def effort(sequences: int, samples: int, inputs: int, outputs: int) -> Effort:
     for layers, members in _SIZES:
         epoch = work_of_epoch(layers, members, (sequences, batch, samples), (inputs, outputs))
         if wanted * epoch <= MOST_WORK:
-            return Effort(layers, members, batch, wanted, wanted * epoch)
+            return TrainingAmount(layers, members, batch, wanted, wanted * epoch)
     layers, members = _SIZES[-1]
     epochs = max(1, min(wanted, int(MOST_WORK / epoch)))
-    return Effort(layers, members, batch, epochs, epochs * epoch)
+    return TrainingAmount(layers, members, batch, epochs, epochs * epoch)
 
 
 def batch_size(sequences: int) -> int:

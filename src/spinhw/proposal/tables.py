@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError
-from spinhw.proposal.asked import Asked, Inferred
-from spinhw.proposal.look import AHEAD, ANSWERS, Look, answers_of, listed
+from spinhw.proposal.asked import Inferred, Said
+from spinhw.proposal.look import AHEAD, ANSWERS, Contents, answers_of, listed
 from spinhw.tasks.series.named_arrays import cuts, not_there
 from spinhw.tasks.series.table import Table
 
@@ -24,7 +24,7 @@ _NUMBERED = 8
 _NUMBER = re.compile(r"(.*?)_?(\d+(?:\.\d+)?)")
 
 
-def look_at_table(table: Table, asked: Asked) -> Look:
+def look_at_table(table: Table, asked: Said) -> Contents:
     """Say what is what in a table.
 
     Raises:
@@ -46,7 +46,7 @@ def look_at_table(table: Table, asked: Asked) -> Look:
     return _of_samples(table, asked, target, inferred)
 
 
-def _target(table: Table, asked: Asked) -> tuple[tuple[str, ...], list[Inferred]]:
+def _target(table: Table, asked: Said) -> tuple[tuple[str, ...], list[Inferred]]:
     if asked.target:
         return asked.target, []
     found = _usual(table, asked, (), "target")
@@ -60,14 +60,14 @@ def _target(table: Table, asked: Asked) -> tuple[tuple[str, ...], list[Inferred]
     return (found,), [Inferred("target", f"the column {found}, by its name", "--target")]
 
 
-def _usual(table: Table, asked: Asked, target: tuple[str, ...], key: str) -> str | None:
+def _usual(table: Table, asked: Said, target: tuple[str, ...], key: str) -> str | None:
     """Return the one column that is called as such columns are, unless it was named for something else."""
     taken = {*target, *asked.inputs, asked.sequence, asked.time, asked.group}
     found = [name for name in table.columns if name.lower() in USUAL[key] and name not in taken]
     return found[0] if len(found) == 1 else None
 
 
-def _numbered(table: Table, asked: Asked, target: tuple[str, ...]) -> list[str]:
+def _numbered(table: Table, asked: Said, target: tuple[str, ...]) -> list[str]:
     """Return the columns whose names are numbers, or one word and numbers, which are most of them."""
     families: dict[str, list[str]] = {}
     for name in table.columns:
@@ -106,7 +106,7 @@ def _left_out(table: Table, used: set[str | None]) -> list[Inferred]:
     return [Inferred("left out", listed(names), "--inputs")] if names else []
 
 
-def _group(table: Table, asked: Asked, target: tuple[str, ...], inferred: list[Inferred]) -> str | None:
+def _group(table: Table, asked: Said, target: tuple[str, ...], inferred: list[Inferred]) -> str | None:
     found = asked.group or _usual(table, asked, target, "group")
     if found is not None and asked.group is None:
         inferred.append(Inferred("groups", f"the column {found}, by its name: whole ones are held out", "--group"))
@@ -114,8 +114,8 @@ def _group(table: Table, asked: Asked, target: tuple[str, ...], inferred: list[I
 
 
 def _of_rows(
-    table: Table, asked: Asked, target: tuple[str, ...], numbered: list[str], inferred: list[Inferred]
-) -> Look:
+    table: Table, asked: Said, target: tuple[str, ...], numbered: list[str], inferred: list[Inferred]
+) -> Contents:
     if asked.layout is None:
         said = f"a whole sequence: {len(numbered)} numbered columns" if numbered else "a whole sequence, of lists"
         inferred.append(Inferred("a row", said, "--layout samples"))
@@ -134,18 +134,18 @@ def _of_rows(
     lengths = np.full(len(table), len(names), np.int64)
     if _holds_lists(table, names):
         lengths = np.array([len(cell) for cell in table.columns[names[0]]], np.int64)
-    return Look(task, lengths, tuple(inferred), _groups(table, group))
+    return Contents(task, lengths, tuple(inferred), _groups(table, group))
 
 
 def _groups(table: Table, group: str | None) -> int:
     return 0 if group is None else len(set(table.labels(group).tolist()))
 
 
-def _told(asked: Asked, kind: str, why: str) -> list[Inferred]:
+def _told(asked: Said, kind: str, why: str) -> list[Inferred]:
     return [] if asked.answers is not None else [Inferred("the answer", f"{ANSWERS[kind]} ({why})", "--answers")]
 
 
-def _of_samples(table: Table, asked: Asked, target: tuple[str, ...], inferred: list[Inferred]) -> Look:
+def _of_samples(table: Table, asked: Said, target: tuple[str, ...], inferred: list[Inferred]) -> Contents:
     if asked.layout is None:
         inferred.append(Inferred("a row", "one sample", "--layout sequences"))
     named: dict[str, str] = {}
@@ -180,7 +180,7 @@ def _of_samples(table: Table, asked: Asked, target: tuple[str, ...], inferred: l
         "columns": {"inputs": list(names), "target": list(target), **named},
         "answers": kind,
     }
-    return Look(task, np.diff(starts), tuple(inferred), _groups(table, group), ahead)
+    return Contents(task, np.diff(starts), tuple(inferred), _groups(table, group), ahead)
 
 
 def _changes_within(table: Table, target: tuple[str, ...], starts: NDArray[np.int64]) -> bool:
