@@ -55,7 +55,7 @@ def yaml_beside(name: str, folder: Path) -> Path | None:
 def recipe_names() -> list[str]:
     """List the shipped recipes: files of ``examples``, and of folders there that hold recipes, with their folder."""
     folder = shipped("examples")
-    found = [path for inside in ("", "paper/", "reservoir/") for path in folder.glob(f"{inside}*.yaml")]
+    found = [path for inside in ("", "paper/", "reservoir/", "zoo/") for path in folder.glob(f"{inside}*.yaml")]
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
