@@ -3,11 +3,11 @@
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from fakes.packages import install_zoo
 from spinhw.config import profile_names, shipped
 from spinhw.device import load_device
 from spinhw.flipflop import load_flipflop
@@ -45,9 +45,10 @@ def test_every_recipe_is_the_papers_network(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_recipe_of_a_small_task_loads_and_chooses_by_a_validation_part(path: Path) -> None:
-    if "aeon:" in path.read_text(encoding="utf-8") and find_spec("aeon") is None:
-        pytest.skip("its data are those of the package aeon, which is not installed")
+def test_every_recipe_of_a_small_task_loads_and_chooses_by_a_validation_part(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(install_zoo(tmp_path))
     settings = choosing_settings(path, (), (100, 101))
     assert settings.final_part == "validation" and settings.training.seeds == (100, 101)
     assert load_settings(path).training.seeds == tuple(range(10))

@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from fakes.packages import install_zoo
 from spinhw.config import build, recipe_names
 from spinhw.errors import ConfigError
 from spinhw.training import RunSettings, TrainingSettings, load_settings
@@ -76,7 +77,8 @@ def test_a_run_writes_its_quantities_as_they_were_given():
 
 
 @pytest.mark.parametrize("name", sorted(set(recipe_names()) - {"flipflop.yaml"}))
-def test_shipped_recipes_come_back_equal(name):
+def test_shipped_recipes_come_back_equal(name, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install_zoo(tmp_path))
     original = load_settings(name)
     assert settings(**yaml.safe_load(original.to_yaml())) == original
     assert yaml.safe_load(original.canonical()) == original.model_dump(mode="json", by_alias=True)
