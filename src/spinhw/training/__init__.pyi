@@ -13,8 +13,9 @@ from .progress import SILENT, Progress
 from .results import RunResults
 from .run import resume, train
 from .run_folder import RunFolder, default_folder
-from .settings import RunSettings, TrainingSettings
+from .settings import RunSettings
 from .summary import energy_ledger, spent_lines
+from .training_settings import TrainingSettings
 from .transfer import evaluate_on_chips, write_transfer
 
 __all__ = [

@@ -17,8 +17,9 @@ from spinhw.tasks import Task
 from spinhw.training.alignment import DIRECTIONS, MEASUREMENTS
 from spinhw.training.deploy import device_for, readout_plan
 from spinhw.training.model import make_refits
-from spinhw.training.settings import RunSettings, TrainingSettings
+from spinhw.training.settings import RunSettings
 from spinhw.training.summary import energy_ledger, looks
+from spinhw.training.training_settings import TrainingSettings
 
 # A file of a recording has this much in it besides numbers: names, settings, the device.
 _FILE_BYTES = 20_000

@@ -17,7 +17,8 @@ from spinhw.training.alignment import Gradients, Reference
 from spinhw.training.deploy import device_for
 from spinhw.training.drift_watch import make_watch
 from spinhw.training.model import make_refits
-from spinhw.training.settings import RunSettings, TrainingSettings
+from spinhw.training.settings import RunSettings
+from spinhw.training.training_settings import TrainingSettings
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import math
 
 from spinhw.training.optimiser_settings import OptimiserSettings
-from spinhw.training.settings import TrainingSettings
+from spinhw.training.training_settings import TrainingSettings
 
 
 def learning_rates(training: TrainingSettings, epoch: int, batch: int, batches: int) -> list[float]:

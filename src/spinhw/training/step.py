@@ -10,7 +10,7 @@ from spinhw.rollout import Steps
 from spinhw.tasks import Batch, loss
 from spinhw.training.forward import logits
 from spinhw.training.learner import Learner
-from spinhw.training.settings import TrainingSettings
+from spinhw.training.training_settings import TrainingSettings
 
 
 def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates: list[float]) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,9 @@ from spinhw.training.plateau import on_plateau
 from spinhw.training.readout import SolvedReadout, put
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.schedule import learning_rates
-from spinhw.training.settings import RunSettings, TrainingSettings
+from spinhw.training.settings import RunSettings
 from spinhw.training.step import readout_step, train_step
+from spinhw.training.training_settings import TrainingSettings
 
 
 class EnsembleTrainee:
