@@ -18,6 +18,7 @@ from spinhw.baselines.source import Source
 from spinhw.config import Settings, build
 from spinhw.energy import software_ledger
 from spinhw.errors import ConfigError
+from spinhw.tasks import TaskSettings
 from spinhw.training import (
     SILENT,
     Diverged,
@@ -29,7 +30,7 @@ from spinhw.training import (
     resume,
     train,
 )
-from spinhw.training.measures import Measure, headline_of
+from spinhw.training.measures import headline_of
 from spinhw.training.summary import counts
 from spinhw.tuning import Searched, SearchedRecipe, SpaceSettings
 from spinhw.tuning.trial import Values, written
@@ -114,11 +115,8 @@ class _SearchedModel:
     source: Source
     changes: tuple[str, ...]
 
-    def measure(self, space: SpaceSettings) -> Measure:
-        return headline_of(self.source.settings.task)
-
-    def fingerprints(self, space: SpaceSettings) -> list[str]:
-        return self.source.settings.task.fingerprints
+    def task(self, space: SpaceSettings) -> TaskSettings:
+        return self.source.settings.task
 
     def settings(self, space: SpaceSettings, values: Values) -> ModelSettings:
         return _built(self.kind, self.name, self.changes, (*space.overrides, *written(space, values)))

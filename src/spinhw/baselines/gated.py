@@ -1,6 +1,7 @@
 """The gated recurrent units: torch's GRU with as many units as the network has neurons, trained as the house trains."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -13,14 +14,14 @@ from spinhw.baselines.baseline import Baseline, arithmetic_j, headline, opened
 from spinhw.baselines.model import Ground, ModelSettings
 from spinhw.baselines.readout import solved
 from spinhw.baselines.rows import Shown
-from spinhw.network import Answer, RecurrentNetwork, RecurrentSettings
+from spinhw.network import EVERY_STEP, Answer, RecurrentNetwork, RecurrentSettings
 from spinhw.tasks import Batch, Feed, Part
 from spinhw.training import Progress, RunFolder
 from spinhw.training.interrupt import Interrupt
 from spinhw.training.loop import train_until
 from spinhw.training.optimiser_settings import OptimiserSettings, Rate
 from spinhw.training.software_ensemble import Ensemble
-from spinhw.training.software_member import EVERY_STEP, SoftwareTraining
+from spinhw.training.software_member import SoftwareTraining
 
 # Where the network beside it is not trained by gradients, and so says nothing of epochs.
 _EPOCHS = 100
@@ -87,7 +88,7 @@ class GatedSettings(ModelSettings):
         if solve:
             for one in ensemble.members:
                 _solve(one.network, answer, Shown.of(shown, one.seed, task.outputs))
-        values = [headline(shown, one.seed, part, _Answers(one.network, answer).answers) for one in ensemble.members]
+        values = [headline(shown, one.seed, part, partial(_answers, one.network, answer)) for one in ensemble.members]
         network = ensemble.members[0].network
         units, weights = network.settings.units, sum(one.numel() for one in network.parameters())
         energy_j = arithmetic_j(ground.energy, task, 3 * units * (units + task.inputs), units * task.outputs)
@@ -114,15 +115,10 @@ class GatedSettings(ModelSettings):
         )
 
 
-class _Answers:
-    """A trained network as a baseline is asked."""
-
-    def __init__(self, network: RecurrentNetwork, answer: Answer) -> None:
-        self._network, self._answer = network, answer
-
-    @torch.no_grad()
-    def answers(self, batch: Batch) -> Tensor:
-        return self._answer.take(self._network(batch.inputs[0])[None], batch.lengths)
+@torch.no_grad()
+def _answers(network: RecurrentNetwork, answer: Answer, batch: Batch) -> Tensor:
+    """Return the answers to a batch of one member, (1, batch, answer, output)."""
+    return answer.take(network(batch.inputs[0])[None], batch.lengths)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-from .answer import Answer
+from .answer import EVERY_STEP, Answer
 from .module import SpintronicNetwork, outputs_of
 from .rate_settings import RATES, LogisticSettings, RateSettings
 from .recurrent import RecurrentNetwork
@@ -6,6 +6,7 @@ from .recurrent_settings import RecurrentSettings
 from .settings import NetworkSettings, NoSaturation, SigmoidSaturation
 
 __all__ = [
+    "EVERY_STEP",
     "Answer",
     "LogisticSettings",
     "NetworkSettings",

@@ -67,3 +67,7 @@ class Answer:
         """
         chosen = ends_s if self.last is None else ends_s[-self.last :]
         return chosen[-1:] if self.pooled else chosen
+
+
+# Every sample answers for itself.
+EVERY_STEP = Answer(None, pooled=False)

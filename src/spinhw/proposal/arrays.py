@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError
-from spinhw.proposal.asked import Inferred, Said
+from spinhw.proposal.asked import COLUMNS, Inferred, Said
 from spinhw.proposal.look import AHEAD, ANSWERS, Contents, answers_of, listed
-from spinhw.tasks.series.named_arrays import cuts, not_there, usual_inputs, usual_targets
+from spinhw.tasks.series.named_arrays import cuts, refuse_unknown, usual_inputs, usual_targets
 
 # Two axes with fewer columns than these are samples of several channels, else sequences of one channel.
 _CHANNELS = 8
@@ -22,11 +22,7 @@ def look_at_arrays(arrays: Mapping[str, NDArray[Any]], file: str, asked: Said) -
     Raises:
         ConfigError: One is not there, or nothing says which one is which.
     """
-    for key in ("target", "inputs", "sequence", "time", "group"):
-        named = getattr(asked, key) or ()
-        for name in (named,) if isinstance(named, str) else named:
-            if name not in arrays:
-                raise not_there(file, name, f"--{key}", arrays)
+    refuse_unknown(asked, COLUMNS, "--", arrays, file)
     inputs = asked.inputs or (usual_inputs(arrays, file),)
     target = asked.target or (usual_targets(arrays, file),)
     inferred = [
@@ -123,7 +119,7 @@ def look_at_wavs(path: Path, asked: Said) -> Contents:
 
 
 def _refuse_columns(asked: Said, file: str, allowed: str) -> None:
-    for key in ("target", "inputs", "sequence", "time", "group", "layout"):
+    for key in (*COLUMNS, "layout"):
         named = getattr(asked, key)
         if named:
             raise ConfigError(

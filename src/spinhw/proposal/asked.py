@@ -12,6 +12,8 @@ from spinhw.tasks.series import is_packaged
 from spinhw.tasks.series.settings import AnswerKind
 
 Layout = Literal["samples", "sequences"]
+# What names columns, or arrays.
+COLUMNS = ("target", "inputs", "sequence", "time", "group")
 # How messages of a recipe's keys are said of options: what they call it, and what it is here.
 _KEYS = (
     (r"task\.columns\.(inputs|target|sequence|time|group)", r"--\1"),

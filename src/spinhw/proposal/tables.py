@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError
-from spinhw.proposal.asked import Inferred, Said
+from spinhw.proposal.asked import COLUMNS, Inferred, Said
 from spinhw.proposal.look import AHEAD, ANSWERS, Contents, answers_of, listed
-from spinhw.tasks.series.named_arrays import cuts, not_there
+from spinhw.tasks.series.named_arrays import cuts, refuse_unknown
 from spinhw.tasks.series.table import Table
 
 # Names under which a column is what nobody said it is; any capitals.
@@ -30,11 +30,7 @@ def look_at_table(table: Table, asked: Said) -> Contents:
     Raises:
         ConfigError: A column is not there, or nothing says which one is to be answered.
     """
-    for key in ("target", "inputs", "sequence", "time", "group"):
-        named = getattr(asked, key) or ()
-        for name in (named,) if isinstance(named, str) else named:
-            if name not in table.columns:
-                raise not_there(table.file, name, f"--{key}", table.columns)
+    refuse_unknown(asked, COLUMNS, "--", table.columns, table.file)
     target, inferred = _target(table, asked)
     numbered = _numbered(table, asked, target)
     numbered = numbered if len(numbered) >= _NUMBERED else []

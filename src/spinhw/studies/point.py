@@ -86,8 +86,9 @@ def _loaded(recipe: str, overrides: tuple[str, ...]) -> tuple[RunSettings, str]:
         )
     chosen = settings.chosen()
     chosen.pop("run", None)  # What is said of an experiment is no part of it.
-    if settings.task.fingerprints:  # A file may be written anew under the same name.
-        chosen["data"] = settings.task.fingerprints
+    data = settings.task.fingerprints
+    if data:  # A file may be written anew under the same name.
+        chosen["data"] = data
     return settings, _digest(json.dumps(chosen, sort_keys=True))
 
 

@@ -51,6 +51,15 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, json.loads(header["facts"])
 
 
+def of_others(error: Exception) -> ConfigError:
+    """Make the error for a checkpoint whose tensors or facts are not those of the networks of the config."""
+    return ConfigError(
+        "the checkpoint belongs to other networks than the config",
+        seen=error,
+        todo="restore the run folder from a copy",
+    )
+
+
 def _unusable(path: Path, seen: str) -> ConfigError:
     return ConfigError(
         f"{path}: this checkpoint is cut short or damaged",

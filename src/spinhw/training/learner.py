@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.states import part_of
+from spinhw.training.checkpoint import of_others
 from spinhw.training.device_loop import DeviceLoop
 from spinhw.training.divergence import Diverged
 from spinhw.training.drawn_chips import DrawnChips
@@ -206,11 +206,7 @@ class Learner:
             if self.readout is not None:
                 self.readout.restore(part_of(tensors, "readout"))
         except (RuntimeError, KeyError, TypeError) as error:
-            raise ConfigError(
-                "the checkpoint belongs to other networks than the config",
-                seen=error,
-                todo="restore the run folder from a copy",
-            ) from error
+            raise of_others(error) from error
         self._refits = part_of(tensors, "refits")
         self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
         self.sums = EpochSums(**facts["sums"])

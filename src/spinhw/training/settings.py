@@ -10,7 +10,7 @@ from spinhw.config.sorts import ANY_RECIPE, RECIPE
 from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.errors import ConfigError, MisfitError
-from spinhw.network import Answer, NetworkSettings
+from spinhw.network import EVERY_STEP, Answer, NetworkSettings
 from spinhw.rollout import Steps
 from spinhw.tasks import TASKS, Feed, Part, Task, TaskSettings
 from spinhw.training.experiment import ExperimentSettings
@@ -177,7 +177,7 @@ class RunSettings(Settings):
     @property
     def answer(self) -> Answer:
         """Which samples of a sequence answer: its end, as the network says, or each of them, as the task may ask."""
-        return Answer(None, pooled=False) if self.task.per_step else self.network.answer
+        return EVERY_STEP if self.task.per_step else self.network.answer
 
     def looks_after(self, epoch: int) -> bool:
         """Tell whether the validation part is looked at after so many epochs; never where the task has none."""

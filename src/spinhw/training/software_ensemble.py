@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from spinhw.cores import usable_cores
-from spinhw.errors import ConfigError
 from spinhw.network import RecurrentSettings
 from spinhw.tasks import Task
-from spinhw.training.checkpoint import save_checkpoint
+from spinhw.training.checkpoint import of_others, save_checkpoint
 from spinhw.training.divergence import Diverged
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.schedule import scheduled_rates
@@ -158,11 +157,7 @@ class Ensemble:
             for member, found in zip(self.members, facts["members"], strict=True):
                 member.restore(tensors, found)
         except (RuntimeError, KeyError, ValueError) as error:
-            raise ConfigError(
-                "the checkpoint belongs to other networks than the config",
-                seen=error,
-                todo="restore the run folder from a copy",
-            ) from error
+            raise of_others(error) from error
         self.epoch, self.batch, self.losses = facts["epoch"], facts["batch"], facts["losses"]
         self.scores = facts.get("scores")  # Checkpoints of version 0.1 lack it.
         self._started = time.monotonic() - facts["wall_s"]

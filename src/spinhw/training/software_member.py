@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spinhw.network import Answer, RecurrentNetwork, RecurrentSettings
+from spinhw.network import EVERY_STEP, Answer, RecurrentNetwork, RecurrentSettings
 from spinhw.states import part_of
 from spinhw.streams import torch_stream
 from spinhw.tasks import Task, loss
@@ -15,7 +15,6 @@ from spinhw.training.optimiser import MemberAdam
 from spinhw.training.optimiser_settings import OptimiserSettings
 from spinhw.training.schedule import scheduled_rates
 
-EVERY_STEP = Answer(None, pooled=False)
 Look = Callable[[RecurrentNetwork], dict[str, float]]
 
 

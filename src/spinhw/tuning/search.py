@@ -15,7 +15,7 @@ from spinhw.config import Settings, build
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
 from spinhw.training import load_settings
-from spinhw.training.measures import Measure
+from spinhw.training.measures import Measure, headline_of
 from spinhw.training.summary import changed_keys
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 from spinhw.tuning.trial import Searched, SearchedRecipe, written
@@ -59,7 +59,8 @@ class Search:
         self._space, self._name = space, name
         for values in _corners(space):
             self._searched.settings(space, values)
-        self.measure = self._searched.measure(space)
+        task = self._searched.task(space)
+        self.measure, self._data = headline_of(task), task.fingerprints
         self._optuna, self._storage = _optuna(), storage
         self._study = self._open(storage, name)
         self._refuse_another(name)
@@ -137,9 +138,8 @@ class Search:
             "recipe": _plain(settings),
             "space": self._space.model_dump(mode="json", by_alias=True, exclude={"overrides"}),
         }
-        data = self._searched.fingerprints(self._space)
-        if data:
-            here["data"] = data
+        if self._data:
+            here["data"] = self._data
         with _database(self._storage):
             there = self._study.user_attrs.get(_SEARCH)
             if there is None and not self._study.trials:

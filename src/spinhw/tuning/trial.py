@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from spinhw.config import Settings
+from spinhw.tasks import TaskSettings
 from spinhw.training import RunSettings, load_settings
-from spinhw.training.measures import Measure, headline_of
+from spinhw.training.measures import headline_of
 from spinhw.tuning.space import RangeSettings, SpaceSettings
 
 Values = Mapping[str, float | int | str]
@@ -16,11 +17,8 @@ Values = Mapping[str, float | int | str]
 class Searched(Protocol):
     """What a search varies: anything that is written as settings and has a score."""
 
-    def measure(self, space: SpaceSettings) -> Measure:
-        """Return what scores are, and which way is better."""
-
-    def fingerprints(self, space: SpaceSettings) -> list[str]:
-        """Return marks of the data that trials are judged by; nothing of data that are drawn."""
+    def task(self, space: SpaceSettings) -> TaskSettings:
+        """Return the task that trials are judged by: its headline is the score, its data those of a search."""
 
     def settings(self, space: SpaceSettings, values: Values) -> Settings:
         """Return the settings of a trial.
@@ -44,11 +42,8 @@ class SearchedRecipe:
     def __init__(self, config: Path, overrides: Sequence[str] = ()) -> None:
         self._config, self._overrides = config, overrides
 
-    def measure(self, space: SpaceSettings) -> Measure:
-        return headline_of(self.settings(space, {}).task)
-
-    def fingerprints(self, space: SpaceSettings) -> list[str]:
-        return self.settings(space, {}).task.fingerprints
+    def task(self, space: SpaceSettings) -> TaskSettings:
+        return self.settings(space, {}).task
 
     def settings(self, space: SpaceSettings, values: Values) -> RunSettings:
         return trial_settings(self._config, space, self._overrides, values)

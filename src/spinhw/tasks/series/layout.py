@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from spinhw.errors import ConfigError, nearest
 from spinhw.tasks.series.arrays import misfit, series_of
-from spinhw.tasks.series.named_arrays import cuts, not_there
+from spinhw.tasks.series.named_arrays import cuts, not_there, refuse_unknown
 from spinhw.tasks.series.series import Origin, Series, checked, class_numbers, missing
 from spinhw.tasks.series.settings import ColumnSettings, SeriesSettings
 from spinhw.tasks.series.table import Table
@@ -22,11 +22,8 @@ def series_of_table(table: Table, settings: SeriesSettings) -> Series:
         ConfigError: A column is not there, or what is in it does not do; says where.
     """
     columns = settings.columns
-    for key in ("inputs", "target", "sequence", "channel", "time", "group", "lengths"):
-        named = getattr(columns, key)
-        for name in (named,) if isinstance(named, str) else named or ():
-            if name not in table.columns:
-                raise not_there(table.file, name, f"task.columns.{key}", table.columns)
+    keys = ("inputs", "target", "sequence", "channel", "time", "group", "lengths")
+    refuse_unknown(columns, keys, "task.columns.", table.columns, table.file)
     if columns.target is None:
         raise ConfigError(
             f"task.columns.target: nothing says which column of {table.file} is to be answered",
@@ -231,8 +228,7 @@ def labels_of(table: Table, settings: SeriesSettings) -> dict[str, tuple[Any, An
     for key, name in (("sequence", file), *(("target", one) for one in targets)):
         if name not in table.columns:
             raise not_there(table.file, name, f"task.columns.{key}", table.columns)
-    if columns.group is not None and columns.group not in table.columns:
-        raise not_there(table.file, columns.group, "task.columns.group", table.columns)
+    refuse_unknown(columns, ("group",), "task.columns.", table.columns, table.file)
     groups = [None] * len(table) if columns.group is None else table.labels(columns.group).tolist()
     told: list[Any] = (
         table.labels(targets[0]).tolist()

@@ -1,6 +1,6 @@
 """Series from the named arrays of a file: NPZ and NetCDF."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,26 @@ def not_there(file: str, name: str, key: str, known: Iterable[str]) -> ConfigErr
         allowed=", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else ""),
         todo=nearest(name, names) if len(names) <= 20 else "write one of them",
     )
+
+
+def refuse_unknown(asked: Any, keys: Iterable[str], prefix: str, known: Collection[str], file: str) -> None:
+    """Check that all columns, or arrays, that somebody named are there.
+
+    Args:
+        asked: Has an attribute for each key: a name, several, or None.
+        keys: Which of them name columns.
+        prefix: Before the key, as the user wrote it: "task.columns." or "--".
+        known: Columns that are there.
+        file: Where.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for key in keys:
+        named = getattr(asked, key)
+        for name in (named,) if isinstance(named, str) else named or ():
+            if name not in known:
+                raise not_there(file, name, f"{prefix}{key}", known)
 
 
 def usual_inputs(arrays: Mapping[str, NDArray[Any]], file: str) -> str:
