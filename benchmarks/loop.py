@@ -157,7 +157,7 @@ def amortised(batches: int) -> Run:
     profile = SimulatedSettings(kind="simulated", chip=IMPERFECT)
     refit = NetworkRefit(
         CoupledRefit(Oscillators.nominal(settings.neurons(torch.float64)), training.refit.synapse_error),
-        training.refit.images,
+        training.refit.sequences,
         training.refit.every,
     )
     optimiser = torch.optim.Adam(network.parameters(), lr=0.03)

@@ -153,7 +153,7 @@ def go_on(base: Path, folder: Path) -> dict[str, Any]:
     return {
         "before": before["accuracy_on_device"]["mean"],
         "after": summary["accuracy_on_device"]["mean"],
-        "images": summary["held_out_images"],
+        "images": summary["held_out_sequences"],
         "nominal_before": before["accuracy_converged"]["mean"],
         "course": course.batches,
         "spent": [line for line in summary["energy_lines"] if line["form"] == "spent"],

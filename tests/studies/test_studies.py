@@ -187,6 +187,49 @@ def test_series_of_several_channels_are_studied_and_bear_on_no_claim(tmp_path: P
     assert key_of("other data.yaml") != before
 
 
+def values_grid(folder: Path, **task: object) -> GridSettings:
+    training = {"epochs": 1, "batch_size": 4, "substeps": 1, "fine_steps_per_ns": 16}
+    narma = {"kind": "narma10", "length": 30, "washout": 5, "sequences": 8, **task}
+    network = {"layers": [2], "outputs": 1, "readout": "software"}
+    recipe = folder / "values.yaml"
+    recipe.write_text(yaml.safe_dump({"task": narma, "network": network, "training": training}), encoding="utf-8")
+    software = folder / "software.yaml"
+    peer = network | {"kind": "ctrnn", "saturation": {"kind": "none"}}
+    software.write_text(yaml.safe_dump({"task": narma, "network": peer, "training": training}), encoding="utf-8")
+    protocol = {"spintronic": str(recipe), "ctrnn": str(software), "taus": ["5 ns"], "learning_rates": [0.1]}
+    return tiny_grid(protocols={"mine": protocol}, overrides=[], traced_intervals=[])
+
+
+@pytest.mark.parametrize("name", ["ctrnn", "fig2b"])
+def test_studies_of_values_show_errors_and_an_error_of_what_diverged_has_no_bound(name: str, tmp_path: Path) -> None:
+    (study,) = studies_named(name, values_grid(tmp_path))
+    store = PointStore(tmp_path)
+    outlook = look_ahead([study], store)
+    for place, point in enumerate(outlook.missing):
+        store.save(point, outcome([0.5, None if place == 0 else 0.7]))
+    assert run_studies([study], values_grid(tmp_path), outlook, tmp_path, Listener(), jobs=1) == []
+    rows = list(csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text(encoding="utf-8"))))
+    assert {row["measure"] for row in rows} == {"nrmse"}
+    assert sorted(row["score_converged"] for row in rows)[:2] == ["", "0.5"]
+    curves = measure(study, store.outcomes(outlook.points))
+    assert max(curve.score.max() for curve in curves) == np.inf
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+    assert "Values of NRMSE are those of the test sequences" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_point_of_values_is_trained_and_measured(tmp_path: Path) -> None:
+    grid = values_grid(tmp_path)
+    point = studies_named("headline", grid)[0].points[0]
+    found = train_point(point, tmp_path / "point")
+    assert all(value is not None and 0 < value < 10 for value in (*found.score, *found.score_converged))
+
+
+def test_protocols_that_are_measured_differently_stand_in_no_picture(tmp_path: Path) -> None:
+    both = values_grid(tmp_path).protocols | tiny_grid().protocols
+    with pytest.raises(ConfigError, match="measured differently.*mine by nrmse, paper by accuracy"):
+        studies_named("headline", values_grid(tmp_path).model_copy(update={"protocols": both}))
+
+
 def test_a_point_goes_on_where_it_was_killed(tmp_path: Path, mocker: MockerFixture) -> None:
     point = tiny_point("training.epochs=2")
     whole = train_point(point, tmp_path / "whole")
@@ -235,7 +278,7 @@ def test_networks_that_diverge_are_left_out_and_the_others_come_out_as_alone(
 
     mocker.patch("spinhw.studies.work.train", diverges)
     found = train_point(point, tmp_path / "cut")
-    assert found.accuracy == [None, whole.accuracy[1]]
+    assert found.score == [None, whole.score[1]]
     assert found.mean_weight[1] == whole.mean_weight[1]
     assert found.converged()[0] == 0.0
     assert json.loads((tmp_path / "cut" / "diverged.json").read_text(encoding="utf-8")) == [0]
@@ -385,13 +428,13 @@ def test_tables_write_every_network_and_leave_divergence_empty() -> None:
     curve = curve_of("digits_paper", "one", [1e-9], [0.9])
     lost = replace(curve, outcomes=(outcome([None, 0.5]),))
     rows = list(csv.DictReader(io.StringIO(as_csv("fig2b", [lost]))))
-    assert [row["accuracy_converged"] for row in rows] == ["", "0.5"]
+    assert [row["score_converged"] for row in rows] == ["", "0.5"]
     assert as_markdown(judge("headline", [curve])).splitlines()[2].startswith("| paper | 89.83")
 
 
 def test_outcomes_survive_the_disk(tmp_path: Path) -> None:
     trace = PowerTrace([3, 1], [[[0.5, 0.25], [0.5, 1 / 3]], [[0.5, 0.125], [0.5, 0.7]]])
-    found = replace(outcome([1 / 3, None]), trace=trace, epochs=7, on_plateau=False, accuracy_on_device=[0.1, 0.2])
+    found = replace(outcome([1 / 3, None]), trace=trace, epochs=7, on_plateau=False, score_on_device=[0.1, 0.2])
     point, other = tiny_point(), tiny_point("network.tau=8 ns")
     PointStore(tmp_path).save(point, outcome([0.1]))
     store = PointStore(tmp_path)

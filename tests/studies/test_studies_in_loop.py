@@ -149,7 +149,7 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
     base = store.outcome(study.base)
     assert base is not None
     deployed = [float(row["accuracy_converged"]) for row in rows if row["method"] == "deployed"]
-    assert deployed[:2] == [round(value, 6) for value in base.accuracy_converged if value is not None]
+    assert deployed[:2] == [round(value, 6) for value in base.score_converged if value is not None]
 
 
 def test_a_study_of_averages_has_equal_shots(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_read_out_is_ridge_regression_and_nothing_else_is_trained(tmp_path) 
     assert all(torch.equal(trained[f"network/{name}"], drawn[name]) for name in same)
     facts = results.summary["readout"]
     assert facts["answers"] == [12 * 25] * 2 and facts["ridge"] == [1e-3] * 2 and facts["answers_left_out"] == [0, 0]
-    assert (results.summary["epochs"], results.summary["train_images"], len(results.metrics)) == (1, 12, 1)
+    assert (results.summary["epochs"], results.summary["train_sequences"], len(results.metrics)) == (1, 12, 1)
     assert results.metrics[0]["loss"] == pytest.approx(facts["mse"]) and "nrmse" in results.metrics[0]
 
 

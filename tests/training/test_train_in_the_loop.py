@@ -28,7 +28,7 @@ def test_run_tells_what_the_device_did(whole):
     assert "accuracy_on_device" in first and "accuracy_on_device" in last
     images = 2 * 72
     assert (first["inferences_on_device"], last["inferences_on_device"]) == (images, 2 * images)
-    held_out = whole.summary["held_out_images"] * 2
+    held_out = whole.summary["held_out_sequences"] * 2
     assert whole.summary["inferences"]["training"] == images
     assert whole.summary["inferences"]["on_device"] == 2 * images + 3 * held_out
     assert whole.summary["device"]["ids"] == ["spread-3", "spread-5"]

@@ -133,8 +133,11 @@ class _Progress:
         self._bar = bar
 
     def on_point(self, point: "Point", predicted_s: float, outcome: "Outcome") -> None:
-        median = sorted(outcome.shown())[len(outcome.seeds) // 2]
-        self._bar.advance(f"{_what(point)}: {100 * median:.1f} %", predicted_s, outcome.wall_s)
+        from spinhw.training.measures import headline_of
+
+        measure = headline_of(point.settings.task)
+        median = sorted(outcome.shown(measure.worst))[len(outcome.seeds) // 2]
+        self._bar.advance(f"{_what(point)}: {measure.text(median, 1)}", predicted_s, outcome.wall_s)
 
 
 def _what(point: "Point") -> str:

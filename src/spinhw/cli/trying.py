@@ -119,7 +119,7 @@ def _show(console: "Console", results: RunResults) -> None:
     from spinhw.training.measures import measure_of, noun_of
 
     summary, measure = results.summary, measure_of(results.summary)
-    count, noun = summary["held_out_images"], noun_of(summary)
+    count, noun = summary["held_out_sequences"], noun_of(summary)
     network, linear, guess = _reached(results)
     word = "window" if results.settings.task.facts()["window"]["samples"] else noun
     title = f"{measure.called} on the {count} {word}s of the validation part"
@@ -151,7 +151,7 @@ def _reached(results: RunResults) -> "tuple[Reached, Reached, Reached]":
     )
 
     settings, summary = results.settings, results.summary
-    measure, count, seeds = measure_of(summary), summary["held_out_images"], settings.training.seeds
+    measure, count, seeds = measure_of(summary), summary["held_out_sequences"], settings.training.seeds
     per_seed = summary[f"{measure.name}_converged"]["per_seed"]
     overlap = _overlap(settings.task.facts()["window"])
 

@@ -1,8 +1,9 @@
-"""Accuracy over the axis of a study: median and quartiles over seeds, one panel for each protocol."""
+"""What a study measured over its axis: median and quartiles over seeds, one panel for each protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,8 +12,11 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from spinhw.plots.canvas import COLOURS, GREY, LIGHT, page
+from spinhw.training.measures import Measure
 
 Floats = NDArray[np.float64]
+
+ACCURACY = Measure("accuracy")
 
 _JITTER = np.linspace(-0.12, 0.12, 10)  # Sideways, so that equal networks are told apart.
 
@@ -24,14 +28,14 @@ class SweepCurve:
     Args:
         label: For the legend.
         x: Where the points stand, (point,).
-        accuracy: Share recognised, (point, seed), 0 to 1.
+        score: The headline of the task, (point, seed), such as accuracy (0 to 1); infinite where an error has no bound.
         rising: Points at which training could have gone on to more, (point,); drawn as open circles.
         earlier: Whether this is an earlier look at the networks of another curve of this label: a thin broken line.
     """
 
     label: str
     x: Floats
-    accuracy: Floats
+    score: Floats
     rising: NDArray[np.bool_] | None = None
     earlier: bool = False
 
@@ -61,11 +65,13 @@ class SweepPanel:
         title: The protocol.
         curves: Its curves.
         waveforms: Drawn beneath, where there are any.
+        measure: What scores are.
     """
 
     title: str
     curves: Sequence[SweepCurve]
     waveforms: Sequence[PowerPanel] = ()
+    measure: Measure = ACCURACY
 
 
 def plot_sweep(
@@ -104,19 +110,19 @@ def _upper(column: Figure, panel: SweepPanel, traced: bool) -> Axes:  # type: ig
 def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
     labels = list(dict.fromkeys(curve.label for curve in panel.curves))
     for curve in panel.curves:
-        colour, percent = COLOURS[labels.index(curve.label) % len(COLOURS)], 100 * curve.accuracy
-        lower, median, upper = np.quantile(percent, (0.25, 0.5, 0.75), axis=1)
+        colour, score = COLOURS[labels.index(curve.label) % len(COLOURS)], panel.measure.scale * curve.score
+        # There is no mean of two values with an infinite error, of what diverged: the worse one counts.
+        lower, median, upper = np.quantile(score, (0.25, 0.5, 0.75), axis=1, method=_method(score))
         if curve.earlier:
             axes.plot(curve.x, median, color=colour, linestyle=":", linewidth=1.0)
             continue
         axes.fill_between(curve.x, lower, upper, color=colour, alpha=0.2, linewidth=0)
         axes.plot(curve.x, median, color=colour, marker="o", markersize=4, label=curve.label)
-        axes.plot(curve.x, percent.mean(axis=1), "x", color=colour, markersize=4, alpha=0.7)
+        axes.plot(curve.x, score.mean(axis=1), "x", color=colour, markersize=4, alpha=0.7)
         if curve.rising is not None and curve.rising.any():
             axes.plot(curve.x[curve.rising], median[curve.rising], "o", color="white", markersize=2)
-    axes.set(xlabel=xlabel, ylabel="accuracy, converged (%)", title=panel.title)
-    axes.set_ylim(0.0, 100.0)
-    axes.grid(axis="y")
+    axes.set(xlabel=xlabel, title=panel.title)
+    _upright(axes, panel.measure)
     if log:
         axes.set_xscale("log")
         marks = sorted({float(x) for curve in panel.curves for x in curve.x})
@@ -125,6 +131,17 @@ def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="lower left", title=_what_is_drawn(panel), title_fontsize=8.0)
+
+
+def _method(score: Floats) -> Literal["linear", "higher"]:
+    return "linear" if bool(np.isfinite(score).all()) else "higher"
+
+
+def _upright(axes: Axes, measure: Measure) -> None:
+    """Label the upright axis and begin it at 0; a share ends at 100 %."""
+    axes.set_ylabel(f"{measure.called}, converged" + (" (%)" if measure.is_share else ""))
+    axes.set_ylim(0.0, 100.0 if measure.is_share else None)
+    axes.grid(axis="y")
 
 
 def _what_is_drawn(panel: SweepPanel) -> str:
@@ -173,18 +190,20 @@ class DrivePoints:
     Args:
         title: The protocol.
         drive: Cumulative drive I dt, (point,).
-        accuracy: Median share recognised, (point,), 0 to 1.
+        score: Median over seeds of the headline, (point,).
         remembers: Whether tau is longer than dt, (point,).
+        measure: What scores are.
     """
 
     title: str
     drive: Floats
-    accuracy: Floats
+    score: Floats
     remembers: NDArray[np.bool_]
+    measure: Measure = ACCURACY
 
 
 def plot_drive(panels: Sequence[DrivePoints], path: Path) -> None:
-    """Draw accuracy over the cumulative drive, one panel for each protocol, into a PNG file."""
+    """Draw scores over the cumulative drive, one panel for each protocol, into a PNG file."""
     with page(path, 5.2 * len(panels), 3.8) as figure:
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             axes.axvline(1.0, color=GREY, linestyle="--", linewidth=1.0)
@@ -194,16 +213,15 @@ def plot_drive(panels: Sequence[DrivePoints], path: Path) -> None:
             ):
                 axes.plot(
                     panel.drive[chosen],
-                    100 * panel.accuracy[chosen],
+                    panel.measure.scale * panel.score[chosen],
                     "o",
                     markersize=4.5,
                     alpha=0.8,
                     color=colour,
                     label=label,
                 )
-            axes.set(xscale="log", xlabel="cumulative drive I dt", ylabel="accuracy, converged (%)", title=panel.title)
-            axes.set_ylim(0.0, 100.0)
-            axes.grid(axis="y")
+            axes.set(xscale="log", xlabel="cumulative drive I dt", title=panel.title)
+            _upright(axes, panel.measure)
             axes.legend(loc="lower left")
 
 
@@ -213,32 +231,40 @@ class SeedColumn:
 
     Args:
         label: Beneath the column.
-        accuracy: Share recognised, (seed,), 0 to 1.
+        score: The headline of the task, (seed,).
         published: Mean and standard deviation of the paper, where it has any.
     """
 
     label: str
-    accuracy: Floats
+    score: Floats
     published: tuple[float, float] | None = None
 
 
-def plot_seeds(columns: Sequence[SeedColumn], path: Path, title: str) -> None:
-    """Draw every network as a dot beside mean and standard deviation, and the paper's, into a PNG file."""
+def plot_seeds(columns: Sequence[SeedColumn], path: Path, title: str, measure: Measure = ACCURACY) -> None:
+    """Draw every network as a dot beside mean and standard deviation, and the paper's, into a PNG file.
+
+    Networks whose error has no bound are counted below their column.
+    """
     with page(path, 1.5 + 1.45 * len(columns), 4.0) as figure:
-        axes = figure.subplots()
+        axes, labels = figure.subplots(), []
         for place, (column, colour) in enumerate(zip(columns, COLOURS, strict=False)):
-            percent = 100 * column.accuracy
-            beside = place - 0.1 + np.resize(_JITTER, percent.size)
-            axes.plot(beside, percent, "o", color=colour, alpha=0.5, markersize=4)
-            spread = percent.std(ddof=1) if percent.size > 1 else 0.0
-            axes.errorbar(place + 0.16, percent.mean(), spread, fmt="D", color=colour, capsize=3, markersize=5)
-            axes.annotate(f"{percent.mean():.1f}", (place + 0.22, percent.mean()), va="center", fontsize=9)
+            known = np.isfinite(column.score)
+            score = measure.scale * column.score[known]
+            beside = place - 0.1 + np.resize(_JITTER, known.size)[known]
+            axes.plot(beside, score, "o", color=colour, alpha=0.5, markersize=4)
+            if score.size:
+                spread = score.std(ddof=1) if score.size > 1 else 0.0
+                axes.errorbar(place + 0.16, score.mean(), spread, fmt="D", color=colour, capsize=3, markersize=5)
+                text = f"{score.mean():.1f}" if measure.is_share else f"{score.mean():.3g}"
+                axes.annotate(text, (place + 0.22, score.mean()), va="center", fontsize=9)
+            labels.append(column.label + (f"\n{(~known).sum()} diverged" if not known.all() else ""))
             if column.published is not None:
-                mean, std = (100 * value for value in column.published)
+                mean, std = (measure.scale * value for value in column.published)
                 label = "published mean, standard deviation" if place == 0 else None
                 axes.errorbar(place + 0.52, mean, std, fmt="_", color=GREY, capsize=3, label=label)
-        axes.set_xticks(range(len(columns)), [column.label for column in columns])
-        axes.set(ylabel="accuracy, converged (%)", title=title, xlim=(-0.4, len(columns) - 0.2))
+        axes.set_xticks(range(len(columns)), labels)
+        axes.set(title=title, xlim=(-0.4, len(columns) - 0.2))
+        axes.set_ylabel(f"{measure.called}, converged" + (" (%)" if measure.is_share else ""))
         axes.grid(axis="y")
         if any(column.published for column in columns):
             axes.legend(loc="lower right")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from spinhw.errors import ConfigError
 from spinhw.studies.names import ALL, refuse_unknown_study
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridPlateauSettings, GridSettings, ProtocolSettings
@@ -108,11 +109,25 @@ def studies_named(name: str, grid: GridSettings) -> list[Study]:
         grid: What they vary.
 
     Raises:
-        ConfigError: There is none of this name, or a run of the grid is wrong.
+        ConfigError: There is none of this name, a run of the grid is wrong, or its tasks are measured differently.
     """
     refuse_unknown_study(name, tuple(STUDIES))
     found = [make(grid) for each, make in STUDIES.items() if name in (each, ALL)]
-    return [study for study in found if study.curves]
+    studies = [study for study in found if study.curves]
+    _refuse_several_measures(studies)
+    return studies
+
+
+def _refuse_several_measures(studies: Sequence[Study]) -> None:
+    """Refuse protocols whose values would stand in one picture and are of different kinds."""
+    found = {curve.protocol: curve.measure.name for study in studies for curve in study.curves}
+    if len(set(found.values())) > 1:
+        raise ConfigError(
+            "protocols: those of one grid stand side by side, and these are measured differently",
+            seen=", ".join(f"{name} by {measure}" for name, measure in found.items()),
+            allowed="recipes of one kind of task",
+            todo="write a grid for each kind of task",
+        )
 
 
 def _study(grid: GridSettings, name: str, title: str, curves: Sequence[Curve]) -> Study:

@@ -69,7 +69,7 @@ def judge(study: str, curves: Sequence[MeasuredCurve], by_construction: Mapping[
 
 
 def _headline(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
-    accuracy = curves[0].accuracy[0]
+    accuracy = curves[0].score[0]
     return [
         Claim(
             "headline",
@@ -83,7 +83,7 @@ def _headline(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
 
 
 def _ctrnn(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
-    by_kind = {each.curve.kind: each.accuracy[0] for each in curves}
+    by_kind = {each.curve.kind: each.score[0] for each in curves}
     spintronic, software = by_kind["spintronic"], by_kind["ctrnn"]
     low, high = difference_interval(spintronic.tolist(), software.tolist())
     difference = 100 * (spintronic.mean() - software.mean())
@@ -221,7 +221,7 @@ def _best_drive(protocol: str, drive: Floats, median: Floats) -> Claim:
 def _fig4(protocol: str, curves: Sequence[MeasuredCurve]) -> list[Claim]:
     intra, inter, every = (_starting(curves, word) for word in ("intra", "inter", "all"))
     best_at = every.x[every.median.argmax()]
-    spread = every.accuracy.std(axis=1, ddof=1) if every.accuracy.shape[1] > 1 else np.zeros(len(every.x))
+    spread = every.score.std(axis=1, ddof=1) if every.score.shape[1] > 1 else np.zeros(len(every.x))
     middle, dense = (100 * value_at(every, spread, share) for share in (0.5, 1.0))
     return [
         _thinned("the density within layers can be reduced to 10 % (section V)", protocol, intra, 0.1),

@@ -33,7 +33,7 @@ def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
     chosen_curves = last if study.name in ("fig1", "fig3c") else curves
     by_protocol = {name: [each for each in chosen_curves if each.curve.protocol == name] for name in study.protocols}
     if study.name in ("headline", "ctrnn"):
-        plot_seeds([_column(each) for each in last], path, study.title)
+        plot_seeds([_column(each) for each in last], path, study.title, last[0].measure)
     elif study.name == "fig1":
         rows = [(f"protocol '{name}'", _layers(found[0])) for name, found in by_protocol.items()]
         plot_waveforms([row for row in rows if row[1]], path)
@@ -51,16 +51,16 @@ def draw(study: Study, curves: Sequence[MeasuredCurve], path: Path) -> None:
 
 def _column(each: MeasuredCurve) -> SeedColumn:
     published = _PUBLISHED[each.curve.kind] if each.curve.of_the_paper else None
-    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.accuracy[0], published)
+    return SeedColumn(f"{each.curve.kind}\n({each.curve.protocol})", each.score[0], published)
 
 
 def _panel(name: str, curves: Sequence[MeasuredCurve], last: Look, scale: float, traced: bool = False) -> SweepPanel:
     lines = [
-        SweepCurve(each.curve.label, scale * each.x, each.accuracy, each.rising, each.curve.look != last)
+        SweepCurve(each.curve.label, scale * each.x, each.score, each.rising, each.curve.look != last)
         for each in curves
     ]
     waveforms = [one for each in curves if each.curve.look == last for one in _waveforms(each)] if traced else []
-    return SweepPanel(f"protocol '{name}'", lines, waveforms)
+    return SweepPanel(f"protocol '{name}'", lines, waveforms, curves[0].measure)
 
 
 def _layers(each: MeasuredCurve) -> list[PowerPanel]:
@@ -88,4 +88,4 @@ def _waveforms(each: MeasuredCurve) -> list[PowerPanel]:
 
 def _drive_points(name: str, curves: Sequence[MeasuredCurve]) -> DrivePoints:
     found = scatter(curves)
-    return DrivePoints(f"protocol '{name}'", found.drive, found.median, found.remembers)
+    return DrivePoints(f"protocol '{name}'", found.drive, found.median, found.remembers, curves[0].measure)

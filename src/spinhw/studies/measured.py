@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spinhw.studies.outcome import Outcome, cumulative_drive
 from spinhw.studies.study import Curve, Study
+from spinhw.training.measures import Measure
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ class MeasuredCurve:
     Args:
         curve: The curve.
         outcomes: One for each point.
-        grid: Time grid of the accuracies.
+        grid: Time grid of the scores.
     """
 
     curve: Curve
@@ -36,11 +37,15 @@ class MeasuredCurve:
         return np.array(self.curve.x)
 
     @property
-    def accuracy(self) -> Floats:
-        """Accuracy, (point, seed), 0 to 1; 0 for a network that diverged."""
-        if self.grid == "converged":
-            return np.stack([outcome.converged() for outcome in self.outcomes])
-        return np.stack([[value or 0.0 for value in outcome.accuracy] for outcome in self.outcomes])
+    def measure(self) -> Measure:
+        """What is measured: the headline of the task."""
+        return self.curve.measure
+
+    @property
+    def score(self) -> Floats:
+        """The headline, (point, seed), such as accuracy (0 to 1); the worst there is for a network that diverged."""
+        chosen = Outcome.converged if self.grid == "converged" else Outcome.at_training_step
+        return np.stack([chosen(outcome, self.measure.worst) for outcome in self.outcomes])
 
     @property
     def weight(self) -> Floats:
@@ -55,7 +60,7 @@ class MeasuredCurve:
     @property
     def median(self) -> Floats:
         """Median over seeds, (point,), as in the paper's figures."""
-        return np.median(self.accuracy, axis=1)
+        return np.median(self.score, axis=1)
 
     @property
     def drive(self) -> Floats:
@@ -90,7 +95,7 @@ class Scatter:
 
     Args:
         drive: Cumulative drive I dt, (point,).
-        median: Median accuracy over seeds, (point,), 0 to 1.
+        median: Median score over seeds, (point,).
         remembers: Whether the relaxation time is longer than the sample interval, (point,).
     """
 

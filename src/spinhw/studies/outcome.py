@@ -29,13 +29,13 @@ class Outcome:
 
     Args:
         seeds: The seeds.
-        accuracy: Share of the held-out images recognised at the training step, 0 to 1.
-        accuracy_converged: The same at the fine steps; what figures show.
+        score: The task's headline on held-out sequences at the training step, such as accuracy (0 to 1) or NRMSE.
+        score_converged: The same at the fine steps; what figures show.
         mean_weight: <|W|> over the synapses between and within layers that exist, dimensionless.
         wall_s: Time that training and measuring took, in seconds.
         version: Version of spinhw that trained.
         trace: Waveforms, where the point is traced.
-        accuracy_on_device: Share of the held-out images recognised on the device; None where there is none.
+        score_on_device: The same on the device; None where there is none.
         inferences: Sequences that all networks played on the device for training.
         cpu_s: Processor time that training and measuring took, in seconds, without what was before an interruption;
             None where it was not kept.
@@ -44,27 +44,37 @@ class Outcome:
     """
 
     seeds: list[int]
-    accuracy: list[float | None]
-    accuracy_converged: list[float | None]
+    score: list[float | None]
+    score_converged: list[float | None]
     mean_weight: list[float | None]
     wall_s: float
     version: str
     trace: PowerTrace | None = None
-    accuracy_on_device: list[float | None] | None = None
+    score_on_device: list[float | None] | None = None
     inferences: int = 0
     cpu_s: float | None = None
     epochs: int | None = None
     on_plateau: bool | None = None
 
-    def shown(self) -> NDArray[np.float64]:
-        """Give the accuracies that count, (seed,): on the device where there is one, else converged."""
-        if self.accuracy_on_device is None:
-            return self.converged()
-        return np.array([0.0 if value is None else value for value in self.accuracy_on_device])
+    def shown(self, worst: float = 0.0) -> NDArray[np.float64]:
+        """Return the scores that count, (seed,): on the device where there is one, else converged.
 
-    def converged(self) -> NDArray[np.float64]:
-        """Give the converged accuracies, (seed,); a network that diverged recognises nothing: 0."""
-        return np.array([0.0 if value is None else value for value in self.accuracy_converged])
+        Args:
+            worst: What a network that diverged has; of accuracy 0.
+        """
+        return _without_gaps(self.score_converged if self.score_on_device is None else self.score_on_device, worst)
+
+    def converged(self, worst: float = 0.0) -> NDArray[np.float64]:
+        """Return the converged scores, (seed,); of a network that diverged the worst there is."""
+        return _without_gaps(self.score_converged, worst)
+
+    def at_training_step(self, worst: float = 0.0) -> NDArray[np.float64]:
+        """Return the scores at the training step, (seed,); of a network that diverged the worst there is."""
+        return _without_gaps(self.score, worst)
+
+
+def _without_gaps(scores: Sequence[float | None], worst: float) -> NDArray[np.float64]:
+    return np.array([worst if value is None else value for value in scores])
 
 
 def mean_weights(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> list[float]:

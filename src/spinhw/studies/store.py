@@ -20,7 +20,7 @@ from spinhw.studies.point import Point
 _log = logging.getLogger(__name__)
 
 # One number, or none, for each seed.
-_LISTS = ("seeds", "accuracy", "accuracy_converged", "accuracy_on_device", "mean_weight")
+_LISTS = ("seeds", "score", "score_converged", "score_on_device", "mean_weight")
 _SINGLE = ("epochs", "on_plateau", "inferences", "wall_s", "cpu_s", "version")
 COLUMNS = ("point", *_LISTS, *_SINGLE, "command")
 _NONE, _APART = "-", " "
@@ -52,7 +52,7 @@ class PointStore:
         """
         self._catch_up()
         found = self._known.get(point.key)
-        lacks = found is not None and point.traced and found.trace is None and any(found.accuracy)
+        lacks = found is not None and point.traced and found.trace is None and any(one is not None for one in found.score)
         return None if lacks else found
 
     def outcomes(self, points: Iterable[Point]) -> dict[str, Outcome]:
@@ -132,7 +132,7 @@ def _from_row(row: Mapping[str, str], trace: PowerTrace | None) -> Outcome:
     """
     values: dict[str, Any] = {name: _numbers(row[name]) for name in _LISTS}
     values |= {name: _value(row[name]) for name in _SINGLE if name != "version"}
-    values["accuracy_on_device"] = values["accuracy_on_device"] or None
+    values["score_on_device"] = values["score_on_device"] or None
     found = Outcome(**values, version=row["version"], trace=trace)
     _refuse_gaps(found)
     return found
@@ -165,8 +165,8 @@ def _load_trace(path: Path) -> PowerTrace:
 
 def _refuse_gaps(found: Outcome) -> None:
     """Refuse lists that are not of one number, or None, for each seed."""
-    on_device = found.seeds if found.accuracy_on_device is None else found.accuracy_on_device
-    lists: Sequence[Sequence[Any]] = (found.accuracy, found.accuracy_converged, found.mean_weight, on_device)
+    on_device = found.seeds if found.score_on_device is None else found.score_on_device
+    lists: Sequence[Sequence[Any]] = (found.score, found.score_converged, found.mean_weight, on_device)
     if not all(len(values) == len(found.seeds) and all(map(_is_number_or_none, values)) for values in lists):
         raise ValueError(f"not {len(found.seeds)} numbers, one for each seed")
     single = (found.wall_s, found.inferences, found.cpu_s or 0.0, found.epochs or 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spinhw.studies.point import Point
+from spinhw.training.measures import Measure, headline_of
 
 # When the points of a curve are measured: after the epochs of the recipe, or at the plateau of each.
 Look = Literal["recipe", "plateau"]
@@ -29,6 +30,11 @@ class Curve:
     x: tuple[float, ...]
     points: tuple[Point, ...]
     look: Look = "recipe"
+
+    @property
+    def measure(self) -> Measure:
+        """What its points are measured by: the headline of their task."""
+        return headline_of(self.points[0].settings.task)
 
     @property
     def of_the_paper(self) -> bool:

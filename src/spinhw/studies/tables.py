@@ -26,8 +26,9 @@ COLUMNS = (
     "on_plateau",
     "substeps",
     "seed",
-    "accuracy",
-    "accuracy_converged",
+    "measure",
+    "score",
+    "score_converged",
     "mean_weight",
     "cumulative_drive",
     "point",
@@ -35,7 +36,10 @@ COLUMNS = (
 
 
 def as_csv(study: str, curves: Sequence[MeasuredCurve]) -> str:
-    """Write one line for each network of each point; shares in 0 to 1, empty where training diverged."""
+    """Write one line for each network of each point; shares in 0 to 1, empty where training diverged.
+
+    `measure` says what a score is: the headline of the task, such as accuracy.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -62,8 +66,11 @@ def _rows(each: MeasuredCurve) -> list[tuple[object, ...]]:
             training.substeps,
         )
         drives = cumulative_drive(point.settings, outcome.mean_weight)
-        columns = (outcome.seeds, outcome.accuracy, outcome.accuracy_converged, outcome.mean_weight, drives)
-        rows += [(*fixed, *(_short(value) for value in values), point.key) for values in zip(*columns, strict=True)]
+        columns = (outcome.score, outcome.score_converged, outcome.mean_weight, drives)
+        rows += [
+            (*fixed, seed, each.measure.name, *(_short(value) for value in values), point.key)
+            for seed, *values in zip(outcome.seeds, *columns, strict=True)
+        ]
     return rows
 
 
@@ -90,13 +97,18 @@ def as_page(studies: Sequence[Study], claims: Sequence[Claim], points: int, netw
     parts = [
         "# The paper's figures, repeated\n\n"
         f"{networks} networks at {points} points, {took_s / 60:.0f} minutes of one core in all, spinhw {__version__}. "
-        f"Accuracies are those of the test {nouns}, converged at 16 steps per ns; `grid.yaml` says what was varied, "
-        f"and each CSV file has a line for every network, with the name of its point. {tested}\n"
+        f"{_measures(studies)} those of the test {nouns}, converged at 16 steps per ns; `grid.yaml` says what was "
+        f"varied, and each CSV file has a line for every network, with the name of its point. {tested}\n"
     ]
     for study in studies:
         about = as_markdown([each for each in claims if each.study == study.name])
         parts.append(f"## {study.title}\n\n![{study.title}]({study.name}.png)\n" + (f"\n{about}" if about else ""))
     return "\n".join(parts)
+
+
+def _measures(studies: Sequence[Study]) -> str:
+    called = {curve.measure.called for study in studies for curve in study.curves}
+    return "Accuracies are" if called == {"accuracy"} else f"Values of {', '.join(sorted(called))} are"
 
 
 def as_markdown(claims: Sequence[Claim]) -> str:

@@ -21,6 +21,7 @@ from spinhw.studies.point import Point
 from spinhw.training import Diverged, Interrupted, RunResults, RunSettings, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.learner import Learner
+from spinhw.training.measures import headline_of
 from spinhw.training.run_folder import RunFolder
 
 _RUN = "run"  # Folder of the run within that of its point.
@@ -154,11 +155,12 @@ def _outcome(seeds: Sequence[int], results: RunResults | None, traced: bool, beg
         by_seed = dict(zip(trained, values, strict=True))
         return [by_seed.get(seed) for seed in seeds]
 
-    on_device = summary.get("accuracy_on_device")
+    called = headline_of(results.settings.task).name
+    on_device = summary.get(f"{called}_on_device")
     return Outcome(
         list(seeds),
-        of_all(summary["accuracy"]["per_seed"]),
-        of_all(summary["accuracy_converged"]["per_seed"]),
+        of_all(summary[called]["per_seed"]),
+        of_all(summary[f"{called}_converged"]["per_seed"]),
         of_all(weights),
         summary["wall_s"],
         __version__,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from spinhw.config import Settings
+from spinhw.config import Moved, Settings
 from spinhw.training.optimiser_settings import Rate
 
 
@@ -66,11 +66,12 @@ class LoopSettings(Settings):
 class RefitSettings(Settings):
     """Whether the model's oscillators and synapses are fitted to batches just measured, before their gradient."""
 
+    moved = {"images": Moved("sequences")}
     when: Literal["online", "never"] | None = Field(
         default=None,
         description="'online' or 'never'. Null: online where the device observes the power of its neurons.",
     )
-    images: int = Field(
+    sequences: int = Field(
         default=6,
         ge=1,
         description="Sequences of a batch that an online refit looks at, at least 1.",

@@ -33,7 +33,7 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
             todo="write refit: {when: never}, and calibrate the device",
         )
     return [
-        NetworkRefit(online_refit(settings, device_id), training.refit.images, training.refit.every)
+        NetworkRefit(online_refit(settings, device_id), training.refit.sequences, training.refit.every)
         for device_id in about.device_ids
     ]
 

@@ -28,7 +28,7 @@ class TrainingSettings(Settings):
         "gradient_norm": Moved("optimiser.gradient_norm"),
         "weight_average": Moved("optimiser.average_decay"),
         "refit": Moved("refit.when", lambda when: "never" if when == "none" else when),
-        "refit_images": Moved("refit.images"),
+        "refit_images": Moved("refit.sequences"),
         "refit_every": Moved("refit.every"),
         "refit_synapse_error": Moved("refit.synapse_error"),
         "watch": Moved("drift"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from spinhw.errors import ConfigError
 from spinhw.studies.in_loop.cell import GridPoint
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.point import Point
@@ -103,7 +104,17 @@ def _turn(grid: LoopGridSettings, entry: Entry) -> int:
 
 
 def _base(grid: LoopGridSettings) -> Point:
-    return Point.vary(grid.recipe, (f"training.seeds={list(grid.seeds)}", *grid.overrides))
+    base = Point.vary(grid.recipe, (f"training.seeds={list(grid.seeds)}", *grid.overrides))
+    task = base.settings.task
+    if task.headline != "accuracy":
+        raise ConfigError(
+            f"{grid.recipe}: studies of chips in the loop compare shares of right answers, and this task is measured "
+            "otherwise",
+            seen=f"task.kind {task.kind}, measured by {task.headline}",
+            allowed="a task of classes",
+            todo="name another recipe in the grid, or compare runs of this one by their summary.json",
+        )
+    return base
 
 
 def _entry(

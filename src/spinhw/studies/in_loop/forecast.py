@@ -48,7 +48,7 @@ def forecast_in_loop_s(points: Iterable[Point]) -> dict[str, float]:
         kind = (
             training.gradient,
             training.refit.when,
-            training.refit.images,
+            training.refit.sequences,
             training.batch_size,
             training.loop.directions,
         )

@@ -42,8 +42,8 @@ def loop_csv(found: Found) -> str:
         chips = (found.study.name, cell.device, cell.mismatch, cell.noise, cell.synapse_error)
         networks = len(outcome.seeds)
         took = "" if outcome.cpu_s is None else round(outcome.cpu_s / networks, 2)
-        on_device = outcome.accuracy_on_device or [None] * networks
-        for seed, there, here in zip(outcome.seeds, on_device, outcome.accuracy_converged, strict=True):
+        on_device = outcome.score_on_device or [None] * networks
+        for seed, there, here in zip(outcome.seeds, on_device, outcome.score_converged, strict=True):
             how = (entry.method, entry.averages, training.epochs, seed, _short(there), _short(here))
             writer.writerow((*chips, *how, outcome.inferences // networks, took, entry.point.key))
     return text.getvalue()
