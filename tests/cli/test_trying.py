@@ -30,6 +30,9 @@ def test_a_first_answer(spinhw, tmp_path):
         "the column recording tells sequences apart",
         "the test part was not looked at",
         "the largest class 50.0 %",
+        "network less linear, on the same sequences: ",
+        " points, 95 % interval ",
+        f"spinhw baselines {tmp_path / 'run'}",
         "dt < tau",
         "hundredths",
         "per sequence of 6 ns",
@@ -52,7 +55,13 @@ def test_a_long_series_that_is_foretold(spinhw, tmp_path, mocker):
     done = spinhw("try", csv(tmp_path, rows, ("level",)), "--target", "level", "--out", tmp_path / "run", *SMALL)
     assert done.code == 0, done.err
     said = " ".join(done.out.split())
-    for words in ("one long series", "the next sample of the target", "NRMSE on the", "windows of the validation part"):
+    for words in (
+        "one long series",
+        "the next sample of the target",
+        "NRMSE on the",
+        "windows of the validation part",
+        "on the same windows: ",
+    ):
         assert words in said, done.out
     assert "picture: " in done.out
     drawn.assert_called_once()

@@ -6,8 +6,10 @@ import pytest
 from spinhw.training.predictions import Predictions
 from spinhw.training.sampling import (
     independent_answers,
+    interval_of_difference,
     interval_of_error,
     interval_of_share,
+    spread_of_difference,
     spread_over_sequences,
 )
 
@@ -70,3 +72,23 @@ def test_answers_within_a_sequence_are_alike():
     rng = np.random.default_rng(0)
     scattered = (rng.uniform(size=right.shape) < 0.25).astype(float)
     assert independent_answers(answers(scattered, right, classes=True), 0.75, 40) > 500
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_difference_on_the_same_sequences_is_surer_than_two_figures_apart(classes):
+    rng = np.random.default_rng(1)
+    right = rng.normal(size=(80, 10, 1))
+    hard = rng.uniform(0.1, 1.5, size=(80, 1, 1)) * rng.normal(size=right.shape)
+    either = [right + hard + 0.1 * rng.normal(size=right.shape) for _ in range(2)]
+    kind = (lambda values: (values > 0).astype(float)) if classes else (lambda values: values)
+    one, other = (answers(kind(each), kind(right), classes) for each in either)
+    assert spread_of_difference(one, one) == 0
+    apart = np.hypot(spread_over_sequences(one), spread_over_sequences(other))
+    assert 0 < spread_of_difference(one, other) < 0.5 * apart
+
+
+def test_the_interval_of_a_difference_counts_seeds_and_sequences():
+    assert interval_of_difference([0.1], 0.05) == pytest.approx([0.1 - 0.098, 0.1 + 0.098], abs=1e-3)
+    low, high = interval_of_difference([0.0, 0.1, 0.2], 0.0)
+    assert (low + high) / 2 == pytest.approx(0.1) and high - 0.1 == pytest.approx(4.303 * 0.1 / 3**0.5, rel=1e-3)
+    assert interval_of_difference([-0.3], 0.0) == [-0.3, -0.3]  # It has a sign, and may lie below zero.

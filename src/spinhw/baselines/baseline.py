@@ -1,7 +1,7 @@
 """What a model reaches on a task, and the plainest one: an answer that is always the same."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -27,6 +27,8 @@ class Baseline:
         weights: Numbers that were fitted or drawn, those of one model, biases included.
         energy_j: Joules of an inference: multiply-adds times a constant, without memory.
         about: What it is, in a sentence or two.
+        answer: Returns the answers (1, batch, answer, output) of the first seed's model to a batch of one member; None
+            where the model is not kept.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Baseline:
     weights: int
     energy_j: float
     about: str
+    answer: Callable[[Batch], Tensor] | None = field(default=None, repr=False, compare=False)
 
 
 def opened(task: TaskSettings, part: Part, seeds: Sequence[int]) -> Task:

@@ -111,17 +111,18 @@ def linear_baseline(
     """
     shown = opened(task, part, seeds)
     known: dict[tuple[str, str], float] = {}
-    values = []
+    values, first = [], None
     for seed in seeds:
         train = Shown.of(shown, seed, task.outputs)
         key = train.digest, Shown.held_out(list(shown.held_out([seed], part)), task.outputs).digest
         if key not in known:
             model = fit_linear(train, task, settings)
             known[key] = headline(shown, seed, part, model.answers)
+            first = first or model.answers
         values.append(known[key])
     count = model.columns.count * (model.fitted // (model.columns.count + 1))
     energy_j = arithmetic_j(energy, task, 0, count)
-    return Baseline("linear", values, model.fitted, energy_j, _about(model, train))
+    return Baseline("linear", values, model.fitted, energy_j, _about(model, train), first)
 
 
 def fit_linear(shown: Shown, task: TaskSettings, settings: LinearSettings) -> LinearModel:

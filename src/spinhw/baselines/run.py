@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,11 @@ def _measured(
             "model": one.name,
             "part": source.part,
             "seeds": list(source.seeds),
-            **{name: value for name, value in asdict(found).items() if name != "name"},
+            **{
+                name: value
+                for name, value in asdict(replace(found, answer=None)).items()
+                if name not in ("name", "answer")
+            },
             **one.facts(settings),
             "settings": None if settings is None else settings.model_dump(mode="json", by_alias=True),
             "version": __version__,

@@ -19,6 +19,7 @@ from spinhw.training.run_folder import exists_already
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spinhw.baselines import Baseline
     from spinhw.report.first_answer import Reached
 
 
@@ -114,20 +115,21 @@ def _head(asked: Said, recipe: Path) -> str:
 
 
 def _show(console: "Console", results: RunResults) -> None:
-    from spinhw.report.first_answer import energy_text, print_reached, verdict
+    from spinhw.report.first_answer import difference_text, energy_text, print_reached, verdict
     from spinhw.report.tables import warnings
     from spinhw.training.measures import measure_of, noun_of
 
     summary, measure = results.summary, measure_of(results.summary)
     count, noun = summary["held_out_sequences"], noun_of(summary)
-    network, linear, guess = _reached(results)
+    network, linear, guess, apart = _reached(results)
     word = "window" if results.settings.task.facts()["window"]["samples"] else noun
     title = f"{measure.called} on the {count} {word}s of the validation part"
     title += "; the test part was not looked at" if "test" in results.settings.task.parts else ""
     print_reached(console, measure, title, (network, linear, guess))
     for text in (
         f"  95 % interval: for {len(summary['seeds'])} seeds and {count} {word}s; both count",
-        f"  so {verdict(measure, network, linear, guess, f'{count} {word}s')}",
+        f"  {difference_text(measure, network, linear, apart, word)}",
+        f"  so {verdict(measure, network, linear, guess, apart, f'{count} {word}s')}",
         f"  I dt of the trained networks: {_drive(results):.2g} (the rule: about 1)",
         f"energy: {energy_text(results.energy, noun)}",
     ):
@@ -136,8 +138,12 @@ def _show(console: "Console", results: RunResults) -> None:
         console.print(f"mind: {warning}", markup=False, soft_wrap=True)
 
 
-def _reached(results: RunResults) -> "tuple[Reached, Reached, Reached]":
-    """Measure the baselines on the same part of the same data."""
+def _reached(results: RunResults) -> "tuple[Reached, Reached, Reached, list[float]]":
+    """Measure the baselines on the same part of the same data.
+
+    Returns network, linear model and plain guess, and the 95 % interval of network less linear model: pair by pair, of
+    the same seeds and the same sequences.
+    """
     import numpy as np
 
     from spinhw.baselines import Baseline, linear_baseline, plain_guess
@@ -145,6 +151,7 @@ def _reached(results: RunResults) -> "tuple[Reached, Reached, Reached]":
     from spinhw.training.measures import measure_of
     from spinhw.training.sampling import (
         independent_answers,
+        interval_of_difference,
         interval_of_error,
         interval_of_share,
         spread_over_sequences,
@@ -170,11 +177,29 @@ def _reached(results: RunResults) -> "tuple[Reached, Reached, Reached]":
         bounds = interval_of_error(per_seed, overlap**0.5 * spread_over_sequences(results.predictions))
     size = f"{summary['neurons']} oscillators, {summary['synapses']} synapses"
     always = "the largest class" if measure.is_share else "the mean"
+    linear = linear_baseline(settings.task, seeds, settings.final_part)
+    differences = [one - its for one, its in zip(per_seed, linear.values, strict=True)]
     return (
         Reached("network", float(np.mean(per_seed)), bounds, size),
-        other(linear_baseline(settings.task, seeds, settings.final_part), "linear"),
+        other(linear, "linear"),
         other(plain_guess(settings.task, seeds, settings.final_part), always),
+        interval_of_difference(differences, overlap**0.5 * _spread_apart(results, linear)),
     )
+
+
+def _spread_apart(results: RunResults, linear: "Baseline") -> float:
+    """Return by how much network less linear model varies over choices of the same sequences."""
+    from spinhw.tasks import Feed
+    from spinhw.training.held_out import first_held_out
+    from spinhw.training.predictions import predictions_of
+    from spinhw.training.sampling import spread_of_difference
+
+    if linear.answer is None:
+        raise ValueError("a linear model that was fitted keeps its answers")
+    settings = results.settings
+    task, count = settings.task.open(Feed(settings.training.batch_size)), len(results.predictions.answered)
+    batch = first_held_out(task, settings.training.seeds[:1], settings.final_part, count)
+    return spread_of_difference(results.predictions, predictions_of(linear.answer(batch), batch))
 
 
 def _overlap(window: Mapping[str, int | None]) -> float:
@@ -213,6 +238,7 @@ def _show_next(console: "Console", recipe: Path, folder: Path, results: RunResul
     commands = [
         (f"spinhw train {typed(recipe)}", "trains it again, and looks at the test part"),
         (f"spinhw evaluate {typed(folder)} --device imperfect-chip", "measures these networks on a chip with faults"),
+        (f"spinhw baselines {typed(folder)}", "compares them with models that are searched as well: GRU, echo state"),
     ]
     if "test" not in results.settings.task.parts:
         commands[0] = (commands[0][0], "trains it again")

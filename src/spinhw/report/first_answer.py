@@ -96,13 +96,30 @@ def print_reached(console: Console, measure: Measure, title: str, reached: Seque
     console.print(table)
 
 
-def verdict(measure: Measure, network: Reached, linear: Reached, guess: Reached, draws: str) -> str:
-    """Say in a sentence what the figures amount to."""
+def difference_text(measure: Measure, network: Reached, linear: Reached, apart: Sequence[float], noun: str) -> str:
+    """Say by how much network and linear model differ, pair by pair; a difference of shares is in points."""
+    scale, unit, digits = (100, " points", 1) if measure.is_share else (1, "", 3)
+    mean, low, high = (f"{scale * one:+.{digits}f}" for one in (network.mean - linear.mean, *apart))
+    return f"network less linear, on the same {noun}s: {mean}{unit}, 95 % interval {low} to {high}"
+
+
+def verdict(
+    measure: Measure, network: Reached, linear: Reached, guess: Reached, apart: Sequence[float], draws: str
+) -> str:
+    """Say in a sentence what the figures amount to.
+
+    Args:
+        measure: What is measured.
+        network: What the network reached.
+        linear: What the linear model reached.
+        guess: What the plain guess reached.
+        apart: 95 % interval of network less linear model, [low, high].
+        draws: Of how many sequences the figures are, such as "40 sequences".
+    """
     low, high = network.interval or (network.mean, network.mean)
     if low <= guess.mean <= high or not measure.better(network.mean, guess.mean):
         return f"no better than {guess.name}: the network has not learned (longer training, more data, other columns)"
-    others = linear.interval or (linear.mean, linear.mean)
-    if low <= linear.mean <= high or others[0] <= network.mean <= others[1]:
+    if apart[0] <= 0 <= apart[1]:
         return f"network and linear baseline are as good as each other, as far as {draws} can tell"
     ahead = measure.better(network.mean, linear.mean)
     return f"the network is {'ahead of' if ahead else 'behind'} the linear baseline"

@@ -52,7 +52,9 @@ class PointStore:
         """
         self._catch_up()
         found = self._known.get(point.key)
-        lacks = found is not None and point.traced and found.trace is None and any(one is not None for one in found.score)
+        lacks = (
+            found is not None and point.traced and found.trace is None and any(one is not None for one in found.score)
+        )
         return None if lacks else found
 
     def outcomes(self, points: Iterable[Point]) -> dict[str, Outcome]:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spinhw.network import SpintronicNetwork
 from spinhw.rollout import Steps
-from spinhw.tasks import Classes, Task, counting
+from spinhw.tasks import Batch, Classes, Task, counting
 from spinhw.training.forward import logits
 from spinhw.training.held_out import first_held_out
 from spinhw.training.member import member_of
 from spinhw.training.settings import RunSettings
 
 # Sequences that are looked at: enough for a cloud of points.
-_SEQUENCES = 200
+SEQUENCES = 200
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,17 @@ def record_predictions(
         steps: Another time grid than the network's own.
     """
     seed = settings.training.seeds[0]
-    batch = first_held_out(task, [seed], settings.final_part, _SEQUENCES)
-    answers = logits(member_of(network, 0, seed), batch, steps, settings.training.engine)
+    batch = first_held_out(task, [seed], settings.final_part, SEQUENCES)
+    return predictions_of(logits(member_of(network, 0, seed), batch, steps, settings.training.engine), batch)
+
+
+def predictions_of(answers: Tensor, batch: Batch) -> Predictions:
+    """Put answers beside what is right.
+
+    Args:
+        answers: Of one member, (1, sequence, answer, output).
+        batch: What was asked, of one member.
+    """
     target, counted = batch.target, counting(answers, batch)
     if isinstance(target, Classes):
         answered, right = answers[0].argmax(-1, keepdim=True), target.labels[0]

@@ -1,6 +1,6 @@
 """How sure a figure is that was measured by few networks on few held-out sequences: both count."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,32 +58,51 @@ def spread_over_sequences(found: Predictions) -> float:
     Args:
         found: Answers of one network.
     """
+    return float(np.std(_over_choices(found)))
+
+
+def spread_of_difference(one: Predictions, other: Predictions) -> float:
+    """Return the standard deviation of the difference of two models' shares or NRMSEs, by bootstrap over sequences.
+
+    Both answer the same sequences, so that what makes one choice of them harder than another cancels.
+
+    Args:
+        one: Answers of one model.
+        other: Answers of the other to the same sequences.
+    """
+    return float(np.std(_over_choices(one) - _over_choices(other)))
+
+
+def interval_of_difference(differences: Sequence[float], spread: float) -> list[float]:
+    """Return the 95 % interval of a mean difference, [low, high]: of such networks on new sequences.
+
+    Args:
+        differences: Of each seed.
+        spread: Standard deviation of one over choices of the held-out sequences.
+    """
+    mean, half = float(np.mean(differences)), float(np.hypot(_student_half(differences), _NORMAL * spread))
+    return [mean - half, mean + half]
+
+
+def _over_choices(found: Predictions) -> NDArray[np.float64]:
+    """Return share or NRMSE of each resample of the sequences; the same ones whenever there are as many."""
+    count = len(found.answered)
+    stream = numpy_stream("bootstrap of sequences")
+    times = stream.multinomial(count, np.full(count, 1 / count), _RESAMPLES)  # (resample, sequence)
     if found.classes:
         right = (found.answered == found.right)[..., 0] & found.counted
-        parts = np.stack([right.sum(1), found.counted.sum(1)], axis=1).astype(float)
-        return _over_choices(parts, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1))
+        rights, every = times @ right.sum(1), times @ found.counted.sum(1)
+        share: NDArray[np.float64] = rights / np.maximum(every, 1)
+        return share
     counted, right = found.counted[..., None], found.right
     errors = (np.square(found.answered - right) * counted).sum(axis=(1, 2))
     moments = [(right**power * counted).sum(1) for power in (1, 2)]  # (sequence, output)
     parts = np.concatenate([errors[:, None], found.counted.sum(1)[:, None], *moments], axis=1)
-    outputs = right.shape[-1]
-
-    def nrmse(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        means, squares = (part / sums[:, 1:2] for part in (sums[:, 2 : 2 + outputs], sums[:, 2 + outputs :]))
-        variance = np.maximum((squares - means**2).sum(1), 1e-30)
-        ratio: NDArray[np.float64] = np.sqrt(sums[:, 0] / sums[:, 1] / variance)
-        return ratio
-
-    return _over_choices(parts, nrmse)
-
-
-def _over_choices(parts: NDArray[np.float64], figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-    count = len(parts)
-    if count < 2:
-        return 0.0
-    stream = numpy_stream("bootstrap of sequences")
-    times = stream.multinomial(count, np.full(count, 1 / count), _RESAMPLES)  # (resample, sequence)
-    return float(np.std(figure(times @ parts)))
+    sums, outputs = times @ parts, right.shape[-1]
+    means, squares = (part / sums[:, 1:2] for part in (sums[:, 2 : 2 + outputs], sums[:, 2 + outputs :]))
+    variance = np.maximum((squares - means**2).sum(1), 1e-30)
+    nrmse: NDArray[np.float64] = np.sqrt(sums[:, 0] / sums[:, 1] / variance)
+    return nrmse
 
 
 def independent_answers(found: Predictions, share: float, sequences: int) -> float:
