@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,6 +38,10 @@ class Baseline:
     energy_j: float
     about: str
     answer: Callable[[Batch], Tensor] | None = field(default=None, repr=False, compare=False)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is kept of it beside its name, as plain data for JSON."""
+        return {"values": self.values, "weights": self.weights, "energy_j": self.energy_j, "about": self.about}
 
 
 def opened(task: TaskSettings, part: Part, seeds: Sequence[int]) -> Task:

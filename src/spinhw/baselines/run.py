@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +136,7 @@ def _measured(
             "model": one.name,
             "part": source.part,
             "seeds": list(source.seeds),
-            **{
-                name: value
-                for name, value in asdict(replace(found, answer=None)).items()
-                if name not in ("name", "answer")
-            },
+            **found.facts(),
             **one.facts(settings),
             "settings": None if settings is None else settings.model_dump(mode="json", by_alias=True),
             "version": __version__,
