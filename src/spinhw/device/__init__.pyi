@@ -17,6 +17,7 @@ from .recording import Recording
 from .simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from .simulated_settings import SimulatedSettings
 from .trace import Quality, Signal, Trace
+from .verified import Verified, VerifyPlan, program_and_verify
 from .visa_settings import VisaSettings
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "SimulatedSynapseBank",
     "SynapseBank",
     "Trace",
+    "Verified",
+    "VerifyPlan",
     "VisaSettings",
     "device_schema",
     "is_bench",
@@ -54,4 +57,5 @@ __all__ = [
     "open_bank",
     "open_device",
     "open_synapses",
+    "program_and_verify",
 ]

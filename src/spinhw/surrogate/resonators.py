@@ -100,6 +100,7 @@ class CalibratedSynapses:
         working: Which did not fail, boolean, (resonator,).
         device_id: Whose.
         highest_tuning: Largest tuning in size.
+        noise: Of one reading (1 sigma), in units of an output; 0 where it was not measured.
     """
 
     chain: Chain
@@ -109,6 +110,7 @@ class CalibratedSynapses:
     working: Tensor
     device_id: str
     highest_tuning: float = 1.0
+    noise: float = 0.0
 
     @classmethod
     def of(cls, record: SynapseRecord) -> "CalibratedSynapses":
@@ -138,11 +140,29 @@ class CalibratedSynapses:
             ladder.tones_hz(count),
             working,
             record.device.id,
+            noise=record.noise or 0.0,
         )
 
     def weights(self, tuning: Tensor) -> Tensor:
         """Give the weights that a tuning gives, (..., source); tuning (..., resonator). Differentiable."""
         return self._at_tones(tuning, self.chain.weight)
+
+    def steepness(self, tuning: Tensor) -> Tensor:
+        """Return the derivative of each weight by each tuning, (..., source, resonator)."""
+        by_resonance = self._at_tones(tuning, self.chain.slopes)[..., 0]
+        return by_resonance * self.chain.tuning_span_hz
+
+    def inner_branch(self) -> tuple[Tensor, Tensor]:
+        """Return the lowest and the highest tuning of each resonator, (resonator,), at which its slope does not turn.
+
+        These are one half-linewidth on either side of its source's tone, within reach of the tuning; both 0 of one that
+        does not move.
+        """
+        chain, most = self.chain, self.highest_tuning
+        moves = self.working & (chain.tuning_span_hz != 0)
+        span = torch.where(moves, chain.tuning_span_hz, torch.inf)
+        centre, half = (self.tones_hz - chain.resonance_hz) / span, (chain.half_linewidth_hz / span).abs()
+        return (centre - half).clamp(-most, most), (centre + half).clamp(-most, most)
 
     def errors(self, tuning: Tensor) -> Tensor:
         """Give the standard errors of those weights, of the calibration and of one programming, (..., source)."""

@@ -1,0 +1,217 @@
+"""Program and verify: a chain of resonators is set to weights by measuring what it does, until that is near enough.
+
+What the read-back of a board tells is a voltage, never a weight. Where a resonance really lies is known to the errors
+of its record, drifts, and scatters from one programming to the next; so the chain is programmed as the record says,
+measured at the tones of its sources, and those resonators that miss are moved by what the record says of their slopes.
+The others are left as they are: each programming draws its scatter anew. For the same reason a resonator is moved to
+where all of its programmings together say that it belongs, and not after the scatter of the last one.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spinhw.device.banks import SynapseBank
+from spinhw.errors import ConfigError, DeviceError
+from spinhw.surrogate import CalibratedSynapses
+from spinhw.units import show_quantity
+
+# A weight counts as right where it is within the tolerance; the noise of its measurement is kept to a quarter of that,
+# so that in 16 000 weights one is called wrong by noise alone.
+_SURE = 4
+# A tolerance below the scatter of a programming takes many rounds: of those within one standard deviation two thirds
+# are right at once.
+_SCATTER = 1.0
+# A move by the slope alone misses by less than this share of it: the line is no straight one.
+_CURVED = 0.3
+_TINY = 1e-30
+_FINEST = 1e-4  # Share of the largest weight: the tolerance where neither noise nor scatter was measured.
+
+
+@dataclass(frozen=True)
+class VerifyPlan:
+    """How a chain is programmed by measuring.
+
+    Args:
+        tolerance: By how much of the largest weight one may be off and count as right, above 0; None for the scatter of
+            a programming that the record states.
+        rounds: Most programmings, 1 and above.
+        power: Of the tones, in units of an oscillator's at x = 1, above 0.
+        most_readings: Most readings of a tone, 1 and above: as many are taken as the tolerance asks for.
+
+    Raises:
+        ConfigError: A number is out of its range.
+    """
+
+    tolerance: float | None = None
+    rounds: int = 8
+    power: float = 1.0
+    most_readings: int = 100
+
+    def __post_init__(self) -> None:
+        tolerance = 1.0 if self.tolerance is None else self.tolerance
+        for name, value, good, allowed in (
+            ("tolerance", self.tolerance, 0 < tolerance < math.inf, "above 0"),
+            ("rounds", self.rounds, self.rounds >= 1, "1 and above"),
+            ("power", self.power, 0 < self.power < math.inf, "above 0"),
+            ("most_readings", self.most_readings, self.most_readings >= 1, "1 and above"),
+        ):
+            if not good:
+                raise ConfigError(f"{name}: out of range", seen=value, allowed=allowed, todo=f"give {name} anew")
+
+    def tolerance_of(self, known: CalibratedSynapses) -> float:
+        """Return the tolerance in units of a weight."""
+        largest = float(known.chain.max_weight.abs().max())
+        if self.tolerance is not None:
+            return self.tolerance * largest
+        noise = _SURE * known.noise / (self.power * math.sqrt(self.most_readings))
+        return max(_SCATTER * float(known.repeatability.max()) * largest, noise, _FINEST * largest)
+
+    def readings_of(self, known: CalibratedSynapses) -> int:
+        """Return the readings of each tone: as many as tell a weight to a quarter of the tolerance, or the most."""
+        wanted = (_SURE * known.noise / (self.power * self.tolerance_of(known))) ** 2
+        return min(self.most_readings, max(1, math.ceil(wanted)))
+
+    def most(self, known: CalibratedSynapses) -> int:
+        """Return the most readings that a programming takes, those without a tone included."""
+        return self.rounds * self.readings_of(known) * (len(known.tones_hz) + 1)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A chain as it was programmed, and what it does.
+
+    Args:
+        tuning: As set last, (resonator,).
+        weights: As measured then, (source,).
+        error: Standard error of each of these, by the noise of readings.
+        right: Which are within the tolerance of what was wanted, boolean, (source,).
+        reachable: Which the record says can be, within the span of their resonators, boolean, (source,).
+        tolerance: Used, in units of a weight.
+        rounds: Programmings that it took.
+        readings: Taken in all.
+    """
+
+    tuning: Tensor
+    weights: Tensor
+    error: float
+    right: Tensor
+    reachable: Tensor
+    tolerance: float
+    rounds: int
+    readings: int
+
+
+def program_and_verify(
+    bank: SynapseBank, known: CalibratedSynapses, weights: Tensor, plan: VerifyPlan = VerifyPlan()
+) -> Verified:
+    """Program a chain, measure it, and correct it until its weights are within a tolerance or the rounds are over.
+
+    Resonators stay on the inner branch of their recorded lines, within one half-linewidth of the tone of their source:
+    beyond it the slope turns and a correction would lead away. Those that failed in the record are not moved, and what
+    they do is measured like everything else.
+
+    Args:
+        bank: Open; as many resonators as the record has.
+        known: Its record.
+        weights: Wanted, (source,), one source for each resonator.
+        plan: Tolerance, rounds, power and readings.
+
+    Raises:
+        ConfigError: Bank, record and weights are not of one size, or a weight is no number.
+        LimitError: A tone or a power is beyond a limit of the bench; nothing was sent.
+        DeviceError: The bank failed and was made safe.
+    """
+    _refuse_misfit(bank, known, weights)
+    wanted, tolerance, readings = weights.double(), plan.tolerance_of(known), plan.readings_of(known)
+    asked = known.applied(wanted, tolerance / float(known.chain.max_weight.abs().max()))
+    tuning, reachable = asked.tuning, asked.reached & known.working
+    lowest, highest = known.inner_branch()
+    places = _Places.unknown(_scatter(known))
+    for round_number in range(1, plan.rounds + 1):
+        found = _measured(bank, known, tuning, plan.power, readings)
+        off = found - wanted
+        right = off.abs() <= tolerance
+        if bool((right | ~reachable).all()) or round_number == plan.rounds:
+            break
+        moved = ~right & reachable
+        step = torch.linalg.lstsq(known.steepness(tuning)[:, moved], -off[:, None]).solution[:, 0]
+        places = places.seen(moved, tuning[moved] + step, step)
+        tuning = torch.where(moved, places.mean.clamp(lowest, highest), tuning)
+    error = known.noise / (plan.power * math.sqrt(readings))
+    taken = round_number * readings * (len(known.tones_hz) + 1)
+    return Verified(tuning, found, error, right, reachable, tolerance, round_number, taken)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where resonators belong, by the programmings that have missed: a mean, weighted by how far each can be trusted.
+
+    Args:
+        scatter: Of a programming, in units of a tuning, (resonator,).
+        mean: Of the tuning, (resonator,); means nothing where nothing was seen.
+        weight: Sum of the weights, (resonator,).
+    """
+
+    scatter: Tensor
+    mean: Tensor
+    weight: Tensor
+
+    @classmethod
+    def unknown(cls, scatter: Tensor) -> "_Places":
+        return cls(scatter, torch.zeros_like(scatter), torch.zeros_like(scatter))
+
+    def seen(self, which: Tensor, place: Tensor, step: Tensor) -> "_Places":
+        """Take in where some belong, (which,), as a step (which,) from where they were says."""
+        trust = 1 / (self.scatter[which] ** 2 + (_CURVED * step) ** 2).clamp_min(_TINY)
+        mean, weight = self.mean.clone(), self.weight.clone()
+        weight[which] += trust
+        mean[which] += (place - mean[which]) * trust / weight[which]
+        return _Places(self.scatter, mean, weight)
+
+
+def _scatter(known: CalibratedSynapses) -> Tensor:
+    """Return by how much tunings seem to scatter from one programming to the next, (resonator,)."""
+    chain = known.chain
+    span = torch.where(chain.tuning_span_hz == 0, torch.inf, chain.tuning_span_hz.abs())
+    return known.repeatability * chain.half_linewidth_hz / 2 / span
+
+
+def _measured(bank: SynapseBank, known: CalibratedSynapses, tuning: Tensor, power: float, readings: int) -> Tensor:
+    """Measure the weights of a chain as it is set, (source,): the reading without a tone is taken off each."""
+    tones = known.tones_hz
+    rf_hz = torch.cat([tones[:1], tones]).repeat_interleave(readings)
+    powers = torch.full((len(tones) + 1,), power, dtype=torch.float64)
+    powers[0] = 0.0
+    read = bank.measure(tuning.expand(len(rf_hz), -1), rf_hz, powers.repeat_interleave(readings))
+    good = read.good.view(-1, readings)
+    if not bool(good.any(1).all()):
+        lost = int((~good.any(1)).nonzero()[0, 0])
+        raise DeviceError(
+            f"{bank.name}: no reading of the chain counts at one of its tones",
+            seen="without a tone" if lost == 0 else f"at {show_quantity(float(rf_hz[lost * readings]), 'Hz')}",
+            allowed="readings within the range of the voltmeter",
+            todo="lower the power, or give the voltmeter a larger range",
+        )
+    mean = (read.values.double().view(-1, readings) * good).sum(1) / good.sum(1)
+    return (mean[1:] - mean[0]) / power
+
+
+def _refuse_misfit(bank: SynapseBank, known: CalibratedSynapses, weights: Tensor) -> None:
+    count, wired = len(known.tones_hz), bank.describe().neurons
+    if wired != count:
+        raise ConfigError(
+            f"{bank.name}: the record {known.device_id} is of another chain",
+            seen=f"{wired} resonators on the bank, {count} in the record",
+            allowed="as many",
+            todo="calibrate this bank",
+        )
+    if weights.shape != (count,) or not bool(weights.isfinite().all()):
+        raise ConfigError(
+            "weights: not one number for each resonator",
+            seen=f"shape {tuple(weights.shape)}" if weights.shape != (count,) else "NaN or infinity",
+            allowed=f"({count},), finite",
+            todo="give one weight for each",
+        )
