@@ -187,6 +187,24 @@ def test_series_of_several_channels_are_studied_and_bear_on_no_claim(tmp_path: P
     assert key_of("other data.yaml") != before
 
 
+def test_the_page_keeps_what_an_earlier_command_has_measured(tmp_path: Path) -> None:
+    grid = tiny_grid(traced_intervals=[])
+
+    def page_after(name: str, grid: GridSettings) -> str:
+        studies, store = studies_named(name, grid), PointStore(tmp_path)
+        outlook = look_ahead(studies, store)
+        for point in outlook.missing:
+            store.save(point, outcome([0.5, 0.7]))
+        run_studies(studies, grid, outlook, tmp_path, Listener(), jobs=1)
+        return (tmp_path / "README.md").read_text(encoding="utf-8")
+
+    assert page_after("fig4", grid).count("](fig") == 1
+    both = page_after("fig2b", grid)
+    assert both.index("(fig2b.png)") < both.index("(fig4.png)") and "14 networks at 7 points" in both
+    other = tiny_grid(traced_intervals=[], seeds=[0, 1, 2])  # Not of these points.
+    assert "(fig4.png)" not in page_after("fig2b", other)
+
+
 def values_grid(folder: Path, **task: object) -> GridSettings:
     training = {"epochs": 1, "batch_size": 4, "substeps": 1, "fine_steps_per_ns": 16}
     narma = {"kind": "narma10", "length": 30, "washout": 5, "sequences": 8, **task}

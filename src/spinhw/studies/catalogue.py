@@ -101,6 +101,11 @@ STUDIES: dict[str, Callable[[GridSettings], Study]] = {
 }
 
 
+def in_order(studies: Sequence[Study]) -> list[Study]:
+    """Return studies in the order of the paper."""
+    return sorted(studies, key=lambda study: list(STUDIES).index(study.name))
+
+
 def studies_named(name: str, grid: GridSettings) -> list[Study]:
     """Return the study of this name, or all of them for "all".
 

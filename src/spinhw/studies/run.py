@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spinhw.atomic import write_atomically
 from spinhw.plots.canvas import attempted
+from spinhw.studies.catalogue import STUDIES, in_order
 from spinhw.studies.claim import Claim
 from spinhw.studies.claims import judge
 from spinhw.studies.execute import StudyProgress, run_points
@@ -79,6 +80,8 @@ def run_studies(
 ) -> list[Claim]:
     """Train what is missing, then write table, picture and claims of every study into the folder.
 
+    The page shows what earlier commands have left in the folder too, where the same grid has all of its points.
+
     Args:
         studies: The studies.
         grid: Their grid, which is kept beside the results.
@@ -94,20 +97,36 @@ def run_studies(
     store = PointStore(folder)
     write_atomically(folder / "grid.yaml", grid.to_yaml().encode())
     run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
-    outcomes = store.outcomes(outlook.points)
-    claims = [claim for study in studies for claim in write_study(study, grid, outcomes, folder)]
+    shown = in_order([*studies, *_earlier(studies, grid, store, folder)])
+    points = distinct(point for study in shown for point in study.points)
+    outcomes = store.outcomes(points)
+    claims = {study.name: _claims(study, grid, outcomes) for study in shown}
+    for study in studies:
+        write_study(study, outcomes, folder)
     took_s = sum(outcome.wall_s if outcome.cpu_s is None else outcome.cpu_s for outcome in outcomes.values())
-    page = as_page(studies, claims, len(outlook.points), outlook.networks, took_s)
+    networks = sum(len(point.settings.training.seeds) for point in points)
+    page = as_page(shown, [one for each in claims.values() for one in each], len(points), networks, took_s)
     write_atomically(folder / "README.md", page.encode())
-    return claims
+    return [claim for study in studies for claim in claims[study.name]]
 
 
-def write_study(study: Study, grid: GridSettings, outcomes: Mapping[str, Outcome], folder: Path) -> list[Claim]:
-    """Write ``NAME.csv`` and ``NAME.png`` of one study; return the claims that it bears on."""
+def _earlier(studies: Sequence[Study], grid: GridSettings, store: PointStore, folder: Path) -> list[Study]:
+    """List other studies whose table lies in the folder and whose points, by this grid, are all there."""
+    named = {study.name for study in studies}
+    names = [name for name in STUDIES if name not in named and (folder / f"{name}.csv").is_file()]
+    found = [STUDIES[name](grid) for name in names]
+    return [each for each in found if each.curves and all(store.outcome(point) for point in each.points)]
+
+
+def _claims(study: Study, grid: GridSettings, outcomes: Mapping[str, Outcome]) -> list[Claim]:
+    reasons = {name: each.no_tests.get(study.name, "") for name, each in grid.protocols.items()}
+    return judge(study.name, measure(study, outcomes), reasons)
+
+
+def write_study(study: Study, outcomes: Mapping[str, Outcome], folder: Path) -> None:
+    """Write ``NAME.csv`` and ``NAME.png`` of one study."""
     curves = measure(study, outcomes)
     write_atomically(folder / f"{study.name}.csv", as_csv(study.name, curves).encode())
     picture = folder / f"{study.name}.png"
     with attempted(picture):
         draw(study, curves, picture)
-    reasons = {name: each.no_tests.get(study.name, "") for name, each in grid.protocols.items()}
-    return judge(study.name, curves, reasons)
