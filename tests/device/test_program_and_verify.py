@@ -51,7 +51,7 @@ def test_a_chain_that_is_off_its_record_comes_to_the_weights_that_were_wanted():
     assert bool(found.right.all()) and 1 < found.rounds < 8
     assert float((really - WANTED).abs().max()) <= 1e-3 * LIMIT
     torch.testing.assert_close(found.weights, really, rtol=0, atol=1e-9)
-    assert found.readings == found.rounds * (COUNT + 1) <= VerifyPlan(tolerance=1e-3).most(known)
+    assert found.readings == found.rounds * COUNT + 1 <= VerifyPlan(tolerance=1e-3).most(known)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -25,6 +25,7 @@ SHORTER = {
     r"merit": "training.seeds=[0] network.layers=[5]",
     r"train runs/": "",  # As short as the run that it repeats.
     r"train \S+ --device (bench-virtual|mybench.yaml)": DIGITS,
+    r"train \S*eight_resonators": f"training.epochs=2 training.loop.epochs=1 {FINE}",
     r"train \S*gestures": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
     r"train sunspots": f"training.seeds=[0] training.epochs=1 training.substeps=2 network.layers=[3] {FINE}",
     r"try": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",

@@ -13,14 +13,13 @@ from rich.table import Table
 from spinhw.calibration import SynapsePlanSettings
 from spinhw.calibration.synapses import Read, SweptWindows, centres_off_line, load_read, programmed, readings_of
 from spinhw.device import DeviceSettings, SynapseBank
+from spinhw.device.bank_effort import PROGRAMMING_S, READING_S
 from spinhw.instruments import StationSettings
 from spinhw.plots.calibration import FoundParameter
 from spinhw.plots.synapses import SweptResonator, SynapseFigure, plot_synapses
 from spinhw.records import SynapseRecord
 from spinhw.surrogate import CalibratedSynapses, Chain
 
-# What a reading and a programming take on a bench, roughly: for the forecast only.
-_READING_S, _PROGRAMMING_S = 0.05, 0.05
 _FINE = 200
 # Label, and factor from SI.
 _SHOWN = {
@@ -38,7 +37,7 @@ def forecast_synapses(console: Console, bank: SynapseBank, settings: DeviceSetti
     readings, programmings = readings_of(plan, bank)
     about_s = 5.0
     if isinstance(settings, StationSettings):
-        about_s += readings * _READING_S + programmings * _PROGRAMMING_S
+        about_s += readings * READING_S + programmings * PROGRAMMING_S
     console.print(
         f"{bank.name}: plan {plan.name}, {bank.describe().neurons} resonators, {readings} readings, {programmings} "
         f"programmings; about {max(10, round(about_s, -1)):.0f} s in all",

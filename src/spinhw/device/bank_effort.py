@@ -8,16 +8,19 @@ import torch
 from spinhw.device.effort import REHEARSED, Effort, spoken_s
 from spinhw.device.multiplex import MultiplexedDevice
 from spinhw.device.multiplex.build import played_samples
+from spinhw.device.multiplex.synapses import left_out, present_of
 from spinhw.device.multiplexed_settings import MultiplexedSettings
 from spinhw.device.opening import open_device
 from spinhw.device.rehearsal import Counted, rehearse_segments, without_stand_in
 from spinhw.instruments import StationSettings
-from spinhw.network import NetworkSettings
+from spinhw.network import NetworkSettings, SpintronicNetwork
 
 # Nobody knows how many passes unknown oscillators take. Simulated ones took two for the first batch and one for most
 # later ones; real ones will take more.
 PASSES = 2
 _FEW = 8  # Images that are timed.
+# What a reading of a chain and its programming take on a bench, roughly: for forecasts only.
+READING_S, PROGRAMMING_S = 0.05, 0.05
 
 
 def bank_effort(
@@ -53,7 +56,7 @@ def bank_effort(
     played_s = passes * shots * repeats * segments * length_s
     uploads = _uploads(segments, settings.segments)
     counted, basis = Counted(), "a few sequences on simulated oscillators, timed just now"
-    if bench is None and settings.on_bench:
+    if bench is None and settings.bank_settings.on_bench:
         time_s, basis = played_s, "the playing alone, for nothing is known of this bank"
     elif bench is None:
         time_s = _timed_s(device, inputs_shape, averages)
@@ -65,6 +68,7 @@ def bank_effort(
             one = rehearse_segments(bench, network, about.sample_interval_s, (size, held), rest_s, shots)
             counted = counted.plus(one, passes * times)
         time_s, basis = played_s + spoken_s(counted), REHEARSED
+    programming_s, measured_every, programmed = _measured_weights(device, settings, network)
     return Effort(
         shots=passes * uploads.total() * shots * repeats,
         uploads=passes * uploads.total(),
@@ -72,13 +76,33 @@ def bank_effort(
         received_bytes=counted.received_bytes,
         played_s=played_s,
         time_s=time_s,
-        programming_s=0.0,
+        programming_s=programming_s,
+        measured_every=measured_every,
         programming_bytes=0,
         rest_s=0.0,
-        basis=f"{passes} passes of each batch (at most {settings.passes} are made); {basis}",
+        basis=f"{passes} passes of each batch (at most {settings.passes} are made); {basis}{programmed}",
         inferences=averages,
         bank_oscillators=about.neurons,
     )
+
+
+def _measured_weights(
+    device: MultiplexedDevice, settings: MultiplexedSettings, network: NetworkSettings
+) -> tuple[float, int, str]:
+    """Return how long a programming takes that is measured, in seconds, which one is, and what is said of it."""
+    synapses, asked = device.synapses, settings.synapses
+    if synapses is None or asked is None:
+        return 0.0, 1, ""
+    kinds = device.describe().kinds
+    shapes = {name: one.shape for name, one in device.describe().parameters.items() if kinds[name] == "weight"}
+    present = present_of(shapes, SpintronicNetwork(network).masks())
+    readings, groups = synapses.most_readings(present), synapses.groups(present)
+    time_s = readings * READING_S + groups * asked.rounds * PROGRAMMING_S if asked.bank_settings.on_bench else 0.0
+    told = f"; a programming that is measured takes at most {readings} readings of {groups} groups of resonators"
+    told += f", in training one of {asked.measure_every} is"
+    tails = left_out(synapses.known, max(shape[1] for shape in shapes.values()))
+    told += f"; tails of other groups, {tails:.2g} of the largest weight rms, are left out" if tails else ""
+    return time_s, asked.measure_every, told
 
 
 def _uploads(segments: int, most: int | None) -> Counter[int]:

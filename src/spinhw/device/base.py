@@ -47,6 +47,7 @@ class Device(Session):
         self._applied: dict[str, Tensor] = {}  # The same in model units.
         self._requested: dict[str, Tensor] = {}  # In model units, as asked for last.
         self._present: dict[str, Tensor] = {}  # Which synapses exist, (member, ...); all of those not named.
+        self._afresh = False  # Whether weights are to be measured at this programming, where that is what it does.
         self._observes_all = False  # Whether every neuron is observed, asked for or not.
 
     @abstractmethod
@@ -109,7 +110,11 @@ class Device(Session):
 
     @ordinary_tensors()
     def program(
-        self, parameters: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
+        self,
+        parameters: Mapping[str, Tensor],
+        present: Mapping[str, Tensor] | None = None,
+        *,
+        afresh: bool = False,
     ) -> dict[str, Tensor]:
         """Set weights and biases, dimensionless, and read them back.
 
@@ -120,6 +125,8 @@ class Device(Session):
             present: Which synapses exist, true or false, by name and in the shape of a weight, such as
                 `SpintronicNetwork.masks` gives them. Where a weight is not named all of its synapses exist; a weight
                 of zero says nothing. What does not exist is asked for as zero, and read back as zero.
+            afresh: Whether weights that are found by measuring shall be measured now, before something is told of them;
+                other devices do nothing about it.
 
         Returns:
             The same names with what was read back, detached from any gradient. The member axis is left out if it was
@@ -138,6 +145,7 @@ class Device(Session):
         self._check_parameter_limits(values)
         # From here on a failure must not leave the last batch's values behind as if they were still set.
         self._programmed, self._requested, self._present, self._applied = values, held, exists, {}
+        self._afresh = afresh
         self._kept, _ = self._attempt(lambda: self._send(values))
         applied = self._conversion.parameters_to_model(self._kept, self._description.kinds)
         self._applied = {

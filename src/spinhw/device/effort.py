@@ -42,6 +42,7 @@ class Effort:
         basis: What the times rest on.
         inferences: How often the network sees each image; on a bank that stands for a network, how often a chip would.
         bank_oscillators: Oscillators of such a bank; 0 elsewhere.
+        measured_every: Of so many programmings in training one takes that long, for its weights are measured.
     """
 
     shots: int
@@ -56,6 +57,7 @@ class Effort:
     basis: str
     inferences: int
     bank_oscillators: int = 0
+    measured_every: int = 1
 
 
 def batch_effort(

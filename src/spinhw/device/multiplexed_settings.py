@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
-from spinhw.config import ByKind, build, yaml_beside
+from spinhw.config import ByKind, Settings, build, yaml_beside
 from spinhw.device.kinds import DEVICES, DeviceSettings
 from spinhw.device.profiles import load_device
 from spinhw.device.recorded_settings import RecordedSettings
@@ -21,6 +21,40 @@ if TYPE_CHECKING:
 
 
 Refitted = Literal["gamma", "sigma", "q", "gain", "offset", "delay", "lag"]
+
+
+class MultiplexedSynapsesSettings(Settings):
+    """Weights on the resonators that a lab has: measured chain after chain, in groups of as many as there are."""
+
+    bank: Annotated[DeviceSettings | str, ByKind(DEVICES, or_name=True, hidden=("multiplexed", "recorded"))] = Field(
+        description="The resonators: name or file of a device profile, looked for beside this file too."
+    )
+    record: str = Field(description="Calibration record of the resonators, or a folder of them.")
+    anyway: bool = Field(default=False, description="Whether another device's record will do.")
+    measure_every: int = Field(
+        default=8,
+        ge=1,
+        description="Programmings from one that is measured to the next, at least 1: as many as an epoch has batches "
+        "measure once an epoch. What is shown to the held-out sequences is always measured.",
+    )
+    tolerance: float | None = Field(
+        default=None,
+        gt=0.0,
+        description="By how much of the largest weight one may be off and be left so, above 0; null for the scatter of "
+        "a programming that the record states.",
+    )
+    rounds: int = Field(default=1, ge=1, le=100, description="Most programmings of a group that is measured, 1 to 100.")
+    readings: int = Field(
+        default=1, ge=1, description="Most readings of a tone, at least 1; as many are taken as the tolerance asks for."
+    )
+    power: float = Field(
+        default=1.0, gt=0.0, description="Power of the tones in units of an oscillator's at x = 1; above 0."
+    )
+
+    @property
+    def bank_settings(self) -> DeviceSettings:
+        """The profile of the resonators, read where only its name stands here."""
+        return load_device(self.bank) if isinstance(self.bank, str) else self.bank
 
 
 class MultiplexedSettings(DeviceSettings):
@@ -73,6 +107,10 @@ class MultiplexedSettings(DeviceSettings):
         "none on simulated oscillators, whose runs can then be resumed to the bit.",
     )
 
+    synapses: MultiplexedSynapsesSettings | None = Field(
+        default=None, description="Resonators on which weights are measured; null for weights that act as asked for."
+    )
+
     @property
     def id(self) -> str:
         """Id of the bank."""
@@ -93,12 +131,9 @@ class MultiplexedSettings(DeviceSettings):
     @classmethod
     def read(cls, data: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()) -> Self:
         """Put the bank in place of its name, so that the settings are complete, and write out where the record is."""
-        data = dict(data)
-        if isinstance(data.get("bank"), str):
-            bank = load_device(yaml_beside(data["bank"], path.parent) or data["bank"])
-            data["bank"] = bank.model_dump(mode="json", by_alias=True)
-        if isinstance(data.get("record"), str) and (path.parent / data["record"]).exists():
-            data["record"] = str((path.parent / data["record"]).resolve())
+        data = _written_out(data, path)
+        if isinstance(data.get("synapses"), Mapping):
+            data["synapses"] = _written_out(data["synapses"], path)
         return build(cls, data, str(path), overrides)
 
     @property
@@ -109,7 +144,7 @@ class MultiplexedSettings(DeviceSettings):
     @property
     def on_bench(self) -> bool:
         """Whether instruments stand behind the bank."""
-        return self.bank_settings.on_bench
+        return self.bank_settings.on_bench or (self.synapses is not None and self.synapses.bank_settings.on_bench)
 
     def open(
         self,
@@ -140,3 +175,14 @@ class MultiplexedSettings(DeviceSettings):
     def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
         """Refuse: there are none."""
         raise ConfigError(f"{self.id}: a multiplexed device is no bank of synapses")
+
+
+def _written_out(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Put a bank in place of its name, and the whole path of a record in place of one beside the file."""
+    found = dict(data)
+    if isinstance(found.get("bank"), str):
+        bank = load_device(yaml_beside(found["bank"], path.parent) or found["bank"])
+        found["bank"] = bank.model_dump(mode="json", by_alias=True)
+    if isinstance(found.get("record"), str) and (path.parent / found["record"]).exists():
+        found["record"] = str((path.parent / found["record"]).resolve())
+    return found

@@ -75,8 +75,8 @@ class VerifyPlan:
         return min(self.most_readings, max(1, math.ceil(wanted)))
 
     def most(self, known: CalibratedSynapses) -> int:
-        """Return the most readings that a programming takes, those without a tone included."""
-        return self.rounds * self.readings_of(known) * (len(known.tones_hz) + 1)
+        """Return the most readings that a programming of a whole chain takes, those without a tone included."""
+        return self.readings_of(known) * (self.rounds * len(known.tones_hz) + 1)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Verified:
         tolerance: Used, in units of a weight.
         rounds: Programmings that it took.
         readings: Taken in all.
+        zero: Reading without a tone, in units of an output.
     """
 
     tuning: Tensor
@@ -102,10 +103,16 @@ class Verified:
     tolerance: float
     rounds: int
     readings: int
+    zero: float
 
 
 def program_and_verify(
-    bank: SynapseBank, known: CalibratedSynapses, weights: Tensor, plan: VerifyPlan = VerifyPlan()
+    bank: SynapseBank,
+    known: CalibratedSynapses,
+    weights: Tensor,
+    plan: VerifyPlan = VerifyPlan(),
+    used: Tensor | None = None,
+    zero: float | None = None,
 ) -> Verified:
     """Program a chain, measure it, and correct it until its weights are within a tolerance or the rounds are over.
 
@@ -118,6 +125,9 @@ def program_and_verify(
         known: Its record.
         weights: Wanted, (source,), one source for each resonator.
         plan: Tolerance, rounds, power and readings.
+        used: Which sources are there, boolean, (source,): the others are neither measured nor right or wrong. None for
+            all.
+        zero: Reading without a tone, in units of an output; None to read it.
 
     Raises:
         ConfigError: Bank, record and weights are not of one size, or a weight is no number.
@@ -129,20 +139,24 @@ def program_and_verify(
     asked = known.applied(wanted, tolerance / float(known.chain.max_weight.abs().max()))
     tuning, reachable = asked.tuning, asked.reached & known.working
     lowest, highest = known.inner_branch()
+    asked_of = torch.ones_like(reachable) if used is None else used
+    reader = _Reader(bank, known, asked_of, plan.power, readings)
+    zero, taken = (reader.zero(tuning), readings) if zero is None else (zero, 0)
     places = _Places.unknown(_scatter(known))
     for round_number in range(1, plan.rounds + 1):
-        found = _measured(bank, known, tuning, plan.power, readings)
+        found = reader.weights(tuning, zero)
+        taken += readings * int(asked_of.sum())
         off = found - wanted
-        right = off.abs() <= tolerance
-        if bool((right | ~reachable).all()) or round_number == plan.rounds:
+        right = (off.abs() <= tolerance) & asked_of
+        moved = ~right & reachable & asked_of
+        if not bool(moved.any()) or round_number == plan.rounds:
             break
-        moved = ~right & reachable
-        step = torch.linalg.lstsq(known.steepness(tuning)[:, moved], -off[:, None]).solution[:, 0]
+        slopes = known.steepness(tuning)[asked_of][:, moved]
+        step = torch.linalg.lstsq(slopes, -off[asked_of][:, None]).solution[:, 0]
         places = places.seen(moved, tuning[moved] + step, step)
         tuning = torch.where(moved, places.mean.clamp(lowest, highest), tuning)
     error = known.noise / (plan.power * math.sqrt(readings))
-    taken = round_number * readings * (len(known.tones_hz) + 1)
-    return Verified(tuning, found, error, right, reachable, tolerance, round_number, taken)
+    return Verified(tuning, found, error, right, reachable, tolerance, round_number, taken, zero)
 
 
 @dataclass(frozen=True)
@@ -179,24 +193,40 @@ def _scatter(known: CalibratedSynapses) -> Tensor:
     return known.repeatability * chain.half_linewidth_hz / 2 / span
 
 
-def _measured(bank: SynapseBank, known: CalibratedSynapses, tuning: Tensor, power: float, readings: int) -> Tensor:
-    """Measure the weights of a chain as it is set, (source,): the reading without a tone is taken off each."""
-    tones = known.tones_hz
-    rf_hz = torch.cat([tones[:1], tones]).repeat_interleave(readings)
-    powers = torch.full((len(tones) + 1,), power, dtype=torch.float64)
-    powers[0] = 0.0
-    read = bank.measure(tuning.expand(len(rf_hz), -1), rf_hz, powers.repeat_interleave(readings))
-    good = read.good.view(-1, readings)
-    if not bool(good.any(1).all()):
-        lost = int((~good.any(1)).nonzero()[0, 0])
-        raise DeviceError(
-            f"{bank.name}: no reading of the chain counts at one of its tones",
-            seen="without a tone" if lost == 0 else f"at {show_quantity(float(rf_hz[lost * readings]), 'Hz')}",
-            allowed="readings within the range of the voltmeter",
-            todo="lower the power, or give the voltmeter a larger range",
-        )
-    mean = (read.values.double().view(-1, readings) * good).sum(1) / good.sum(1)
-    return (mean[1:] - mean[0]) / power
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a chain at the tones of the sources that are there."""
+
+    bank: SynapseBank
+    known: CalibratedSynapses
+    used: Tensor
+    power: float
+    readings: int
+
+    def zero(self, tuning: Tensor) -> float:
+        """Read without a tone, in units of an output."""
+        return float(self._mean(tuning, self.known.tones_hz[:1], 0.0)[0])
+
+    def weights(self, tuning: Tensor, zero: float) -> Tensor:
+        """Measure the weights, (source,); NaN of a source that is not there."""
+        found = torch.full_like(self.known.tones_hz, torch.nan)
+        found[self.used] = (self._mean(tuning, self.known.tones_hz[self.used], self.power) - zero) / self.power
+        return found
+
+    def _mean(self, tuning: Tensor, tones_hz: Tensor, power: float) -> Tensor:
+        rf_hz = tones_hz.repeat_interleave(self.readings)
+        powers = torch.full_like(rf_hz, power)
+        read = self.bank.measure(tuning.expand(len(rf_hz), -1), rf_hz, powers)
+        good = read.good.view(-1, self.readings)
+        if not bool(good.any(1).all()):
+            lost = tones_hz[int((~good.any(1)).nonzero()[0, 0])]
+            raise DeviceError(
+                f"{self.bank.name}: no reading of the chain counts at one of its tones",
+                seen="without a tone" if power == 0 else f"at {show_quantity(float(lost), 'Hz')}",
+                allowed="readings within the range of the voltmeter",
+                todo="lower the power, or give the voltmeter a larger range",
+            )
+        return (read.values.double().view(-1, self.readings) * good).sum(1) / good.sum(1)
 
 
 def _refuse_misfit(bank: SynapseBank, known: CalibratedSynapses, weights: Tensor) -> None:

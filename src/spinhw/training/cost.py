@@ -35,7 +35,7 @@ class Stage:
         what: What they are for.
         batches: How many, each counted as a full one.
         images: Images in all of them, each member's counted.
-        programmings: How often all parameters are programmed.
+        programmings: How often all parameters are programmed; where weights are measured, how often they are.
         effort: What one batch takes.
         recorded_bytes: What recording one batch takes on the disk, before compression; 0 where nothing is recorded.
     """
@@ -155,7 +155,7 @@ def _stages(settings: RunSettings, profile: DeviceSettings, opened: Device, task
         else:
             effort = batch_effort(profile, network, interval_s, shape, plan, averages)
         recorded = 0 if settings.records == "none" else _recorded_bytes(device, shape, plan)
-        programmings = batches if reprogrammed else times * in_turn
+        programmings = ceil(batches / effort.measured_every) if reprogrammed else times * in_turn
         return Stage(what, batches, times * images * len(training.seeds), programmings, effort, recorded)
 
     shown, held_out = task.sequences, task.held_out_sequences(settings.final_part)

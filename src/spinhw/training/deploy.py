@@ -67,7 +67,7 @@ def answer_on_device(
     answers, traces = [], []
     for chosen in _at_once(members, device):
         exists = {name: mask[chosen] for name, mask in masks.items()}
-        device.program({name: value[chosen] for name, value in values.items()}, exists)
+        device.program({name: value[chosen] for name, value in values.items()}, exists, afresh=True)
         parts = []
         for batch in task.held_out(seeds[chosen], part):
             trace = device.run(batch.inputs, observe=plan, lengths=batch.lengths)

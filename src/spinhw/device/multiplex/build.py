@@ -14,12 +14,14 @@ from spinhw.device.multiplex.corrections import Corrections
 from spinhw.device.multiplex.device import MultiplexedDevice
 from spinhw.device.multiplex.outcome import TOLERANCE, CorrectionPlan
 from spinhw.device.multiplex.passes import Player
-from spinhw.device.multiplexed_settings import MultiplexedSettings
+from spinhw.device.multiplex.synapses import MultiplexedSynapses
+from spinhw.device.multiplexed_settings import MultiplexedSettings, MultiplexedSynapsesSettings
+from spinhw.device.verified import VerifyPlan
 from spinhw.errors import CalibrationError, ConfigError
 from spinhw.network import Answer, NetworkSettings
-from spinhw.records import find_record, load_record
+from spinhw.records import find_record, load_record, load_synapses
 from spinhw.rollout import Neurons
-from spinhw.surrogate import PARAMETERS, Calibrated, OnlineRefit, Oscillators, information
+from spinhw.surrogate import PARAMETERS, Calibrated, CalibratedSynapses, OnlineRefit, Oscillators, information
 
 # How far a drive held for h = share * tau moves the powers from those of the smooth one, rms, over share squared:
 # measured on trained networks, 1.2e-3 at a fifth of tau and 1.5e-5 at a fortieth.
@@ -96,8 +98,30 @@ def multiplexed(
         Corrections(remember),
         CorrectionPlan(settings.tolerance, settings.passes),
     )
+    synapses = None if settings.synapses is None else _synapses(settings.synapses)
     replays = "replay" in about.capabilities and remember == 0
-    return MultiplexedDevice(bank, network, interval_s, corrector, settings.averages, replays, answer)
+    if synapses is not None:
+        replays = replays and "replay" in synapses.bank.describe().capabilities
+    return MultiplexedDevice(bank, network, interval_s, corrector, settings.averages, replays, answer, synapses)
+
+
+def _synapses(settings: MultiplexedSynapsesSettings) -> MultiplexedSynapses:
+    under = settings.bank_settings
+    file = find_record(Path(settings.record), under.id)
+    record = load_synapses(file)
+    bank = under.open_synapses(record.device.resonators, 0)
+    record = load_synapses(file, bank.describe().device_ids[0], settings.anyway)
+    known = CalibratedSynapses.of(record)
+    wired = bank.describe().neurons
+    if wired != record.device.resonators or not bool(known.working.any()):
+        raise CalibrationError(
+            f"{settings.record}: this record is of another chain, or none of its resonators can be tuned",
+            seen=f"{record.device.resonators} resonators, {int(known.working.sum())} of which can be tuned",
+            allowed=f"{wired}, as the bank {bank.name} has",
+            todo="calibrate this bank",
+        )
+    plan = VerifyPlan(settings.tolerance, settings.rounds, settings.power, settings.readings)
+    return MultiplexedSynapses(bank, known, settings.measure_every, plan)
 
 
 def _refuse_misfit(bank: OscillatorBank, network: NetworkSettings, interval_s: float) -> None:

@@ -16,7 +16,9 @@ from spinhw.device.limits import Limit
 from spinhw.device.multiplex.correct import Corrector
 from spinhw.device.multiplex.coupled import CoupledNetwork, weights_of
 from spinhw.device.multiplex.outcome import Corrected, Correction
+from spinhw.device.multiplex.synapses import MultiplexedSynapses, present_of
 from spinhw.device.reading import Reading, Samples
+from spinhw.device.session import Session
 from spinhw.device.shapes import parameters_of
 from spinhw.energy import Spent
 from spinhw.errors import DeviceError
@@ -31,9 +33,9 @@ _NUMBERS = Scaling(1.0, "(software)")
 class MultiplexedDevice(Device):
     """A network whose oscillators are played one after another on the few that there are (docs/multiplexed.md).
 
-    Synapses, saturation, high-pass and read-out are software; every oscillator is a physical one. Weights are applied
-    as requested. What the trace holds is the network's own state at the fixed point: the surrogate's waveforms with
-    everything added that the measurements could tell from noise.
+    Saturation, high-pass and read-out are software; every oscillator is a physical one. Synapses are physical where a
+    bank of them is given; else weights are applied as requested. What the trace holds is the network's own state at the
+    fixed point: the surrogate's waveforms with everything added that the measurements could tell from noise.
 
     Args:
         bank: The oscillators, not open; nobody else uses them meanwhile. Its interval is a part of the network's.
@@ -43,6 +45,7 @@ class MultiplexedDevice(Device):
         averages: Shots of each pass, times those that a run asks for.
         replays: Whether the same state gives the same bits again: a bank that can, and nothing remembered.
         answer: Which samples of a sequence a hardware read-out answers with; None as the network says.
+        synapses: Find out how weights act; None for weights that act as requested.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class MultiplexedDevice(Device):
         averages: int = 1,
         replays: bool = False,
         answer: Answer | None = None,
+        synapses: MultiplexedSynapses | None = None,
     ) -> None:
         about = bank.describe()
         drive_per_ampere = bank.conversion.drive_per_ampere
@@ -62,6 +66,7 @@ class MultiplexedDevice(Device):
         described = _describe(about, network, interval_s, replays, answer or network.answer, conversion)
         super().__init__(described, conversion)
         self._bank, self._network, self._corrector = bank, network, corrector
+        self._synapses = synapses
         self._samples = round(interval_s / about.sample_interval_s)
         self._averages, self._shots = averages, 0
         self._values: dict[str, Tensor] = {}
@@ -73,6 +78,11 @@ class MultiplexedDevice(Device):
     def bank(self) -> OscillatorBank:
         """Get the oscillators, for looking."""
         return self._bank
+
+    @property
+    def synapses(self) -> MultiplexedSynapses | None:
+        """Get what finds out how weights act; None where they act as requested."""
+        return self._synapses
 
     @property
     def corrector(self) -> Corrector:
@@ -93,10 +103,23 @@ class MultiplexedDevice(Device):
         if self._lost is not None:  # The bank has recovered as often as it may; nothing is repeated above it.
             raise self._lost
         self._bank.open()
+        if self._synapses is not None:
+            self._synapses.bank.open()
         return self._description.name
 
     def _program(self, values: Mapping[str, Tensor]) -> None:
         self._values = {name: value.clone() for name, value in values.items()}
+        if self._synapses is None:
+            return
+        weights = {name: value[0] for name, value in values.items() if self._description.kinds[name] == "weight"}
+        masks = {name: mask[0] for name, mask in self._present.items()}
+        present = present_of({name: value.shape for name, value in weights.items()}, masks)
+        try:
+            acting = self._synapses.program(weights, present, self._afresh)
+        except DeviceError as error:
+            self._lost = error
+            raise
+        self._values |= {name: value[None].to(values[name].dtype) for name, value in acting.items()}
 
     def _read_back(self) -> dict[str, Tensor]:
         return dict(self._values)
@@ -152,11 +175,13 @@ class MultiplexedDevice(Device):
 
     def _make_safe(self) -> list[str]:
         self._lost = None
-        try:
-            self._bank.close()
-        except DeviceError as error:
-            _log.error("%s", error)
-        return list(self._bank.unconfirmed)
+        banks: list[Session] = [self._bank] if self._synapses is None else [self._synapses.bank, self._bank]
+        for bank in banks:
+            try:
+                bank.close()
+            except DeviceError as error:
+                _log.error("%s", error)
+        return [name for bank in banks for name in bank.unconfirmed]
 
     def _close(self) -> None:
         pass  # Leaving safe has closed the bank, or the bank itself when it gave up.
@@ -167,6 +192,7 @@ class MultiplexedDevice(Device):
             "bank": self._bank.state(),
             "surrogate": self._corrector.state(),
             "spent": None if self._played is None else asdict(self._played),
+            "synapses": None if self._synapses is None else self._synapses.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -174,12 +200,21 @@ class MultiplexedDevice(Device):
         self._bank.restore(state["bank"])
         self._corrector.restore(state["surrogate"])
         self._played = None if state["spent"] is None else Spent(**state["spent"])
+        if self._synapses is not None:
+            self._synapses.restore(state["synapses"])
 
     def _found(self) -> dict[str, Any]:
-        return self._bank.look_over()
+        found = self._bank.look_over()
+        return found if self._synapses is None else found | _of_synapses(self._synapses.bank.look_over())
 
     def _snapshot(self) -> dict[str, Any]:
-        return self._bank.snapshot()
+        found = self._bank.snapshot()
+        return found if self._synapses is None else found | _of_synapses(self._synapses.bank.snapshot())
+
+
+def _of_synapses(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell instruments of the synapses from those of the oscillators, which may have the same names."""
+    return {f"synapses: {name}": one for name, one in found.items()}
 
 
 def _describe(
