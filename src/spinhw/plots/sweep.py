@@ -130,7 +130,7 @@ def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="lower left", title=_what_is_drawn(panel), title_fontsize=8.0)
+    axes.legend(loc="best", title=_what_is_drawn(panel), title_fontsize=8.0)
 
 
 def _method(score: Floats) -> Literal["linear", "higher"]:
@@ -222,7 +222,7 @@ def plot_drive(panels: Sequence[DrivePoints], path: Path) -> None:
                 )
             axes.set(xscale="log", xlabel="cumulative drive I dt", title=panel.title)
             _upright(axes, panel.measure)
-            axes.legend(loc="lower left")
+            axes.legend(loc="best")
 
 
 @dataclass(frozen=True)
