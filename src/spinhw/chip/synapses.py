@@ -19,11 +19,8 @@ from torch import Tensor
 from spinhw.chip.converter import convert, quantise
 from spinhw.chip.draw import Identity, chosen, lognormal_factor
 from spinhw.chip.settings import ChipSettings, RFSettings, SynapseSettings
-from spinhw.physics import chain_weights, detuning_for
+from spinhw.physics import BELOW_LIMIT, alternating, chain_weights, detuning_for
 from spinhw.rollout.kept import ordinary_tensors
-
-# A weight at the very limit sits where the slope of the resonance is zero and its inverse infinite.
-_BELOW_LIMIT = 1 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -135,8 +132,7 @@ def crosstalk(tuned: Tensor, present: Tensor, limit: float, rf: RFSettings) -> T
 
     Each destination has one chain. Its resonator k is tuned to f_k - d_k so that alone it would have the wanted weight;
     the weight of source j is then the sum over k of w(f_j - f_res_k). With wide spacing this is the wanted weight; a
-    neighbour adds about 2 w_max G / spacing, whatever its own weight. The sign alternates along the chain, as in Ross
-    et al. 2023, so that the tails of a long row do not add up.
+    neighbour adds about 2 w_max G / spacing, whatever its own weight. The signs alternate along the chain.
 
     Args:
         tuned: Wanted weights, (member, destination, source), within +-limit.
@@ -145,9 +141,9 @@ def crosstalk(tuned: Tensor, present: Tensor, limit: float, rf: RFSettings) -> T
         rf: Spacing and half linewidth; all nominal here.
     """
     # In double precision: detunings are small differences of large frequencies.
-    wanted = quantise(tuned.double(), -limit * _BELOW_LIMIT, limit * _BELOW_LIMIT, None)
+    wanted = quantise(tuned.double(), -limit * BELOW_LIMIT, limit * BELOW_LIMIT, None)
     frequency = torch.arange(tuned.shape[-1], dtype=wanted.dtype) * rf.spacing_hz  # (source)
-    sign = 1.0 - 2.0 * (torch.arange(tuned.shape[-1]) % 2)  # (resonator)
+    sign = alternating(tuned.shape[-1])  # (resonator)
     width = torch.full_like(wanted, rf.half_linewidth_hz)
     resonance = frequency - detuning_for(wanted * sign, width, limit)  # (member, destination, resonator)
     return chain_weights(frequency, resonance, width, limit * sign * present.double()).to(tuned.dtype)

@@ -1,3 +1,12 @@
+from .chain import (
+    BELOW_LIMIT,
+    TuningCurve,
+    alternating,
+    chain_solution,
+    chain_voltage,
+    inner_branch,
+    transmission,
+)
 from .ctrnn import ctrnn_output, ctrnn_step
 from .drive import BIAS_OVER_GAMMA, Saturation, saturate
 from .highpass import highpass_factors, highpass_step, highpassed
@@ -16,6 +25,7 @@ from .rate import (
 from .resonator import chain_weights, detuning_for, resonator_weight
 
 __all__ = [
+    "BELOW_LIMIT",
     "BIAS_OVER_GAMMA",
     "LOGISTIC",
     "Ladder",
@@ -23,6 +33,10 @@ __all__ = [
     "Parameters",
     "Rate",
     "Saturation",
+    "TuningCurve",
+    "alternating",
+    "chain_solution",
+    "chain_voltage",
     "chain_weights",
     "coefficients",
     "ctrnn_output",
@@ -35,6 +49,7 @@ __all__ = [
     "highpass_factors",
     "highpass_step",
     "highpassed",
+    "inner_branch",
     "logistic_step",
     "midpoint_derivatives",
     "midpoint_step",
@@ -43,4 +58,5 @@ __all__ = [
     "rest_by_newton",
     "saturate",
     "thermal_step",
+    "transmission",
 ]

@@ -13,15 +13,9 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import CalibrationError
-from spinhw.physics import Ladder, detuning_for, resonator_weight
+from spinhw.physics import BELOW_LIMIT, Ladder, chain_solution, detuning_for, resonator_weight
 from spinhw.records import SynapseRecord, find_record, load_synapses
 from spinhw.records.synapses import MAP
-
-# A weight at the very limit sits where the slope of the resonance is zero.
-_BELOW_LIMIT = 1 - 1e-6
-# Tails of neighbours hardly depend on the tuning: each round shrinks what is left by (G / spacing)^2 or so.
-_ROUNDS = 30
-_SETTLED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -178,20 +172,19 @@ class CalibratedSynapses:
         Each resonator takes the detuning of smallest size that makes its own part, with the tails of the others taken
         off; within reach of its tuning. Those that failed stay at 0.
         """
-        chain, wanted = self.chain, weights.double()
-        tuning = torch.zeros_like(wanted)
+        chain = self.chain
         span = torch.where(self.working & (chain.tuning_span_hz != 0), chain.tuning_span_hz, torch.inf)
-        for _ in range(_ROUNDS):
+
+        def tails(tuning: Tensor) -> Tensor:
             parts = self._at_tones(tuning, chain.parts)  # (..., source, resonator)
-            tails = parts.sum(-1) - parts.diagonal(dim1=-2, dim2=-1)
-            detuning = self._own_detuning(wanted - tails)
-            fresh = ((self.tones_hz - detuning - chain.resonance_hz) / span).clamp(
-                -self.highest_tuning, self.highest_tuning
-            )
-            moved, tuning = float((fresh - tuning).abs().max()) if fresh.numel() else 0.0, fresh
-            if moved < _SETTLED:
-                break
-        return tuning
+            return parts.sum(-1) - parts.diagonal(dim1=-2, dim2=-1)
+
+        def tuning_for(own: Tensor) -> Tensor:
+            fresh = (self.tones_hz - self._own_detuning(own) - chain.resonance_hz) / span
+            return fresh.clamp(-self.highest_tuning, self.highest_tuning)
+
+        wanted = weights.double()
+        return chain_solution(wanted, torch.zeros_like(wanted), tails, tuning_for)
 
     def applied(self, weights: Tensor, tolerance: float = 1e-3) -> AppliedWeights:
         """Say what acts when weights are asked for, and how sure that is.
@@ -216,7 +209,7 @@ class CalibratedSynapses:
     def _own_detuning(self, weight: Tensor) -> Tensor:
         size = self.chain.max_weight
         safe = torch.where(size == 0, 1.0, size)
-        share = torch.where(size == 0, 0.0, weight / safe).clamp(-_BELOW_LIMIT, _BELOW_LIMIT)
+        share = torch.where(size == 0, 0.0, weight / safe).clamp(-BELOW_LIMIT, BELOW_LIMIT)
         return detuning_for(share, self.chain.half_linewidth_hz, 1.0)
 
     def _at_tones(self, tuning: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
