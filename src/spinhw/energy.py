@@ -26,6 +26,10 @@ class EnergySettings(Settings):
     )
     neuron_power_w: PowerW = Field(default=1e-6, description="Power of a running neuron; 0 or above.")
     synapse_power_w: PowerW = Field(default=0.1e-6, description="Power of a running synapse; 0 or above.")
+    tuning_power_w: PowerW = Field(
+        default=0.0,
+        description="Power that holds the tuning of a resonator, where synapses are resonators; 0 for not counted.",
+    )
     rest_s: DurationS = Field(
         default=0.0, description="Rest between inferences, through which the devices stay on; 0 or above."
     )
@@ -126,7 +130,12 @@ class EnergyLedger:
 
 
 def ledger(
-    settings: EnergySettings, neurons: int, synapses: int, duration_s: float, step_s: float | None = None
+    settings: EnergySettings,
+    neurons: int,
+    synapses: int,
+    duration_s: float,
+    step_s: float | None = None,
+    tuned: int = 0,
 ) -> EnergyLedger:
     """Estimate the energy of one inference.
 
@@ -136,10 +145,14 @@ def ledger(
         synapses: Hardware synapses of the network.
         duration_s: Time that an inference takes, in seconds.
         step_s: Time of one sample, in seconds, where the network answers after each; None where it does not.
+        tuned: How many of the synapses are resonators whose tunings are held; a line of their own where there are any.
     """
     counts = {"neurons": neurons, "synapses": synapses}
     constants = {"neurons": settings.per_neuron_j, "synapses": settings.per_synapse_j}
     powers = {"neurons": settings.neuron_power_w, "synapses": settings.synapse_power_w}
+    running = counts | ({"tunings": tuned} if tuned else {})
+    powers |= {"tunings": settings.tuning_power_w}
+    doubts = {} if settings.tuning_power_w else {"tunings": "; not counted: energy.tuning_power is 0"}
     lines = [
         EnergyLine(
             "constants",
@@ -162,10 +175,10 @@ def ledger(
                 part,
                 count * powers[part] * time_s,
                 "estimated",
-                f"{count} x {show_quantity(powers[part], 'W')} x {show_quantity(time_s, 's')}",
+                f"{count} x {show_quantity(powers[part], 'W')} x {show_quantity(time_s, 's')}{doubts.get(part, '')}",
                 per,
             )
-            for part, count in counts.items()
+            for part, count in running.items()
             if time_s > 0
         ]
     if settings.readout_per_inference_j > 0:

@@ -55,8 +55,10 @@ def open_device(
     _check_kinds(dtype, answer)
     settings, interval_s = _read(profile), _interval_s(network, sample_interval_s)
     chips = _chips(settings, network, members)
+    design = _design(network)
+    _refuse_tunings(settings, design)
     with ordinary_tensors():
-        return settings.open(_design(network), interval_s, chips, dtype, answer or network.answer)
+        return settings.open(design, interval_s, chips, dtype, answer or network.answer)
 
 
 def open_bank(
@@ -137,6 +139,16 @@ def _check_network(network: object, profile: object) -> None:
         if named
         else 'write for instance NetworkSettings.of("digits")',
     )
+
+
+def _refuse_tunings(settings: DeviceSettings, network: NetworkSettings) -> None:
+    if network.synapses.kind != "weights":
+        raise ConfigError(
+            f"a device of kind {settings.kind} takes weights, and the network has tunings of resonators",
+            seen=f"network.synapses of kind {network.synapses.kind}",
+            allowed="network.synapses of kind weights",
+            todo="train on the simulator, or leave network.synapses out",
+        )
 
 
 def _check_kinds(dtype: object, answer: object) -> None:

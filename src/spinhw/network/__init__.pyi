@@ -3,11 +3,14 @@ from .module import SpintronicNetwork, outputs_of
 from .rate_settings import RATES, LogisticSettings, RateSettings
 from .recurrent import RecurrentNetwork
 from .recurrent_settings import RecurrentSettings
-from .settings import NetworkSettings, NoSaturation, SigmoidSaturation
+from .resonators import Chains
+from .settings import NetworkSettings, NoSaturation, SigmoidSaturation, tuned_shapes
+from .synapse_settings import ResonatorSynapses, WeightSynapses
 
 __all__ = [
     "EVERY_STEP",
     "Answer",
+    "Chains",
     "LogisticSettings",
     "NetworkSettings",
     "NoSaturation",
@@ -15,7 +18,10 @@ __all__ = [
     "RateSettings",
     "RecurrentNetwork",
     "RecurrentSettings",
+    "ResonatorSynapses",
     "SigmoidSaturation",
     "SpintronicNetwork",
+    "WeightSynapses",
     "outputs_of",
+    "tuned_shapes",
 ]

@@ -23,27 +23,33 @@ def value_of(network: nn.Module, name: str) -> Tensor:
     return value
 
 
-def limit_(network: nn.Module, name: str, limit: float) -> None:
-    """Project a weight onto +-limit: the parameter itself, or what a parametrisation makes of its own.
+def limit_(network: nn.Module, name: str, lowest: Tensor, highest: Tensor) -> None:
+    """Project a weight onto a range: the parameter itself, or what a parametrisation makes of its own.
+
+    Args:
+        network: Its module.
+        name: Such as ``w_out``.
+        lowest: Broadcasts to the weight.
+        highest: Likewise.
 
     Raises:
         ConfigError: The value is beyond the limit, and its parametrisation knows no way back.
     """
     holder, own = _holder(network, name)
     if not parametrize.is_parametrized(holder, own):
-        holder.get_parameter(f"{own}_orig" if hasattr(holder, f"{own}_mask") else own).clamp_(-limit, limit)
+        holder.get_parameter(f"{own}_orig" if hasattr(holder, f"{own}_mask") else own).clamp_(lowest, highest)
         return
     value = value_of(network, name)
-    largest = value.abs().max()
-    if largest <= limit:
+    inside = value.clamp(lowest, highest)
+    if torch.equal(inside, value):
         return
     try:
-        setattr(holder, own, value.clamp(-limit, limit))
+        setattr(holder, own, inside)
     except (NotImplementedError, RuntimeError) as error:
         raise ConfigError(
             f"{name}: its parametrisation makes a value beyond the limit of the weights, and cannot be turned round",
-            seen=f"{float(largest):.4g}",
-            allowed=f"at most {limit:g} in size, network.weight_limit",
+            seen=f"{float(value.abs().max()):.4g}",
+            allowed=f"at most {float(highest.max()):g} in size, network.weight_limit",
             todo="give the parametrisation a right_inverse, or let it stay within the limit",
         ) from error
 

@@ -11,6 +11,7 @@ from spinhw.errors import ConfigError
 from spinhw.network.settings import NetworkSettings
 from spinhw.rollout import Steps
 from spinhw.rollout.choice import recorded_by_torch
+from spinhw.units import show_quantity
 
 
 def check_design(settings: object, steps: object) -> None:
@@ -145,6 +146,24 @@ def check_lengths(given: object, inputs: Tensor, members: int | None) -> None:
         raise ValueError(
             f"lengths goes from {int(lengths.min())} to {int(lengths.max())}; each must be 1 to {time}, the samples of "
             "the inputs"
+        )
+
+
+def refuse_spread_of_corners(cutoff_hz: Tensor) -> None:
+    """Refuse neurons of a network of resonators whose corners of the high-pass differ.
+
+    Behind chains a high-pass belongs to a destination and not to a source: only equal corners are the same equation.
+
+    Raises:
+        ConfigError: They do.
+    """
+    lowest, highest = float(cutoff_hz.min()), float(cutoff_hz.max())
+    if highest > lowest * (1 + 1e-6):
+        raise ConfigError(
+            "with resonators the high-pass stands behind the chains, and one corner is modelled for all of them",
+            seen=f"cut-off frequencies from {show_quantity(lowest, 'Hz')} to {show_quantity(highest, 'Hz')}",
+            allowed="equal ones",
+            todo="use neurons without a spread of the corner, or network.synapses of kind weights",
         )
 
 

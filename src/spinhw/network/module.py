@@ -1,21 +1,27 @@
 """A network of spintronic oscillators (or its software peer) as a torch module: parameters and forward."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from spinhw.network.acting import learns, limit_, value_of
 from spinhw.network.answer import Answer
-from spinhw.network.checks import check_design, check_inputs, check_lengths, check_shapes, seeds_of
+from spinhw.network.checks import (
+    check_design,
+    check_inputs,
+    check_lengths,
+    check_shapes,
+    refuse_spread_of_corners,
+    seeds_of,
+)
+from spinhw.network.initial import draw, mask_name
 from spinhw.network.ordinary import OrdinaryModule
-from spinhw.network.settings import NetworkSettings
+from spinhw.network.resonators import chains_of
+from spinhw.network.settings import NetworkSettings, tuned_shapes
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Stepper, Steps, Weights, rollout
 from spinhw.rollout.kept import Copies, copied, may_keep, ordinary, ordinary_tensors, unchanged
 from spinhw.sequences import held
-from spinhw.streams import torch_stream
-from spinhw.topology import draw_masks
 
 # One sample each nanosecond, as in the paper, integrated by two midpoint steps.
 PAPER_STEPS = Steps(1e-9)
@@ -27,6 +33,9 @@ class SpintronicNetwork(OrdinaryModule):
     Parameters by name: ``w_ext.L`` (neuron, source), ``w_int.L`` (neuron, neuron), ``bias.L`` (neuron), for layers L
     = 0, 1, ..., then ``w_out`` (output, neuron) and ``b_out`` (output). Absent synapses stay zero: a mask multiplies
     the weights. Where torch parametrises or prunes one of them, the value that it then has acts, here and on a device.
+
+    Where the synapses are resonators, the weights of hardware hold their tunings in units of weight (`Chains`): zero is
+    a resonator on the tone of its neuron, and a pruned one. Absent ones do nothing; the weights that act are dense.
 
     Args:
         settings: The network as designed.
@@ -47,6 +56,7 @@ class SpintronicNetwork(OrdinaryModule):
         check_design(settings, steps)
         seeds = seeds_of(seed)
         self.settings, self.steps, self.answer = settings, steps, answer or settings.answer
+        self.chains = chains_of(settings)
         self.seed, self.ensemble = seeds, not isinstance(seeds, int)
         self._measured: Neurons | None = None
         self._sparse: tuple[Copies, Sparsity] | None = None
@@ -56,7 +66,7 @@ class SpintronicNetwork(OrdinaryModule):
 
     def _draw(self, seeds: Sequence[int]) -> None:
         """Make masks and parameters."""
-        settings, members = self.settings, [_draw(self.settings, one) for one in seeds]
+        settings, members = self.settings, [draw(self.settings, one) for one in seeds]
         drawn = {name: torch.stack([member[name] for member in members]) for name in members[0]}
         if not self.ensemble:
             drawn = {name: tensor[0] for name, tensor in drawn.items()}
@@ -67,11 +77,11 @@ class SpintronicNetwork(OrdinaryModule):
         self.w_out, self.b_out = nn.Parameter(drawn["w_out"]), nn.Parameter(drawn["b_out"])
         self._shapes = {name: tuple(value.shape) for name, value in self.named_parameters()}
         for name in settings.topology().masked_shapes():
-            self.register_buffer(_mask_name(name), drawn[_mask_name(name)])
+            self.register_buffer(mask_name(name), drawn[mask_name(name)])
 
     def mask(self, name: str) -> Tensor:
         """Give the boolean mask of a weight matrix, such as ``w_int.0``, shaped as the parameter."""
-        return self.get_buffer(_mask_name(name))
+        return self.get_buffer(mask_name(name))
 
     def masks(self) -> dict[str, Tensor]:
         """Give every mask by parameter name."""
@@ -82,14 +92,57 @@ class SpintronicNetwork(OrdinaryModule):
         return {name: mask if self.ensemble else mask[None] for name, mask in self.masks().items()}
 
     def values(self) -> dict[str, Tensor]:
-        """Give every parameter by name as it acts, absent synapses zero; gradients flow through."""
-        named = {name: value_of(self, name) for name in self._shapes}
+        """Give every parameter by name as it acts, absent synapses zero; gradients flow through.
+
+        With resonators an absent synapse has a weight too: what its chain makes of the tone of its source.
+        """
+        return self._acting(self._shapes)
+
+    def programmed(self) -> dict[str, Tensor]:
+        """Give every parameter by name as a device is told it, absent synapses zero; gradients flow through.
+
+        Those of resonators are tunings, -1 to 1; the others are what `values` gives.
+        """
+        return self._programmed(self._shapes)
+
+    def tuned(self) -> frozenset[str]:
+        """Return the names of the parameters that are tunings of resonators."""
+        return frozenset() if self.chains is None else frozenset(tuned_shapes(self.settings))
+
+    def _programmed(self, names: Collection[str]) -> dict[str, Tensor]:
+        named = {name: value_of(self, name) for name in names}
         check_shapes((name, value, self._shapes[name]) for name, value in named.items())
-        return named | {name: named[name] * mask for name, mask in self.masks().items()}
+        if self.chains is not None:
+            named |= {name: self.chains.tunings(named[name]) for name in self.tuned() & named.keys()}
+        return named | {name: named[name] * mask for name, mask in self.masks().items() if name in named}
+
+    def _acting(self, names: Collection[str]) -> dict[str, Tensor]:
+        programmed = self._programmed(names)
+        return programmed if self.chains is None else self.as_they_act(programmed, self.masks())
+
+    def as_they_act(self, programmed: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Turn parameters that a device is told, or that it has read back, into those that act.
+
+        Args:
+            programmed: By name, with the member axis in front or without; some of them, or all.
+            masks: Which synapses exist, likewise; all of those of a parameter that is not named.
+        """
+        if self.chains is None:
+            return dict(programmed)
+        tuned = {name: programmed[name] for name in self.tuned() & programmed.keys()}
+        present = {name: masks.get(name, torch.ones_like(one, dtype=torch.bool)) for name, one in tuned.items()}
+        return dict(programmed) | {name: self.chains.weights(one, present[name]) for name, one in tuned.items()}
 
     def member_values(self) -> dict[str, Tensor]:
         """Give `values`, always with the member axis in front."""
-        return {name: value if self.ensemble else value[None] for name, value in self.values().items()}
+        return self._by_member(self.values())
+
+    def member_programmed(self) -> dict[str, Tensor]:
+        """Give `programmed`, always with the member axis in front."""
+        return self._by_member(self.programmed())
+
+    def _by_member(self, named: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value if self.ensemble else value[None] for name, value in named.items()}
 
     def weights(self, values: Mapping[str, Tensor] | None = None) -> Weights:
         """Give synapses and biases for a rollout, always with the member axis in front.
@@ -97,7 +150,8 @@ class SpintronicNetwork(OrdinaryModule):
         Args:
             values: In place of the module's own, by name, as `member_values` gives them; absent synapses are zero.
         """
-        acting = self.member_values() if values is None else values
+        recurrent = [name for name in self._shapes if not name.endswith("_out")]
+        acting = self._by_member(self._acting(recurrent)) if values is None else values
 
         def by_layer(kind: str) -> tuple[Tensor, ...]:
             return tuple(acting[f"{kind}.{layer}"] for layer in range(len(self.settings.layers)))
@@ -107,6 +161,9 @@ class SpintronicNetwork(OrdinaryModule):
     def _sparsity(self) -> Sparsity:
         """The masks as one object, made again only when one of them has changed or was put in another's place."""
         masks = list(self.masks().values())
+        if self.chains is not None and self.chains.settings.crosstalk:
+            # Whoever has a resonator hears every source of its layer.
+            masks = [mask.any(-1, keepdim=True).expand_as(mask) for mask in masks]
         if not may_keep(masks):
             return self._joined(masks)
         if self._sparse is None or not unchanged(self._sparse[0], masks):
@@ -150,7 +207,12 @@ class SpintronicNetwork(OrdinaryModule):
 
         Args:
             neurons: (1, neuron), or (member, neuron) for an ensemble.
+
+        Raises:
+            ConfigError: The synapses are resonators, and the corners of the high-pass differ.
         """
+        if self.chains is not None and neurons is not None:
+            refuse_spread_of_corners(neurons.cutoff_hz)
         self._measured, self._known = neurons, None
 
     @property
@@ -216,10 +278,8 @@ class SpintronicNetwork(OrdinaryModule):
             Logits, or values, (member, batch, answer, output).
         """
         y = self.answer.take(filtered[..., -self.settings.layers[-1] :], lengths)
-        w_out, b_out = (value_of(self, name) for name in ("w_out", "b_out"))
-        if not self.ensemble:
-            w_out, b_out = w_out[None], b_out[None]
-        return outputs_of(self.settings.out_gain * y, w_out) + b_out[:, None, None]
+        own = self._by_member(self._acting(("w_out", "b_out")))
+        return outputs_of(self.settings.out_gain * y, own["w_out"]) + own["b_out"][:, None, None]
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the answers to inputs as for `run`.
@@ -254,11 +314,17 @@ class SpintronicNetwork(OrdinaryModule):
 
     @torch.no_grad()
     def limit_weights_(self) -> None:
-        """Project every weight and bias onto the limit of the hardware; call it after each optimiser step."""
-        limit = self.settings.weight_limit
-        if limit is not None:
-            for name in self._shapes:
-                limit_(self, name, limit)
+        """Project every weight and bias onto the limit of the hardware; call it after each optimiser step.
+
+        A resonator's tuning is kept on the inner branch, between its largest weights.
+        """
+        limit, tuned = self.settings.weight_limit, self.tuned()
+        if limit is None:
+            return
+        end = torch.tensor(limit).to(self.b_out)
+        for name, shape in self._shapes.items():
+            inner = None if self.chains is None or name not in tuned else self.chains.bounds(shape[-1], end)
+            limit_(self, name, *((-end, end) if inner is None else inner))
 
     def trained(self) -> frozenset[str]:
         """Return the names of the weights whose gradient reaches a parameter."""
@@ -292,34 +358,3 @@ def outputs_of(y: Tensor, w_out: Tensor) -> Tensor:
     """
     flat = y.flatten(1, 2) @ w_out.transpose(1, 2)  # One product for each member, however many answers.
     return flat.unflatten(1, y.shape[1:3])
-
-
-def _mask_name(name: str) -> str:
-    return "mask_" + name.replace(".", "_")
-
-
-def _draw(settings: NetworkSettings, seed: int) -> dict[str, Tensor]:
-    """Draw masks and initial values of one network: uniform within +-scale / sqrt(fan-in), biases zero.
-
-    A layer whose recurrent weights are antisymmetric has modes that turn and neither grow nor fade but by the damping
-    of its neurons (Chang et al., AntisymmetricRNN, ICLR 2019, section 3).
-    """
-    topology = settings.topology()
-    masks = draw_masks(topology, torch_stream("masks", seed))
-    generator = torch_stream("initial weights", seed)
-    shapes = topology.masked_shapes() | {"w_out": (settings.outputs, settings.layers[-1])}
-    intra = settings.weight_scale if settings.weight_scale_intra is None else settings.weight_scale_intra
-    scales = {name: intra if name.startswith("w_int") else settings.weight_scale for name in shapes}
-    drawn = {name: _uniform(shape, scales[name], generator) for name, shape in shapes.items()}
-    if settings.initial_intra == "antisymmetric":
-        drawn |= {name: one.triu(1) - one.triu(1).T for name, one in drawn.items() if name.startswith("w_int")}
-    drawn |= {f"bias.{layer}": torch.zeros(size) for layer, size in enumerate(settings.layers)}
-    drawn["b_out"] = torch.zeros(settings.outputs)
-    return {name: tensor * masks.get(name, 1.0) for name, tensor in drawn.items()} | {
-        _mask_name(name): mask for name, mask in masks.items()
-    }
-
-
-def _uniform(shape: tuple[int, int], scale: float, generator: torch.Generator) -> Tensor:
-    bound = scale / math.sqrt(shape[1])
-    return (torch.rand(shape, generator=generator) * 2 - 1) * bound

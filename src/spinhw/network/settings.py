@@ -10,6 +10,7 @@ from spinhw.config import ByKind, Settings, build, find_recipe, read_yaml
 from spinhw.errors import MisfitError
 from spinhw.network.answer import Answer
 from spinhw.network.rate_settings import RATES, LogisticSettings, RateSettings
+from spinhw.network.synapse_settings import ResonatorSynapses, WeightSynapses
 from spinhw.topology import Topology
 from spinhw.units import NonNegativeFrequencyHz, RatePerS, TimeS, format_quantity, parse_quantity
 
@@ -88,7 +89,13 @@ class NetworkSettings(Settings):
     )
     out_gain: float = Field(default=7.0, gt=0.0, description="Gain of the read-out in front of the soft-max.")
     weight_limit: float | None = Field(
-        default=4.0, gt=0.0, description="Largest weight and bias in size; null for none."
+        default=4.0,
+        gt=0.0,
+        description="Largest weight and bias in size, of resonators w_max; null for none, which resonators refuse.",
+    )
+    synapses: Annotated[WeightSynapses | ResonatorSynapses, Field(discriminator="kind")] = Field(
+        default=WeightSynapses(),
+        description="What the weights of the hardware are: 'weights' or 'resonators' (docs/rf-synapses.md).",
     )
     weight_scale: float = Field(
         default=1.0, gt=0.0, description="Initial weights are uniform within +- this / sqrt(fan-in)."
@@ -132,6 +139,43 @@ class NetworkSettings(Settings):
                 todo="leave network.rate out, or write kind: spintronic",
             )
         return self
+
+    @model_validator(mode="after")
+    def _resonators_fit(self) -> Self:
+        if isinstance(self.synapses, ResonatorSynapses):
+            self._refuse_resonators_without_a_limit()
+            for size, whose in (
+                (self.inputs, "the inputs"),
+                *((size, f"layer {number}") for number, size in enumerate(self.layers, 1)),
+            ):
+                self.synapses.refuse_ladder(size, whose)
+            for (_, sources), scale in self._initial_scales():
+                self.synapses.refuse_initial(sources, scale, self.weight_limit or 1.0)
+        return self
+
+    def _refuse_resonators_without_a_limit(self) -> None:
+        if self.kind == "ctrnn":
+            raise MisfitError(
+                "network.synapses are resonators, and network.kind 'ctrnn' is pure software",
+                seen="kind: resonators",
+                allowed="kind: weights",
+                todo="leave network.synapses out, or write network.kind: spintronic",
+            )
+        if self.weight_limit is None:
+            raise MisfitError(
+                "network.weight_limit is the largest weight of a resonator, and there is none",
+                seen="null",
+                allowed="a number above 0",
+                todo="write for instance weight_limit: 4.0",
+            )
+
+    def _initial_scales(self) -> list[tuple[tuple[int, int], float]]:
+        """Shape of every matrix of resonators, and the largest size of its initial weights."""
+        intra = self.weight_scale if self.weight_scale_intra is None else self.weight_scale_intra
+        return [
+            (shape, (intra if name.startswith("w_int") else self.weight_scale) / shape[1] ** 0.5)
+            for name, shape in tuned_shapes(self).items()
+        ]
 
     @classmethod
     def of(cls, recipe: str | Path) -> Self:
@@ -183,3 +227,9 @@ class NetworkSettings(Settings):
             rate=self.rate.open(),
             dtype=dtype,
         )
+
+
+def tuned_shapes(network: NetworkSettings) -> dict[str, tuple[int, int]]:
+    """Return the shape (destination, source) of every matrix of hardware synapses, by parameter name."""
+    shapes = network.topology().masked_shapes()
+    return shapes | ({"w_out": (network.outputs, network.layers[-1])} if network.readout == "hardware" else {})

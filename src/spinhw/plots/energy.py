@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from spinhw.energy import EnergyLedger, EnergyLine
 from spinhw.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, page
 
-_PART_COLOURS = {"neurons": ORANGE, "synapses": BLUE, "electronics": PURPLE}
+_PART_COLOURS = {"neurons": ORANGE, "synapses": BLUE, "electronics": PURPLE, "tunings": GREEN}
 _UNITS = ((1e-12, "pJ"), (1e-9, "nJ"), (1e-6, "µJ"))
-_REST_COLOURS = {"neurons": "#F5D79A", "synapses": SKY}
+_REST_COLOURS = {"neurons": "#F5D79A", "synapses": SKY, "tunings": "#99D8C7"}
 
 
 def plot_energy(ledger: EnergyLedger, path: Path) -> None:

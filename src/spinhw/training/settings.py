@@ -10,7 +10,7 @@ from spinhw.config.sorts import ANY_RECIPE, RECIPE
 from spinhw.device import AnyDevice, RecordedSettings, is_bench
 from spinhw.energy import EnergySettings
 from spinhw.errors import ConfigError, MisfitError
-from spinhw.network import EVERY_STEP, Answer, NetworkSettings
+from spinhw.network import EVERY_STEP, Answer, NetworkSettings, tuned_shapes
 from spinhw.rollout import Steps
 from spinhw.tasks import TASKS, Feed, Part, Task, TaskSettings
 from spinhw.training.experiment import ExperimentSettings
@@ -138,6 +138,17 @@ class RunSettings(Settings):
             raise ValueError(f"training.augmentation moves images, and the task {task.kind} has none; leave it out")
         if training.label_smoothing and task.headline == "nrmse":
             raise ValueError(f"training.label_smoothing is for classes, and the task {task.kind} asks for values")
+        return self
+
+    @model_validator(mode="after")
+    def _a_read_out_that_is_solved_for_has_weights(self) -> Self:
+        if self.training.solves and "w_out" in tuned_shapes(self.network) and self.network.synapses.kind != "weights":
+            raise MisfitError(
+                "training solves for the weights of the read-out, and network.synapses makes them resonators",
+                seen="network.readout: hardware",
+                allowed="a read-out of weights",
+                todo="write network.readout: software, or train the read-out by its gradient",
+            )
         return self
 
     @model_validator(mode="after")

@@ -31,7 +31,8 @@ def energy_ledger(settings: RunSettings) -> EnergyLedger:
         account = software_ledger(settings.energy, *sizes, duration_s, task.per_step)
     else:
         step_s = task.sample_interval_s if task.per_step else None
-        account = ledger(settings.energy, *counts(network), duration_s, step_s)
+        tuned = counts(network)[1] if network.synapses.kind == "resonators" else 0
+        account = ledger(settings.energy, *counts(network), duration_s, step_s, tuned)
     if task.shortest == task.samples:
         return account
     return account.with_note(f"the mean of sequences of {task.shortest} to {task.samples} samples")
