@@ -1,6 +1,6 @@
 """Settings of a simulated chip. The defaults are the ideal chip: every part equal, nothing lost, nothing rounded."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -77,14 +77,19 @@ class RFSettings(Settings):
 
 
 class SynapseSettings(Settings):
-    """The synapses: what of a requested weight arrives.
+    """The synapses: what of a requested weight, or of a requested tuning, arrives.
 
     All errors belong to the chip: they are drawn once, except `repeatability`, which is drawn at each programming.
     """
 
+    takes: Literal["weights", "tunings"] = Field(
+        default="weights",
+        description="What is programmed: 'weights', or 'tunings' of the resonators of `rf`, -1 to 1, whose chains hear "
+        "all tones of their layer.",
+    )
     limit: float | None = Field(default=None, gt=0.0, description="Largest weight in size, w_max; null for none.")
     bits: int | None = Field(
-        default=None, ge=2, le=24, description="Resolution of the programming over +-limit, 2 to 24."
+        default=None, ge=2, le=24, description="Resolution of the programming, over +-limit or tunings of +-1; 2 to 24."
     )
     scale_spread: Spread = Field(default=0.0, description="Relative standard deviation of w_max (log-normal), 0 to 1.")
     programming_error: Spread = Field(
@@ -93,9 +98,14 @@ class SynapseSettings(Settings):
     repeatability: Spread = Field(
         default=0.0, description="Standard deviation at each programming, over limit, 0 to 1."
     )
-    dead_fraction: Fraction = Field(default=0.0, description="Share of synapses that stay at weight 0, 0 to 1.")
-    stuck_fraction: Fraction = Field(default=0.0, description="Share stuck at a weight uniform in +-limit, 0 to 1.")
-    crosstalk: bool = Field(default=False, description="Whether each resonator also sees its neighbours' frequencies.")
+    dead_fraction: Fraction = Field(default=0.0, description="Share of synapses that do nothing, 0 to 1.")
+    stuck_fraction: Fraction = Field(
+        default=0.0, description="Share stuck at a weight uniform in +-limit, or a tuning uniform in +-1; 0 to 1."
+    )
+    crosstalk: bool = Field(
+        default=False,
+        description="Whether each resonator also sees its neighbours' frequencies; with tunings it always does.",
+    )
     rf: RFSettings = Field(default=RFSettings(), description="The resonators; for crosstalk and for the synapse bank.")
 
     @model_validator(mode="after")
@@ -104,6 +114,14 @@ class SynapseSettings(Settings):
         needing = [name for name in parts if getattr(self, name)]
         if needing and self.limit is None:
             raise ValueError(f"{', '.join(needing)} need a limit; write limit too")
+        return self
+
+    @model_validator(mode="after")
+    def _tunings_have_crosstalk_and_a_limit(self) -> Self:
+        if self.takes == "tunings" and self.limit is None:
+            raise ValueError("takes: tunings needs the largest weight of a resonator; write limit too")
+        if self.takes == "tunings" and self.crosstalk:
+            raise ValueError("takes: tunings always has crosstalk; leave crosstalk out")
         return self
 
 
@@ -167,3 +185,11 @@ class ChipSettings(Settings):
     )
     drift: DriftSettings = Field(default=DriftSettings(), description="Slow change with the number of shots.")
     loop_delay_s: DurationS = Field(default=0.0, description="Delay of every y on its way to a drive; 0 or above.")
+
+    @model_validator(mode="after")
+    def _one_corner_behind_chains(self) -> Self:
+        if self.synapses.takes == "tunings" and self.spread.cutoff > 0:
+            raise ValueError(
+                "spread.cutoff: with tunings the high-pass stands behind the chains, all with one corner; leave it out"
+            )
+        return self

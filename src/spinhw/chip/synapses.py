@@ -4,6 +4,12 @@
     tuned     = applied * scale + limit * (offset + repeatability)                      (what the resonator is set to)
     acting    = tuned, or with crosstalk the sum over the chain of resonators           (what the network feels)
 
+A chip that takes tunings is told those of its resonators instead, -1 to 1:
+
+    applied   = requested, rounded to the programming bits within +-1
+    resonance = tone * spread + span applied + (G / 2) (offset + repeatability)         (as in chip/resonators.py)
+    acting    = the sum over the chain of resonators
+
 Masks say which synapses exist: an absent one has no resonator and no error; one that is set to zero has both. Biases
 are currents, not resonators: they pass their own converter and nothing else.
 """
@@ -17,7 +23,7 @@ import torch
 from torch import Tensor
 
 from spinhw.chip.converter import convert, quantise
-from spinhw.chip.draw import Identity, chosen, lognormal_factor
+from spinhw.chip.draw import Identity, chosen, factors, lognormal_factor
 from spinhw.chip.settings import ChipSettings, RFSettings, SynapseSettings
 from spinhw.physics import BELOW_LIMIT, alternating, chain_weights, detuning_for
 from spinhw.rollout.kept import ordinary_tensors
@@ -72,6 +78,7 @@ class ChipSynapses:
     def __init__(self, settings: ChipSettings, identities: Sequence[Identity]) -> None:
         self._chip, self._settings, self._identities = settings, settings.synapses, identities
         self._errors: dict[str, SynapseErrors] = {}
+        self._spreads: dict[str, tuple[Tensor, Tensor]] = {}
 
     def applied(self, name: str, requested: Tensor) -> Tensor:
         """Give the programmed value that a read-back tells, shaped as requested, (member, ...)."""
@@ -80,6 +87,7 @@ class ChipSynapses:
         limit, bits = self._settings.limit, self._settings.bits
         if limit is None:
             return requested
+        limit = 1.0 if self._settings.takes == "tunings" else limit
         # Zero is a level (a synapse can be off), so one code of the 2^bits stays unused.
         level = None if bits is None else limit / (2 ** (bits - 1) - 1)
         rounded = quantise(requested, -limit, limit, None)
@@ -98,19 +106,48 @@ class ChipSynapses:
         if name.startswith("b"):
             return applied
         exists = torch.ones_like(applied, dtype=torch.bool) if present is None else present
+        if self._settings.takes == "tunings":
+            return self._of_chains(name, applied, writes, exists)
         tuned = self._tuned(name, applied, writes)
         tuned = tuned if present is None else tuned * present
         return self._with_crosstalk(tuned, exists) if self._settings.crosstalk else tuned
+
+    def _of_chains(self, name: str, applied: Tensor, writes: int, present: Tensor) -> Tensor:
+        """Return the weights that tunings make, in double precision on the way."""
+        ask, rf, count = self._settings, self._settings.rf, applied.shape[-1]
+        errors = self._fixed(name, tuple(applied.shape[1:]))
+        moved_hz, width_hz = self._resonators(name, tuple(applied.shape[1:]))
+        written = self._offset(name, errors, applied, writes)
+        tuning = torch.where(errors.stuck, errors.stuck_at, applied.double())
+        shift = moved_hz + rf.tuning_span_hz * tuning + width_hz / 2 * written
+        most = (ask.limit or 1.0) * alternating(count) * errors.scale * ~errors.dead * present
+        tones = rf.spacing_hz * torch.arange(count, dtype=torch.float64)
+        return chain_weights(tones, tones.expand(1, -1), width_hz, most, shift_hz=shift).to(applied.dtype)
+
+    def _resonators(self, name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Return how far each resonance is off and its half-linewidth, in Hz, (member, destination, source)."""
+        if name not in self._spreads:
+            rf, who, size = self._settings.rf, self._identities, math.prod(shape)
+            tones = rf.frequency_hz + rf.spacing_hz * torch.arange(shape[-1], dtype=torch.float64)
+            with ordinary_tensors():
+                spread = factors(who, size, rf.frequency_spread, "resonance", name).view(-1, *shape)
+                width = factors(who, size, rf.linewidth_spread, "linewidth", name).view(-1, *shape)
+                self._spreads[name] = tones * (spread - 1), rf.half_linewidth_hz * width
+        return self._spreads[name]
+
+    def _offset(self, name: str, errors: SynapseErrors, applied: Tensor, writes: int) -> Tensor:
+        """Return what a programming is off by, over the limit."""
+        if self._settings.repeatability == 0:
+            return errors.offset
+        drawn = [one.normals(applied.shape[1:], "write", name, writes) for one in self._identities]
+        return errors.offset + self._settings.repeatability * torch.stack(drawn)
 
     def _tuned(self, name: str, applied: Tensor, writes: int) -> Tensor:
         errors, limit = self._fixed(name, tuple(applied.shape[1:])), self._settings.limit
         tuned = applied * (errors.scale * ~errors.dead).to(applied.dtype)
         if limit is None:
             return tuned
-        offset = errors.offset
-        if self._settings.repeatability > 0:
-            drawn = [one.normals(applied.shape[1:], "write", name, writes) for one in self._identities]
-            offset = offset + self._settings.repeatability * torch.stack(drawn)
+        offset = self._offset(name, errors, applied, writes)
         bounded = quantise(tuned + (limit * offset * ~errors.dead).to(applied.dtype), -limit, limit, None)
         return torch.where(errors.stuck, (limit * errors.stuck_at).to(applied.dtype), bounded)
 

@@ -52,7 +52,7 @@ class Description:
             are none.
         idle: What of a bench is wired and not used by the network, by kind; it stays off, or at 0 V.
         seed: What the hidden parameters of a simulated device are drawn from, with its ids; None for a physical one.
-        ladder: The resonators of a bank of synapses as designed; None for other devices.
+        ladder: The resonators of a bank of synapses, or of a device that takes tunings, as designed; None for others.
         power_ranges: What the read-out of each oscillator of a bank can record, in SI; empty where that is not known.
         latency_s: Delay that is taken off every record already, in seconds.
         least_rest_s: Rest before each segment that a bank keeps even where less is asked for, in seconds.
@@ -91,6 +91,11 @@ class Description:
     def kinds(self) -> dict[str, ParameterKind]:
         """Kind of each parameter, by name."""
         return {name: one.kind for name, one in self.parameters.items()}
+
+    @property
+    def takes_tunings(self) -> bool:
+        """Whether the synapses of a network are told to it as tunings of resonators, and not as weights."""
+        return "tuning" in self.kinds.values()
 
     def takes(self) -> list[str]:
         """Say in words what is programmed into each member, a line for each kind of parameter, with unit and limit."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
     from spinhw.network import Answer, NetworkSettings
+    from spinhw.physics import Ladder
 
 Seam = Literal["network", "oscillators", "synapses"]
 
@@ -66,6 +67,11 @@ class DeviceSettings(Settings, ABC):
     def on_bench(self) -> bool:
         """Whether something that can be damaged stands behind it: one chip, nothing switched on unasked."""
         return False
+
+    @property
+    def ladder(self) -> "Ladder | None":
+        """The resonators of a device that takes tunings, as designed; None for one that takes weights."""
+        return None
 
     def open(
         self,

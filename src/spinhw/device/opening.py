@@ -14,6 +14,7 @@ from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.kinds import AnyDevice, DeviceSettings
 from spinhw.device.profiles import is_bench, load_device, settings_for
+from spinhw.device.told import refuse_other_synapses
 from spinhw.errors import ConfigError
 from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.network.checks import shown, whole_number
@@ -56,7 +57,7 @@ def open_device(
     settings, interval_s = _read(profile), _interval_s(network, sample_interval_s)
     chips = _chips(settings, network, members)
     design = _design(network)
-    _refuse_tunings(settings, design)
+    refuse_other_synapses(settings, design)
     with ordinary_tensors():
         return settings.open(design, interval_s, chips, dtype, answer or network.answer)
 
@@ -139,16 +140,6 @@ def _check_network(network: object, profile: object) -> None:
         if named
         else 'write for instance NetworkSettings.of("digits")',
     )
-
-
-def _refuse_tunings(settings: DeviceSettings, network: NetworkSettings) -> None:
-    if network.synapses.kind != "weights":
-        raise ConfigError(
-            f"a device of kind {settings.kind} takes weights, and the network has tunings of resonators",
-            seen=f"network.synapses of kind {network.synapses.kind}",
-            allowed="network.synapses of kind weights",
-            todo="train on the simulator, or leave network.synapses out",
-        )
 
 
 def _check_kinds(dtype: object, answer: object) -> None:

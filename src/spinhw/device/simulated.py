@@ -1,6 +1,7 @@
 """Simulated backends: a network, a bank of oscillators and a bank of synapses on top of `chip`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from spinhw.conversion import Conversion, Scaling
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.description import Description
+from spinhw.device.highpassed import high_passed
 from spinhw.device.reading import Reading, Samples, clipped_quality
 from spinhw.network import Answer
 from spinhw.rollout import Engine, Steps
@@ -81,16 +83,26 @@ class SimulatedDevice(Device):
         measured = self.truth.measure(self._conversion.input.to_model(inputs), repeats, averages, lengths)
         settings, interval_s = self.truth.settings, self._description.sample_interval_s
         return [
-            to_reading(
-                one,
-                self._conversion,
-                (settings.power_readout, settings.output_readout),
-                interval_s,
-                averages,
-                self.truth.answer,
+            self._as_observed(
+                to_reading(
+                    one,
+                    self._conversion,
+                    (settings.power_readout, settings.output_readout),
+                    interval_s,
+                    averages,
+                    self.truth.answer,
+                )
             )
             for one in measured
         ]
+
+    def _as_observed(self, reading: Reading) -> Reading:
+        """Compute y from the power, in the same units, where no wire carries it."""
+        start, power = reading.power0, reading.power
+        if "filtered" not in self._description.computed or start is None or power is None:
+            return reading
+        cutoff_hz, interval_s = self.truth.network.cutoff_hz, self._description.sample_interval_s
+        return replace(reading, filtered=high_passed(start, power, cutoff_hz, interval_s))
 
     def _make_safe(self) -> list[str]:
         return []  # Nothing can be left on.

@@ -123,18 +123,23 @@ def _describe_network(
         answer=answer,
         channels=settings.channels,
         observables=frozenset(observables),
+        # Behind chains the filter belongs to a destination: y of a neuron is on no wire.
+        computed=frozenset() if settings.ladder is None else frozenset({"filtered"}),
         capabilities=frozenset({"replay", "oracle"}),
-        parameters=parameters_of(network, conversion),
+        parameters=parameters_of(network, conversion, "weight" if settings.ladder is None else "tuning"),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
         limits=_chip_limits(settings.chip, conversion),
         loop_delay_s=settings.chip.loop_delay_s,
         seed=settings.seed,
+        ladder=settings.ladder,
     )
 
 
 def _chip_limits(chip: ChipSettings, conversion: Conversion) -> dict[str, Limit]:
     limits = _limits({"input": (chip.input_dac, conversion.input), "bias": (chip.bias_dac, conversion.bias)})
     limit = chip.synapses.limit
+    if chip.synapses.takes == "tunings":
+        return limits | {"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)}
     return limits if limit is None else limits | {"weight": Limit.of_model_range(conversion.weight, -limit, limit)}
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
     from spinhw.network import Answer, NetworkSettings
+    from spinhw.physics import Ladder
 
 
 class SimulatedSettings(DeviceSettings):
@@ -36,6 +37,17 @@ class SimulatedSettings(DeviceSettings):
     conversion: ConversionSettings = Field(
         default=ConversionSettings(), description="What model units mean in volts and amperes."
     )
+
+    @property
+    def ladder(self) -> "Ladder | None":
+        """The resonators of a chip that takes tunings; None for one that takes weights."""
+        from spinhw.physics import Ladder
+
+        synapses, rf = self.chip.synapses, self.chip.synapses.rf
+        if synapses.takes == "weights" or synapses.limit is None:
+            return None
+        widths = (rf.half_linewidth_hz, rf.tuning_span_hz, synapses.limit)
+        return Ladder(rf.frequency_hz, rf.spacing_hz, *widths)
 
     def open(
         self,

@@ -38,15 +38,16 @@ class Pass:
 
     Args:
         network: The network: its settings and masks.
-        values: Parameters by name, (member, ...): the values that the device applied, whose gradient passes straight
-            through to the requested ones.
+        values: Parameters by name, (member, ...), as they act in the model.
+        told: The same as the device applied them, weights or tunings, whose gradient passes straight through to the
+            requested ones; `values` are made of them.
         neurons: The neurons of the surrogate, (member or 1, neuron).
         steps: Time grid of the surrogate.
         inputs: u, (member, batch, time, input).
         lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         trace: What was measured; None where nothing was.
         measure: Measures the end signal for other requested values, `end_signal` of that trace.
-        truth: Gives the true end signal, differentiable in the values; None where nobody knows it.
+        truth: Gives the true end signal, differentiable in what is told; None where nobody knows it.
         held: Names of the parameters that the device holds.
         turn: Number of the pass: keys random directions.
         sparsities: Which synapses exist in each layer, made once.
@@ -56,6 +57,7 @@ class Pass:
 
     network: SpintronicNetwork
     values: Values
+    told: Values
     neurons: Neurons
     steps: Steps
     inputs: Tensor

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spinhw.device import Device, ObservationPlan, Signal, SimulatedDevice, Trace
+from spinhw.device.told import refuse_training_of_weights
 from spinhw.errors import ConfigError
 from spinhw.gradients.base import (
     Choices,
@@ -87,6 +88,8 @@ class HardwareInLoop(nn.Module):
     ) -> None:
         super().__init__()
         refuse_loop(network, device)
+        if device is not None:
+            refuse_training_of_weights(network.settings, device.describe())
         self.mask, self.watch = mask, watch
         self.network, self.device, self.mode = network, device, mode
         self.averages, self.observe, self.engine = averages, observe, engine
@@ -99,7 +102,7 @@ class HardwareInLoop(nn.Module):
         self._members = len(network.b_out) if network.ensemble else 1
         self._refuse_misfits(surrogate or network.neurons())
         self._masks = {name: mask.clone() for name, mask in network.masks().items()}
-        self._sparsities = layer_sparsities(network.member_masks())
+        self._sparsities = layer_sparsities(network.heard(network.member_masks()))
 
     def _refuse_misfits(self, neurons: Neurons) -> None:
         refuse_mode(self.mode, self.device, "mode")
@@ -159,7 +162,7 @@ class HardwareInLoop(nn.Module):
                 return self.answers(ordinary(inputs), None if lengths is None else ordinary(lengths))
         refuse_other_masks(self._masks, self.network)
         inputs = held(inputs, lengths)
-        requested = self.network.member_values()
+        requested = self.network.member_programmed()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:
             self.refits.update(inputs, self.trace, self._groups)
@@ -206,7 +209,7 @@ class HardwareInLoop(nn.Module):
             raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
         network, plan = self.network, plan_of_last_layer(self.device.describe(), self.network.settings)
         self.trace = self._judged(
-            self._shoot(self.device, network.member_values(), inputs, plan, lengths), inputs, lengths
+            self._shoot(self.device, network.member_programmed(), inputs, plan, lengths), inputs, lengths
         )
         self.turn += 1
         shown = shown_outputs(self.trace, self.neurons, network.steps.sample_interval_s)
@@ -255,7 +258,8 @@ class HardwareInLoop(nn.Module):
     def _expected(self, trace: Trace, inputs: Tensor, lengths: Tensor | None) -> Expected:
         """Give what the surrogate makes of some images."""
         network, applied = self.network, trace.applied
-        values = {name: applied.get(name, value) for name, value in network.member_values().items()}
+        told = {name: applied.get(name, value) for name, value in network.member_programmed().items()}
+        values = network.as_they_act(told, network.member_masks())
         played = inputs if network.ensemble else inputs[0]
         run = network.run(played, values=values, neurons=self.neurons, engine=self.engine)
         y = network.answer.take(run.filtered[..., -network.settings.layers[-1] :], lengths)
@@ -291,14 +295,15 @@ class HardwareInLoop(nn.Module):
             if isinstance(device, SimulatedDevice)
             else None
         )
+        told = {
+            name: straight_through(value, applied[name], masks.get(name)) if name in applied else value
+            for name, value in requested.items()
+        }
+        acting = self.network.as_they_act(told, masks)
         return Pass(
             network=self.network,
-            values={
-                name: self._as_it_acts(name, straight_through(value, applied[name], masks.get(name)))
-                if name in applied
-                else value
-                for name, value in requested.items()
-            },
+            values={name: self._as_it_acts(name, one) if name in applied else one for name, one in acting.items()},
+            told=told,
             neurons=self.neurons,
             steps=self.network.steps,
             inputs=inputs,

@@ -50,7 +50,8 @@ class ByChip:
         members = len(next(iter(masks.values())))
         if chips == 1 and members > 1:  # The synapses of a chip are those of all networks that it runs.
             masks = {name: mask.any(0, keepdim=True).expand_as(mask) for name, mask in masks.items()}
-        self._sparsities = [_sparsity(masks, member) for member in range(members)]
+        heard = network.heard(masks)
+        self._sparsities = [_sparsity(heard, member) for member in range(members)]
 
     def batches(self, inputs: Tensor, trace: Trace, groups: int) -> Iterator[tuple[int, ChipBatch]]:
         """Give the number of the chip and what it gave, for every member; arguments as for `Refits.update`."""
@@ -66,12 +67,17 @@ class ByChip:
                     network.settings,
                     nominal,
                     network.steps,
-                    replace(network.weights(alone.applied), sparsity=sparsity),
+                    replace(network.weights(self._acting(member, alone.applied)), sparsity=sparsity),
                     inputs[member : member + 1],
                     alone,
                     groups,
                 ),
             )
+
+    def _acting(self, member: int, applied: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Turn what a device has applied into what acts of it by the model, with a member axis of one."""
+        masks = {name: mask[member : member + 1] for name, mask in self._network.member_masks().items()}
+        return self._network.as_they_act(applied, masks)
 
 
 class Refit(Protocol):

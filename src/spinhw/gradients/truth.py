@@ -29,7 +29,7 @@ def oracle(one: Pass) -> Tensor:
     """
     if one.truth is None:
         raise DeviceError("nobody knows the true gradient of this device", todo="use the gradient 'output'")
-    return one.truth(one.values)
+    return one.truth(one.told)
 
 
 def true_end(truth: KnownTruth, network: SpintronicNetwork, lengths: Tensor | None = None) -> Tensor:

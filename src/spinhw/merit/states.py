@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from spinhw.device import Device, ObservationPlan
+from spinhw.device.told import told
 from spinhw.gradients import shoot
 from spinhw.gradients.shown import plan_of_last_layer, shown_outputs
 from spinhw.merit.choices import MeritChoices
@@ -44,7 +45,7 @@ def measured_states(
     if choices.neurons == "all":
         plan = ObservationPlan.split(about.neurons, about.channels)
     shown = inputs.expand(members, *inputs.shape)
-    values, masks = network.member_values(), network.member_masks()
+    values, masks = told(network, about), network.member_masks()
     trace = shoot(device, values, shown, plan, choices.averages, present=masks)
     signal = shown_outputs(trace, network.neurons(), network.steps.sample_interval_s)
     width = _width(network, choices)

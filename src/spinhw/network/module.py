@@ -91,6 +91,12 @@ class SpintronicNetwork(OrdinaryModule):
         """Give `masks`, always with the member axis in front."""
         return {name: mask if self.ensemble else mask[None] for name, mask in self.masks().items()}
 
+    def heard(self, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Say which sources act, shaped as masks by name: with crosstalk, whoever has a resonator hears them all."""
+        if self.chains is None or not self.chains.settings.crosstalk:
+            return dict(masks)
+        return {name: mask.any(-1, keepdim=True).expand_as(mask) for name, mask in masks.items()}
+
     def values(self) -> dict[str, Tensor]:
         """Give every parameter by name as it acts, absent synapses zero; gradients flow through.
 
@@ -160,10 +166,7 @@ class SpintronicNetwork(OrdinaryModule):
 
     def _sparsity(self) -> Sparsity:
         """The masks as one object, made again only when one of them has changed or was put in another's place."""
-        masks = list(self.masks().values())
-        if self.chains is not None and self.chains.settings.crosstalk:
-            # Whoever has a resonator hears every source of its layer.
-            masks = [mask.any(-1, keepdim=True).expand_as(mask) for mask in masks]
+        masks = list(self.heard(self.masks()).values())
         if not may_keep(masks):
             return self._joined(masks)
         if self._sparse is None or not unchanged(self._sparse[0], masks):

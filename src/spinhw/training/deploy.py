@@ -11,6 +11,7 @@ from spinhw.conversion import Scaling
 from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Signal, Trace, is_bench, open_device
 from spinhw.device.batch import Keeper
 from spinhw.device.limits import Limit
+from spinhw.device.told import refuse_training_of_weights, told
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
 from spinhw.gradients.shown import refuse_hidden_states
@@ -61,7 +62,8 @@ def answer_on_device(
         LimitError: A weight, bias or input is beyond a limit of the device.
         DeviceError: The device failed.
     """
-    members, values, plan = len(seeds), network.member_values(), readout_plan(device.describe(), network.settings)
+    about = device.describe()
+    members, values, plan = len(seeds), told(network, about), readout_plan(about, network.settings)
     masks = network.member_masks()
     total = members * task.held_out_sequences(part)
     answers, traces = [], []
@@ -98,7 +100,9 @@ def refuse_weights(network: SpintronicNetwork, device: Device) -> None:
     Raises:
         LimitError: A weight or bias is beyond a limit of the device.
     """
-    values = network.member_values()
+    if device.describe().takes_tunings and network.chains is None:
+        return  # Those that weights are translated into lie within their span.
+    values = network.member_programmed()
     for chosen in _at_once(len(next(iter(values.values()))), device):
         device.refuse_beyond_limits({name: value[chosen] for name, value in values.items()})
 
@@ -135,10 +139,14 @@ def refuse_misfit(settings: RunSettings) -> None:
         ConfigError: It could not.
     """
     if settings.training.chips is not None:
-        _refuse_limits(settings, device_for(settings, settings.training.chips.profile))
+        drawn = device_for(settings, settings.training.chips.profile)
+        refuse_training_of_weights(settings.network, drawn.describe())
+        _refuse_limits(settings, drawn)
     if settings.device is None:
         return
     device = device_for(settings, settings.device)
+    if settings.training.loop_start < settings.training.epochs:
+        refuse_training_of_weights(settings.network, device.describe())
     if settings.training.gradient is not None:
         refuse_mode(settings.training.gradient, device)
     if settings.training.solves and settings.training.loop_start < settings.training.epochs:

@@ -49,7 +49,7 @@ class DrawnChips:
         """
         each, images, inputs = self._asked.per_batch, batch.size, batch.inputs
         chips = self._chips(number // self._asked.redraw_every)
-        values = {name: value.repeat_interleave(each, 0) for name, value in network.member_values().items()}
+        values = {name: value.repeat_interleave(each, 0) for name, value in network.member_programmed().items()}
         masks = {name: mask.repeat_interleave(each, 0) for name, mask in network.member_masks().items()}
         ends = None if batch.lengths is None else _dealt(batch.lengths, each)
         truth = chips.oracle(values, _dealt(inputs, each), steps, number, engine, ends, masks)

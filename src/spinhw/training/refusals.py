@@ -139,4 +139,6 @@ def _refuse_misfit(folder: RunFolder, other: RunSettings, settings: RunSettings)
 
 def _decisive(settings: RunSettings) -> dict[str, Any]:
     split = {f"task.{key}": getattr(settings.task, key) for key in ("kind", *settings.task.split_keys)}
-    return split | {f"network.{key}": getattr(settings.network, key) for key in _SHAPE}
+    shape = {f"network.{key}": getattr(settings.network, key) for key in _SHAPE}
+    # The same numbers are weights in the one network, and tunings in the other.
+    return split | shape | {"network.synapses": settings.network.synapses.kind}

@@ -84,7 +84,7 @@ def _time_batches(settings: RunSettings) -> _Times:
     network = SpintronicNetwork(alone.network, alone.steps, alone.training.seeds)
     inputs = torch.zeros(1, training.batch_size, alone.task.samples, alone.task.inputs)
     with device_for(alone, alone.device) as device:
-        values = {name: value.detach() for name, value in network.member_values().items()}
+        values = {name: value.detach() for name, value in network.member_programmed().items()}
         device.program(values, network.member_masks())
         plan = readout_plan(device.describe(), alone.network)
         play_s = _shortest_s(lambda: device.run(inputs, plan))
