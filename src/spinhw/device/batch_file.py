@@ -18,6 +18,7 @@ from spinhw.device.trace import SIGNALS, Signal, Trace
 from spinhw.errors import ConfigError
 from spinhw.hdf5 import UNREADABLE, attributes_of, digest_of, opened_hdf5
 from spinhw.network import Answer
+from spinhw.physics import Ladder
 
 FORMAT = "spinhw recording 2"
 # Its outputs had no axis for answers, for there was one, and nobody said which samples answered.
@@ -131,7 +132,8 @@ def device_of(attributes: Mapping[str, Any]) -> Description:
         data[name] = frozenset(data.get(name, ()))
     shapes = data.pop("parameter_shapes", None)
     held = _by_first_letter(shapes) if shapes is not None else _parameters(data["parameters"])
-    plain = {"device_ids": tuple(data["device_ids"]), "parameters": held, "power_ranges": ()}
+    ladder = None if data.get("ladder") is None else Ladder(**data["ladder"])
+    plain = {"device_ids": tuple(data["device_ids"]), "parameters": held, "power_ranges": (), "ladder": ladder}
     answer = {"answer": Answer(**data["answer"])} if "answer" in data else {}
     return Description(**data | plain | answer)
 

@@ -39,7 +39,8 @@ class RecordedDevice(Device):
         described = replace(was, kind="recorded", capabilities=frozenset(capabilities))
         lines = {one.kind: Scaling(1.0, one.unit) for one in was.parameters.values()}
         volts = Scaling(1.0, "V")
-        super().__init__(described, Conversion(weight=lines.get("weight", volts), bias=lines.get("bias", volts)))
+        synapses = lines.get("weight", lines.get("tuning", volts))
+        super().__init__(described, Conversion(weight=synapses, bias=lines.get("bias", volts)))
         self._observes_all = recording.attributes(numbers[0])["recording"] == "all"
         self._next: int | None = None  # Place in `numbers`; None before the first batch.
         self._asked = ""  # Fingerprint of what is programmed.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from spinhw.device.base import Device
     from spinhw.network import Answer, NetworkSettings
+    from spinhw.physics import Ladder
 
 
 class RecordedSettings(DeviceSettings):
@@ -29,6 +30,13 @@ class RecordedSettings(DeviceSettings):
     def id(self) -> str:
         """Name for people."""
         return self.folder
+
+    @property
+    def ladder(self) -> "Ladder | None":
+        """The resonators of the device that was recorded; None for one that takes weights."""
+        from spinhw.device.recording import Recording
+
+        return Recording(Path(self.folder)).device(0).ladder
 
     @classmethod
     def read(cls, data: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()) -> Self:
