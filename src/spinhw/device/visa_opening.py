@@ -22,7 +22,6 @@ from spinhw.instruments.channels import DigitizerInput, RFOutput, TuningOutputs,
 from spinhw.instruments.wires import open_wire
 from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring, split_path, split_reference
 from spinhw.network import Answer, NetworkSettings
-from spinhw.physics import Ladder
 
 
 def open_visa_device(
@@ -73,11 +72,12 @@ def open_visa_device(
         channels=inputs_of(wires["neuron"]),
         observables=frozenset(observables | ({"outputs"} if hardware else set())),
         computed=frozenset(computed),
-        parameters=parameters_of(network, conversion),
+        parameters=parameters_of(network, conversion, "weight" if wiring.resonators is None else "tuning"),
         software_parameters=frozenset({"b_out"} if hardware else {"w_out", "b_out"}),
-        limits={"input": _voltages(settings, wires["input"]), **_tuning(settings, wiring.synapses)},
+        limits={"input": _voltages(settings, wires["input"]), **_synapses(settings, wiring, conversion)},
         wires=wires,
         idle=part.idle(),
+        ladder=None if wiring.resonators is None else wiring.resonators.ladder(),
     )
     return VisaDevice(bench, part, held, description, conversion, network.cutoff_hz if computed else None)
 
@@ -163,13 +163,7 @@ def open_visa_synapses(settings: StationSettings, connect: Connect = open_wire) 
         observables=frozenset({"voltage"}),
         parameters={"tuning": Parameter((wiring.resonators,), "tuning", conversion.of_parameter("tuning").unit)},
         limits=limits,
-        ladder=Ladder(
-            wiring.frequency_hz,
-            wiring.spacing_hz,
-            wiring.half_linewidth_hz,
-            wiring.tuning_span_hz,
-            wiring.max_weight,
-        ),
+        ladder=wiring.ladder(),
     )
     return VisaSynapseBank(Station(settings, settings.id, connect=connect), wiring, description, conversion)
 
@@ -264,6 +258,16 @@ def _ranges(settings: StationSettings, paths: Sequence[str]) -> tuple[Limit, ...
         if isinstance(limits, DigitizerInput):
             found.append(Limit(limits.lowest_v, limits.highest_v))
     return tuple(found)
+
+
+def _synapses(settings: StationSettings, wiring: ChipWiring, conversion: Conversion) -> dict[str, Limit]:
+    """Return what the controller may put out for synapses and biases; a tuning is within +-1 besides."""
+    board = _tuning(settings, wiring.synapses)
+    if wiring.resonators is None or not board:
+        return board
+    span, volts = Limit.of_model_range(conversion.of_parameter("tuning"), -1.0, 1.0), board["weight"]
+    tuning = Limit(max(span.lowest, volts.lowest), min(span.highest, volts.highest))
+    return {"tuning": tuning, "bias": board["bias"]}
 
 
 def _tuning(settings: StationSettings, board: str) -> dict[str, Limit]:

@@ -8,6 +8,7 @@ from spinhw.config import build
 from spinhw.device.kinds import DeviceSettings
 from spinhw.instruments import StationSettings
 from spinhw.instruments.settings import at_home
+from spinhw.instruments.wiring import ChipWiring
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
     from spinhw.network import Answer, NetworkSettings
+    from spinhw.physics import Ladder
 
 
 class VisaSettings(StationSettings, DeviceSettings):
@@ -29,6 +31,14 @@ class VisaSettings(StationSettings, DeviceSettings):
         settings = build(cls, data, str(path), overrides)
         build_instruments(settings, str(path), Traffic())
         return at_home(settings, path.parent)
+
+    @property
+    def ladder(self) -> "Ladder | None":
+        """The resonators of a chip whose controller tunes them; None for one that is told weights."""
+        wiring = self.wiring
+        if not isinstance(wiring, ChipWiring) or wiring.resonators is None:
+            return None
+        return wiring.resonators.ladder()
 
     def open(
         self,
