@@ -5,6 +5,7 @@ import torch
 
 from spinhw import HardwareInLoop, NetworkSettings, SpintronicNetwork, open_device
 from spinhw.config import build
+from spinhw.device import Recorder, load_device
 from spinhw.device.contract import check_device
 from spinhw.device.told import told
 from spinhw.errors import ConfigError, LimitError, SpinhwWarning
@@ -116,6 +117,23 @@ def test_weights_out_of_reach_are_named():
         net.w_int[0].mul_(0).add_(3.9)
     with open_device(profile(limit=2.0), net) as device, pytest.warns(SpinhwWarning, match=r"w_int.0 \[.*more"):
         told(net, device.describe())
+
+
+def test_a_recording_says_that_it_takes_tunings_and_is_played_again(tmp_path):
+    net = network()
+    told_there = {name: value.detach() for name, value in net.member_programmed().items()}
+    traces = []
+    for kept in (None, tmp_path):
+        with open_device(profile() if kept is None else load_device(tmp_path / "device.yaml"), net) as device:
+            if kept is None:
+                device.record_with(Recorder(tmp_path))
+            assert device.describe().takes_tunings
+            device.program(told_there, net.member_masks())
+            traces.append(device.run(played()))
+    assert traces[0].power is not None and traces[1].power is not None
+    assert torch.equal(traces[0].power.values, traces[1].power.values)
+    with pytest.raises(ConfigError, match="weight_limit 3.0.*weight_limit 4.0"):
+        open_device(load_device(tmp_path / "device.yaml"), network(weight_limit=3.0))
 
 
 def test_gradients_in_the_loop_are_those_of_the_chip_where_the_model_is_right():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinhw import NetworkSettings, SpintronicNetwork, open_device
+from spinhw import NetworkSettings, SpintronicNetwork
 from spinhw.config import build
 from spinhw.energy import EnergySettings, ledger
 from spinhw.errors import ConfigError
@@ -200,11 +200,6 @@ def test_what_no_chain_can_do_is_refused_in_one_line(synapses: dict, network: di
     with pytest.raises(ConfigError, match=says) as refused:
         settings(synapses, **network)
     assert "\n" not in str(refused.value)
-
-
-def test_a_device_that_takes_weights_refuses_tunings() -> None:
-    with pytest.raises(ConfigError, match=r"takes weights, and the network has tunings.*kind weights"):
-        open_device("imperfect-chip", made())
 
 
 def test_a_spread_of_corners_is_refused() -> None:
