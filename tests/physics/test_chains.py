@@ -68,6 +68,7 @@ def test_a_shift_given_apart_is_the_same_shift_and_exact_in_single_precision() -
     assert (single - apart).abs().max() < 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*deprecated:DeprecationWarning")  # Of torch itself.
 @pytest.mark.parametrize("angle", [0.0, -0.2])
 def test_gradients_by_everything_that_a_chain_is_made_of(angle: float) -> None:
     scaled = [1 + 0.1 * drawn(2, 3), drawn(2, 3), 1 + 0.2 * drawn(2, 3), MOST * alternating(3) * (1 + drawn(2, 3))]
@@ -77,7 +78,7 @@ def test_gradients_by_everything_that_a_chain_is_made_of(angle: float) -> None:
         tones = torch.tensor([1.0, 9.0, 17.0], dtype=F64)
         return chain_weights(tones, tones * resonance, width, most, shift_hz=shift, angle_rad=angle)
 
-    assert torch.autograd.gradcheck(weights, [part.requires_grad_() for part in scaled])
+    assert torch.autograd.gradcheck(weights, [part.requires_grad_() for part in scaled], check_forward_ad=True)
 
 
 def test_a_long_chain_in_blocks_is_the_same(mocker) -> None:

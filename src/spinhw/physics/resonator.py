@@ -10,7 +10,7 @@ and zero lies at d = -G tan a. The branch between the extremes, through that zer
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -110,6 +110,22 @@ class _Chains(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         *tensors, ctx.angle_rad = inputs
         ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        frequency, resonance, width, bound, shift = ctx.saved_tensors
+        by_frequency, by_resonance, by_width, by_bound, by_shift, _ = tangents
+        d, g = _detuning(frequency, resonance, width, bound, shift), _apart(width)
+        slope, curve, shape = _derivatives(d, g, ctx.angle_rad)
+        total = torch.zeros_like(d)
+        if by_frequency is not None:
+            total = total + _apart(2 * width * bound) * slope * by_frequency[..., None, None, :]
+        for moved in (by_resonance, by_shift):
+            total = total if moved is None else total - _apart(2 * width * bound * moved) * slope
+        total = total if by_width is None else total + _apart(2 * bound * by_width) * curve()
+        total = total if by_bound is None else total + _apart(2 * width * by_bound) * shape()
+        return total.sum(-2)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -134,24 +150,35 @@ def _pulled_back(
     """
     resonance, width, bound, shift, gradient = some
     d, g, felt = _detuning(frequency, resonance, width, bound, shift), _apart(width), gradient[..., None]
-    cos, sin, wide = math.cos(angle_rad), math.sin(angle_rad), g**2
-    one_over = (d**2 + wide).reciprocal()
+    slope, curve, shape = _derivatives(d, g, angle_rad)
     factor = 2 * width * bound
-    # dw/dd over 2 G w_max: (cos (G^2 - d^2) - 2 sin G d) / (d^2 + G^2)^2, (..., destination, resonator, source).
-    slope = one_over * (one_over * (2 * wide) - 1)
-    if angle_rad != 0:
-        slope = cos * slope - 2 * sin * g * d * one_over**2
     by_detuning = factor * (slope @ felt)[..., 0] if needed[1] or needed[4] else None
     by_frequency = by_width = by_bound = None
     if needed[0]:
         by_frequency = (_apart(factor) * slope * gradient[..., None, :]).sum((-3, -2))
     if needed[2]:
-        curve = (cos * d * (d**2 - wide) + 2 * sin * g * d**2) * one_over**2
-        by_width = 2 * bound * (curve @ felt)[..., 0]
+        by_width = 2 * bound * (curve() @ felt)[..., 0]
     if needed[3]:
-        by_bound = 2 * width * (((cos * d + sin * g) * one_over) @ felt)[..., 0]
+        by_bound = 2 * width * (shape() @ felt)[..., 0]
     moved = None if by_detuning is None else -by_detuning
     return (by_frequency, moved if needed[1] else None, by_width, by_bound, moved if needed[4] else None)
+
+
+def _derivatives(d: Tensor, g: Tensor, angle_rad: float) -> tuple[Tensor, Callable[[], Tensor], Callable[[], Tensor]]:
+    """Return the derivatives by d over 2 G w_max, by G over 2 w_max, and by w_max over 2 G, of all pairs.
+
+    The last two on demand: they are seldom asked for.
+    """
+    cos, sin, wide = math.cos(angle_rad), math.sin(angle_rad), g**2
+    one_over = (d**2 + wide).reciprocal()
+    slope = one_over * (one_over * (2 * wide) - 1)  # (G^2 - d^2) / (d^2 + G^2)^2
+    if angle_rad != 0:
+        slope = cos * slope - 2 * sin * g * d * one_over**2
+    return (
+        slope,
+        lambda: (cos * d * (d**2 - wide) + 2 * sin * g * d**2) * one_over**2,
+        lambda: (cos * d + sin * g) * one_over,
+    )
 
 
 def _detuning(frequency: Tensor, resonance: Tensor, width: Tensor, bound: Tensor, shift: Tensor | None) -> Tensor:
