@@ -25,7 +25,8 @@ from spinhw.calibration.settings import PlanSettings, PseudoRandom
 from spinhw.config import Settings
 from spinhw.device import OscillatorBank
 from spinhw.errors import CalibrationError
-from spinhw.surrogate import PARAMETERS, Calibrated, Misfit, OnlineRefit, Oscillators, Played, columns, misfit
+from spinhw.estimate import NormalEquations
+from spinhw.surrogate import PARAMETERS, Calibrated, OnlineRefit, Oscillators, Played, columns, misfit
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class DriftChart:
         self.oscillators = Oscillators.of(table)
         return self.oscillators
 
-    def _scores(self, found: Misfit) -> Tensor:
+    def _scores(self, found: NormalEquations) -> Tensor:
         wanted = self._columns
         gradient, normal = found.gradient[:, wanted], found.normal[:, wanted][:, :, wanted]
         known = self.covariance[:, wanted][:, :, wanted]
@@ -143,7 +144,7 @@ class DriftChart:
         unit_gradient = gradient / scale
         return (unit_gradient * torch.linalg.solve(unit, unit_gradient[..., None])[..., 0]).sum(1)
 
-    def _explain(self, found: Misfit, number: int) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    def _explain(self, found: NormalEquations, number: int) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """Name the fewest parameters whose change leaves a score within the limit, the most telling first."""
         wanted, chosen = self._columns, list[int]()
         gradient, normal = found.gradient[number, wanted], found.normal[number][wanted][:, wanted]

@@ -11,18 +11,11 @@ import torch
 from torch import Tensor
 
 from spinhw.calibration.uncertainty import covariance
-from spinhw.surrogate import PARAMETERS, Misfit, Oscillators, Played, columns, misfit, shifted, substeps_for
+from spinhw.estimate import NormalEquations, levenberg_marquardt
+from spinhw.surrogate import PARAMETERS, Oscillators, Played, columns, misfit, shifted, substeps_for
 
-# A step that promises less than this share of one sample's variance is a hundredth of a standard error.
-_NOTHING_LEFT = 1e-4
-# The model has a kink where a sample falls on a change of the drive: a minimum there promises as much as noise does.
-_LITTLE_LEFT = 9.0
 _SMALLEST_VARIANCE = 1e-24  # Of a sample: rounding of a power near 1.
-_MOST_DAMPING = 1e3
-_HARDLY = 0.03  # A gain of the sum of squares, in variances of a sample, that changes nothing.
-_MOST_IDLE = 5  # Steps in a row that gain no more.
 _CLEAR_LAG = 2.0  # Standard errors by which a squared lag must lie above zero to count.
-_FARTHEST = 0.3  # Step of ln gamma, ln sigma and Q.
 # The order in which parameters join a fit that begins far away.
 STAGES = ("gamma", "sigma", "q", "offset", "gain")
 _FEW = 12  # Steps of a stage.
@@ -140,10 +133,10 @@ def _fit_block(played: Sequence[Played], start: Oscillators, free: tuple[str, ..
 
 @dataclass(frozen=True)
 class _State:
-    """Where a search came to rest, or was stopped."""
+    """Where a search came to rest, or was stopped, and the sums there."""
 
     oscillators: Oscillators
-    found: Misfit
+    found: NormalEquations
     converged: Tensor
     iterations: int
 
@@ -166,14 +159,14 @@ def _tried_with_lag(
     table, converged = state.oscillators.table(), state.converged.clone()
     table[:, held[better]] = tried.oscillators.table()[:, better]
     converged[held[better]] = True
-    found = _replaced(state.found, tried.found, held, better)
+    found = state.found.replaced(held[better], tried.found.picked(better))
     return _State(Oscillators.of(table), found, converged, state.iterations + tried.iterations)
 
 
 def _search(
     played: Sequence[Played], start: Oscillators, free: tuple[str, ...], held: Tensor, most_iterations: int
 ) -> _State:
-    """Take steps until every oscillator has come to rest.
+    """Search until every oscillator has come to rest.
 
     Args:
         played: What was measured.
@@ -184,74 +177,17 @@ def _search(
     """
     # The grid stays: a sum of squares must not jump because a parameter has moved.
     played = [replace(one, substeps=substeps_for(one, start)) for one in played]
-    timed, wanted, farthest = bool({"delay", "lag"} & set(free)), columns(free), _farthest(start, free)
-    table, found = start.table(), misfit(played, start, timed)
-    damping = torch.full((start.count,), 1e-3, dtype=torch.float64)
-    converged, stuck = torch.zeros(start.count, dtype=torch.bool), torch.zeros(start.count, dtype=torch.bool)
-    idle, iteration = torch.zeros(start.count, dtype=torch.int64), 0
-    while iteration < most_iterations and not bool(converged.all()):
-        iteration += 1
-        busy = (~converged).nonzero()[:, 0]
-        before, at = Oscillators.of(table[:, busy]), (damping[busy], wanted, farthest[busy])
-        steps, promised = _steps(_without_lag(found.of(busy), held[busy]), *at)
-        below = (before.lag <= 0) & (steps[PARAMETERS.index("lag")] < 0)
-        if bool(below.any()):
-            steps, promised = _steps(_without_lag(found.of(busy), held[busy] | below), *at)
-        tried = before.moved(steps)
-        there = misfit([one.of(busy) for one in played], tried, timed)
-        better = (there.squares < found.squares[busy]) & there.squares.isfinite()
-        variance = (found.squares[busy] / found.samples[busy].clamp_min(1)).clamp_min(_SMALLEST_VARIANCE)
-        gained = torch.where(better, found.squares[busy] - there.squares, torch.zeros_like(variance))
-        idle[busy] = torch.where(gained < _HARDLY * variance, idle[busy] + 1, 0)
-        table[:, busy[better]] = tried.table()[:, better]
-        found = _replaced(found, there, busy, better)
-        damping[busy] = torch.where(better, damping[busy] / 9, damping[busy] * 10).clamp_min(1e-9)
-        blocked = (idle[busy] >= _MOST_IDLE) | (damping[busy] > _MOST_DAMPING)
-        converged[busy] = (promised < _NOTHING_LEFT * variance) | blocked
-        # Where no step helps although one promises to, rounding is all that is left, or something is wrong.
-        stuck[busy] = blocked & (promised > _LITTLE_LEFT * variance)
-    return _State(Oscillators.of(table), found, converged & ~stuck, iteration)
+    timed = bool({"delay", "lag"} & set(free))
+    moving = torch.zeros(start.count, len(PARAMETERS), dtype=torch.bool)
+    moving[:, columns(free)] = True
+    moving[held, PARAMETERS.index("lag")] = False
 
+    def look(steps: Tensor, busy: Tensor) -> NormalEquations:
+        here = start.moved(steps.T).picked(busy)
+        some = played if len(busy) == start.count else [one.of(busy) for one in played]
+        return misfit(some, here, timed).profiled(_SMALLEST_VARIANCE)
 
-def _without_lag(found: Misfit, held: Tensor) -> Misfit:
-    """Take the lag out of the equations of some oscillators."""
-    keep = torch.ones(found.gradient.shape, dtype=torch.float64)
-    keep[held, PARAMETERS.index("lag")] = 0.0
-    return replace(found, normal=found.normal * keep[:, :, None] * keep[:, None, :], gradient=found.gradient * keep)
-
-
-def _farthest(start: Oscillators, free: Sequence[str]) -> Tensor:
-    """Give the longest step allowed, (oscillator, free parameter): the model is linear only nearby."""
-    one = torch.ones_like(start.gamma)
-    far = {name: _FARTHEST * one for name in PARAMETERS}
-    far |= {"offset": 0.1 * one, "delay": 0.2 / start.gamma, "lag": (0.2 / start.gamma) ** 2}
-    return torch.stack([far[name] for name in free], dim=1)
-
-
-def _steps(found: Misfit, damping: Tensor, wanted: Tensor, farthest: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the damped steps of all parameters, (parameter, oscillator), and by how much each promises to help."""
-    normal, gradient = found.normal[:, wanted][:, :, wanted], found.gradient[:, wanted]
-    scale = normal.diagonal(dim1=1, dim2=2).sqrt()
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # What is held has no derivative.
-    unit = normal / scale[:, :, None] / scale[:, None, :]
-    unit = unit + (damping[:, None] + 1e-12)[..., None] * torch.eye(len(wanted), dtype=torch.float64)
-    step = torch.linalg.solve(unit, (gradient / scale)[..., None])[..., 0] / scale
-    too_far = (step.abs() / farthest).amax(1, keepdim=True).clamp_min(1.0)
-    step = step / too_far
-    full = step.new_zeros(found.normal.shape[1], len(damping))
-    full[wanted] = step.T
-    return full, (step * gradient).sum(1)
-
-
-def _replaced(old: Misfit, new: Misfit, busy: Tensor, better: Tensor) -> Misfit:
-    def put(before: Tensor, after: Tensor) -> Tensor:
-        changed = before.clone()
-        changed[busy[better]] = after[better]
-        return changed
-
-    return Misfit(
-        put(old.squares, new.squares),
-        put(old.normal, new.normal),
-        put(old.gradient, new.gradient),
-        put(old.samples, new.samples),
-    )
+    steps = torch.zeros(moving.shape, dtype=torch.float64)
+    end = levenberg_marquardt(look, steps, start.farthest(), start.bounds(), moving, most_looks=most_iterations + 1)
+    oscillators = start.moved(end.values.T)
+    return _State(oscillators, misfit(played, oscillators, timed), end.converged, end.looks - 1)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from spinhw.surrogate import Misfit, Oscillators, columns
+from spinhw.estimate import NormalEquations
+from spinhw.estimate import covariance as inverse
+from spinhw.surrogate import PARAMETERS, Oscillators, columns
 
 # What a parameter must be known to, relative for positive ones, to call it identified; times in units of 1 / gamma.
 IDENTIFIED = {"gamma": 0.2, "sigma": 0.2, "q": 0.3, "gain": 0.2, "offset": 0.1, "delay": 0.2, "lag": 0.2}
@@ -13,31 +15,17 @@ IDENTIFIED = {"gamma": 0.2, "sigma": 0.2, "q": 0.3, "gain": 0.2, "offset": 0.1, 
 MOST_CORRELATION = 0.999
 
 
-def covariance(found: Misfit, oscillators: Oscillators, free: Sequence[str]) -> tuple[Tensor, Tensor]:
+def covariance(found: NormalEquations, oscillators: Oscillators, free: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Give the noise of one shot, (oscillator,), and s^2 (J^T J)^-1, (oscillator, parameter, parameter).
 
     A lag at its bound of zero counts as fixed there.
     """
-    wanted = columns(free)
-    freedom = (found.samples - len(wanted)).clamp_min(1)
+    freedom = (found.samples - len(free)).clamp_min(1)
     variance = found.squares / freedom
-    moving = torch.ones(oscillators.count, len(wanted), dtype=torch.bool)
-    if "lag" in free:
-        moving[:, list(free).index("lag")] = oscillators.lag > 0
-    inverse = _inverse(found.normal[:, wanted][:, :, wanted], moving)
-    full = found.normal.new_zeros(found.normal.shape)
-    full[:, wanted[:, None], wanted[None, :]] = variance[:, None, None] * inverse
-    return variance.sqrt(), full
-
-
-def _inverse(normal: Tensor, moving: Tensor) -> Tensor:
-    """Invert blocks whose rows and columns that do not move are left out; infinite where one cannot be inverted."""
-    both = moving[:, :, None] & moving[:, None, :]
-    scale = normal.diagonal(dim1=1, dim2=2).clamp_min(1e-300).sqrt()
-    unit = torch.where(both, normal / scale[:, :, None] / scale[:, None, :], torch.eye(normal.shape[1]).to(normal))
-    inverse, info = torch.linalg.inv_ex(unit)
-    inverse = torch.where((info > 0)[:, None, None], torch.full_like(inverse, torch.inf), inverse)
-    return torch.where(both, inverse / scale[:, :, None] / scale[:, None, :], torch.zeros_like(inverse))
+    moving = torch.zeros(found.gradient.shape, dtype=torch.bool)
+    moving[:, columns(free)] = True
+    moving[:, PARAMETERS.index("lag")] &= oscillators.lag > 0
+    return variance.sqrt(), variance[:, None, None] * inverse(found.normal, moving)
 
 
 def correlations(spread: Tensor) -> Tensor:

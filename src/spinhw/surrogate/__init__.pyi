@@ -2,7 +2,7 @@ from .calibrated import Calibrated, calibrated_neurons, members
 from .coupled_refit import FORGETTING, CoupledRefit
 from .feedback import NetworkRecord
 from .oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
-from .played import Misfit, Played, columns, misfit, modelled, shifted, substeps_for
+from .played import Played, columns, misfit, modelled, shifted, substeps_for
 from .refit import OnlineRefit, information
 from .resonators import AppliedWeights, CalibratedSynapses, Chain, calibrated_synapses
 from .response import Response, respond
@@ -16,7 +16,6 @@ __all__ = [
     "DYNAMICS",
     "FORGETTING",
     "LOGARITHMIC",
-    "Misfit",
     "NetworkRecord",
     "OnlineRefit",
     "Oscillators",

@@ -17,6 +17,7 @@ DYNAMICS = PARAMETERS[:3]
 LOGARITHMIC = frozenset({"gamma", "sigma", "gain"})
 LEAST_Q = -0.95  # At Q = -1 the power would grow beyond 1.
 _LARGEST_LOGARITHM = 3.0  # From start to fit a positive parameter changes by a factor of 20 at most.
+_FARTHEST = 0.3  # Step of ln gamma, ln sigma, Q and ln gain.
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,23 @@ class Oscillators:
         found["q"] = found["q"].clamp_min(LEAST_Q)
         found["lag"] = (self.lag**2 + step[PARAMETERS.index("lag")]).clamp_min(0.0).sqrt()
         return replace(self, **found)
+
+    def bounds(self) -> tuple[Tensor, Tensor]:
+        """Give the lowest and the highest step that `moved` takes, each (oscillator, parameter)."""
+        lowest = torch.full((self.count, len(PARAMETERS)), -torch.inf, dtype=torch.float64)
+        for place, name in enumerate(PARAMETERS):
+            if name in LOGARITHMIC:
+                lowest[:, place] = -_LARGEST_LOGARITHM
+        highest = torch.where(lowest.isfinite(), -lowest, torch.inf)
+        lowest[:, PARAMETERS.index("q")] = LEAST_Q - self.q
+        lowest[:, PARAMETERS.index("lag")] = -(self.lag**2)
+        return lowest, highest
+
+    def farthest(self) -> Tensor:
+        """Give the longest step in which the model is about linear, (oscillator, parameter)."""
+        time_s, one = 0.2 / self.gamma, torch.ones_like(self.gamma)
+        far = {"offset": 0.1 * one, "delay": time_s, "lag": time_s**2}
+        return torch.stack([far.get(name, _FARTHEST * one) for name in PARAMETERS], dim=1)
 
     def scales(self) -> Tensor:
         """Give the change of each parameter for a unit step of a fit, (parameter, oscillator)."""

@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from spinhw.estimate import NormalEquations
 from spinhw.physics import LOGISTIC
 from spinhw.surrogate.oscillators import PARAMETERS, Oscillators
 from spinhw.surrogate.readout import read
@@ -67,44 +68,16 @@ class Played:
         return replace(self, drive=self.drive[chosen], power=self.power[chosen], good=self.good[chosen])
 
 
-@dataclass(frozen=True)
-class Misfit:
-    """How far a model is from what was measured, by oscillator; sums are over good samples, weighted with averages.
-
-    Args:
-        squares: Sum of the squared differences, (oscillator,).
-        normal: J^T J, (oscillator, parameter, parameter), in the order of `PARAMETERS`.
-        gradient: J^T (measured - model), (oscillator, parameter).
-        samples: Good samples, (oscillator,).
-    """
-
-    squares: Tensor
-    normal: Tensor
-    gradient: Tensor
-    samples: Tensor
-
-    def __add__(self, other: Self) -> "Misfit":
-        return Misfit(
-            self.squares + other.squares,
-            self.normal + other.normal,
-            self.gradient + other.gradient,
-            self.samples + other.samples,
-        )
-
-    def of(self, chosen: Tensor) -> "Misfit":
-        """Give the part of some oscillators."""
-        parts = (self.squares, self.normal, self.gradient, self.samples)
-        return Misfit(*(part[chosen] for part in parts))
-
-
 def modelled(played: Played, oscillators: Oscillators, tangents: bool = False) -> tuple[Tensor, Tensor | None]:
     """Give the samples that a model expects, (batch, time + 1, oscillator), and their derivatives if asked for."""
     timed = bool((oscillators.delay != 0).any()) or bool((oscillators.lag > 0).any())
     return _modelled(played, oscillators, timed, tangents)
 
 
-def misfit(played: Sequence[Played], oscillators: Oscillators, timed: bool) -> Misfit:
-    """Compare a model with everything that was measured.
+def misfit(played: Sequence[Played], oscillators: Oscillators, timed: bool) -> NormalEquations:
+    """Compare a model with everything that was measured, by oscillator, in the coordinates of a fit.
+
+    Sums are over good samples, weighted with averages; parameters in the order of `PARAMETERS`.
 
     Args:
         played: At least one batch.
@@ -123,21 +96,13 @@ def _chunks(played: Played) -> Iterator[Played]:
         yield played.batches(slice(first, first + size))
 
 
-def _misfit(played: Played, oscillators: Oscillators, timed: bool) -> Misfit:
+def _misfit(played: Played, oscillators: Oscillators, timed: bool) -> NormalEquations:
     model, found = _modelled(played, oscillators, timed, tangents=True)
     if found is None:
         raise ValueError("a misfit needs the tangents of the response")
-    weight = played.good.double() * played.averages
-    apart = torch.where(played.good, played.power.double() - model, torch.zeros_like(model))
-    by_segment = found.permute(1, 3, 0, 2)  # (segment, oscillator, parameter, sample)
-    weights = weight.transpose(1, 2)[:, :, None]  # (segment, oscillator, 1, sample)
-    weighted = by_segment * weights
-    return Misfit(
-        (weight * apart**2).sum((0, 1)),
-        (weighted @ by_segment.transpose(2, 3)).sum(0),
-        (weighted @ apart.transpose(1, 2)[..., None])[..., 0].sum(0),
-        played.good.sum((0, 1)).double(),
-    )
+    by_segment = found.permute(1, 3, 2, 0)  # (segment, oscillator, sample, parameter)
+    apart, weight = (one.transpose(1, 2) for one in (played.power.double() - model, played.good.double()))
+    return NormalEquations.of(by_segment, apart, weight * played.averages).summed(0)
 
 
 def _modelled(played: Played, oscillators: Oscillators, timed: bool, tangents: bool) -> tuple[Tensor, Tensor | None]:
