@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from fakes.loops import INTERVAL_S, NOISE, SPREAD, make
+from spinhw.estimate import NormalEquations
 from spinhw.gradients import HardwareInLoop, NetworkRefit
 from spinhw.gradients.modes import MODES
 from spinhw.rollout import Weights
 from spinhw.streams import torch_stream
 from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators
-from spinhw.surrogate.evidence import Evidence, evidence
+from spinhw.surrogate.evidence import evidence
 from spinhw.surrogate.feedback import SUBSTEPS, Felt, felt_by_network
 from spinhw.surrogate.synapses import Synapses
 
@@ -65,7 +66,7 @@ def test_derivatives_are_those_of_the_model():
     weights, every = synapses.listed(record.weights), torch.arange(true.count)
     felt = felt_by_network(record, start.neurons(record.neurons), record.weights)
 
-    def look(oscillators: Oscillators, felt: Felt) -> Evidence:
+    def look(oscillators: Oscillators, felt: Felt) -> NormalEquations:
         return evidence(record, felt, oscillators, synapses, weights, every)
 
     gradient, step = look(start, felt).gradient, 2e-3

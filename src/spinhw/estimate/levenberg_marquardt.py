@@ -51,7 +51,6 @@ def levenberg_marquardt(
     damping: float = 1e-3,
     short: float = 0.0,
     least_gain: float = 1e-4,
-    slack: float = 0.0,
     most_looks: int = 30,
 ) -> Minimum:
     """Move parameters until nothing is gained any more.
@@ -66,8 +65,6 @@ def levenberg_marquardt(
         damping: Of the first step, as a share of the diagonal, 0 or above.
         short: Share of the longest step at which one is so short that it is linear: it is taken, and not looked at.
         least_gain: In chi-square; a step that promises less is taken and not looked at either.
-        slack: By how much a look may be worse than the one before and still count, in chi-square for each sample: for
-            sums that are not quite the same function of the values from one look to the next.
         most_looks: At least 1; what still moves then has not converged.
     """
     lowest, highest = bounds or (torch.full_like(start, -torch.inf), torch.full_like(start, torch.inf))
@@ -78,24 +75,26 @@ def levenberg_marquardt(
     busy, looks = torch.arange(len(start)), 1
     found = there = look(tried, busy)
     while True:
-        before = found.squares[busy] + slack * there.samples
-        better = (there.squares < before) & there.squares.isfinite() if looks > 1 else there.squares.isfinite()
+        better = there.squares.isfinite()
         if looks > 1:
-            gained = torch.where(better, found.squares[busy] - there.squares, 0.0)
-            idle[busy] = torch.where(gained < _HARDLY, idle[busy] + 1, 0)
+            gained = found.squares[busy] - there.squares
+            better = better & (gained > 0)
+            idle[busy] = torch.where(better & (gained >= _HARDLY), 0, idle[busy] + 1)
             found = found.replaced(busy[better], there.picked(better))
             raised = (damp[busy] * _MORE).clamp_min(_LEAST_RAISED)
             damp[busy] = torch.where(better, damp[busy] / _LESS, raised)
         values[busy[better]] = tried[busy[better]]
         here = values[busy]
-        limits = (lowest[busy] - here, highest[busy] - here)
-        step = _step(found.picked(busy), damp[busy], moving[busy], farthest[busy], limits)
-        steps[busy], promised = step, (step * found.gradient[busy]).sum(1)
+        equations, limits = found.picked(busy), (lowest[busy] - here, highest[busy] - here)
+        bare, step = (
+            _step(equations, one, moving[busy], farthest[busy], limits) for one in (0 * damp[busy], damp[busy])
+        )
+        # A step that is short because it is damped tells nothing.
+        promised = (bare * equations.gradient).sum(1)
+        near = (promised < least_gain) | (bare.abs() <= short * farthest[busy]).all(1)
+        steps[busy] = step = torch.where(near[:, None], bare, step)
         tried[busy] = torch.maximum(torch.minimum(here + step, highest[busy]), lowest[busy])
         blocked = (idle[busy] >= _MOST_IDLE) | (damp[busy] > _MOST_DAMPING)
-        # A step that is short because it is damped tells nothing.
-        near = (promised < least_gain) | (step.abs() <= short * farthest[busy]).all(1)
-        near &= damp[busy] <= _LEAST_RAISED
         # Where no step helps although one promises to, rounding is all that is left, or something is wrong.
         converged[busy] = near | (blocked & (promised <= _LITTLE_LEFT))
         values[busy[near]] = tried[busy[near]]

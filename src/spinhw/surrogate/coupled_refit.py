@@ -7,15 +7,16 @@ learned is kept as information J^T J over the noise, and forgotten by a factor a
 """
 
 import logging
-from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
+from spinhw.estimate import Minimum, NormalEquations, covariance, levenberg_marquardt
 from spinhw.physics import LOGISTIC
 from spinhw.rollout import Neurons, Weights
-from spinhw.surrogate.evidence import Evidence, evidence
+from spinhw.surrogate.evidence import evidence
 from spinhw.surrogate.feedback import Felt, NetworkRecord, felt_by_network
 from spinhw.surrogate.oscillators import DYNAMICS, PARAMETERS, Oscillators
 from spinhw.surrogate.synapses import Synapses
@@ -29,12 +30,15 @@ _FAR, _LEAST_GAIN = 0.01, 1.0
 _LATER_FAR = 0.05  # In later looks, which begin near: a step as short as this is linear.
 # Within this a step is nearly linear; beyond the other no step goes.
 _NEAR, _FARTHEST = 0.1, 0.4
-_FIRST_STEPS, _LATER_STEPS = 10, 2
-# The first steps of all go far, on a third of the sequences and with the synapses as they were read back: they need not
-# be exact.
-_ROUGH_STEPS, _ROUGH = 3, 3
-_WORSE = 1.5  # Times the squares before: less may come from drives that were worked out anew.
+_FIRST_LOOKS, _LATER_LOOKS = 7, 2
+# The first steps of all go far, on a third of the sequences, under the drives as they seem at first and with the
+# synapses as they were read back: they need not be exact.
+_ROUGH_LOOKS, _ROUGH = 4, 3
+# Residuals smaller than this, in units of full power, say nothing against a step: drives are not known exactly. Nor
+# does a loss, in chi-square for each sample, that may come from drives that were worked out anew.
+_DOUBT, _WORSE = 0.1, 0.4
 _MANY = 0.2  # Share of neurons that still move above which drives are worked out again.
+_LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
 # Oscillators differ by this much from where they started, unless they show otherwise: keeps those that hardly move.
 _SPREAD = 0.3
 _SEQUENCES = 16  # Looked at together: what they need stays small.
@@ -77,7 +81,7 @@ class CoupledRefit:
         self.oscillators = start
         self.synapses: Synapses | None = None
         self.residual = torch.full((start.count,), torch.nan, dtype=torch.float64)  # Rms of one sample, last look.
-        self.looks = self.steps = 0  # So far; of the last look.
+        self.looks = 0  # So far.
         self._start, self._synapse_error, self._forgetting = _table(start), synapse_error, forgetting
         size = len(DYNAMICS)
         known = torch.zeros(start.count, size, size, dtype=torch.float64)
@@ -86,8 +90,8 @@ class CoupledRefit:
     def update(self, record: NetworkRecord, only: Tensor | None = None) -> None:
         """Take in what was measured of a network; a neuron of which no sample is good keeps its values.
 
-        A neuron that is far off is looked at again, up to ten times in the first look and twice in a later one, each
-        time from the step before: a step is linear only nearby. The others rest meanwhile.
+        A neuron that is far off is looked at again, up to eleven times in the first look and twice in a later one: a
+        step is linear only nearby. The others rest meanwhile.
 
         Args:
             record: What was measured.
@@ -95,52 +99,20 @@ class CoupledRefit:
         """
         record = record.in_single()
         synapses = self._listed(record.weights)
-        start, before = self._whole_start(), self._values()
-        old, fixed = self._forgetting * self._information, self._fixed()
-        weights = synapses.listed(record.weights)
         seen = record.good.flatten(0, 1).any(0)
-        busy = seen.nonzero()[:, 0] if only is None else only[seen[only]]
-        best = torch.full((len(before),), torch.inf, dtype=torch.float64)
-        taken, held, unit = torch.zeros_like(before), before.clone(), torch.full_like(best, torch.nan)
-        parts: list[tuple[NetworkRecord, Felt]] = []
-        self.steps, far = 0, _LATER_FAR if self.looks else _FAR
-        while len(busy) and self.steps < (_LATER_STEPS if self.looks else _FIRST_STEPS):
-            rough = not self.looks and self.steps < _ROUGH_STEPS
-            # A few neurons that still move hardly change what the others feel, and rough steps go by what was measured.
-            renewed = not parts or self.steps == _ROUGH_STEPS or (not rough and len(busy) > len(before) * _MANY)
-            if renewed:
-                parts = self._felt(record.images(slice(-(-len(record.inputs) // _ROUGH))) if rough else record)
-            found = self._evidence(parts, synapses.without() if rough else synapses, weights, busy)
-            size = found.gradient.shape[1]
-            now = self._values()[busy]
-            back, home = ((one[busy] - now)[:, :size] for one in (before, start))
-            known, firm = old[busy, :size, :size], fixed[:size]
-            unit[busy] = torch.where(unit[busy].isnan(), found.variance(record.noise), unit[busy])
-            pull = (known @ back[..., None])[..., 0]
-            apart = (back * pull).sum(1) + (firm * home**2).sum(1)
-            cost = (found.squares + unit[busy] * apart) / found.samples
-            fresh, gradient = _weighed(found, record.noise)
-            slope = gradient + pull + firm * home
-            learned = known + fresh
-            ahead = torch.linalg.solve(learned + torch.diag(firm), slope)
-            gain, longest = (ahead * slope).sum(1), ahead[:, : len(DYNAMICS)].abs().amax(1)
-            ahead = ahead / (longest / _FARTHEST).clamp_min(1.0)[:, None]
-            ahead = torch.nn.functional.pad(ahead, (0, len(fixed) - size))
-            # Where a step has made it worse, a quarter of it is taken instead, from where it began.
-            worse = (cost > best[busy] * (_WORSE if renewed else 1.001)) & (self.steps != _ROUGH_STEPS)
-            held[busy] = torch.where(worse[:, None], held[busy], now)
-            step = torch.where(worse[:, None], -0.75 * taken[busy], ahead)
-            taken[busy] = torch.where(worse[:, None], taken[busy] / 4, ahead)
-            best[busy] = torch.where(worse, best[busy], cost)
-            self._move(step, busy)
-            if not rough:
-                # Far from where it leads, what is learned there is no knowledge of it.
-                self._information[busy] = torch.where((longest < _NEAR)[:, None, None], learned, known)
-            self.residual[busy] = (found.squares / found.samples).sqrt()
-            self.steps += 1
-            busy = busy[(longest > far) & (gain > _LEAST_GAIN) | worse | rough]
-        # The last step of those that still move was not looked at.
-        self._move(held[busy] - self._values()[busy], busy)
+        chosen = seen.nonzero()[:, 0] if only is None else only[seen[only]]
+        if len(chosen):
+            self._information[chosen] = self._forgetting * self._information[chosen]
+            before = self._values()
+            if not self.looks:
+                few = record.images(slice(-(-len(record.inputs) // _ROUGH)))
+                self._search(few, synapses.without(), chosen, before, (_FAR, _ROUGH_LOOKS, 1.0))
+            far, looks = (_LATER_FAR, _LATER_LOOKS) if self.looks else (_FAR, _FIRST_LOOKS)
+            end = self._search(record, synapses, chosen, before, (far, looks, _MANY))
+            # Far from where it leads, what is learned there is no knowledge of it.
+            near = end.step[:, : len(DYNAMICS)].abs().amax(1) < _NEAR
+            learned = end.found.normal - torch.diag(self._fixed())
+            self._information[chosen[near]] = learned[near]
         self.looks += 1
 
     def widen(self, numbers: Tensor, variance: Tensor) -> None:
@@ -151,10 +123,9 @@ class CoupledRefit:
             variance: By how much ln gamma, ln sigma and Q of each may have moved, squared, (neuron, 3).
         """
         fixed = torch.diag(self._fixed())
-        covariance = torch.linalg.inv(self._information[numbers] + fixed)
-        size = len(DYNAMICS)
-        covariance[:, range(size), range(size)] += variance
-        self._information[numbers] = torch.linalg.inv(covariance) - fixed
+        size, spread = len(DYNAMICS), covariance(self._information[numbers] + fixed)
+        spread[:, range(size), range(size)] += variance
+        self._information[numbers] = covariance(spread) - fixed
 
     def acting(self, name: str) -> Tensor | None:
         """Give the factor between a weight that acts and the one that was read back.
@@ -182,7 +153,7 @@ class CoupledRefit:
 
     def covariance(self) -> Tensor:
         """Give the covariance of ln gamma, ln sigma, Q and the errors of synapses, (neuron, parameter, parameter)."""
-        return torch.linalg.inv(self._information + torch.diag(self._fixed()))
+        return covariance(self._information + torch.diag(self._fixed()))
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Give nominal neurons with the dynamics as they now seem."""
@@ -227,38 +198,83 @@ class CoupledRefit:
     def _whole_start(self) -> Tensor:
         return torch.nn.functional.pad(self._start, (0, self._information.shape[1] - len(DYNAMICS)))
 
+    def _search(
+        self,
+        record: NetworkRecord,
+        synapses: Synapses,
+        chosen: Tensor,
+        before: Tensor,
+        limits: tuple[float, int, float],
+    ) -> Minimum:
+        """Move some neurons to where they fit best; drives go by the model as it is meanwhile.
+
+        Args:
+            record: What was measured.
+            synapses: Those that are fitted.
+            chosen: Numbers of the neurons.
+            before: Values that what is known belongs to, (neuron, parameter).
+            limits: A step that is linear; looks at most; the share of neurons that still move above which drives are
+                worked out again.
+        """
+        far, most_looks, many = limits
+        size, weights = len(DYNAMICS) + synapses.slots, synapses.listed(record.weights)
+        known, firm = self._information[chosen, :size, :size], torch.diag(self._fixed()[:size])
+        begun, first = self._values()[chosen, :size], (self.oscillators, self.synapses)
+        away, home = (one[chosen, :size] - begun for one in (before, self._whole_start()))
+        parts: list[tuple[NetworkRecord, Felt]] = []
+        renewed, under = 0, torch.zeros_like(begun)
+
+        def look(steps: Tensor, busy: Tensor) -> NormalEquations:
+            nonlocal parts, renewed, under
+            self._move(first, steps, chosen)
+            numbers = chosen[busy]
+            # A few neurons that still move hardly change what the others feel.
+            if not parts or len(busy) > many * len(before):
+                parts, renewed, under = self._felt(record), renewed + 1, steps.clone()
+            change = weights[numbers] * (steps - under)[busy, len(DYNAMICS) :].to(weights)
+            apart = synapses.spread_out(change, numbers)
+            each = [
+                evidence(part, felt.moved(numbers, apart), self.oscillators, synapses, weights, numbers)
+                for part, felt in parts
+            ]
+            found = sum(each[1:], each[0])
+            self.residual[numbers] = (found.squares / found.samples).sqrt()
+            likely = found.profiled(max(record.noise, _LEAST_NOISE) ** 2).discounted()
+            # That drives were worked out anew may make it look worse.
+            cost = found.profiled(_DOUBT**2).squares - _WORSE * renewed * found.samples
+            likely = replace(likely, squares=cost).with_prior(known[busy], away[busy] - steps[busy])
+            return likely.with_prior(firm, home[busy] - steps[busy])
+
+        farthest = torch.full_like(begun, torch.inf)
+        farthest[:, : len(DYNAMICS)] = _FARTHEST
+        end = levenberg_marquardt(
+            look,
+            torch.zeros_like(begun),
+            farthest,
+            damping=0.0,
+            short=far / _FARTHEST,
+            least_gain=_LEAST_GAIN,
+            most_looks=most_looks,
+        )
+        self._move(first, end.values, chosen)
+        return end
+
     def _felt(self, record: NetworkRecord) -> list[tuple[NetworkRecord, Felt]]:
         """Give what neurons felt, as far as that is known now, a few sequences at a time."""
         acting, neurons = self._listed(record.weights).acting(record.weights), self.oscillators.neurons(record.neurons)
         parts = [record.images(slice(k, k + _SEQUENCES)) for k in range(0, len(record.inputs), _SEQUENCES)]
         return [(part, felt_by_network(part, neurons, acting)) for part in parts]
 
-    def _evidence(
-        self, parts: Sequence[tuple[NetworkRecord, Felt]], synapses: Synapses, weights: Tensor, busy: Tensor
-    ) -> Evidence:
-        found = [evidence(part, felt, self.oscillators, synapses, weights, busy) for part, felt in parts]
-        return sum(found[1:], found[0])
-
-    def _move(self, step: Tensor, busy: Tensor) -> None:
-        full = torch.zeros(len(PARAMETERS), self.oscillators.count, dtype=torch.float64)
-        full[: len(DYNAMICS), busy] = step[:, : len(DYNAMICS)].T
-        self.oscillators = self.oscillators.moved(full)
-        if self.synapses is not None and self.synapses.slots:
-            self.synapses = self.synapses.moved(step[:, len(DYNAMICS) :], busy)
+    def _move(self, first: tuple[Oscillators, Synapses | None], steps: Tensor, chosen: Tensor) -> None:
+        """Take steps of some neurons, (chosen, parameter), from where a search began."""
+        oscillators, synapses = first
+        full = torch.zeros(len(PARAMETERS), oscillators.count, dtype=torch.float64)
+        full[: len(DYNAMICS), chosen] = steps[:, : len(DYNAMICS)].T
+        self.oscillators = oscillators.moved(full)
+        if synapses is not None and steps.shape[1] > len(DYNAMICS):
+            self.synapses = synapses.moved(steps[:, len(DYNAMICS) :], chosen)
 
 
 def _table(oscillators: Oscillators) -> Tensor:
     """Give ln gamma, ln sigma and Q, (oscillator, parameter)."""
     return torch.stack([oscillators.gamma.log(), oscillators.sigma.log(), oscillators.q], dim=1)
-
-
-def _weighed(found: Evidence, noise: float) -> tuple[Tensor, Tensor]:
-    """Give information and gradient over the noise that residuals show, and over what their correlation makes of it."""
-    seen, size = found.variance(noise)[:, None, None], len(DYNAMICS)
-    expected, spread = found.normal[:, :size, :size] / seen, found.spread / seen**2
-    scale = expected.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
-    unit, off = (one / scale[:, :, None] / scale[:, None, :] for one in (expected, spread))
-    ratio = torch.linalg.solve(unit + 1e-6 * torch.eye(size, dtype=torch.float64), off)
-    larger = (ratio.diagonal(dim1=1, dim2=2).mean(1)).clamp_min(1.0)
-    weight = 1 / (seen * larger[:, None, None])
-    return found.normal * weight, found.gradient * weight[:, 0]

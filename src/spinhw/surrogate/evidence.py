@@ -6,12 +6,11 @@ follows the exact steps of `spinhw.surrogate.sensitivity`; for synapses all step
 with the mean of what the synapse carried meanwhile. That makes the step of a fit a little less exact, not its end.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from spinhw.estimate import NormalEquations
 from spinhw.physics import coefficients, equilibrium
 from spinhw.surrogate.feedback import Felt, NetworkRecord
 from spinhw.surrogate.oscillators import DYNAMICS, Oscillators
@@ -22,48 +21,14 @@ from spinhw.surrogate.synapses import Synapses
 # Samples after which residuals are taken to be no longer correlated.
 _STRETCH = 16
 _DYNAMICS = len(DYNAMICS)
-_LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
 _NEURONS = 24  # Looked at together: what they need stays in the cache.
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Sums over the good samples of some neurons.
-
-    Args:
-        squares: Squared residuals, (neuron,).
-        normal: J^T J, (neuron, parameter, parameter).
-        gradient: J^T (measured - model), (neuron, parameter).
-        spread: Covariance of the gradient of the dynamics as the residuals scatter, with their correlation over time,
-            (neuron, 3, 3).
-        samples: Good samples, (neuron,).
-    """
-
-    squares: Tensor
-    normal: Tensor
-    gradient: Tensor
-    spread: Tensor
-    samples: Tensor
-
-    def variance(self, noise: float) -> Tensor:
-        """Give the variance of a residual, at least that of the noise, (neuron,)."""
-        return (self.squares / self.samples.clamp_min(1)).clamp_min(max(noise, _LEAST_NOISE) ** 2)
-
-    def __add__(self, other: "Evidence") -> "Evidence":
-        return Evidence(
-            self.squares + other.squares,
-            self.normal + other.normal,
-            self.gradient + other.gradient,
-            self.spread + other.spread,
-            self.samples + other.samples,
-        )
 
 
 @torch.no_grad()
 def evidence(
     record: NetworkRecord, felt: Felt, oscillators: Oscillators, synapses: Synapses, weights: Tensor, chosen: Tensor
-) -> Evidence:
-    """Compare the model of some neurons with what was measured.
+) -> NormalEquations:
+    """Compare the model of some neurons with what was measured; the gradient of their dynamics has a scatter.
 
     Args:
         record: What was measured.
@@ -91,7 +56,7 @@ def evidence(
     products = torch.cat(sums).mul_(scale[:, :, None]).mul_(scale[:, None]).double()
     spread *= samples / (samples // stretch * stretch)
     good = record.good[..., chosen].sum((0, 1)).double()
-    return Evidence(products[:, -1, -1], products[:, :-1, :-1], products[:, :-1, -1], spread, good)
+    return NormalEquations(products[:, -1, -1], products[:, :-1, :-1], products[:, :-1, -1], good, spread)
 
 
 def driven_by(oscillators: Oscillators, bias_drive: Tensor, step_s: float) -> tuple[np.ndarray, np.ndarray]:

@@ -76,6 +76,13 @@ class Felt:
     sources: Tensor
     step_s: float
 
+    def moved(self, numbers: Tensor, change: Tensor) -> "Felt":
+        """Give what some neurons feel, by number, once their weights have changed a little, (neuron, source)."""
+        if not bool(change.any()):
+            return self
+        arrived = (self.sources @ change.T).repeat_interleave(SUBSTEPS, 1)
+        return replace(self, drive=self.drive.index_add(2, numbers, self.slope[..., numbers] * arrived))
+
 
 @torch.no_grad()
 def felt_by_network(record: NetworkRecord, neurons: Neurons, weights: Weights) -> Felt:

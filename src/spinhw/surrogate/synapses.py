@@ -74,13 +74,16 @@ class Synapses:
         error[chosen] = (error[chosen] + step).clamp(_LEAST, _MOST) * self.present[chosen]
         return replace(self, error=error)
 
+    def spread_out(self, values: Tensor, chosen: Tensor) -> Tensor:
+        """Put a value of each slot of some neurons, (chosen, slot), where it comes from, (chosen, source)."""
+        every = values.new_zeros(len(chosen), len(self.error) + self.inputs)
+        return every.scatter_add(1, self.sources[chosen], values)
+
     @cached_property
     def factors(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Give 1 + error for W_ext and W_int of each layer, (neuron, source); 1 where there is no synapse."""
         neurons = len(self.error)
-        every = torch.zeros(neurons, neurons + self.inputs, dtype=torch.float64)
-        every.scatter_add_(1, self.sources, self.error)
-        every += 1
+        every = 1 + self.spread_out(self.error, torch.arange(neurons))
         external, internal, first = [], [], 0
         for number, size in enumerate(self.layers):
             here = slice(first, first + size)
