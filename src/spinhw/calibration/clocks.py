@@ -10,14 +10,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from spinhw.estimate import NormalEquations, covariance, levenberg_marquardt
 from spinhw.surrogate import Oscillators, Played, modelled
 
 # A difference of clocks is believed from so many of its standard errors on, ...
 _CLEARLY = 6.0
 # ... and where it explains this share of what is left beyond the noise.
 _MOST_OF_IT = 0.5
-_ROUNDS = 4  # Of Gauss and Newton, for a sample and more is no small shift, ...
-_MOST_SAMPLES = 2.0  # ... each by so many samples at most in the last segment.
+_LOOKS = 5  # A sample and more is no small shift, ...
+_MOST_SAMPLES = 2.0  # ... and a step goes so many samples at most in the last segment.
+_LEAST_NOISE = 1e-9  # In units of full power: rounding.
 
 
 def runs_off(played: Sequence[Played], oscillators: Oscillators, noise: Tensor, rest_s: float) -> Tensor:
@@ -34,31 +36,27 @@ def runs_off(played: Sequence[Played], oscillators: Oscillators, noise: Tensor, 
     Returns:
         The share e, (oscillator,), positive where records are later and later; zero where nothing shows.
     """
-    found = torch.zeros(2, oscillators.count, dtype=torch.float64)  # d, e
     step_s = max(one.interval_s for one in played) * _MOST_SAMPLES
     longest_s = max(len(one.drive) * _period_s(one, rest_s) for one in played)
-    most = torch.tensor([[step_s], [step_s / longest_s]], dtype=torch.float64)
-    before, normal, right = _normal(played, oscillators, found, rest_s)
-    squares = before
-    for _ in range(_ROUNDS):
-        step = (torch.linalg.pinv(normal) @ right[..., None])[..., 0].T.clamp(-most, most)
-        after, normal, right = _normal(played, oscillators, found + step, rest_s)
-        better = after < squares
-        found, squares = torch.where(better, found + step, found), torch.where(better, after, squares)
-    samples = sum(one.good.sum((0, 1)) for one in played)
-    spread = torch.linalg.pinv(normal)[:, 1, 1].clamp_min(0).sqrt() * (squares / samples).sqrt()
-    beyond_noise = (before - samples * noise**2).clamp_min(0)
-    shows = (found[1].abs() > _CLEARLY * spread) & (before - squares > _MOST_OF_IT * beyond_noise)
-    return torch.where(shows, found[1], 0.0)
+    start = torch.zeros(oscillators.count, 2, dtype=torch.float64)  # d, e
+    farthest = start + torch.tensor([step_s, step_s / longest_s])
+    variance = noise.double().clamp_min(_LEAST_NOISE) ** 2
+
+    def look(found: Tensor, busy: Tensor) -> NormalEquations:
+        return _equations(played, oscillators, found.T, rest_s).over(variance).picked(busy)
+
+    before = look(start, torch.arange(oscillators.count)).squares
+    end = levenberg_marquardt(look, start, farthest, damping=0.0, most_looks=_LOOKS)
+    share, squares, samples = end.values[:, 1], end.found.squares, end.found.samples
+    spread = (covariance(end.found.normal)[:, 1, 1] * squares / samples).sqrt()
+    beyond_noise = (before - samples).clamp_min(0)
+    shows = (share.abs() > _CLEARLY * spread) & (before - squares > _MOST_OF_IT * beyond_noise)
+    return torch.where(shows, share, 0.0)
 
 
-def _normal(
-    played: Sequence[Played], oscillators: Oscillators, found: Tensor, rest_s: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Give squares, J^T J and J^T (measured - model) of both unknowns, for each oscillator."""
-    count = oscillators.count
-    squares = torch.zeros(count, dtype=torch.float64)
-    normal, right = squares.new_zeros(count, 2, 2), squares.new_zeros(count, 2)
+def _equations(played: Sequence[Played], oscillators: Oscillators, found: Tensor, rest_s: float) -> NormalEquations:
+    """Give the normal equations of both unknowns, of each oscillator."""
+    count, parts = oscillators.count, list[NormalEquations]()
     for one in played:
         segments, nudge_s = len(one.drive), one.interval_s / 64
         start_s = torch.arange(segments, dtype=torch.float64) * _period_s(one, rest_s)
@@ -70,13 +68,11 @@ def _normal(
             for more_s in (0.0, nudge_s)
         )  # (time + 1, segment, oscillator)
         good, power = one.good.movedim(0, 1), one.power.movedim(0, 1)
-        slope = torch.where(good, (nudged - model) / nudge_s, 0.0)
-        apart = torch.where(good, power - model, 0.0)
+        slope = (nudged - model) / nudge_s
         columns = torch.stack([slope, slope * start_s[:, None]], dim=-1)  # (time + 1, segment, oscillator, 2)
-        squares = squares + one.averages * (apart**2).sum((0, 1))
-        normal = normal + one.averages * torch.einsum("tsoi,tsoj->oij", columns, columns)
-        right = right + one.averages * torch.einsum("tsoi,tso->oi", columns, apart)
-    return squares, normal, right
+        each = (columns, power - model, good.double() * one.averages)
+        parts.append(NormalEquations.of(*(values.movedim(2, 0).flatten(1, 2) for values in each)))
+    return sum(parts[1:], parts[0])
 
 
 def _period_s(played: Played, rest_s: float) -> float:

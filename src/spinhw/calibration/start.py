@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spinhw.estimate import NormalEquations
 from spinhw.surrogate import PARAMETERS, Oscillators, Played, misfit, modelled, shifted
 
 # A closed form may be led astray by what it does not know; beyond these it is cut, relative to the nominal device.
@@ -79,22 +80,16 @@ def linear(played: Sequence[Played], nominal: Oscillators, offset: Tensor, with_
         offset: Power shown for none, (oscillator,).
         with_gain: Whether the gain is estimated too.
     """
-    count = 4 if with_gain else 3
-    normal = torch.zeros(nominal.count, count, count, dtype=torch.float64)
-    right = torch.zeros(nominal.count, count, dtype=torch.float64)
-    unit = nominal.gamma
+    unit, parts = nominal.gamma, list[NormalEquations]()
     for one in played:
         regressors, change, usable = _intervals(one, nominal, offset)
         if not with_gain:  # sigma and sigma / gain are one unknown.
             regressors = [regressors[0] + regressors[1] / nominal.gain, *regressors[2:]]
         # Damping rates in units of the nominal one: all unknowns are then near 1.
         scaled = [*regressors[:-2], regressors[-2] * unit, regressors[-1] * unit]
-        table = torch.stack(scaled, dim=-1) * usable[..., None]  # (batch, time, oscillator, unknown)
-        by_oscillator = table.movedim(2, 0).flatten(1, 2)  # (oscillator, sample, unknown)
-        normal += by_oscillator.transpose(1, 2) @ by_oscillator
-        right += (by_oscillator.transpose(1, 2) @ (change * usable).movedim(2, 0).flatten(1)[..., None])[..., 0]
-    ridge = normal.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)[:, None, None] * 1e-9
-    found = torch.linalg.solve(normal + ridge * torch.eye(count, dtype=torch.float64), right[..., None])[..., 0]
+        each = (torch.stack(scaled, dim=-1), change, usable.double())  # (batch, time, oscillator, unknown), ...
+        parts.append(NormalEquations.of(*(values.movedim(2, 0).flatten(1, 2) for values in each)))
+    found = sum(parts[1:], parts[0]).step()
     return _unfolded(found, unit, nominal, offset, with_gain)
 
 

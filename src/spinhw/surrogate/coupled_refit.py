@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 FORGETTING = 0.98  # What is left of old information after a look.
 
 # A neuron whose step is shorter, or gains less than this in chi-square, has settled.
-_FAR, _LEAST_GAIN = 0.01, 1.0
+_FAR, _LEAST_GAIN = 0.005, 1.0
 _LATER_FAR = 0.05  # In later looks, which begin near: a step as short as this is linear.
 # Within this a step is nearly linear; beyond the other no step goes.
 _NEAR, _FARTHEST = 0.1, 0.4
@@ -36,7 +36,7 @@ _FIRST_LOOKS, _LATER_LOOKS = 7, 2
 _ROUGH_LOOKS, _ROUGH = 4, 3
 # Residuals smaller than this, in units of full power, say nothing against a step: drives are not known exactly. Nor
 # does a loss, in chi-square for each sample, that may come from drives that were worked out anew.
-_DOUBT, _WORSE = 0.1, 0.4
+_DOUBT, _WORSE = 0.03, 0.4
 _MANY = 0.2  # Share of neurons that still move above which drives are worked out again.
 _LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
 # Oscillators differ by this much from where they started, unless they show otherwise: keeps those that hardly move.

@@ -19,7 +19,7 @@ from spinhw.surrogate.played import Played, columns, misfit
 
 # A step longer than this share of the longest is followed by another look at the same batch: 0.005 of gamma and sigma.
 _SHORT = 1 / 60
-_MOST_LOOKS = 20
+_MOST_LOOKS = 50
 # The least noise assumed: rounding, and what no model of an oscillator gets right.
 _LEAST_NOISE = 1e-4
 
@@ -63,7 +63,7 @@ class OnlineRefit:
     def update(self, played: Sequence[Played]) -> Oscillators:
         """Take in a batch and give the oscillators as they now seem.
 
-        An oscillator that is far off is looked at again, up to 20 times: a step is linear only nearby. The others rest
+        An oscillator that is far off is looked at again, up to 50 times: a step is linear only nearby. The others rest
         meanwhile.
 
         Args:
