@@ -14,13 +14,14 @@ from torch import Tensor
 from spinhw.calibration.traces import Taken
 from spinhw.device import OscillatorBank
 from spinhw.errors import CalibrationError
+from spinhw.estimate import NormalEquations, levenberg_marquardt
 from spinhw.rollout import Neurons, Steps, rollout_driven
 from spinhw.surrogate import Oscillators
 
 _STEPS_PER_NS = 8
 _TRIED = 2.0 ** torch.arange(-4, 5, dtype=torch.float64)  # Corners over the designed one, where the search begins.
-_ROUNDS = 12
-_SETTLED, _FARTHEST, _APART = 1e-9, 0.5, 1e-4  # All in the logarithm of the corner.
+_FARTHEST, _APART = 0.5, 1e-4  # In the logarithm of the corner.
+_LEAST_VARIANCE = 1e-24  # Of a sample: rounding.
 _UNSURE = 0.3  # Relative error beyond which a corner counts as not seen.
 
 
@@ -65,16 +66,17 @@ def corners(taken: Sequence[Taken], found: Oscillators, nominal: Neurons) -> Cor
         return None
     neurons, start = found.neurons(nominal), nominal.cutoff_hz[0].double().log()
     tried = torch.stack([_misfit(shown, neurons, start + shift)[0] for shift in _TRIED.log()])  # (tried, oscillator)
-    log = start + _TRIED.log()[tried.argmin(0)]
-    for _ in range(_ROUNDS):
-        squares, slope, curvature, _ = _linear(shown, neurons, log)
-        step = (slope / curvature.clamp_min(1e-300)).clamp(-_FARTHEST, _FARTHEST)
-        better = _misfit(shown, neurons, log + step)[0] <= squares
-        log = torch.where(better, log + step, log + step / 4)
-        if float(step[better].abs().max() if bool(better.any()) else 1.0) < _SETTLED:
-            break
-    squares, _, curvature, samples = _linear(shown, neurons, log)
-    error = (squares / (samples - 2).clamp_min(1) / curvature.clamp_min(1e-300)).sqrt()
+    begun = start + _TRIED.log()[tried.argmin(0)]
+
+    def look(steps: Tensor, busy: Tensor) -> NormalEquations:
+        return _equations(shown, neurons, begun + steps[:, 0]).profiled(_LEAST_VARIANCE).picked(busy)
+
+    steps = torch.zeros(len(begun), 1, dtype=torch.float64)
+    end = levenberg_marquardt(look, steps, torch.full_like(steps, _FARTHEST), damping=0.0)
+    log = begun + end.values[:, 0]
+    found = _equations(shown, neurons, log)
+    curvature = found.normal[:, 0, 0]
+    error = (found.squares / (found.samples - 2).clamp_min(1) / curvature.clamp_min(1e-300)).sqrt()
     seen = (error < _UNSURE) & (curvature > 1e-12) & ((log - start).abs() < math.log(64))
     cutoff = log.exp()
     return Corners(torch.where(seen, cutoff, torch.nan), torch.where(seen, cutoff * error, torch.nan))
@@ -92,15 +94,16 @@ def _misfit(shown: Sequence[Taken], neurons: Neurons, log: Tensor) -> tuple[Tens
     return torch.stack([(one**2).sum((0, 1)) for one in left]).sum(0), left, gain
 
 
-def _linear(shown: Sequence[Taken], neurons: Neurons, log: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Give squares, gradient, curvature and number of samples; the gain follows the corner wherever it goes."""
-    squares, left, _ = _misfit(shown, neurons, log)
-    above, below = (_misfit(shown, neurons, log + sign * _APART)[1] for sign in (1, -1))
-    slopes = [(low - high) / (2 * _APART) for high, low in zip(above, below, strict=True)]  # Of gain times model.
-    slope = torch.stack([(one * other).sum((0, 1)) for one, other in zip(slopes, left, strict=True)]).sum(0)
-    curvature = torch.stack([(one**2).sum((0, 1)) for one in slopes]).sum(0)
-    samples = torch.stack([one.played.good[:, 1:].sum((0, 1)) for one in shown]).sum(0)
-    return squares, slope, curvature, samples
+def _equations(shown: Sequence[Taken], neurons: Neurons, log: Tensor) -> NormalEquations:
+    """Give the normal equations of the corners; the gain follows the corner wherever it goes."""
+    left, above, below = (_misfit(shown, neurons, log + sign * _APART)[1] for sign in (0, 1, -1))
+    parts = []
+    for one, apart, high, low in zip(shown, left, above, below, strict=True):
+        # Of gain times model.
+        slope, good = (low - high) / (2 * _APART), one.played.good[:, 1:].double()
+        by, apart, good = (values.movedim(2, 0).flatten(1) for values in (slope, apart, good))
+        parts.append(NormalEquations.of(by[..., None], apart, good))
+    return sum(parts[1:], parts[0])
 
 
 def _filtered(taken: Taken) -> Tensor:
