@@ -86,9 +86,9 @@ def levenberg_marquardt(
         values[busy[better]] = tried[busy[better]]
         here = values[busy]
         equations, limits = found.picked(busy), (lowest[busy] - here, highest[busy] - here)
-        bare, step = (
-            _step(equations, one, moving[busy], farthest[busy], limits) for one in (0 * damp[busy], damp[busy])
-        )
+        about = (moving[busy], farthest[busy], limits)
+        bare = _step(equations, 0 * damp[busy], *about)
+        step = _step(equations, damp[busy], *about) if bool(damp[busy].any()) else bare
         # A step that is short because it is damped tells nothing.
         promised = (bare * equations.gradient).sum(1)
         near = (promised < least_gain) | (bare.abs() <= short * farthest[busy]).all(1)
