@@ -74,9 +74,9 @@ def corners(taken: Sequence[Taken], found: Oscillators, nominal: Neurons) -> Cor
     steps = torch.zeros(len(begun), 1, dtype=torch.float64)
     end = levenberg_marquardt(look, steps, torch.full_like(steps, _FARTHEST), damping=0.0)
     log = begun + end.values[:, 0]
-    found = _equations(shown, neurons, log)
-    curvature = found.normal[:, 0, 0]
-    error = (found.squares / (found.samples - 2).clamp_min(1) / curvature.clamp_min(1e-300)).sqrt()
+    ends = _equations(shown, neurons, log)
+    curvature = ends.normal[:, 0, 0]
+    error = (ends.squares / (ends.samples - 2).clamp_min(1) / curvature.clamp_min(1e-300)).sqrt()
     seen = (error < _UNSURE) & (curvature > 1e-12) & ((log - start).abs() < math.log(64))
     cutoff = log.exp()
     return Corners(torch.where(seen, cutoff, torch.nan), torch.where(seen, cutoff * error, torch.nan))

@@ -1,4 +1,4 @@
-"""Estimates that are linear in what a network shows: its read-out, what it remembers, how many directions it has."""
+"""Least squares: normal equations and the search on them, read-outs, memory, how many directions states have."""
 
 import lazy_loader
 
