@@ -1,5 +1,5 @@
 from .capacity import Capacities, capacities, capacity_of, shuffled_threshold
-from .levenberg_marquardt import Minimum, levenberg_marquardt
+from .least_squares import Minimum, levenberg_marquardt
 from .normal_equations import NormalEquations, covariance
 from .products import Polynomial, legendre, polynomials, values_of
 from .ranks import orthonormal, rank_of, singular_values
