@@ -1,9 +1,6 @@
 import csv
 import io
 import json
-import os
-import signal
-import threading
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +21,6 @@ from spinhw.studies.in_loop import LOOP_STUDIES
 from spinhw.studies.measured import MeasuredCurve, measure
 from spinhw.studies.merit import centre, window
 from spinhw.studies.names import FIGURES, LOOPS
-from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import PowerTrace, cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
 from spinhw.studies.tables import as_csv, as_markdown
@@ -533,21 +529,3 @@ def test_measured_curves_follow_the_study() -> None:
     study = STUDIES["fig4"](tiny_grid())
     outcomes = {point.key: outcome([0.5, 0.6]) for point in study.points}
     assert [each.curve for each in measure(study, outcomes)] == list(study.curves)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="Windows does not tell a child that its parent has gone")
-def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(mocker: MockerFixture) -> None:
-    sent: list[int] = []
-    mocker.patch("spinhw.studies.orphan.LOOK_EVERY_S", 0.01)
-    mocker.patch("spinhw.studies.orphan.SAVED_AFTER_S", 0.01)
-    mocker.patch("os.kill", lambda process, number: sent.append(number))
-    gone = threading.Event()
-    mocker.patch("os._exit", lambda code: gone.set())
-    parent = os.getppid()
-    before = threading.active_count()
-    with stop_without(parent + 1):  # Not our owner: nobody watches.
-        assert threading.active_count() == before
-    with stop_without(parent):
-        mocker.patch("os.getppid", lambda: 1)
-        assert gone.wait(5)
-    assert sent == [signal.SIGTERM]

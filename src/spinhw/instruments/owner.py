@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spinhw.watchdog import is_nobody
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -54,15 +56,7 @@ class Owner:
 
     def is_gone(self) -> bool:
         """Say whether it is a process of this computer that has ended; where that cannot be told it is not."""
-        if not self.is_here() or self.pid is None or sys.platform == "win32":
-            return False  # There is no harmless signal on Windows.
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
+        return self.is_here() and self.pid is not None and is_nobody(self.pid)
 
     def __str__(self) -> str:
         if self.pid is None:

@@ -15,7 +15,6 @@ from spinhw import __version__
 from spinhw.atomic import make_folder, write_atomically
 from spinhw.errors import ConfigError, SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
-from spinhw.studies.orphan import stop_without
 from spinhw.studies.outcome import Outcome, PowerTrace, mean_weights
 from spinhw.studies.point import Point
 from spinhw.training import Diverged, Interrupted, RunResults, RunSettings, load_settings, resume, train
@@ -23,6 +22,7 @@ from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.learner import Learner
 from spinhw.training.measures import headline_of
 from spinhw.training.run_folder import RunFolder
+from spinhw.watchdog import stop_without
 
 _RUN = "run"  # Folder of the run within that of its point.
 
