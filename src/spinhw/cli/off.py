@@ -11,7 +11,7 @@ from spinhw.cli.terminal import plain_console
 from spinhw.config import find_profile
 from spinhw.errors import ConfigError, DeviceError
 from spinhw.instruments import StationSettings, load_station
-from spinhw.instruments.lock import Owner, owner_of
+from spinhw.instruments.lock import Owner, guard_of, owner_of
 from spinhw.instruments.outputs import OutputState, everything, nothing_else
 from spinhw.safety import unconfirmed_error
 
@@ -40,8 +40,10 @@ def bring_down(name: str, take_all: bool, stop: bool) -> None:
     from spinhw.instruments.station import switch_off
 
     out = plain_console()
-    owner = owner_of([one.address for one in settings.instruments.values()])
-    if owner is not None and stop:
+    addresses = [one.address for one in settings.instruments.values()]
+    owner, guard = owner_of(addresses), guard_of(addresses)
+    is_guard = owner is not None and guard is not None and owner.pid == guard.pid
+    if owner is not None and stop and not is_guard:  # A guard at work ends by itself, and is waited for.
         _end(out, settings, owner)
     choose = everything if take_all else partial(_ask, out) if sys.stdin.isatty() else nothing_else
     done = switch_off(path, choose=choose, show=lambda states: out.print(outputs_table(name, states)))

@@ -39,6 +39,19 @@ class Held(Protocol):
         """Ramp an output down, switch it off, and tell whether it reads as off."""
 
 
+class Guarding(Protocol):
+    """What custody tells the guard of a session."""
+
+    def start(self) -> None:
+        """Start it; it need not be ready yet."""
+
+    def took(self, output: str) -> None:
+        """Tell that an output is about to be switched on; raises where there is no guard that is ready."""
+
+    def gave(self, output: str) -> None:
+        """Tell that an output was confirmed off."""
+
+
 class Custody:
     """Which outputs of a bench this session switched on. Everything else that is on is somebody else's.
 
@@ -50,6 +63,7 @@ class Custody:
     def __init__(self, bench: str, memory: BenchMemory | None = None) -> None:
         self._bench, self._memory = bench, memory
         self.left = Left()  # What an earlier session is known to have left on.
+        self.guard: Guarding | None = None  # Of this session, as long as it is open.
         self._instruments: dict[str, Held] = {}
         self._looked: dict[str, int] = {}
         self._ours: dict[tuple[str, str], None] = {}  # In the order in which they were switched on.
@@ -68,9 +82,15 @@ class Custody:
         return [one for one in self._ours if instrument in (None, one[0])]
 
     def take(self, instrument: str, output: str) -> None:
-        """Note that an output is ours; called before it is switched on."""
+        """Note that an output is ours; called before it is switched on.
+
+        Raises:
+            GuardError: No guard watches over it; it must stay off.
+        """
         self._lost.discard((instrument, output))
         if not self.is_ours(instrument, output):
+            if self.guard is not None:
+                self.guard.took(f"{instrument}.{output}")
             self._ours[instrument, output] = None
             if self._memory is not None:
                 self._memory.took(f"{instrument}.{output}")
@@ -80,6 +100,8 @@ class Custody:
         self._ours.pop((instrument, output), None)
         if self._memory is not None:
             self._memory.gave(f"{instrument}.{output}")
+        if self.guard is not None:
+            self.guard.gave(f"{instrument}.{output}")
 
     def tell_lost(self, instrument: str, output: str) -> bool:
         """Tell, once, whether an output was ours on a connection that is gone."""
@@ -106,6 +128,8 @@ class Custody:
         }
         if not fresh:
             return
+        if self.guard is not None:
+            self.guard.start()  # It is ready when the first output is about to go on.
         self._refuse_others(fresh)
         self._lost |= {one for one in self._ours if one[0] in fresh}
         unconfirmed = self.bring_down(self._ours, among=fresh)

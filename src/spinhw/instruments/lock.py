@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+import weakref
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from spinhw.instruments.owner import Owner
 from spinhw.instruments.shared import VARIABLE, open_shared, prepare_folder, shared_folder, shared_place
 from spinhw.locks import lock
 
-__all__ = ["BenchLock", "NoLockError", "Owner", "identity_key", "owner_of", "shared_folder"]
+__all__ = ["BenchLock", "NoLockError", "Owner", "guard_of", "identity_key", "owner_of", "shared_folder"]
 
 # Who asks for the owner of a lock holds it for a moment: wait that long before each new attempt.
 _PAUSES_S = (0.01, 0.03, 0.1)
@@ -24,6 +25,8 @@ _LONGEST = 1 << 16
 # What instruments without a serial number say in its place, besides zeros.
 _NO_SERIAL = {"", "NA", "NONE", "NULL", "NIL", "UNKNOWN", "NOSERIAL", "SERIAL", "SN", "SERIALNUMBER"}
 _IN_USE = "end that one, or wait for it"
+# What the marks of guards are called beside the locks of their instruments.
+_GUARD = "guard "
 
 
 class NoLockError(DeviceError):
@@ -47,13 +50,15 @@ class BenchLock:
     Args:
         folder: Where the lock files are, made if need be; None for the one that all users share.
         addresses: VISA addresses.
+        guard: Whether these are no locks but the marks of a guard, which say that it watches over the instruments.
     """
 
-    def __init__(self, folder: Path | None, addresses: Iterable[str]) -> None:
-        self._folder = shared_place(folder)
+    def __init__(self, folder: Path | None, addresses: Iterable[str], *, guard: bool = False) -> None:
+        self._folder, self._prefix = shared_place(folder), _GUARD if guard else ""
         self._addresses = {canonical(address): address for address in sorted(addresses)}
         self._held: dict[str, _Held] = {}
         self._who = ""
+        _LOCKS.add(self)
 
     def acquire(self, who: str) -> None:
         """Take the locks of all addresses.
@@ -73,7 +78,7 @@ class BenchLock:
                 raise _no_lock(who, self._folder, error) from error
             for key, address in sorted(self._addresses.items()):
                 what = f"{who}: the instrument at {address} is in use by another process"
-                self._take(key, what, _IN_USE, address=address)
+                self._take(f"{self._prefix}{key}", what, _IN_USE, address=address)
         except BaseException:
             self.release()
             raise
@@ -116,6 +121,21 @@ class BenchLock:
             os.close(held.file)  # The lock goes with it.
         self._held.clear()
 
+    def owner(self) -> Owner | None:
+        """Say which process has one of these locks; see `owner_of`."""
+        return _first((f"{self._prefix}{key}" for key in self._addresses), self._folder)
+
+    def guard(self) -> Owner | None:
+        """Say which guard watches over one of these instruments, or is at work there; as `owner`."""
+        return _first((f"{_GUARD}{key}" for key in self._addresses), self._folder)
+
+    def forget(self) -> None:
+        """Close what this process got from the one that it was forked from, which has the locks and keeps them."""
+        for held in self._held.values():
+            with suppress(OSError):
+                os.close(held.file)
+        self._held.clear()
+
     def _take(self, key: str, what: str, todo: str, *, instrument: str = "", address: str = "") -> None:
         path = _file(self._folder, key)
         try:
@@ -133,6 +153,19 @@ class BenchLock:
                 os.write(file, json.dumps(vars(Owner.myself(self._who, instrument, address))).encode())
 
 
+# Of this process. A child that is forked must not hold them on when the process that took them has ended.
+_LOCKS: weakref.WeakSet[BenchLock] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for one in list(_LOCKS):
+        one.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
 def owner_of(addresses: Iterable[str], folder: Path | None = None) -> Owner | None:
     """Say which process has one of these instruments open: the first found, this process included.
 
@@ -144,13 +177,12 @@ def owner_of(addresses: Iterable[str], folder: Path | None = None) -> Owner | No
         Its owner, with `pid` None where it did not say; None where nobody has any of them. What a process that died
         left in a file is nobody.
     """
-    where = shared_place(folder)
-    for key in sorted({canonical(address) for address in addresses}):
-        path = _file(where, key)
-        with suppress(OSError):
-            if _is_locked(path):
-                return _written(path)
-    return None
+    return BenchLock(folder, addresses).owner()
+
+
+def guard_of(addresses: Iterable[str], folder: Path | None = None) -> Owner | None:
+    """Say which guard watches over one of these instruments, or is at work there; as `owner_of`."""
+    return BenchLock(folder, addresses).guard()
 
 
 def identity_key(identity: str) -> str:
@@ -167,6 +199,15 @@ def identity_key(identity: str) -> str:
     maker, model, serial = fields[:3]
     bare = "".join(letter for letter in serial if letter.isalnum())
     return "" if bare in _NO_SERIAL or not bare.strip("0") else f"*IDN {maker},{model},{serial}"
+
+
+def _first(keys: Iterable[str], folder: Path) -> Owner | None:
+    for key in sorted(keys):
+        path = _file(folder, key)
+        with suppress(OSError):
+            if _is_locked(path):
+                return _written(path)
+    return None
 
 
 def _file(folder: Path, key: str) -> Path:

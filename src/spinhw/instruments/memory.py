@@ -30,14 +30,16 @@ class Left:
         unconfirmed: Outputs that could not be confirmed off.
         died: Who had the bench open and never closed it, such as "process 12 on lab3"; empty if it was closed.
         ours: Outputs that sessions of spinhw switched on and never confirmed off, the unconfirmed ones included.
+        guarded: What the guard of a session that was killed did, in words; empty where there was nothing to do.
     """
 
     unconfirmed: tuple[str, ...] = ()
     died: str = ""
     ours: tuple[str, ...] = ()
+    guarded: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.unconfirmed or self.died or self.ours)
+        return bool(self.unconfirmed or self.died or self.ours or self.guarded)
 
     def knows(self, output: str) -> bool:
         """Say whether a session of spinhw switched this output on; where the record was damaged, nothing is known."""
@@ -51,7 +53,8 @@ class Left:
         on = [output for output in self.ours if output not in self.unconfirmed]
         if on:
             parts.append(f"outputs that it had switched on: {', '.join(on)}")
-        return "the last session left the bench unsafe: " + "; ".join(parts)
+        unsafe = ["the last session left the bench unsafe: " + "; ".join(parts)] if parts else []
+        return "; ".join([*unsafe, self.guarded] if self.guarded else unsafe)
 
 
 def memory_file(folder: Path | None, name: str, addresses: Iterable[str]) -> Path:
@@ -74,28 +77,37 @@ class BenchMemory:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self._open: dict[str, object] | None = None
         self._unconfirmed: tuple[str, ...] = ()
         self._ours: dict[str, None] = {}  # A set that keeps its order.
+        self._guarded = ""
 
     def read(self) -> Left:
         """Read what was left; nothing where there is no file, and everything unknown where it cannot be read."""
         try:
-            data = json.loads(_content(self._path))
+            data = json.loads(_content(self.path))
             owner = data["open"]
             died = f"process {owner['pid']} on {owner['host']}" if owner else ""
-            return Left(_names(data["unconfirmed"]), died, _names(data["ours"]))
+            return Left(_names(data["unconfirmed"]), died, _names(data["ours"]), str(data.get("guarded", "")))
         except FileNotFoundError:
             return Left()
         except (OSError, ValueError, LookupError, TypeError):
-            return Left(died=f"a session whose record {self._path} cannot be read")
+            return Left(died=f"a session whose record {self.path} cannot be read")
+
+    def session(self) -> dict[str, object] | None:
+        """Return what is written down of the session that has the bench open; None where there is none."""
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            data = json.loads(_content(self.path))["open"]
+            return dict(data) if data else None
+        return None
 
     def opened(self, unconfirmed: tuple[str, ...] = ()) -> None:
         """Write down that this process has the bench open. Outputs that earlier sessions left on stay ours."""
         with self._lock:
             before = self.read()
+            self._guarded = ""
             self._open = {"pid": os.getpid(), "host": socket.gethostname(), "since_unix_s": time.time()}
             self._unconfirmed = unconfirmed
             self._ours = dict.fromkeys((*before.ours, *before.unconfirmed, *unconfirmed, *self._ours))
@@ -116,19 +128,42 @@ class BenchMemory:
                 self._unconfirmed = tuple(one for one in self._unconfirmed if one != output)
                 self._write()
 
-    def closed(self, unconfirmed: tuple[str, ...]) -> None:
-        """Write down which outputs could not be confirmed off when the bench was closed; none is good."""
+    def go_on(self, outputs: Iterable[str]) -> None:
+        """Go on for a session that has ended: what it had on, and what was known before, is ours.
+
+        Args:
+            outputs: What it had on.
+        """
+        with self._lock:
+            before, self._open = self.read(), self.session()
+            self._unconfirmed = before.unconfirmed
+            self._ours = dict.fromkeys((*before.ours, *before.unconfirmed, *outputs))
+
+    def ours(self) -> tuple[str, ...]:
+        """List the outputs that are ours as far as this process knows."""
+        return tuple(self._ours)
+
+    def closed(self, unconfirmed: tuple[str, ...], guarded: str = "") -> None:
+        """Write down which outputs could not be confirmed off when the bench was closed; none is good.
+
+        Args:
+            unconfirmed: These outputs.
+            guarded: What a guard did, in words, where it was it that closed the bench.
+        """
         with self._lock:
             self._open, self._unconfirmed, self._ours = None, unconfirmed, dict.fromkeys(unconfirmed)
+            self._guarded = guarded
             self._write(lasting=True)
 
     def _write(self, *, lasting: bool = False) -> None:
-        data = {"open": self._open, "unconfirmed": list(self._unconfirmed), "ours": list(self._ours)}
+        data: dict[str, Any] = {"open": self._open, "unconfirmed": list(self._unconfirmed), "ours": list(self._ours)}
+        if self._guarded:
+            data["guarded"] = self._guarded
         try:
-            prepare_folder(self._path.parent)
-            _replace(self._path, json.dumps(data).encode(), lasting)
+            prepare_folder(self.path.parent)
+            _replace(self.path, json.dumps(data).encode(), lasting)
         except OSError as error:
-            _log.warning("%s: what is switched on could not be written down: %s", self._path, error)
+            _log.warning("%s: what is switched on could not be written down: %s", self.path, error)
 
 
 def _names(outputs: Any) -> tuple[str, ...]:

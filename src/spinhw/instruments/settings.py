@@ -156,6 +156,11 @@ class StationSettings(Settings):
         pattern=r"^[^@]*@[a-z]+$",
         description="VISA backend: '@py' needs nothing else, '@ivi' is NI-VISA or another installed VISA.",
     )
+    guard: bool = Field(
+        default=True,
+        description="Whether another process brings down what a session has on when that is killed; not for a virtual "
+        "bench inside the own process.",
+    )
     instruments: dict[InstrumentName, AnyInstrument] = Field(
         min_length=1, description="Instruments by name; switched off in the reverse of this order."
     )

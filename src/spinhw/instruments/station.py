@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 from spinhw.errors import ConfigError, nearest
 from spinhw.instruments.build import Connect, build_instruments, unknown_settings
 from spinhw.instruments.custody import Custody
+from spinhw.instruments.guard import Guard, take_after_guard
 from spinhw.instruments.lock import BenchLock, NoLockError
 from spinhw.instruments.memory import BenchMemory, Left, memory_file
 from spinhw.instruments.outputs import BroughtDown, Choose, OutputState, nothing_else
@@ -33,6 +34,7 @@ class Station:
         settings: The bench file.
         source: Its path, for messages and for profiles beside it.
         traffic_file: Every message is appended to it as a JSON line; None for the last ones in memory only.
+        traffic: What every message goes through, in place of a file.
         state_folder: Where locks and what was left on are kept; None for a folder that all users share.
         connect: Opens a wire; replaced in tests.
         wait: Waits so many seconds; replaced in tests.
@@ -44,6 +46,7 @@ class Station:
         source: str,
         *,
         traffic_file: Path | None = None,
+        traffic: Traffic | None = None,
         state_folder: Path | None = None,
         connect: Connect = open_wire,
         wait: Callable[[float], None] = time.sleep,
@@ -51,19 +54,20 @@ class Station:
         self.name, self.settings, self.source = settings.id, settings, source
         self.unconfirmed: tuple[str, ...] = ()  # Outputs that the last close could not confirm off.
         self.left = Left()  # What the session before this one left on.
-        self.traffic = Traffic(traffic_file)
+        self.traffic = traffic or Traffic(traffic_file)
         self._instruments = build_instruments(settings, source, self.traffic, connect, wait)
-        addresses = [one.address for one in settings.instruments.values()]
+        self.addresses = [one.address for one in settings.instruments.values()]
         kept = state_folder is not None or not settings.backend.endswith(IN_PROCESS)
-        self._lock = BenchLock(state_folder, addresses) if kept else None
-        self._memory = BenchMemory(memory_file(state_folder, self.name, addresses)) if kept else None
-        self.custody = Custody(self.name, self._memory)
+        self._lock = BenchLock(state_folder, self.addresses) if kept else None
+        self.memory = BenchMemory(memory_file(state_folder, self.name, self.addresses)) if kept else None
+        self.custody = Custody(self.name, self.memory)
         for instrument in self._instruments.values():
             instrument.custody = self.custody
             self.custody.join(instrument)
         self._is_open = False
         self._kept: list[Any] = []
-        self._connect = connect
+        self._connect, self._state_folder = connect, state_folder
+        self._guard: Guard | None = None
 
     def __getitem__(self, name: str) -> Instrument[Any]:
         """Return an instrument by its name in the bench file."""
@@ -93,7 +97,8 @@ class Station:
     def open(self) -> dict[str, str]:
         """Connect to all instruments and return who answers, by name. Changes nothing at any of them.
 
-        What the last session left on is in `left`, and is logged. So is what the profiles cannot make known.
+        What the last session left on is in `left`, and is logged. So is what the profiles cannot make known, and that
+        nobody watches over this session where the bench file says so. A guard at work is waited for.
 
         Raises:
             DeviceError: One does not answer or is another one, or another process has it. All are disconnected again.
@@ -101,7 +106,7 @@ class Station:
         if self._is_open:
             return self.identities()
         if self._lock is not None:
-            self._lock.acquire(self.name)
+            take_after_guard(self._lock, self.name)
         try:
             self._connect_all()
         except BaseException:
@@ -109,8 +114,9 @@ class Station:
             raise
         self._is_open = True
         close_at_exit(self, self.close)
-        if self._memory is not None:
-            self._memory.opened(self.left.unconfirmed)
+        if self.memory is not None:
+            self.memory.opened(self.left.unconfirmed)
+        self.custody.guard = self._guard = self._new_guard()
         for sentence in unknown_settings(self.settings, self.source):
             _log.warning("%s", sentence)
         return self.identities()
@@ -118,13 +124,21 @@ class Station:
     def connect(self) -> None:
         """Connect those instruments that are not, after `disconnect`; changes nothing at any of them."""
         try:
-            for name, instrument in self._instruments.items():
-                identity = instrument.open()
-                if self._lock is not None:
-                    self._lock.acquire_identity(name, identity)
+            for name in self._instruments:
+                self.connect_one(name)
         except BaseException:
             self.disconnect()
             raise
+
+    def connect_one(self, name: str) -> None:
+        """Connect an instrument and keep other processes off the box that answered; changes nothing at it.
+
+        Raises:
+            DeviceError: It does not answer or is another one, or another process has it.
+        """
+        identity = self._instruments[name].open()
+        if self._lock is not None:
+            self._lock.acquire_identity(name, identity)
 
     def disconnect(self) -> None:
         """Disconnect and leave every output as it is; for recovery only."""
@@ -196,9 +210,12 @@ class Station:
             self.disconnect()
             self._is_open = False
             release(self)
-            if self._memory is not None:
+            if self.memory is not None:
                 left = self.custody.left
-                self._memory.closed(tuple(dict.fromkeys((*self.unconfirmed, *left.unconfirmed, *left.ours))))
+                self.memory.closed(tuple(dict.fromkeys((*self.unconfirmed, *left.unconfirmed, *left.ours))))
+            if self._guard is not None:
+                self._guard.over()
+                self.custody.guard = self._guard = None
             self._let_go()
         if self.unconfirmed:
             raise unconfirmed_error(self.name, self.unconfirmed)
@@ -231,13 +248,15 @@ class Station:
         """
         try:
             if self._lock is not None:
-                self._lock.acquire(self.name)
+                take_after_guard(self._lock, self.name)
         except NoLockError as error:
             if not or_without:
                 raise
             _log.warning("%s; going on without a lock: nobody else may use the bench now", error)
         try:
             self._read_memory()
+            if self.left.guarded:
+                _log.warning("%s: %s", self.name, self.left.guarded)
             yield
         finally:
             self._let_go()
@@ -269,8 +288,8 @@ class Station:
         left = [one for one in others if one not in chosen]
         unconfirmed += [one.name for one in left if one.on is None]
         self.disconnect()
-        if self._memory is not None:
-            self._memory.closed(tuple(name for name in unconfirmed if self.left.knows(name)))
+        if self.memory is not None:
+            self.memory.closed(tuple(name for name in unconfirmed if self.left.knows(name)))
         return BroughtDown(tuple(unconfirmed), tuple(one for one in left if one.on))
 
     def _down(self, states: list[OutputState]) -> list[str]:
@@ -285,9 +304,22 @@ class Station:
             _log.warning("%s: %s", self.name, self.left.sentence())
         self.connect()
 
+    def _new_guard(self) -> Guard | None:
+        """Make the guard of a session, unless nobody else can reach the bench; it is started when it is needed."""
+        backends = [one.backend or self.settings.backend for one in self.settings.instruments.values()]
+        if self._connect is not open_wire or all(one.endswith(IN_PROCESS) for one in backends):
+            return None
+        if not self.settings.guard:
+            _log.warning(
+                "%s: 'guard: false' in the bench file: what is on stays on if this process is killed", self.name
+            )
+            return None
+        session = None if self.memory is None else self.memory.session()
+        return Guard(self.settings, self.source, self._state_folder, session)
+
     def _read_memory(self) -> None:
-        if self._memory is not None:
-            self.left = self.custody.left = self._memory.read()
+        if self.memory is not None:
+            self.left = self.custody.left = self.memory.read()
 
     def _output_state(self, name: str, instrument: Instrument[Any], output: str) -> OutputState:
         full = f"{name}.{output}"

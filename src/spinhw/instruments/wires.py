@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from spinhw.instruments import missing
-from spinhw.instruments.address import EXAMPLES, for_pyvisa, is_visa_address
+from spinhw.instruments.address import EXAMPLES, canonical, for_pyvisa, interface, is_visa_address
 from spinhw.instruments.failures import LinkError
 from spinhw.instruments.serial_line import SerialSettings, set_line
 from spinhw.instruments.traffic import Buffer
@@ -27,6 +27,8 @@ _SLOWEST = 250e3
 _NEWLINE = b"\n"
 # Benches that live inside this process: nobody else can reach them, and they end with it.
 IN_PROCESS = "@spinhw"
+# Interfaces whose instruments have a device clear.
+_CLEARED = {"GPIB", "TCPIP", "USB", "VXI"}
 
 
 class Wire(ABC):
@@ -274,6 +276,28 @@ def open_wire(address: str, backend: str, timeout_s: float, *, serial: SerialSet
     except BaseException:
         resource.close()
         raise
+
+
+def clear_device(address: str, backend: str, timeout_s: float) -> None:
+    """Let an instrument forget a message that it got in part, where its interface has a device clear.
+
+    Settings and outputs stay as they are. A raw socket and a serial line have none; there it does nothing.
+
+    Args:
+        address: VISA address.
+        backend: As for `open_wire`.
+        timeout_s: How long it may take, in seconds.
+    """
+    if interface(address) not in _CLEARED or not canonical(address).endswith("::INSTR"):
+        return
+    resource = _manager(backend, f" for {address}").open_resource(
+        for_pyvisa(address), open_timeout=int(timeout_s * 1000)
+    )
+    try:
+        resource.timeout = timeout_s * 1000
+        resource.clear()
+    finally:
+        resource.close()
 
 
 def over_serial(connect: Callable[..., Wire], serial: SerialSettings | None) -> Callable[..., Wire]:
