@@ -72,8 +72,6 @@ def test_the_clock_goes_on():
 @posix
 def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(mocker: MockerFixture) -> None:
     sent: list[int] = []
-    mocker.patch("spinhw.watchdog.WATCH_EVERY_S", 0.01)
-    mocker.patch("spinhw.watchdog.SAVED_AFTER_S", 0.01)
     mocker.patch("os.kill", lambda process, number: sent.append(number))
     gone = threading.Event()
     mocker.patch("os._exit", lambda code: gone.set())
@@ -81,7 +79,7 @@ def test_a_worker_without_its_owner_stops_and_a_cluster_is_left_alone(mocker: Mo
     before = threading.active_count()
     with stop_without(parent + 1):  # Not our owner: nobody watches.
         assert threading.active_count() == before
-    with stop_without(parent):
+    with stop_without(parent, 0.01, 0.01):
         mocker.patch.object(Watchdog, "wait", return_value=True)
         assert gone.wait(GENEROUS_S)
     assert sent == [signal.SIGTERM]

@@ -24,8 +24,6 @@ if sys.platform == "win32":
 
 # How often is looked where the system cannot tell by itself.
 _LOOK_EVERY_S = 0.1
-WATCH_EVERY_S = 1.0
-SAVED_AFTER_S = 60.0
 
 
 class Watchdog:
@@ -92,7 +90,7 @@ class Watchdog:
 
 
 @contextmanager
-def stop_without(owner: int) -> Iterator[None]:
+def stop_without(owner: int, every_s: float = 1.0, saved_after_s: float = 60.0) -> Iterator[None]:
     """Within the context, interrupt this process when its owner ends, however that happens.
 
     Does nothing in the owner itself, in a process that is not its child (a worker of a cluster), and on Windows, where
@@ -100,10 +98,13 @@ def stop_without(owner: int) -> Iterator[None]:
 
     Args:
         owner: Process id of the command.
+        every_s: How often is looked, in seconds.
+        saved_after_s: When the process ends at the latest, saved or not, in seconds after it was interrupted.
     """
     over = threading.Event()
     if os.name == "posix" and os.getppid() == owner:
-        threading.Thread(target=_stop_without, args=(Watchdog(owner), over), daemon=True).start()
+        watched = Watchdog(owner), over, every_s, saved_after_s
+        threading.Thread(target=_stop_without, args=watched, daemon=True).start()
     try:
         yield
     finally:
@@ -118,11 +119,11 @@ def clock_s() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def _stop_without(owner: Watchdog, over: threading.Event) -> None:
-    while not over.wait(WATCH_EVERY_S):
+def _stop_without(owner: Watchdog, over: threading.Event, every_s: float, saved_after_s: float) -> None:
+    while not over.wait(every_s):
         if owner.wait(0.0):
             os.kill(os.getpid(), signal.SIGTERM)  # A run in training finishes its batch and saves.
-            over.wait(SAVED_AFTER_S)
+            over.wait(saved_after_s)
             os._exit(1)  # Nobody is there to take a result, and the worker would only wait for more to do.
     owner.close()
 

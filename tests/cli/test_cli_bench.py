@@ -227,6 +227,7 @@ def test_off_names_the_process_that_has_a_bench_and_ends_it_when_told_to(spinhw,
 
 def test_what_a_killed_process_left_on_comes_down_without_being_asked(spinhw, mine):
     file, addresses = mine
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"guard": False}), encoding="utf-8")
     with python(HOLDER, file) as child:
         assert child.stdout.readline() == "ready\n"
         child.kill()

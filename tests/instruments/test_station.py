@@ -169,7 +169,10 @@ def test_bench_is_for_one_at_a_time(two):
 def test_bench_of_a_process_that_was_killed_is_free_and_reported(tmp_path):
     server = TinyServer()
     file = tmp_path / "bench.yaml"
-    file.write_text(yaml.safe_dump(bench() | {"instruments": {"source": source_at(server.address)}}), encoding="utf-8")
+    file.write_text(
+        yaml.safe_dump(bench() | {"guard": False, "instruments": {"source": source_at(server.address)}}),
+        encoding="utf-8",
+    )
     child = start(file, tmp_path)
     with pytest.raises(DeviceError, match=rf"in use by another process; seen: process {child.pid} on"):
         open_here(file, tmp_path).open()
