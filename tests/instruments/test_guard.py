@@ -39,6 +39,7 @@ import numpy as np
 from spinhw.instruments import CurrentSource, WaveformSource, guard, open_station
 from spinhw.instruments.wires import SocketWire
 path, begins, left, before = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3]), sys.argv[4]
+guard.ACTS_FOR_S = float(sys.argv[5])
 send = SocketWire.send
 def counted(self, *parts):
     global left
@@ -93,12 +94,12 @@ class Standing:
     def write(self, **changes):
         self.path.write_text(yaml.safe_dump(self.data | changes), encoding="utf-8")
 
-    def start(self, begins=b"", left=0, before="pass"):
-        return python(SESSION, self.path, begins.decode(), left, before)
+    def start(self, begins=b"", left=0, before="pass", acts_for_s=GENEROUS_S):
+        return python(SESSION, self.path, begins.decode(), left, before, acts_for_s)
 
     @contextmanager
-    def up(self, before="pass"):
-        process = self.start(before=before)
+    def up(self, acts_for_s=GENEROUS_S):
+        process = self.start(acts_for_s=acts_for_s)
         try:
             assert process.stdout.readline() == "up\n", process.communicate()
             yield process
@@ -242,7 +243,7 @@ os.close(there)
 """
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("nobody says which descriptors are pipes")
-    with bench.up(before="guard.ACTS_FOR_S = 0.0") as process:
+    with bench.up(acts_for_s=0.0) as process:
         process.stdin.write(f"\nexec({close!r})\n")
         process.stdin.flush()
         assert process.stdout.readline() == "done\n"
