@@ -130,7 +130,9 @@ def _draw(axes: Axes, panel: SweepPanel, xlabel: str, log: bool) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="best", title=_what_is_drawn(panel), title_fontsize=8.0)
+    axes.legend(
+        loc="best", title=_what_is_drawn(panel), title_fontsize=8.0, frameon=True, framealpha=0.8, edgecolor="none"
+    )
 
 
 def _method(score: Floats) -> Literal["linear", "higher"]:

@@ -88,8 +88,9 @@ def as_page(studies: Sequence[Study], claims: Sequence[Claim], points: int, netw
         networks: How many networks were trained for them.
         took_s: Time that it took, summed over the processes, in seconds.
     """
-    holding = sum(each.holds is True for each in claims)
-    tested = f"Of {len(claims)} claims tested, {holding} hold; one that does not is a result too."
+    judged = [each for each in claims if each.holds is not None and not each.by_construction]
+    holding = sum(each.holds is True for each in judged)
+    tested = f"Of {len(judged)} claims tested, {holding} hold; one that does not is a result too."
     if not claims:
         tested = "None of the paper's claims is tested: they are about its own task and figures."
     every = {study.nouns for study in studies}
@@ -114,9 +115,9 @@ def _measures(studies: Sequence[Study]) -> str:
 def as_markdown(claims: Sequence[Claim]) -> str:
     """Write claims as a Markdown table, one line each; empty for none."""
     head = "| protocol | the paper says | holds here if | measured | holds |\n|---|---|---|---|---|\n"
-    lines = [
-        f"| {each.protocol} | {each.says} | {each.test} | {each.measured} | {_verdict(each)} |\n" for each in claims
-    ]
+    rows = [(each.protocol, each.says, each.test, each.measured, _verdict(each)) for each in claims]
+    # What stands between two bars ends a cell, were they not escaped.
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows]
     return head + "".join(lines) if lines else ""
 
 
