@@ -330,4 +330,5 @@ def test_bootstrap_interval_of_many_normal_numbers_is_that_of_theory():
 
 def test_changed_keys_are_listed_with_both_values():
     old, new = {"a": {"b": 1, "c": 2}, "d": None}, {"a": {"b": 1, "c": 3}, "d": {"e": 1}}
-    assert changed_keys(old, new) == ["a.c (2 there, 3 here)", "d (None there, {'e': 1} here)"]
+    assert changed_keys(old, new) == ["a.c (2 there, 3 here)", "d (None there, given here)"]
+    assert changed_keys({"f": {"kind": "visa", "id": "mine"}}, {"f": None}) == ["f (mine there, None here)"]

@@ -136,5 +136,12 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             changed += changed_keys(before, after, f"{prefix}{key}.")
         elif before != after:
-            changed.append(f"{prefix}{key} ({before!r} there, {after!r} here)")
+            changed.append(f"{prefix}{key} ({_brief(before)} there, {_brief(after)} here)")
     return changed
+
+
+def _brief(value: Any) -> str:
+    """Write a value for a message; of a whole section its name or kind alone."""
+    if isinstance(value, Mapping):
+        return str(value.get("id") or value.get("kind") or "given")
+    return repr(value)
