@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from spinhw.config import Settings
+from spinhw.physics import Ladder
 from spinhw.units import DurationS, FrequencyHz
 
 Spread = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -74,6 +75,10 @@ class RFSettings(Settings):
     tuning_span_hz: FrequencyHz = Field(default=20e6, description="Shift of a resonance by a tuning of 1; above zero.")
     frequency_spread: Spread = Field(default=0.0, description="Relative standard deviation of the resonances, 0 to 1.")
     linewidth_spread: Spread = Field(default=0.0, description="Relative standard deviation of the linewidths, 0 to 1.")
+
+    def ladder(self, max_weight: float) -> Ladder:
+        """Return the chain as designed; max_weight is w_max, above 0."""
+        return Ladder(self.frequency_hz, self.spacing_hz, self.half_linewidth_hz, self.tuning_span_hz, max_weight)
 
 
 class SynapseSettings(Settings):

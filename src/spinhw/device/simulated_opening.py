@@ -12,7 +12,6 @@ from spinhw.device.shapes import parameters_of
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.simulated_settings import SimulatedSettings
 from spinhw.network import Answer, NetworkSettings
-from spinhw.physics import Ladder
 from spinhw.rollout import Neurons
 
 
@@ -68,7 +67,7 @@ def open_simulated_synapses(settings: SimulatedSettings, resonators: int, member
     """Make a chain of resonators of one chip; see `open_synapses`."""
     [identity] = _identities(settings, [member])
     synapses = settings.chip.synapses
-    chain, rf = ResonatorChain(settings.chip, identity, resonators), synapses.rf
+    chain = ResonatorChain(settings.chip, identity, resonators)
     # A synapse bank has no oscillators: any threshold does.
     conversion = settings.conversion.conversion(1e9)
     description = Description(
@@ -82,7 +81,7 @@ def open_simulated_synapses(settings: SimulatedSettings, resonators: int, member
         parameters={"tuning": Parameter((resonators,), "tuning", conversion.of_parameter("tuning").unit)},
         limits={"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)},
         seed=settings.seed,
-        ladder=Ladder(rf.frequency_hz, rf.spacing_hz, rf.half_linewidth_hz, rf.tuning_span_hz, synapses.limit or 1.0),
+        ladder=synapses.rf.ladder(synapses.limit or 1.0),
     )
     return SimulatedSynapseBank(chain, description, conversion)
 

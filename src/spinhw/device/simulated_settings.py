@@ -41,13 +41,10 @@ class SimulatedSettings(DeviceSettings):
     @property
     def ladder(self) -> "Ladder | None":
         """The resonators of a chip that takes tunings; None for one that takes weights."""
-        from spinhw.physics import Ladder
-
-        synapses, rf = self.chip.synapses, self.chip.synapses.rf
+        synapses = self.chip.synapses
         if synapses.takes == "weights" or synapses.limit is None:
             return None
-        widths = (rf.half_linewidth_hz, rf.tuning_span_hz, synapses.limit)
-        return Ladder(rf.frequency_hz, rf.spacing_hz, *widths)
+        return synapses.rf.ladder(synapses.limit)
 
     def open(
         self,

@@ -74,9 +74,14 @@ class VerifyPlan:
         wanted = (_SURE * known.noise / (self.power * self.tolerance_of(known))) ** 2
         return min(self.most_readings, max(1, math.ceil(wanted)))
 
-    def most(self, known: CalibratedSynapses) -> int:
-        """Return the most readings that a programming of a whole chain takes, those without a tone included."""
-        return self.readings_of(known) * (self.rounds * len(known.tones_hz) + 1)
+    def most(self, known: CalibratedSynapses, sources: int | None = None) -> int:
+        """Return the most readings that a programming takes, those without a tone included.
+
+        Args:
+            known: The record.
+            sources: How many are measured, on one chain after another; None for all of one chain.
+        """
+        return self.readings_of(known) * (self.rounds * (len(known.tones_hz) if sources is None else sources) + 1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def program_and_verify(
     asked_of = torch.ones_like(reachable) if used is None else used
     reader = _Reader(bank, known, asked_of, plan.power, readings)
     zero, taken = (reader.zero(tuning), readings) if zero is None else (zero, 0)
-    places = _Places.unknown(_scatter(known))
+    places = _Places.unknown(known.scatter)
     for round_number in range(1, plan.rounds + 1):
         found = reader.weights(tuning, zero)
         taken += readings * int(asked_of.sum())
@@ -184,13 +189,6 @@ class _Places:
         weight[which] += trust
         mean[which] += (place - mean[which]) * trust / weight[which]
         return _Places(self.scatter, mean, weight)
-
-
-def _scatter(known: CalibratedSynapses) -> Tensor:
-    """Return by how much tunings seem to scatter from one programming to the next, (resonator,)."""
-    chain = known.chain
-    span = torch.where(chain.tuning_span_hz == 0, torch.inf, chain.tuning_span_hz.abs())
-    return known.repeatability * chain.half_linewidth_hz / 2 / span
 
 
 @dataclass(frozen=True)

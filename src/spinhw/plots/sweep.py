@@ -139,9 +139,13 @@ def _method(score: Floats) -> Literal["linear", "higher"]:
     return "linear" if bool(np.isfinite(score).all()) else "higher"
 
 
+def _label(measure: Measure) -> str:
+    return f"{measure.called}, converged" + (" (%)" if measure.is_share else "")
+
+
 def _upright(axes: Axes, measure: Measure) -> None:
     """Label the upright axis and begin it at 0; a share ends at 100 %."""
-    axes.set_ylabel(f"{measure.called}, converged" + (" (%)" if measure.is_share else ""))
+    axes.set_ylabel(_label(measure))
     axes.set_ylim(0.0, 100.0 if measure.is_share else None)
     axes.grid(axis="y")
 
@@ -266,7 +270,7 @@ def plot_seeds(columns: Sequence[SeedColumn], path: Path, title: str, measure: M
                 axes.errorbar(place + 0.52, mean, std, fmt="_", color=GREY, capsize=3, label=label)
         axes.set_xticks(range(len(columns)), labels)
         axes.set(title=title, xlim=(-0.4, len(columns) - 0.2))
-        axes.set_ylabel(f"{measure.called}, converged" + (" (%)" if measure.is_share else ""))
+        axes.set_ylabel(_label(measure))
         axes.grid(axis="y")
         if any(column.published for column in columns):
             axes.legend(loc="lower right")

@@ -1,6 +1,6 @@
 """A study from grid to pictures."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from spinhw.studies.claims import judge
 from spinhw.studies.execute import StudyProgress, run_points
 from spinhw.studies.figures import draw
 from spinhw.studies.forecast import forecast_s
-from spinhw.studies.measured import measure
-from spinhw.studies.outcome import Outcome
+from spinhw.studies.measured import MeasuredCurve, measure
 from spinhw.studies.point import Point
 from spinhw.studies.settings import GridSettings
 from spinhw.studies.store import PointStore
@@ -53,12 +52,17 @@ class Outlook:
     @property
     def networks(self) -> int:
         """How many networks all points train."""
-        return sum(len(point.settings.training.seeds) for point in self.points)
+        return networks_of(self.points)
 
     @property
     def total_s(self) -> float:
         """Processor time still to come, in seconds."""
         return sum(self.predicted_s.values())
+
+
+def networks_of(points: Iterable[Point]) -> int:
+    """Count the networks that points train."""
+    return sum(len(point.settings.training.seeds) for point in points)
 
 
 def look_ahead(studies: Sequence[Study], store: PointStore) -> Outlook:
@@ -100,12 +104,13 @@ def run_studies(
     shown = in_order([*studies, *_earlier(studies, grid, store, folder)])
     points = distinct(point for study in shown for point in study.points)
     outcomes = store.outcomes(points)
-    claims = {study.name: _claims(study, grid, outcomes) for study in shown}
+    curves = {study.name: measure(study, outcomes) for study in shown}
+    claims = {name: judge(name, found, _reasons(name, grid)) for name, found in curves.items()}
     for study in studies:
-        write_study(study, outcomes, folder)
+        write_study(study, curves[study.name], folder)
     took_s = sum(outcome.wall_s if outcome.cpu_s is None else outcome.cpu_s for outcome in outcomes.values())
-    networks = sum(len(point.settings.training.seeds) for point in points)
-    page = as_page(shown, [one for each in claims.values() for one in each], len(points), networks, took_s)
+    every = [one for each in claims.values() for one in each]
+    page = as_page(shown, every, len(points), networks_of(points), took_s)
     write_atomically(folder / "README.md", page.encode())
     return [claim for study in studies for claim in claims[study.name]]
 
@@ -118,14 +123,12 @@ def _earlier(studies: Sequence[Study], grid: GridSettings, store: PointStore, fo
     return [each for each in found if each.curves and all(store.outcome(point) for point in each.points)]
 
 
-def _claims(study: Study, grid: GridSettings, outcomes: Mapping[str, Outcome]) -> list[Claim]:
-    reasons = {name: each.no_tests.get(study.name, "") for name, each in grid.protocols.items()}
-    return judge(study.name, measure(study, outcomes), reasons)
+def _reasons(study: str, grid: GridSettings) -> dict[str, str]:
+    return {name: each.no_tests.get(study, "") for name, each in grid.protocols.items()}
 
 
-def write_study(study: Study, outcomes: Mapping[str, Outcome], folder: Path) -> None:
+def write_study(study: Study, curves: Sequence[MeasuredCurve], folder: Path) -> None:
     """Write ``NAME.csv`` and ``NAME.png`` of one study."""
-    curves = measure(study, outcomes)
     write_atomically(folder / f"{study.name}.csv", as_csv(study.name, curves).encode())
     picture = folder / f"{study.name}.png"
     with attempted(picture):

@@ -153,8 +153,7 @@ class CalibratedSynapses:
         does not move.
         """
         chain, most = self.chain, self.highest_tuning
-        moves = self.working & (chain.tuning_span_hz != 0)
-        span = torch.where(moves, chain.tuning_span_hz, torch.inf)
+        span = self._span_hz
         centre, half = (self.tones_hz - chain.resonance_hz) / span, (chain.half_linewidth_hz / span).abs()
         return (centre - half).clamp(-most, most), (centre + half).clamp(-most, most)
 
@@ -162,9 +161,7 @@ class CalibratedSynapses:
         """Give the standard errors of those weights, of the calibration and of one programming, (..., source)."""
         slopes = self._at_tones(tuning, self.chain.slopes)  # (..., source, resonator, 4)
         known = torch.einsum("...kp,kpq,...kq->...", slopes, self.covariance, slopes)
-        # A programming that is off by a share e of the largest weight shifts the resonance by e G / 2.
-        shift = self.repeatability * self.chain.half_linewidth_hz / 2 * (self.chain.tuning_span_hz != 0)
-        return (known + ((slopes[..., 0] * shift) ** 2).sum(-1)).clamp_min(0).sqrt()
+        return (known + ((slopes[..., 0] * self._scatter_hz) ** 2).sum(-1)).clamp_min(0).sqrt()
 
     def tuning_for(self, weights: Tensor) -> Tensor:
         """Find the tunings, (..., resonator), whose weights are nearest to those wanted, (..., source).
@@ -172,8 +169,7 @@ class CalibratedSynapses:
         Each resonator takes the detuning of smallest size that makes its own part, with the tails of the others taken
         off; within reach of its tuning. Those that failed stay at 0.
         """
-        chain = self.chain
-        span = torch.where(self.working & (chain.tuning_span_hz != 0), chain.tuning_span_hz, torch.inf)
+        chain, span = self.chain, self._span_hz
 
         def tails(tuning: Tensor) -> Tensor:
             parts = self._at_tones(tuning, chain.parts)  # (..., source, resonator)
@@ -205,6 +201,23 @@ class CalibratedSynapses:
         normals = torch.randn(size.shape, generator=generator, dtype=torch.float64)
         step = (vectors @ (values.clamp_min(0).sqrt() * normals)[..., None])[..., 0] * size
         return Chain(*(old + new for old, new in zip(_table(self.chain), step.T, strict=True)))
+
+    @property
+    def scatter(self) -> Tensor:
+        """By how much tunings seem to scatter from one programming to the next, (resonator,)."""
+        span = self.chain.tuning_span_hz
+        return self._scatter_hz / torch.where(span == 0, torch.inf, span.abs())
+
+    @property
+    def _scatter_hz(self) -> Tensor:
+        """The same of resonances: one that is off by a share e of the largest weight is shifted by e G / 2."""
+        return self.repeatability * self.chain.half_linewidth_hz / 2 * (self.chain.tuning_span_hz != 0)
+
+    @property
+    def _span_hz(self) -> Tensor:
+        """Shift by a tuning of 1, and infinite where a tuning moves nothing: its quotients are 0 then."""
+        span = self.chain.tuning_span_hz
+        return torch.where(self.working & (span != 0), span, torch.inf)
 
     def _own_detuning(self, weight: Tensor) -> Tensor:
         size = self.chain.max_weight

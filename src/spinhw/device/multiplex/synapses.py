@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spinhw.device.banks import SynapseBank
 from spinhw.device.verified import VerifyPlan, program_and_verify
-from spinhw.physics import chain_weights
+from spinhw.physics import alternating, chain_weights
 from spinhw.surrogate import CalibratedSynapses
 
 _log = logging.getLogger(__name__)
@@ -129,8 +129,7 @@ class MultiplexedSynapses:
 
     def most_readings(self, present: Mapping[str, Tensor]) -> int:
         """Return the most readings that a measured programming takes."""
-        groups = Groups.of(present, self.known.working)
-        return (int(groups.used.sum()) * self._plan.rounds + 1) * self._plan.readings_of(self.known)
+        return self._plan.most(self.known, int(Groups.of(present, self.known.working).used.sum()))
 
     def groups(self, present: Mapping[str, Tensor]) -> int:
         """Return how many groups of resonators the synapses make."""
@@ -195,7 +194,7 @@ def left_out(known: CalibratedSynapses, sources: int) -> float:
     spacing = float(tones[-1] - tones[0]) / max(1, len(tones) - 1)
     every = tones[0] + spacing * torch.arange(sources, dtype=torch.float64)
     width = known.chain.half_linewidth_hz.abs().median()
-    signs = 1.0 - 2.0 * (torch.arange(sources) % 2).double()
+    signs = alternating(sources).double()
 
     def tails(first: int, last: int) -> Tensor:
         some = every[first:last]
