@@ -9,7 +9,8 @@ from spinhw.chip import Identity, ResonatorChain
 from spinhw.config import build, shipped
 from spinhw.device import SimulatedSettings, VerifyPlan, open_synapses, program_and_verify
 from spinhw.errors import ConfigError, DeviceError
-from spinhw.surrogate import CalibratedSynapses, Chain, calibrated_synapses
+from spinhw.physics import Chain
+from spinhw.surrogate import CalibratedSynapses, calibrated_synapses
 
 COUNT, LIMIT = 8, 4.0
 

@@ -8,7 +8,7 @@ from spinhw.config import build
 from spinhw.device import Recorder, load_device
 from spinhw.device.contract import check_device
 from spinhw.device.told import told
-from spinhw.errors import ConfigError, LimitError, SpinhwWarning
+from spinhw.errors import ConfigError, DeviceError, LimitError, SpinhwWarning
 
 SIZES = {"layers": [6, 5], "outputs": 3, "inputs": 1, "readout_samples": 2}
 RF = {"frequency": "2 GHz", "spacing": "160 MHz", "half_linewidth": "10 MHz", "tuning_span": "80 MHz"}
@@ -177,3 +177,34 @@ def test_what_does_not_go_together_is_refused_in_one_line(asked, says):
     with pytest.raises(ConfigError, match=says) as refused:
         asked()
     assert "\n" not in str(refused.value)
+
+
+def test_the_truth_of_a_chip_says_what_its_tunings_make() -> None:
+    """Dead, stuck and shifted resonators included; without a scatter of programmings."""
+    net = network(seed=[0, 1])
+    errors = {"scale_spread": 0.1, "programming_error": 0.1, "dead_fraction": 0.2, "stuck_fraction": 0.2}
+    ask = profile(rf={"frequency_spread": 0.003, "linewidth_spread": 0.1}, **errors)
+    with open_device(ask, net) as device:
+        net.use_resonators(device.true_resonators())
+        device.program({name: one.detach() for name, one in net.member_programmed().items()}, net.member_masks())
+        expected = net.member_values()
+        for name in net.tuned():
+            assert torch.allclose(device.truth.acting[name], expected[name], atol=2e-4)
+    with (
+        open_device({"kind": "simulated", "id": "w"}, network(resonators=False)) as plain,
+        pytest.raises(DeviceError, match="no resonators to tell of"),
+    ):
+        plain.true_resonators()
+
+
+@pytest.mark.parametrize("resonators", [True, False])
+def test_known_resonators_bring_weights_onto_a_chip_whose_ladder_is_off(resonators: bool) -> None:
+    net = network(resonators)
+    wanted = {name: one.detach() for name, one in net.member_values().items()}
+    with open_device(profile(rf={"frequency_spread": 0.003}), net) as device:
+        net.use_resonators(device.true_resonators(), keep_weights=resonators)
+        device.program(told(net, device.describe()), net.member_masks())
+        for name in ("w_int.0", "w_ext.1", "w_out"):
+            there = net.member_masks().get(name, torch.ones_like(wanted[name], dtype=torch.bool))
+            off = (device.truth.acting[name] - wanted[name])[there].abs()
+            assert float(off.max()) < 1e-3

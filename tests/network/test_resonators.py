@@ -11,6 +11,7 @@ from spinhw.config import build
 from spinhw.energy import EnergySettings, ledger
 from spinhw.errors import ConfigError
 from spinhw.network import ResonatorSynapses
+from spinhw.physics import Chain, Ladder
 from spinhw.rollout import Steps
 
 F64 = torch.float64
@@ -208,3 +209,130 @@ def test_a_spread_of_corners_is_refused() -> None:
     network.use_neurons(neurons)
     with pytest.raises(ConfigError, match="the high-pass stands behind the chains"):
         network.use_neurons(neurons.mapped(lambda one: one * torch.linspace(1, 1.1, 7)))
+
+
+def known_of(network: SpintronicNetwork, seed: int = 3, members: int = 1) -> dict[str, Chain]:
+    """Draw resonators that are others than designed: a dead one and one that is stuck in the first row of each."""
+    generator, known = torch.Generator().manual_seed(seed), {}
+    assert network.chains is not None
+    for name in network.tuned():
+        shape = (members, *dict(network.named_parameters())[name].shape[-2:])
+        ask = network.settings.synapses
+        assert isinstance(ask, ResonatorSynapses)
+
+        def around(size: float, shape: tuple[int, ...] = shape) -> torch.Tensor:
+            return 1 + size * torch.randn(shape, generator=generator, dtype=F64)
+
+        tones = ask.first_tone_hz + ask.spacing_hz * torch.arange(shape[-1], dtype=F64)
+        signs = 1.0 - 2.0 * (torch.arange(shape[-1]) % 2)
+        chain = Chain(
+            tones + ask.half_linewidth_hz * around(1.0),
+            ask.half_linewidth_hz * around(0.1),
+            network.chains.max_weight * signs * around(0.1),
+            ask.span_hz * around(0.05),
+        )
+        chain.max_weight[:, 0, 0] = 0.0
+        if shape[-1] > 1:
+            chain.tuning_span_hz[:, 0, 1] = 0.0
+        known[name] = chain
+    return known
+
+
+def test_known_resonators_make_the_weights_that_their_numbers_say() -> None:
+    """Against the sum over all pairs, in numpy loops."""
+    network = made(seed=[1, 2]).double()
+    known, tunings, masks = known_of(network, members=2), network.member_programmed(), network.member_masks()
+    network.use_resonators(known)
+    ask, acting = network.settings.synapses, network.member_values()
+    assert isinstance(ask, ResonatorSynapses)
+    for name, chain in known.items():
+        there = masks.get(name, torch.ones_like(tunings[name], dtype=torch.bool))
+        resonance = (chain.resonance_hz + chain.tuning_span_hz * tunings[name]).detach().numpy()
+        width, most = chain.half_linewidth_hz.numpy(), chain.max_weight.numpy()
+        for place in np.ndindex(*acting[name].shape):
+            member, row, source = place
+            tone, total = ask.first_tone_hz + source * ask.spacing_hz, 0.0
+            for k in range(resonance.shape[-1]):
+                d, g = tone - resonance[member, row, k], width[member, row, k]
+                total += float(there[member, row, k]) * most[member, row, k] * 2 * g * d / (d * d + g * g)
+            # Absolute frequencies of gigahertz leave a microhertz of them.
+            assert float(acting[name][place].detach()) == pytest.approx(total, abs=1e-9)
+
+
+def test_resonators_known_as_designed_change_nothing() -> None:
+    network, same = made().double(), made().double()
+    ask = network.settings.synapses
+    assert isinstance(ask, ResonatorSynapses) and network.chains is not None
+    known = {}
+    for name in network.tuned():
+        shape = dict(network.named_parameters())[name].shape
+        chain = Chain.designed(
+            Ladder(ask.first_tone_hz, ask.spacing_hz, ask.half_linewidth_hz, ask.span_hz, 1.0), shape[-1]
+        )
+        signs = 1.0 - 2.0 * (torch.arange(shape[-1]) % 2)
+        whole = Chain(
+            chain.resonance_hz, chain.half_linewidth_hz, network.chains.max_weight * signs, chain.tuning_span_hz
+        )
+        known[name] = whole.mapped(lambda one, shape=shape: one.expand(1, *shape))
+    same.use_resonators(known)
+    for name, value in network.values().items():
+        assert torch.allclose(same.values()[name], value, rtol=0, atol=1e-12)
+    with torch.no_grad():
+        for one in (network, same):
+            one.w_int[0].add_(100.0)
+            one.limit_weights_()
+    assert torch.allclose(same.w_int[0], network.w_int[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"curve": {"kind": "saturation", "strength": 1.0}}, {"angle_rad": 0.1}])
+def test_networks_keep_their_weights_on_other_resonators_as_far_as_these_reach(options: dict) -> None:
+    network = made(options).double()
+    before, known = network.values(), known_of(network)
+    wanted = {name: value.detach() for name, value in before.items()}
+    network.use_resonators(known, keep_weights=True)
+    for name, chain in known.items():
+        works = (chain.max_weight != 0) & (chain.tuning_span_hz != 0)
+        works[0] &= network.masks().get(name, torch.ones_like(works[0]))
+        off = (network.values()[name].detach() - wanted[name])[works[0]].abs()
+        assert float(off.max()) < 1e-6
+        assert float(network.programmed()[name].detach().abs().max()) <= 1.0
+
+
+def test_tunings_stay_on_the_inner_branch_of_the_known_resonance() -> None:
+    network = made().double()
+    known = known_of(network)
+    network.use_resonators(known)
+    ask = network.settings.synapses
+    assert isinstance(ask, ResonatorSynapses)
+    for sign in (1, -1):
+        with torch.no_grad():
+            for name in network.tuned():
+                dict(network.named_parameters())[name].add_(sign * 1e3)
+        network.limit_weights_()
+        for name, chain in known.items():
+            tones = ask.first_tone_hz + ask.spacing_hz * torch.arange(chain.count, dtype=F64)
+            tuning = network.programmed()[name].detach()
+            detuning = tones - chain.resonance_hz[0] - chain.tuning_span_hz[0] * tuning
+            present = network.masks().get(name, torch.ones_like(tuning, dtype=torch.bool))
+            moves = present & (chain.tuning_span_hz[0] != 0)
+            assert float((detuning.abs() / chain.half_linewidth_hz[0])[moves].max()) <= 1 + 1e-9
+            assert float(tuning.abs()[present & ~moves].sum()) == 0.0
+
+
+def test_gradients_flow_to_tunings_of_known_resonators() -> None:
+    network = made().double()
+    known = known_of(network)
+    chains = network.chains
+    assert chains is not None
+    tunings, present = network.programmed()["w_int.0"].detach(), network.mask("w_int.0")
+    here = chains.with_known(known["w_int.0"])
+    assert torch.autograd.gradcheck(lambda t: here.weights(t, present), tunings.requires_grad_(True), atol=1e-4)
+
+
+def test_resonators_of_another_network_are_refused() -> None:
+    network = made()
+    known = known_of(network)
+    with pytest.raises(ConfigError, match="other chains are known than the network has"):
+        network.use_resonators({name: one for name, one in known.items() if name != "w_out"})
+    with pytest.raises(ConfigError, match=r"resonance_hz of w_ext.1 has another shape"):
+        network.use_resonators(known | {"w_ext.1": known["w_ext.1"].mapped(lambda one: one[:, :2])})

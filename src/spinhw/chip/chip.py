@@ -14,7 +14,8 @@ from spinhw.chip.recorder import ChipRecorder, ChipTruth, Measurement
 from spinhw.chip.settings import ChipSettings
 from spinhw.chip.synapses import ChipSynapses
 from spinhw.errors import ConfigError
-from spinhw.network import Answer, NetworkSettings, outputs_of
+from spinhw.network import Answer, NetworkSettings, outputs_of, tuned_shapes
+from spinhw.physics import Chain
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Steps, Weights, rollout
 
 
@@ -60,6 +61,10 @@ class Chip:
     def shots(self) -> int:
         """Shots taken so far."""
         return self._recorder.shots
+
+    def resonators(self) -> dict[str, Chain]:
+        """Return the resonators of every matrix as they are, (member, destination, source), by parameter name."""
+        return {name: self._synapses.resonators(name, shape) for name, shape in tuned_shapes(self.network).items()}
 
     @torch.no_grad()
     def program(

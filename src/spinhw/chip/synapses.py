@@ -25,7 +25,7 @@ from torch import Tensor
 from spinhw.chip.converter import convert, quantise
 from spinhw.chip.draw import Identity, chosen, factors, lognormal_factor
 from spinhw.chip.settings import ChipSettings, RFSettings, SynapseSettings
-from spinhw.physics import BELOW_LIMIT, alternating, chain_weights, detuning_for
+from spinhw.physics import BELOW_LIMIT, Chain, alternating, chain_weights, detuning_for
 from spinhw.rollout.kept import ordinary_tensors
 
 
@@ -78,7 +78,7 @@ class ChipSynapses:
     def __init__(self, settings: ChipSettings, identities: Sequence[Identity]) -> None:
         self._chip, self._settings, self._identities = settings, settings.synapses, identities
         self._errors: dict[str, SynapseErrors] = {}
-        self._spreads: dict[str, tuple[Tensor, Tensor]] = {}
+        self._chains: dict[str, Chain] = {}
 
     def applied(self, name: str, requested: Tensor) -> Tensor:
         """Give the programmed value that a read-back tells, shaped as requested, (member, ...)."""
@@ -112,42 +112,56 @@ class ChipSynapses:
         tuned = tuned if present is None else tuned * present
         return self._with_crosstalk(tuned, exists) if self._settings.crosstalk else tuned
 
+    def resonators(self, name: str, shape: tuple[int, int]) -> Chain:
+        """Return the resonators of a matrix (destination, source) as they are, (member, destination, source).
+
+        Programming errors and stuck tunings are part of their resonances; the repeatability is not.
+        """
+        ask, rf = self._settings, self._settings.rf
+        errors = self._fixed(name, shape)
+        tones = rf.ladder(1.0).tones_hz(shape[1])
+        with ordinary_tensors():
+            size = math.prod(shape)
+            spread = factors(self._identities, size, rf.frequency_spread, "resonance", name).view(-1, *shape)
+            width = rf.half_linewidth_hz * factors(self._identities, size, rf.linewidth_spread, "linewidth", name).view(
+                -1, *shape
+            )
+            stuck_at = rf.tuning_span_hz * errors.stuck_at * errors.stuck
+            return Chain(
+                tones * spread + width / 2 * errors.offset + stuck_at,
+                width,
+                (ask.limit or 1.0) * alternating(shape[1]) * errors.scale * ~errors.dead,
+                rf.tuning_span_hz * (~errors.stuck).double(),
+            )
+
     def _of_chains(self, name: str, applied: Tensor, writes: int, present: Tensor) -> Tensor:
         """Return the weights that tunings make, in double precision on the way."""
-        ask, rf, count = self._settings, self._settings.rf, applied.shape[-1]
-        errors = self._fixed(name, tuple(applied.shape[1:]))
-        moved_hz, width_hz = self._resonators(name, tuple(applied.shape[1:]))
-        written = self._offset(name, errors, applied, writes)
-        tuning = torch.where(errors.stuck, errors.stuck_at, applied.double())
-        shift = moved_hz + rf.tuning_span_hz * tuning + width_hz / 2 * written
-        most = (ask.limit or 1.0) * alternating(count) * errors.scale * ~errors.dead * present
-        tones = rf.spacing_hz * torch.arange(count, dtype=torch.float64)
-        return chain_weights(tones, tones.expand(1, -1), width_hz, most, shift_hz=shift).to(applied.dtype)
+        shape = (applied.shape[-2], applied.shape[-1])
+        if name not in self._chains:
+            self._chains[name] = self.resonators(name, shape)
+        chain, tones = self._chains[name], self._settings.rf.ladder(1.0).tones_hz(shape[1])
+        written, moves = self._written(name, applied, writes), chain.tuning_span_hz != 0
+        shift = chain.resonance_hz - tones + chain.tuning_span_hz * applied.double()
+        shift = shift if written is None else shift + chain.half_linewidth_hz / 2 * written * moves
+        apart = tones - tones[0]  # Small differences of large frequencies are worked out here, in double precision.
+        return chain_weights(
+            apart, apart.expand(1, -1), chain.half_linewidth_hz, chain.max_weight * present, shift_hz=shift
+        ).to(applied.dtype)
 
-    def _resonators(self, name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Return how far each resonance is off and its half-linewidth, in Hz, (member, destination, source)."""
-        if name not in self._spreads:
-            rf, who, size = self._settings.rf, self._identities, math.prod(shape)
-            tones = rf.frequency_hz + rf.spacing_hz * torch.arange(shape[-1], dtype=torch.float64)
-            with ordinary_tensors():
-                spread = factors(who, size, rf.frequency_spread, "resonance", name).view(-1, *shape)
-                width = factors(who, size, rf.linewidth_spread, "linewidth", name).view(-1, *shape)
-                self._spreads[name] = tones * (spread - 1), rf.half_linewidth_hz * width
-        return self._spreads[name]
-
-    def _offset(self, name: str, errors: SynapseErrors, applied: Tensor, writes: int) -> Tensor:
-        """Return what a programming is off by, over the limit."""
+    def _written(self, name: str, applied: Tensor, writes: int) -> Tensor | None:
+        """Return what this programming is off by, over the limit; None where each is like the other."""
         if self._settings.repeatability == 0:
-            return errors.offset
+            return None
         drawn = [one.normals(applied.shape[1:], "write", name, writes) for one in self._identities]
-        return errors.offset + self._settings.repeatability * torch.stack(drawn)
+        return self._settings.repeatability * torch.stack(drawn)
 
     def _tuned(self, name: str, applied: Tensor, writes: int) -> Tensor:
         errors, limit = self._fixed(name, tuple(applied.shape[1:])), self._settings.limit
         tuned = applied * (errors.scale * ~errors.dead).to(applied.dtype)
         if limit is None:
             return tuned
-        offset = self._offset(name, errors, applied, writes)
+        written = self._written(name, applied, writes)
+        offset = errors.offset if written is None else errors.offset + written
         bounded = quantise(tuned + (limit * offset * ~errors.dead).to(applied.dtype), -limit, limit, None)
         return torch.where(errors.stuck, (limit * errors.stuck_at).to(applied.dtype), bounded)
 

@@ -15,10 +15,11 @@ from spinhw.calibration.synapses import Read, SweptWindows, centres_off_line, lo
 from spinhw.device import DeviceSettings, SynapseBank
 from spinhw.device.bank_effort import PROGRAMMING_S, READING_S
 from spinhw.instruments import StationSettings
+from spinhw.physics import Chain
 from spinhw.plots.calibration import FoundParameter
 from spinhw.plots.synapses import SweptResonator, SynapseFigure, plot_synapses
 from spinhw.records import SynapseRecord
-from spinhw.surrogate import CalibratedSynapses, Chain
+from spinhw.surrogate import CalibratedSynapses
 
 _FINE = 200
 # Label, and factor from SI.

@@ -16,7 +16,9 @@ from spinhw.device.base import Device
 from spinhw.device.description import Description
 from spinhw.device.highpassed import high_passed
 from spinhw.device.reading import Reading, Samples, clipped_quality
+from spinhw.errors import DeviceError
 from spinhw.network import Answer
+from spinhw.physics import Chain
 from spinhw.rollout import Engine, Steps
 from spinhw.sequences import held
 
@@ -65,6 +67,24 @@ class SimulatedDevice(Device):
         """
         asked = {name: parameters[name] for name in self._description.parameters}
         return self.truth.oracle(asked, held(inputs, lengths), steps, shot, engine, lengths, present)
+
+    def true_resonators(self) -> dict[str, Chain]:
+        """Return the resonators of every chain as they are, which no bench tells.
+
+        Returns:
+            (member, destination, source) by parameter name, for `SpintronicNetwork.use_resonators`.
+
+        Raises:
+            DeviceError: The chip takes weights.
+        """
+        if not self._description.takes_tunings:
+            raise DeviceError(
+                f"{self.name}: the chip has no resonators to tell of",
+                seen="chip.synapses.takes: weights",
+                allowed="a chip that takes tunings, such as rf-chip",
+                todo="use such a chip",
+            )
+        return self.truth.resonators()
 
     def _open(self) -> str:
         return ", ".join(self._description.device_ids)

@@ -20,8 +20,8 @@ def told(network: SpintronicNetwork, about: Description) -> dict[str, Tensor]:
     """Return every parameter as a device is told it, always with the member axis in front; no gradient for tunings.
 
     A network of weights is translated for a device that takes tunings: the whole chain is solved with its crosstalk, by
-    the resonators as designed. What cannot be reached is named in a warning; absent synapses have the tails of the
-    others, which no tuning takes away.
+    what the network knows of the resonators (`use_resonators`), or as they are designed. What cannot be reached is
+    named in a warning; absent synapses have the tails of the others, which no tuning takes away.
 
     Args:
         network: One network or an ensemble.
@@ -40,9 +40,9 @@ def told(network: SpintronicNetwork, about: Description) -> dict[str, Tensor]:
         if kind != "tuning":
             continue
         present = masks.get(name, torch.ones_like(found[name], dtype=torch.bool))
-        wanted = found[name]
-        found[name] = chains.translated(wanted, present)
-        off = (chains.weights(found[name].double(), present) - wanted).abs() * present
+        wanted, here = found[name], chains.with_known(network.known(name))
+        found[name] = here.translated(wanted, present)
+        off = (here.weights(found[name].double(), present) - wanted).abs() * present
         for place in (off > _MISSED * chains.max_weight).nonzero().tolist():
             missed.append((float(off[tuple(place)]), f"{name} {place[1:]} of network {place[0]}"))
     if missed:

@@ -54,6 +54,33 @@ def limit_(network: nn.Module, name: str, lowest: Tensor, highest: Tensor) -> No
         ) from error
 
 
+@torch.no_grad()
+def put_(network: nn.Module, name: str, wanted: Tensor) -> None:
+    """Put a value in the place of a weight: the parameter itself, or what its parametrisation makes of its own.
+
+    Args:
+        network: Its module.
+        name: Such as ``w_out``.
+        wanted: Shaped as the weight.
+
+    Raises:
+        ConfigError: Its parametrisation knows no way back.
+    """
+    holder, own = _holder(network, name)
+    if not parametrize.is_parametrized(holder, own):
+        holder.get_parameter(f"{own}_orig" if hasattr(holder, f"{own}_mask") else own).copy_(wanted)
+        return
+    try:
+        setattr(holder, own, wanted)
+    except (NotImplementedError, RuntimeError) as error:
+        raise ConfigError(
+            f"{name}: its parametrisation cannot be turned round, and the value is to be set",
+            seen=type(error).__name__,
+            allowed="a parametrisation with a right_inverse",
+            todo="give it one, or take the parametrisation away",
+        ) from error
+
+
 def _holder(network: nn.Module, name: str) -> tuple[nn.Module, str]:
     """Find the module that a weight is an attribute of, and its name there."""
     where, _, own = name.rpartition(".")

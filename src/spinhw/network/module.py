@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from spinhw.network.acting import learns, limit_, value_of
+from spinhw.network.acting import learns, limit_, put_, value_of
 from spinhw.network.answer import Answer
 from spinhw.network.checks import (
     check_design,
@@ -17,8 +17,9 @@ from spinhw.network.checks import (
 )
 from spinhw.network.initial import draw, mask_name
 from spinhw.network.ordinary import OrdinaryModule
-from spinhw.network.resonators import chains_of
+from spinhw.network.resonators import Chains, chains_of, check_resonators
 from spinhw.network.settings import NetworkSettings, tuned_shapes
+from spinhw.physics import Chain
 from spinhw.rollout import Engine, Neurons, Rollout, Sparsity, Stepper, Steps, Weights, rollout
 from spinhw.rollout.kept import Copies, copied, may_keep, ordinary, ordinary_tensors, unchanged
 from spinhw.sequences import held
@@ -59,6 +60,7 @@ class SpintronicNetwork(OrdinaryModule):
         self.chains = chains_of(settings)
         self.seed, self.ensemble = seeds, not isinstance(seeds, int)
         self._measured: Neurons | None = None
+        self._resonators: dict[str, Chain] | None = None
         self._sparse: tuple[Copies, Sparsity] | None = None
         self._known: tuple[Copies, Copies, Neurons] | None = None
         with ordinary_tensors():
@@ -133,11 +135,14 @@ class SpintronicNetwork(OrdinaryModule):
             programmed: By name, with the member axis in front or without; some of them, or all.
             masks: Which synapses exist, likewise; all of those of a parameter that is not named.
         """
-        if self.chains is None:
+        chains = self.chains
+        if chains is None:
             return dict(programmed)
         tuned = {name: programmed[name] for name in self.tuned() & programmed.keys()}
         present = {name: masks.get(name, torch.ones_like(one, dtype=torch.bool)) for name, one in tuned.items()}
-        return dict(programmed) | {name: self.chains.weights(one, present[name]) for name, one in tuned.items()}
+        return dict(programmed) | {
+            name: chains.with_known(self.known(name)).weights(one, present[name]) for name, one in tuned.items()
+        }
 
     def member_values(self) -> dict[str, Tensor]:
         """Give `values`, always with the member axis in front."""
@@ -217,6 +222,52 @@ class SpintronicNetwork(OrdinaryModule):
         if self.chains is not None and neurons is not None:
             refuse_spread_of_corners(neurons.cutoff_hz)
         self._measured, self._known = neurons, None
+
+    def use_resonators(self, resonators: Mapping[str, Chain] | None, keep_weights: bool = False) -> None:
+        """Take other resonators than those designed, such as those of a calibrated device; None goes back to them.
+
+        They are no part of the state dict. In a network of weights they change nothing by themselves: a device that
+        takes tunings is told weights by way of them.
+
+        Args:
+            resonators: By the name of each matrix, (member or 1, destination, source).
+            keep_weights: Whether to tune anew, so that the weights that acted act again, as nearly as they can.
+
+        Raises:
+            ConfigError: They are of another network.
+        """
+        if resonators is not None:
+            check_resonators(resonators, self.settings, self._members or 1)
+        acted = self._acting(self.tuned()) if keep_weights else {}
+        self._resonators = None if resonators is None else dict(resonators)
+        for name, weights in acted.items():
+            self._tune_(name, weights.detach())
+        if keep_weights:
+            self.limit_weights_()
+
+    def resonators_of(self, members: Sequence[int]) -> dict[str, Chain] | None:
+        """Return what is known of the resonators of some members, from 0; None where they are taken as designed."""
+        rows, known = torch.tensor(members), self._resonators
+        if known is None:
+            return None
+        return {
+            name: chain if len(chain.resonance_hz) == 1 else chain.mapped(lambda one: one[rows])
+            for name, chain in known.items()
+        }
+
+    def _tune_(self, name: str, wanted: Tensor) -> None:
+        """Put a matrix of resonators to where its chains act as wanted, or nearest to it."""
+        chains = self._chains(name)
+        if chains is not None:
+            present = self.masks().get(name, torch.ones_like(wanted, dtype=torch.bool))
+            put_(self, name, chains.values(chains.translated(wanted, present)) * present)
+
+    def known(self, name: str) -> Chain | None:
+        """Return what is known of the resonators of a matrix; None where they are taken as designed."""
+        return None if self._resonators is None else self._resonators.get(name)
+
+    def _chains(self, name: str) -> Chains | None:
+        return None if self.chains is None else self.chains.with_known(self.known(name))
 
     @property
     def calibrated(self) -> bool:
@@ -326,8 +377,9 @@ class SpintronicNetwork(OrdinaryModule):
             return
         end = torch.tensor(limit).to(self.b_out)
         for name, shape in self._shapes.items():
-            inner = None if self.chains is None or name not in tuned else self.chains.bounds(shape[-1], end)
-            limit_(self, name, *((-end, end) if inner is None else inner))
+            chains = self._chains(name) if name in tuned else None
+            like = end if self.known(name) is None else end.expand(shape)
+            limit_(self, name, *((-end, end) if chains is None else chains.bounds(shape[-1], like)))
 
     def trained(self) -> frozenset[str]:
         """Return the names of the weights whose gradient reaches a parameter."""

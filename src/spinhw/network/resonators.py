@@ -6,15 +6,18 @@ learning rates and clipped gradients of weights keep their meaning, whatever the
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from spinhw.network.settings import NetworkSettings
+from spinhw.errors import ConfigError
+from spinhw.network.settings import NetworkSettings, tuned_shapes
 from spinhw.network.synapse_settings import ResonatorSynapses
 from spinhw.physics import (
     BELOW_LIMIT,
+    Chain,
     alternating,
     chain_solution,
     chain_weights,
@@ -32,12 +35,19 @@ class Chains:
     Every tensor is (..., destination, source): a resonator for each source, or none where its mask says so.
 
     Args:
-        settings: Of the resonators.
+        settings: Of the resonators as designed.
         max_weight: w_max.
+        known: What is known of the resonators of one matrix, (member or 1, destination, source); None for all as
+            designed. Trained values stay tunings in units of the weight of a designed resonator.
     """
 
     settings: ResonatorSynapses
     max_weight: float
+    known: Chain | None = None
+
+    def with_known(self, known: Chain | None) -> "Chains":
+        """Return the chains of one matrix, with what is known of their resonators."""
+        return self if known is None and self.known is None else replace(self, known=known)
 
     def tunings(self, values: Tensor) -> Tensor:
         """Return the tunings, -1 to 1, of trained values."""
@@ -54,7 +64,7 @@ class Chains:
             tunings: -1 to 1.
             present: Which resonators exist, boolean.
         """
-        shift, most = self._shift(tunings), self._most(present).to(tunings.dtype)
+        shift, most = self._shift(tunings), self._most(present, tunings)
         width = self._width(tunings)
         if not self.settings.crosstalk:
             return resonator_weight(-shift, width, most, self.settings.angle_rad)
@@ -65,14 +75,15 @@ class Chains:
     def alone(self, weights: Tensor, present: Tensor) -> Tensor:
         """Return the tunings on the inner branch at which each resonator by itself has the weight that is wanted.
 
-        A weight out of its reach gets the tuning that comes nearest.
+        A weight out of its reach gets the tuning that comes nearest, and a resonator that does nothing 0.
         """
-        most, angle = self._most(present).to(weights.dtype), self.settings.angle_rad
+        most, angle = self._most(present, weights), self.settings.angle_rad
         middle, reach = math.sin(angle), BELOW_LIMIT if weights.dtype == torch.float64 else 1 - 1e-5
-        share = torch.where(present, weights / most.masked_fill(~present, 1.0), torch.zeros_like(weights))
+        works = present & (most != 0)
+        share = torch.where(works, weights / most.masked_fill(~works, 1.0), torch.zeros_like(weights))
         detuning = detuning_for(share.clamp(middle - reach, middle + reach), self._width(weights), 1.0, angle)
-        tuning = self.settings.curve.curve().tuning(-detuning / self.settings.span_hz)
-        return torch.where(present, tuning, torch.zeros_like(tuning))
+        tuning = self._tuning(-detuning)
+        return torch.where(works, tuning, torch.zeros_like(tuning))
 
     def translated(self, weights: Tensor, present: Tensor) -> Tensor:
         """Return the tunings on the inner branch whose chains act as the weights that are wanted, crosstalk included.
@@ -82,7 +93,7 @@ class Chains:
         """
         if not self.settings.crosstalk:
             return self.alone(weights, present)
-        wanted, most = weights.double(), self._most(present)
+        wanted, most = weights.double(), self._most(present, weights.double())
 
         def tails(tunings: Tensor) -> Tensor:
             own = resonator_weight(-self._shift(tunings), self._width(tunings), most, self.settings.angle_rad)
@@ -94,15 +105,20 @@ class Chains:
         return found.to(weights.dtype)
 
     def bounds(self, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the lowest and highest trained values of a chain, each (source,): the ends of the inner branch.
+        """Return the lowest and highest trained values: the ends of the inner branch, around each known resonance.
+
+        Where a tuning does not reach an end, its own end is taken; a resonator that does not move has 0 for both.
 
         Args:
             count: Sources.
-            like: Of the type and in the place wanted.
+            like: Of the type, in the place and with the axes wanted.
+
+        Returns:
+            Two of (source,), or (..., destination, source) where resonators are known.
         """
-        curve, width = self.settings.curve.curve(), self.settings.half_linewidth_hz
-        detunings = torch.tensor(inner_branch(self.settings.angle_rad), dtype=torch.float64) * width
-        ends = self.values(curve.tuning(-detunings / self.settings.span_hz)[:, None].expand(2, count))
+        exact = like.double()
+        detunings = [end * self._width(exact) for end in inner_branch(self.settings.angle_rad)]
+        ends = torch.stack([self.values(self._tuning(-one).expand(*one.shape[:-1], count)) for one in detunings])
         return ends.amin(0).to(like), ends.amax(0).to(like)
 
     @property
@@ -111,16 +127,46 @@ class Chains:
         return 2 * self.max_weight * self.settings.span_hz / self.settings.half_linewidth_hz
 
     def _shift(self, tunings: Tensor) -> Tensor:
-        return self.settings.span_hz * self.settings.curve.curve().shift(tunings)
+        """Return how far each resonance lies from the tone of its own source, in Hz."""
+        moved = self.settings.curve.curve().shift(tunings)
+        if self.known is None:
+            return self.settings.span_hz * moved
+        return self._off(self.known, tunings) + _like(self.known.tuning_span_hz, tunings) * moved
 
-    def _most(self, present: Tensor) -> Tensor:
-        """Largest weight of each resonator with its sign, double precision; 0 where there is none."""
+    def _tuning(self, shift_hz: Tensor) -> Tensor:
+        """Return the tuning that puts a resonance so far from the tone of its source, or nearest to it."""
+        curve = self.settings.curve.curve()
+        if self.known is None:
+            return curve.tuning(shift_hz / self.settings.span_hz)
+        span = _like(self.known.tuning_span_hz, shift_hz)
+        moves = span != 0
+        share = (shift_hz - self._off(self.known, shift_hz)) / torch.where(moves, span, 1.0)
+        low, high = curve.ends()
+        return torch.where(moves, curve.tuning(share.clamp(low, high)), torch.zeros_like(share))
+
+    def _off(self, known: Chain, like: Tensor) -> Tensor:
+        """Return how far each known resonance lies from its tone at tuning 0, worked out in double precision."""
+        resonance, count = known.resonance_hz, known.count
+        tones = self.settings.first_tone_hz + self.settings.spacing_hz * torch.arange(count, dtype=torch.float64)
+        return _like(resonance - tones.to(resonance.device), like)
+
+    def _most(self, present: Tensor, like: Tensor) -> Tensor:
+        """Return the largest weight of each resonator with its sign; 0 where there is none."""
+        if self.known is not None:  # What loss there is was measured with it.
+            return _like(self.known.max_weight, like) * present
         signs = self.max_weight * alternating(present.shape[-1]).to(present.device, torch.float64)
         most = signs * present
-        return most * transmission(present, self.settings.loss_db) if self.settings.loss_db else most
+        return (most * transmission(present, self.settings.loss_db) if self.settings.loss_db else most).to(like.dtype)
 
     def _width(self, like: Tensor) -> Tensor:
+        if self.known is not None:
+            return _like(self.known.half_linewidth_hz, like)
         return torch.tensor(self.settings.half_linewidth_hz, dtype=like.dtype, device=like.device)
+
+
+def _like(known: Tensor, like: Tensor) -> Tensor:
+    """Return a known quantity in the type and place of a tensor, without the member axis where that has none."""
+    return (known[0] if like.dim() == known.dim() - 1 else known).to(like)
 
 
 def chains_of(settings: NetworkSettings) -> Chains | None:
@@ -129,3 +175,33 @@ def chains_of(settings: NetworkSettings) -> Chains | None:
     if not isinstance(synapses, ResonatorSynapses) or limit is None:
         return None
     return Chains(synapses, limit)
+
+
+def check_resonators(resonators: Mapping[str, Chain], settings: NetworkSettings, members: int) -> None:
+    """Check that what is known of resonators is of the matrices of a network.
+
+    Args:
+        resonators: By parameter name.
+        settings: Of the network.
+        members: Networks of an ensemble; 1 for a single one.
+
+    Raises:
+        ConfigError: A matrix is missing, is none of the network's, or has another shape.
+    """
+    shapes = tuned_shapes(settings)
+    if resonators.keys() != shapes.keys():
+        raise ConfigError(
+            "resonators: other chains are known than the network has",
+            seen=", ".join(sorted(resonators)) or "none",
+            allowed=", ".join(sorted(shapes)),
+            todo="give one of each matrix of the network",
+        )
+    for name, shape in shapes.items():
+        for what, value in resonators[name].tensors().items():
+            if tuple(value.shape[1:]) != shape or len(value) not in (1, members):
+                raise ConfigError(
+                    f"resonators: {what} of {name} has another shape than the network",
+                    seen=tuple(value.shape),
+                    allowed=" or ".join(str((count, *shape)) for count in sorted({1, members})),
+                    todo="give (member, destination, source), as the network has them",
+                )

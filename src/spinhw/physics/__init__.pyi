@@ -11,6 +11,7 @@ from .ctrnn import ctrnn_output, ctrnn_step
 from .drive import BIAS_OVER_GAMMA, Saturation, saturate
 from .highpass import highpass_factors, highpass_step, highpassed
 from .ladder import Ladder
+from .measured_chain import Chain
 from .noise import diffusion, thermal_step
 from .oscillator import POWER_FLOOR, coefficients, decay_mean, equilibrium, logistic_step, power_rate
 from .rate import (
@@ -27,6 +28,7 @@ from .resonator import chain_weights, detuning_for, resonator_weight
 __all__ = [
     "BELOW_LIMIT",
     "BIAS_OVER_GAMMA",
+    "Chain",
     "LOGISTIC",
     "Ladder",
     "POWER_FLOOR",

@@ -4,14 +4,13 @@ from .feedback import NetworkRecord
 from .oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from .played import Played, columns, misfit, modelled, shifted, substeps_for
 from .refit import OnlineRefit, information
-from .resonators import AppliedWeights, CalibratedSynapses, Chain, calibrated_synapses
+from .resonators import AppliedWeights, CalibratedSynapses, calibrated_synapses
 from .response import Response, respond
 
 __all__ = [
     "AppliedWeights",
     "Calibrated",
     "CalibratedSynapses",
-    "Chain",
     "CoupledRefit",
     "DYNAMICS",
     "FORGETTING",

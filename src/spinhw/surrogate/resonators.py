@@ -13,56 +13,9 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import CalibrationError
-from spinhw.physics import BELOW_LIMIT, Ladder, chain_solution, detuning_for, resonator_weight
+from spinhw.physics import BELOW_LIMIT, Chain, chain_solution, detuning_for
 from spinhw.records import SynapseRecord, find_record, load_synapses
 from spinhw.records.synapses import MAP
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Resonators in series, each (resonator,), float64.
-
-    Args:
-        resonance_hz: At tuning 0.
-        half_linewidth_hz: G, above zero.
-        max_weight: K, with its sign; 0 for one that does nothing.
-        tuning_span_hz: Shift by a tuning of 1; 0 for one that is stuck.
-    """
-
-    resonance_hz: Tensor
-    half_linewidth_hz: Tensor
-    max_weight: Tensor
-    tuning_span_hz: Tensor
-
-    @classmethod
-    def designed(cls, ladder: Ladder, count: int) -> "Chain":
-        """Give the chain as designed."""
-        one = torch.ones(count, dtype=torch.float64)
-        widths = (ladder.half_linewidth_hz, ladder.max_weight, ladder.tuning_span_hz)
-        return cls(ladder.tones_hz(count), *(value * one for value in widths))
-
-    @property
-    def count(self) -> int:
-        """Number of resonators."""
-        return len(self.resonance_hz)
-
-    def parts(self, tuning: Tensor, rf_hz: Tensor) -> Tensor:
-        """Give what each resonator adds to the weight at a tone, (..., resonator); tuning the same, tone (...,)."""
-        detuning = rf_hz[..., None] - self.resonance_hz - self.tuning_span_hz * tuning
-        return self.max_weight * resonator_weight(detuning, self.half_linewidth_hz, 1.0)
-
-    def weight(self, tuning: Tensor, rf_hz: Tensor) -> Tensor:
-        """Give the weight of the whole chain at a tone, (...,)."""
-        return self.parts(tuning, rf_hz).sum(-1)
-
-    def slopes(self, tuning: Tensor, rf_hz: Tensor) -> Tensor:
-        """Give the derivatives of the weight at a tone by resonance, G, K and span, (..., resonator, 4)."""
-        detuning = rf_hz[..., None] - self.resonance_hz - self.tuning_span_hz * tuning
-        width, square = self.half_linewidth_hz, detuning**2 + self.half_linewidth_hz**2
-        shape = 2 * width * detuning / square
-        by_resonance = -self.max_weight * 2 * width * (width**2 - detuning**2) / square**2
-        by_width = self.max_weight * 2 * detuning * (detuning**2 - width**2) / square**2
-        return torch.stack([by_resonance, by_width, shape, by_resonance * tuning], dim=-1)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def members_of(network: SpintronicNetwork, members: Sequence[int], seeds: Sequen
     copies = _copies(network, members, seeds)
     if network.calibrated:
         copies.use_neurons(network.neurons().of_members(members))
+    copies.use_resonators(network.resonators_of(members))
     return copies
 
 
@@ -61,7 +62,7 @@ def repeated(network: SpintronicNetwork, member: int, seed: int, times: int) -> 
     """Copy one member of an ensemble into an ensemble of copies of it, such as one for each of several chips.
 
     Args:
-        network: The ensemble; its neurons are left behind, for chips have their own.
+        network: The ensemble; its neurons and resonators are left behind, for chips have their own.
         member: Which one, from 0.
         seed: Its seed.
         times: How many copies, at least 1.

@@ -11,8 +11,7 @@ from spinhw.calibration.synapses.judge import GOOD_ENOUGH, faults, miswired
 from spinhw.calibration.synapses.programming import Programmed, programmed
 from spinhw.calibration.synapses.readings import Read
 from spinhw.errors import CalibrationError
-from spinhw.physics import Ladder
-from spinhw.surrogate import Chain
+from spinhw.physics import Chain, Ladder
 
 # A source's own tuning must move its weight by so many errors for the others to be compared with it.
 _OWN_SEEN = 5.0

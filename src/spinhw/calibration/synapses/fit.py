@@ -16,8 +16,7 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from spinhw.calibration.synapses.readings import Read
-from spinhw.physics import Ladder
-from spinhw.surrogate import Chain
+from spinhw.physics import Chain, Ladder
 
 _ROUNDS = 6
 _SETTLED = 1e-9  # Of a half linewidth.

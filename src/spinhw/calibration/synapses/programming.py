@@ -9,7 +9,7 @@ from spinhw.calibration.synapses.points import order
 from spinhw.calibration.synapses.readings import Read
 from spinhw.calibration.synapses.settings import Programming
 from spinhw.config import build
-from spinhw.surrogate import Chain
+from spinhw.physics import Chain
 
 
 @dataclass(frozen=True)
