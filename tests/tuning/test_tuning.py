@@ -239,3 +239,16 @@ def test_a_readout_beyond_the_limit_of_the_weights_is_the_worst_trial(tmp_path: 
     }
     (tmp_path / "narma.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     assert trial_score(trial_settings(tmp_path / "narma.yaml", space(), (), {})) == float("inf")
+
+
+def test_a_search_that_began_under_an_older_name_of_a_key_goes_on(tmp_path: Path, easy: None) -> None:
+    place = tmp_path / "trials.db"
+    Search(RECIPE, space(), place, "one").run(1, lambda tried: None)
+    study = optuna.load_study(study_name="one", storage=f"sqlite:///{place}")
+    begun = study.user_attrs["spinhw_search"]
+    refit = begun["recipe"]["training"]["refit"]
+    refit["images"] = refit.pop("sequences")
+    study.set_user_attr("spinhw_search", begun)
+    again = Search(RECIPE, space(), place, "one")
+    again.run(2, lambda tried: None)
+    assert len(again.tried()) == 2

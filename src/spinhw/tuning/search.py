@@ -6,12 +6,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinhw.atomic import put_in_place, unfinished, write_atomically
 from spinhw.config import Settings, build
+from spinhw.config.migration import migrate
 from spinhw.errors import ConfigError
 from spinhw.streams import numpy_stream
 from spinhw.training import load_settings
@@ -204,8 +206,10 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _as_now(there: dict[str, Any], model: type[Settings]) -> dict[str, Any]:
-    """Fill in the defaults of keys that there were not yet when a search began."""
-    return there | {"recipe": _plain(build(model, there["recipe"], "the search"))}
+    """Write what a search began with as it is written now, with the defaults of keys that there were not yet."""
+    recipe = deepcopy(there["recipe"])
+    migrate(recipe, model)
+    return there | {"recipe": _plain(build(model, recipe, "the search"))}
 
 
 def trials_csv(tried: Sequence[Tried], measure: Measure) -> str:
