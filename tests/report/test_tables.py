@@ -51,6 +51,11 @@ def test_a_figure_is_written_in_its_own_unit():
 
 def test_the_better_value_follows_the_direction():
     assert Measure("nrmse", False).best([0.5, 0.2, 0.9]) == 1 and Measure("accuracy").best([0.5, 0.2, 0.9]) == 2
+    nrmse = Measure("nrmse", False)
+    written = [nrmse.text(one) for one in (0.0312, 0.000607, 3.7e-5, 0.0)] + [
+        nrmse.text(one, 1) for one in (0.386, 0.0025)
+    ]
+    assert written == ["0.0312", "0.00061", "3.7e-05", "0.0000", "0.386", "0.0025"]
     assert measure_of({"measure": "nrmse"}) == Measure("nrmse", higher_is_better=False)
     assert (noun_of({}), noun_of({"measure": "nrmse"}), noun_of({"noun": "gesture"})) == (
         "image",

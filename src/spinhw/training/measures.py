@@ -60,8 +60,11 @@ class Measure:
         return 0.0 if self.higher_is_better else float("inf")
 
     def text(self, value: float, digits: int = 2) -> str:
-        """Write a value: "97.12 %", or "0.0312" with two digits more."""
-        return f"{100 * value:.{digits}f} %" if self.is_share else f"{value:.{digits + 2}f}"
+        """Write a value: "97.12 %", or "0.0312" with two digits more; of a small error two figures that count."""
+        if self.is_share:
+            return f"{100 * value:.{digits}f} %"
+        small = 0 < abs(value) < 10.0 ** -(digits + 1)
+        return f"{value:.2g}" if small else f"{value:.{digits + 2}f}"
 
     def better(self, one: float, other: float) -> bool:
         """Tell whether one value is better than another."""
