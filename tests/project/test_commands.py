@@ -20,6 +20,8 @@ FLIPFLOP = "training.seeds=[0] training.epochs=1 training.batch_size=8 task.sequ
 WAVES = "task.sequences=6 task.held_out=2 task.tested=2 task.length=60"
 # What shortens a command, by how it begins; the first that fits. A bench is wired for a network of the full size.
 SHORTER = {
+    r"train examples/zoo/digits.* --set": f"{DIGITS} network.layers=[3,3] training.loop.epochs=1 {FINE}",
+    r"train examples/zoo/digits": f"{DIGITS} network.layers=[3,3] {FINE}",
     r"train examples/(reservoir|zoo)": f"training.seeds=[0] training.epochs=1 {WAVES}",
     r"merit runs/": "",  # The network of the run.
     r"merit": "training.seeds=[0] network.layers=[5]",
