@@ -10,7 +10,7 @@ from spinhw.chip.converter import convert
 from spinhw.chip.draw import Identity, chosen, factors
 from spinhw.chip.readout import MeasuredSamples
 from spinhw.chip.settings import ChipSettings
-from spinhw.physics import resonator_weight
+from spinhw.physics import Chain, resonator_weight
 
 
 class ResonatorChain:
@@ -27,26 +27,24 @@ class ResonatorChain:
     Args:
         settings: `synapses` with its `rf`; the limit is w_max (1 without one); noise and ADC from `output_readout`.
         identity: Who the chip is.
-        resonators: How many.
+        resonators: How many; or those of a chain of a network, (resonator,), as `ChipSynapses.resonators` has them.
+        place: Which chain of a network: the key of what is drawn at each reading and programming.
     """
 
-    def __init__(self, settings: ChipSettings, identity: Identity, resonators: int) -> None:
-        ask, rf, who = settings.synapses, settings.synapses.rf, [identity]
-        ladder = rf.frequency_hz + rf.spacing_hz * torch.arange(resonators, dtype=torch.float64)
-        self.half_linewidth_hz = rf.half_linewidth_hz * factors(who, resonators, rf.linewidth_spread, "linewidth")[0]
-        fixed = ask.programming_error * identity.normals((resonators,), "resonator offset")
-        spread = factors(who, resonators, rf.frequency_spread, "resonance")[0]
-        self.resonance_hz = ladder * spread + self.half_linewidth_hz / 2 * fixed
-        self.dead = chosen(identity, resonators, ask.dead_fraction, (), "dead resonators")
-        self.stuck = chosen(identity, resonators, ask.stuck_fraction, (), "stuck resonators")
-        places = torch.rand(resonators, generator=identity.stream("stuck resonators at"), dtype=torch.float64)
-        self._stuck_at = 2 * places - 1
-        limit = ask.limit or 1.0
-        self.max_weight = limit * factors(who, resonators, ask.scale_spread, "resonator scale")[0] * ~self.dead
+    def __init__(
+        self, settings: ChipSettings, identity: Identity, resonators: int | Chain, place: tuple[str | int, ...] = ()
+    ) -> None:
+        ask, rf = settings.synapses, settings.synapses.rf
+        self.chain = _drawn(settings, identity, resonators) if isinstance(resonators, int) else resonators
+        count = self.chain.count
+        self.resonance_hz, self.half_linewidth_hz = self.chain.resonance_hz, self.chain.half_linewidth_hz
+        self.max_weight = self.chain.max_weight
+        self.dead, self.stuck = self.chain.max_weight == 0, self.chain.tuning_span_hz == 0
         self.tuning_span_hz, self._bits, self._repeatability = rf.tuning_span_hz, ask.bits, ask.repeatability
         self.noise, self._adc, self._identity = settings.output_readout.noise, settings.output_readout.adc, identity
-        self._code = torch.full((resonators,), torch.nan, dtype=torch.float64)
-        self._written = torch.zeros(resonators, dtype=torch.float64)
+        self._place = place
+        self._code = torch.full((count,), torch.nan, dtype=torch.float64)
+        self._written = torch.zeros(count, dtype=torch.float64)
         self.shots = self.writes = 0
 
     def measure(self, tuning: Tensor, rf_hz: Tensor, power: Tensor) -> MeasuredSamples:
@@ -59,12 +57,11 @@ class ResonatorChain:
         """
         code = self._rounded(tuning.double())
         written = self._write(code)  # (point, resonator)
-        acting = torch.where(self.stuck, self._stuck_at, code)
         resonance = (
-            self.resonance_hz + self.tuning_span_hz * acting + self.half_linewidth_hz / 2 * written * ~self.stuck
+            self.resonance_hz + self.chain.tuning_span_hz * code + self.half_linewidth_hz / 2 * written * ~self.stuck
         )
         weights = resonator_weight(rf_hz.double()[:, None] - resonance, self.half_linewidth_hz, 1.0) * self.max_weight
-        noise = self.noise * self._identity.normals(power.shape, "resonator noise", self.shots)
+        noise = self.noise * self._identity.normals(power.shape, "resonator noise", *self._place, self.shots)
         self.shots += 1
         return MeasuredSamples(*convert(power.double() * weights.sum(-1) + noise, self._adc))
 
@@ -92,10 +89,30 @@ class ResonatorChain:
         changed = (code != before) | before.isnan()
         rows = self._written.expand_as(code).clone()
         for point in changed.any(1).nonzero()[:, 0].tolist() if self._repeatability > 0 else ():
-            drawn = self._repeatability * self._identity.normals(self._code.shape, "resonator write", self.writes)
+            key = ("resonator write", *self._place, self.writes)
+            drawn = self._repeatability * self._identity.normals(self._code.shape, *key)
             self._written = torch.where(changed[point], drawn, self._written)
             rows[point:] = self._written
             self.writes += 1
         if len(code):
             self._code = code[-1].clone()
         return rows
+
+
+def _drawn(settings: ChipSettings, identity: Identity, count: int) -> Chain:
+    """Draw the resonators of a bank, which belong to no network."""
+    ask, rf, who = settings.synapses, settings.synapses.rf, [identity]
+    ladder = rf.ladder(1.0).tones_hz(count)
+    width = rf.half_linewidth_hz * factors(who, count, rf.linewidth_spread, "linewidth")[0]
+    fixed = ask.programming_error * identity.normals((count,), "resonator offset")
+    spread = factors(who, count, rf.frequency_spread, "resonance")[0]
+    dead = chosen(identity, count, ask.dead_fraction, (), "dead resonators")
+    stuck = chosen(identity, count, ask.stuck_fraction, (), "stuck resonators")
+    places = torch.rand(count, generator=identity.stream("stuck resonators at"), dtype=torch.float64)
+    stuck_at = rf.tuning_span_hz * (2 * places - 1) * stuck
+    return Chain(
+        ladder * spread + width / 2 * fixed + stuck_at,
+        width,
+        (ask.limit or 1.0) * factors(who, count, ask.scale_spread, "resonator scale")[0] * ~dead,
+        rf.tuning_span_hz * (~stuck).double(),
+    )

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinhw.calibration import SynapsePlanSettings
-from spinhw.calibration.synapses import Read, SweptWindows, centres_off_line, load_read, programmed, readings_of
+from spinhw.calibration.synapses import Read, load_read, programmed, readings_of, swept_fit, windows_of
+from spinhw.calibration.synapses.fit import Windows
 from spinhw.device import DeviceSettings, SynapseBank
 from spinhw.device.bank_effort import PROGRAMMING_S, READING_S
 from spinhw.instruments import StationSettings
@@ -108,9 +109,12 @@ def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
     offset, noise = record.offset or 0.0, record.noise or 0.0
     swept, tuning, off_line = list[SweptResonator](), np.zeros(0), np.zeros((0, 0))
     if "detuning_sweep" in by_kind and fitted:
-        windows = SweptWindows.of(by_kind["detuning_sweep"], offset)
+        windows = windows_of(by_kind["detuning_sweep"], ladder, offset)
         swept = [_swept(record, windows, chain, number) for number in _chosen(record)]
-        tuning, off_line = windows.tuning, centres_off_line(windows, ladder)
+        fit = swept_fit(by_kind["detuning_sweep"], ladder, offset, noise)
+        tuning = windows.tuning[:, 0].numpy()
+        line = fit.chain.resonance_hz + fit.chain.tuning_span_hz * windows.tuning
+        off_line = (fit.centres_hz[0] - line).T.numpy()
         off_line[list(record.failed)] = np.nan
     visited = by_kind.get("programming")
     off = np.zeros(0)
@@ -128,19 +132,19 @@ def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
     )
 
 
-def _swept(record: SynapseRecord, windows: SweptWindows, chain: Chain, number: int) -> SweptResonator:
+def _swept(record: SynapseRecord, windows: Windows, chain: Chain, number: int) -> SweptResonator:
     ladder = record.nominal.ladder()
     source_hz = ladder.frequency_hz + number * ladder.spacing_hz
-    tones = windows.rf_hz[:, number]
+    tones = windows.rf_hz[:, number].numpy()
     fine = np.linspace(tones[:, 0], tones[:, -1], _FINE, axis=1)  # (level, fine)
-    tuning = torch.from_numpy(windows.tuning)[:, None, None].expand(-1, _FINE, chain.count)
+    tuning = windows.tuning[:, None].expand(-1, _FINE, chain.count)
     fit = chain.weight(tuning, torch.from_numpy(fine)).numpy()
     failed = " (FAILED)" if number in record.failed else ""
     return SweptResonator(
         f"resonator {number}{failed}",
-        windows.tuning,
+        windows.tuning[:, number].numpy(),
         tones - source_hz,
-        windows.weight[:, number],
+        windows.weight[:, number].numpy(),
         fine - source_hz,
         fit,
     )

@@ -6,7 +6,8 @@ from .kinds import DEVICES, AnyDevice, DeviceSettings
 from .limits import Limit
 from .multiplex import Correction, MultiplexedDevice
 from .multiplexed_settings import MultiplexedSettings
-from .opening import open_bank, open_device, open_synapses
+from .network_chains import NetworkChain, resonators_that_exist
+from .opening import open_bank, open_chains, open_device, open_synapses
 from .plan import ObservationPlan
 from .profiles import device_schema, is_bench, load_device
 from .reading import Reading, Samples
@@ -31,6 +32,7 @@ __all__ = [
     "Limit",
     "MultiplexedDevice",
     "MultiplexedSettings",
+    "NetworkChain",
     "ObservationPlan",
     "OscillatorBank",
     "Parameter",
@@ -55,7 +57,9 @@ __all__ = [
     "is_bench",
     "load_device",
     "open_bank",
+    "open_chains",
     "open_device",
     "open_synapses",
     "program_and_verify",
+    "resonators_that_exist",
 ]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
-    from spinhw.network import Answer, NetworkSettings
+    from spinhw.device.network_chains import NetworkChain
+    from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
     from spinhw.physics import Ladder
 
 Seam = Literal["network", "oscillators", "synapses"]
@@ -98,6 +99,10 @@ class DeviceSettings(Settings, ABC):
     def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
         """Make a bank of RF resonators, not connected yet; see `spinhw.device.open_synapses`."""
         raise self._lacks("a bank of synapses")
+
+    def open_chains(self, network: "SpintronicNetwork", member: int) -> "list[NetworkChain]":
+        """Make a bank for each chain of a network, none connected yet; see `spinhw.device.open_chains`."""
+        raise self._lacks("chains of a whole network that are measured one by one")
 
     def _lacks(self, what: str) -> ConfigError:
         """Say that a device of this kind cannot be opened as something, such as "a bank of oscillators"."""

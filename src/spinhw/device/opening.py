@@ -13,6 +13,7 @@ from spinhw.config import Settings
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.kinds import AnyDevice, DeviceSettings
+from spinhw.device.network_chains import NetworkChain
 from spinhw.device.profiles import is_bench, load_device, settings_for
 from spinhw.device.told import refuse_other_synapses
 from spinhw.errors import ConfigError
@@ -106,6 +107,41 @@ def open_synapses(profile: Profile, resonators: int = 8, member: int = 0) -> Syn
     count, number = whole_number("resonators", resonators, 1), whole_number("member", member, 0)
     with ordinary_tensors():
         return settings.open_synapses(count, number)
+
+
+def open_chains(profile: Profile, network: SpintronicNetwork, member: int | None = None) -> list[NetworkChain]:
+    """Make a bank for each chain of a chip, to measure its resonators as an experiment; use each in a `with` statement.
+
+    On a simulated chip they are the very resonators that the network feels there.
+
+    Args:
+        profile: As for `open_device`; of a device that takes tunings.
+        network: A single network of resonators: its masks say which there are.
+        member: Number of the chip, for a simulated device; None for the network's seed.
+
+    Raises:
+        ConfigError: As for `open_device`; or the device takes weights, or the network is an ensemble or has other
+            resonators.
+    """
+    settings = _read(profile)
+    _check_network(network, profile)
+    if not isinstance(network, SpintronicNetwork) or not isinstance(network.seed, int):
+        raise ConfigError(
+            "network: the chains of one network are measured at a time",
+            seen=shown(network),
+            allowed="a SpintronicNetwork with one seed, whose masks say which resonators there are",
+            todo="write SpintronicNetwork(settings, seed=0)",
+        )
+    if settings.ladder is None:
+        raise ConfigError(
+            f"{settings.id}: the device takes weights, and has no chains of resonators to measure",
+            seen=f"a device of kind {settings.kind}",
+            allowed="a device that takes tunings, such as rf-chip",
+            todo="name another device, or calibrate this one with another plan",
+        )
+    refuse_other_synapses(settings, network.settings)
+    with ordinary_tensors():
+        return settings.open_chains(network, network.seed if member is None else whole_number("member", member, 0))
 
 
 def _read(profile: Profile) -> DeviceSettings:

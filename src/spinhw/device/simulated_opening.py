@@ -4,14 +4,23 @@ from collections.abc import Sequence
 
 import torch
 
-from spinhw.chip import Chip, ChipSettings, ConverterSettings, Identity, OscillatorArray, ResonatorChain
+from spinhw.chip import (
+    Chip,
+    ChipSettings,
+    ChipSynapses,
+    ConverterSettings,
+    Identity,
+    OscillatorArray,
+    ResonatorChain,
+)
 from spinhw.conversion import Conversion, Scaling
 from spinhw.device.description import Description, Parameter
 from spinhw.device.limits import Limit
+from spinhw.device.network_chains import NetworkChain, resonators_that_exist
 from spinhw.device.shapes import parameters_of
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.simulated_settings import SimulatedSettings
-from spinhw.network import Answer, NetworkSettings
+from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
 from spinhw.rollout import Neurons
 
 
@@ -66,19 +75,42 @@ def open_simulated_bank(
 def open_simulated_synapses(settings: SimulatedSettings, resonators: int, member: int) -> SimulatedSynapseBank:
     """Make a chain of resonators of one chip; see `open_synapses`."""
     [identity] = _identities(settings, [member])
+    return _bank_of(settings, ResonatorChain(settings.chip, identity, resonators), identity.name)
+
+
+def open_simulated_chains(settings: SimulatedSettings, network: SpintronicNetwork, member: int) -> list[NetworkChain]:
+    """Make the chains of a chip for a network, the very resonators that the network feels; see `open_chains`."""
+    [identity] = _identities(settings, [member])
+    synapses, found = ChipSynapses(settings.chip, [identity]), []
+    for name, exists in resonators_that_exist(network).items():
+        hidden = synapses.resonators(name, (exists.shape[0], exists.shape[1]))
+        for destination, row in enumerate(exists):
+            sources = row.nonzero()[:, 0]
+            if not len(sources):
+                continue
+            place = (name, destination)
+            chain = ResonatorChain(
+                settings.chip, identity, hidden.mapped(lambda one, at=(0, destination, sources): one[at]), place
+            )
+            bank = _bank_of(settings, chain, f"{identity.name} {name}-{destination:02d}")
+            found.append(NetworkChain(name, destination, tuple(sources.tolist()), bank))
+    return found
+
+
+def _bank_of(settings: SimulatedSettings, chain: ResonatorChain, name: str) -> SimulatedSynapseBank:
+    """Put a chain behind the seam of a bank."""
     synapses = settings.chip.synapses
-    chain = ResonatorChain(settings.chip, identity, resonators)
     # A synapse bank has no oscillators: any threshold does.
     conversion = settings.conversion.conversion(1e9)
     description = Description(
         kind=settings.kind,
-        device_ids=(identity.name,),
-        neurons=resonators,
+        device_ids=(name,),
+        neurons=chain.chain.count,
         sample_interval_s=0.0,
         readout_interval_s=0.0,
         observables=frozenset({"voltage"}),
         capabilities=frozenset({"replay"}),
-        parameters={"tuning": Parameter((resonators,), "tuning", conversion.of_parameter("tuning").unit)},
+        parameters={"tuning": Parameter((chain.chain.count,), "tuning", conversion.of_parameter("tuning").unit)},
         limits={"tuning": Limit.of_model_range(conversion.weight, -1.0, 1.0)},
         seed=settings.seed,
         ladder=synapses.rf.ladder(synapses.limit or 1.0),

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
-    from spinhw.network import Answer, NetworkSettings
+    from spinhw.device.network_chains import NetworkChain
+    from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
     from spinhw.physics import Ladder
 
 
@@ -77,3 +78,9 @@ class SimulatedSettings(DeviceSettings):
         from spinhw.device.simulated_opening import open_simulated_synapses
 
         return open_simulated_synapses(self, resonators, member)
+
+    def open_chains(self, network: "SpintronicNetwork", member: int) -> "list[NetworkChain]":
+        """Make a bank for each chain of a chip that takes tunings."""
+        from spinhw.device.simulated_opening import open_simulated_chains
+
+        return open_simulated_chains(self, network, member)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spinhw.calibration.synapses.fit import SweptWindows, Tuned, fit_lines, fit_tuning
-from spinhw.calibration.synapses.judge import GOOD_ENOUGH, faults, miswired
+from spinhw.calibration.synapses.fit import Fitted, Windows, fit_sweeps, side_by_side
+from spinhw.calibration.synapses.judge import GOOD_ENOUGH, STUCK, faults, miswired
 from spinhw.calibration.synapses.programming import Programmed, programmed
 from spinhw.calibration.synapses.readings import Read
 from spinhw.errors import CalibrationError
@@ -36,6 +36,21 @@ class Crosstalk:
     errors: Tensor
     reduced_chi2: float | None
     depth: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a sweep tells of a chain, those that failed as they were found.
+
+    Args:
+        chain: The resonators.
+        covariance: Of resonance, G, K and span, (resonator, 4, 4).
+        scatter: Of one programming over G / 2: the repeatability, pooled over the chain.
+    """
+
+    chain: Chain
+    covariance: Tensor
+    scatter: float
 
 
 @dataclass(frozen=True)
@@ -113,31 +128,57 @@ def quiet(reads: Sequence[Read]) -> tuple[float, float]:
     return 0.0, (squares / freedom) ** 0.5 if freedom else 0.0
 
 
+def windows_of(read: Read, ladder: Ladder, offset: float) -> Windows:
+    """Cut a detuning sweep of a whole ladder into windows.
+
+    Args:
+        read: The experiment.
+        ladder: The chain as designed.
+        offset: Reading without a tone, which is taken off.
+    """
+    count, tones = read.points.tuning.shape[1], int(str(read.experiment["tones"]))
+    shape = (-1, count, tones)
+    weight = ((read.mean() - offset) / read.points.power).view(shape)
+    return Windows(ladder.tones_hz(count), read.points.tuning[:: count * tones], read.points.rf_hz.view(shape), weight)
+
+
+def swept_fit(read: Read, ladder: Ladder, offset: float, noise: float = 0.0) -> Fitted:
+    """Fit a detuning sweep of a whole ladder.
+
+    Args:
+        read: The experiment.
+        ladder: The chain as designed.
+        offset: Reading without a tone, in units of an output.
+        noise: Of one reading, likewise; 0 where it was not measured.
+    """
+    swept = side_by_side([windows_of(read, ladder, offset)], float(str(read.experiment["reach"])))
+    reading = noise / float(read.points.power.mean()) / read.voltage.shape[1] ** 0.5
+    return fit_sweeps([swept], ladder, reading or None)[0]
+
+
 def _fitted(found: SynapseAnalysis, swept: Read, ladder: Ladder) -> SynapseAnalysis:
-    windows = SweptWindows.of(swept, found.offset)
-    lines = fit_lines(windows, ladder)
     power, count = float(swept.points.power.mean()), found.chain.count
-    noise = (found.noise / power) ** 2 / windows.readings + (GOOD_ENOUGH * ladder.max_weight) ** 2
-    chi2 = torch.from_numpy(lines.residual**2 / noise)
-    # First all count towards the scatter of programmings, then those that do not fail.
-    tuned = fit_tuning(windows, lines, torch.ones(count, dtype=torch.bool).numpy(), ladder)
-    failed = faults(swept, windows, lines, tuned, chi2, ladder)
+    fitted = swept_fit(swept, ladder, found.offset, found.noise)
+    expected = (found.noise / power) ** 2 / swept.voltage.shape[1] + (GOOD_ENOUGH * ladder.max_weight) ** 2
+    chi2 = fitted.chi2[0] * fitted.noise.reading**2 / expected
+    levels = fitted.swept.tuning.shape[1]
+    failed = faults(fitted, 0, swept.quality.view(levels, count, -1, swept.voltage.shape[1]), chi2, ladder)
     if len(failed) == count:
-        raise _nothing_works(failed, found.noise)
-    working = torch.tensor([number not in failed for number in range(count)])
-    tuned = fit_tuning(windows, lines, working.numpy(), ladder)
-    offset = found.offset + lines.offset * power
-    centres = torch.from_numpy(lines.centre_hz)
-    chain = _without_failed(tuned.chain, failed)
+        raise nothing_works(failed, found.noise)
+    here = fitted.chain.mapped(lambda one: one[0])
+    tuned = Tuned(here, fitted.covariance[0], fitted.noise.scatter)
+    offset = found.offset + float(fitted.offset[0]) * power
+    centres = fitted.centres_hz[0].T
+    chain = without_failed(here, failed)
     return replace(found, chain=chain, tuned=tuned, centres_hz=centres, failed=failed, offset=offset, reduced_chi2=chi2)
 
 
-def _without_failed(chain: Chain, failed: dict[int, str]) -> Chain:
+def without_failed(chain: Chain, failed: dict[int, str]) -> Chain:
     """Let those that failed do what is known of them: a stuck one stays, the others do nothing."""
     weight, span = chain.max_weight.clone(), chain.tuning_span_hz.clone()
     for number, why in failed.items():
         span[number] = 0.0
-        if not why.startswith("it is stuck"):
+        if not why.startswith(STUCK):
             weight[number] = 0.0
     return replace(chain, max_weight=weight, tuning_span_hz=span)
 
@@ -178,7 +219,7 @@ def _refuse_miswired(change: Tensor, ladder: Ladder, depth: float) -> None:
         )
 
 
-def _nothing_works(failed: dict[int, str], noise: float) -> CalibrationError:
+def nothing_works(failed: dict[int, str], noise: float) -> CalibrationError:
     number, why = next(iter(failed.items()))
     return CalibrationError(
         f"not one of {len(failed)} resonators can be calibrated; resonator {number}: {why}",

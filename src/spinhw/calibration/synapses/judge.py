@@ -1,34 +1,39 @@
 """Looks at a chain: which resonators are dead, stuck or saturated, and which are tuned by another's line."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from spinhw.calibration.judge import MOST_BAD, MOST_CLIPPED
-from spinhw.calibration.synapses.fit import Lines, SweptWindows, Tuned
-from spinhw.calibration.synapses.readings import Read
+from spinhw.calibration.synapses.fit import Fitted
 from spinhw.device import Quality
 from spinhw.physics import Ladder
 
-# A resonance must stand so far above its error in a single window: centres are searched for, and noise has its peaks.
-LEAST_SEEN = 6.0
-# Below these shares of the design nothing is rectified, and nothing follows its tuning.
-LEAST_WEIGHT, LEAST_SPAN = 0.05, 0.2
 WIDTHS = (0.2, 5.0)  # Half linewidths over the designed one that are still believed.
 WORST_CHI2 = 4.0
 GOOD_ENOUGH = 2e-3  # A model this good, over the largest weight as designed, is good enough whatever the noise.
 # Another's tuning line moves a weight clearly, its own line by far less.
 CLEARLY_MOVES, CLEARLY_LESS = 0.2, 0.2
+STUCK = "it is stuck"  # So begins the reason of one whose values are kept.
 
 
 def faults(
-    read: Read, windows: SweptWindows, lines: Lines, tuned: Tuned, chi2: Tensor, ladder: Ladder
+    fitted: Fitted, chain: int, quality: Tensor, chi2: Tensor, ladder: Ladder, sources: Sequence[int] | None = None
 ) -> dict[int, str]:
-    """Say which resonators do not count, and why."""
-    levels, count, tones = windows.rf_hz.shape
-    quality = read.quality.view(levels, count, tones, -1)
-    clipped, bad = (100 * (test).double().mean((0, 2, 3)) for test in (quality == Quality.CLIPPED, quality != 0))
+    """Say which resonators of a chain do not count, and why, by their number in it.
+
+    Args:
+        fitted: Of all chains.
+        chain: Which of them.
+        quality: A `Quality` of each reading, (level, resonator, tone, reading).
+        chi2: Residuals over the noise, squared, (resonator,).
+        ladder: As designed.
+        sources: Number of each resonator's tone along the ladder; None where each tone has one.
+    """
+    clipped, bad = (100 * test.double().mean((0, 2, 3)) for test in (quality == Quality.CLIPPED, quality != 0))
     found: dict[int, str] = {}
-    for number in range(count):
+    for number in range(quality.shape[1]):
         if float(clipped[number]) > 100 * MOST_CLIPPED:
             found[number] = (
                 f"the read-out is saturated: {float(clipped[number]):.0f} % of the readings around its resonance are "
@@ -37,34 +42,34 @@ def faults(
         elif float(bad[number]) > 100 * MOST_BAD:
             found[number] = f"{float(bad[number]):.0f} % of its readings are missing or faulty; check the meter"
         else:
-            why = _unseen(windows, lines, number, ladder) or _stuck(tuned, number, levels, ladder)
+            source = number if sources is None else sources[number]
+            why = _unseen(fitted, chain, number, ladder, source) or _stuck(fitted, chain, number)
             if why or float(chi2[number]) > WORST_CHI2:
                 poor = f"the model does not describe it: residuals {float(chi2[number]) ** 0.5:.1f} times the noise"
                 found[number] = why or poor
     return found
 
 
-def _unseen(windows: SweptWindows, lines: Lines, number: int, ladder: Ladder) -> str:
-    levels = len(windows.tuning)
-    weight, error = abs(float(lines.max_weight[number])), float(lines.covariance[number, -1, -1]) ** 0.5
-    rf_hz, around = windows.rf_hz[:, number], ladder.frequency_hz + number * ladder.spacing_hz
-    reach_mhz = float(rf_hz[0, -1] - rf_hz[0, 0]) / 2e6
-    where = f"within {reach_mhz:.3g} MHz of {around / 1e9:.4g} GHz"
-    if not weight > max(LEAST_SEEN * levels**0.5 * error, LEAST_WEIGHT * ladder.max_weight):
+def _unseen(fitted: Fitted, chain: int, number: int, ladder: Ladder, source: int) -> str:
+    around = ladder.frequency_hz + source * ladder.spacing_hz
+    rf_hz = fitted.swept.rf_hz[chain, :, number]
+    where = f"within {fitted.swept.reach * ladder.half_linewidth_hz / 1e6:.3g} MHz of {around / 1e9:.4g} GHz"
+    if not bool(fitted.seen[chain, number]):
+        weight = abs(float(fitted.weight[chain, number]))
         return f"it rectifies nothing {where} (weight {weight:.2g}): dead, or further from its design than the sweep"
-    share = float(lines.half_linewidth_hz[number]) / ladder.half_linewidth_hz
-    centres = lines.centre_hz[number]
-    outside = bool((centres < rf_hz[:, 0]).any() or (centres > rf_hz[:, -1]).any())
+    share = float(fitted.chain.half_linewidth_hz[chain, number]) / ladder.half_linewidth_hz
+    centres = fitted.centres_hz[chain, :, number]
+    outside = bool(((centres < rf_hz.amin(1)) | (centres > rf_hz.amax(1))).any()) and bool(fitted.moves[chain, number])
     if outside or not WIDTHS[0] < share < WIDTHS[1]:
         return f"no resonance of its design was found {where} (half linewidth {share:.2g} times the designed)"
     return ""
 
 
-def _stuck(tuned: Tuned, number: int, levels: int, ladder: Ladder) -> str:
-    span, resonance = float(tuned.chain.tuning_span_hz[number]), float(tuned.chain.resonance_hz[number])
-    if levels < 2 or abs(span) >= LEAST_SPAN * abs(ladder.tuning_span_hz):
+def _stuck(fitted: Fitted, chain: int, number: int) -> str:
+    if bool(fitted.moves[chain, number]):
         return ""
-    return f"it is stuck: its resonance stays at {resonance / 1e9:.5g} GHz whatever its tuning"
+    resonance = float(fitted.chain.resonance_hz[chain, number])
+    return f"{STUCK}: its resonance stays at {resonance / 1e9:.5g} GHz whatever its tuning"
 
 
 def miswired(change: Tensor, ladder: Ladder, depth: float) -> dict[int, int]:
