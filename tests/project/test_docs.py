@@ -12,7 +12,7 @@ import yaml
 
 from fakes.runs import tiny
 from spinhw import NetworkSettings, SpintronicNetwork, open_bank, open_device, train
-from spinhw.calibration import calibrate_bank, load_plan
+from spinhw.calibration import calibrate, calibrate_bank, load_plan
 from spinhw.config import build, shipped
 from spinhw.records import load_record
 from spinhw.surrogate import Calibrated
@@ -78,6 +78,8 @@ def names_for(code: str, folder: Path) -> dict[str, object]:
         (folder / "bench.yaml").write_bytes((shipped("devices") / "bank-virtual.yaml").read_bytes())
     if "calibrated_synapses" in code:
         return {"path": ROOT / "calibration" / "synapses-virtual.yaml"} | tunings(8)
+    if "load_chains" in code:
+        return names_of_calibrated_chains(folder)
     if "load_record" in code or "known." in code:
         return names_of_a_calibrated_bank(code, folder)
     if "Recorder" in code:
@@ -86,6 +88,13 @@ def names_for(code: str, folder: Path) -> dict[str, object]:
             return {"network": made, "folder": folder / "kept", "state": device.state()}
     inputs = torch.linspace(-1, 2, 2 * 4 * 8).reshape(2, 4, 8, 1)
     return {"batches": [(one, torch.tensor([0, 1, 2, 3])) for one in inputs]}
+
+
+def names_of_calibrated_chains(folder: Path) -> dict[str, object]:
+    """The record of a small chip that takes tunings, and a network for it."""
+    design = NetworkSettings.of("resonators").model_copy(update={"layers": (3, 2)})
+    calibrate("rf-chip", "chains-quick", folder / "rf-0.yaml", design)
+    return {"path": folder / "rf-0.yaml", "network": SpintronicNetwork(design, seed=0)}
 
 
 def tunings(resonators: int) -> dict[str, torch.Tensor]:

@@ -1,4 +1,5 @@
 from .analysis import CalibrationAnalysis, analyse
+from .chains import ChainPlanSettings, calibrate_chains
 from .drift import BankWatch, DriftChart, DriftVerdict, InspectionSettings
 from .fitting import Fit, fit
 from .measure import device_time_s, rest_of, segments_of
@@ -7,11 +8,12 @@ from .run import calibrate_bank, nominal_oscillators, traces_folder, within_limi
 from .settings import PlanSettings
 from .synapses import SynapsePlanSettings, calibrate_synapses
 from .traces import Taken, load_taken
-from .whole import calibrate
+from .whole import calibrate, needs_network
 
 __all__ = [
     "BankWatch",
     "CalibrationAnalysis",
+    "ChainPlanSettings",
     "DriftChart",
     "DriftVerdict",
     "Fit",
@@ -22,11 +24,13 @@ __all__ = [
     "analyse",
     "calibrate",
     "calibrate_bank",
+    "calibrate_chains",
     "calibrate_synapses",
     "device_time_s",
     "fit",
     "load_plan",
     "load_taken",
+    "needs_network",
     "nominal_oscillators",
     "plan_for",
     "plan_names",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from spinhw.calibration.chains.settings import ChainPlanSettings
 from spinhw.calibration.settings import PlanSettings
 from spinhw.calibration.synapses.settings import SynapsePlanSettings
 from spinhw.config import json_schema, load, read_yaml, shipped
@@ -11,7 +12,7 @@ from spinhw.config.sorts import a_folder
 from spinhw.device import DeviceSettings, SimulatedSettings
 from spinhw.errors import ConfigError, did_you_mean
 
-Plan: TypeAlias = PlanSettings | SynapsePlanSettings
+Plan: TypeAlias = PlanSettings | SynapsePlanSettings | ChainPlanSettings
 
 
 def plan_names() -> list[str]:
@@ -19,8 +20,8 @@ def plan_names() -> list[str]:
     return sorted(path.stem for path in (shipped("calibration") / "plans").glob("*.yaml"))
 
 
-def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings | SynapsePlanSettings:
-    """Read a plan, for oscillators or (with `kind: synapses`) for synapses.
+def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> Plan:
+    """Read a plan: for oscillators, for a bank of synapses (`kind: synapses`) or for a chip's chains (`chains`).
 
     Args:
         name: A shipped one, such as "quick", or a YAML file.
@@ -39,14 +40,17 @@ def load_plan(name: str | Path, overrides: Sequence[str] = ()) -> PlanSettings |
                 f"plan {str(name)!r} was not found", allowed=", ".join(known), todo=did_you_mean(str(name), known)
             )
         path = shipped("calibration") / "plans" / f"{name}.yaml"
-    if read_yaml(path).get("kind") == "synapses":
+    kind = read_yaml(path).get("kind")
+    if kind == "synapses":
         return load(SynapsePlanSettings, path, overrides)
+    if kind == "chains":
+        return load(ChainPlanSettings, path, overrides)
     return load(PlanSettings, path, overrides)
 
 
 def plan_schema() -> dict[str, Any]:
     """Give the JSON schema of a plan, for editors."""
-    return json_schema(PlanSettings | SynapsePlanSettings)
+    return json_schema(PlanSettings | SynapsePlanSettings | ChainPlanSettings)
 
 
 def plan_for(device: DeviceSettings, plan: Plan | str | Path | None = None) -> Plan:
@@ -71,7 +75,10 @@ def plan_for(device: DeviceSettings, plan: Plan | str | Path | None = None) -> P
 def record_path(device: DeviceSettings, plan: Plan, member: int = 0) -> Path:
     """Name the record of a device where nobody does: ``calibration/DEVICE_ID.yaml``."""
     name = f"{device.id}-{member}" if isinstance(device, SimulatedSettings) else device.id
-    return Path("calibration") / f"{name}{'-synapses' if plan.kind == 'synapses' else ''}.yaml"
+    return Path("calibration") / f"{name}{_SUFFIXES.get(plan.kind, '')}.yaml"
+
+
+_SUFFIXES = {"synapses": "-synapses", "chains": "-chains"}
 
 
 def _wired(device: DeviceSettings) -> str | None:

@@ -157,6 +157,12 @@ def evaluate(
         int | None,
         typer.Option("--generate", min=1, help="Let networks go on by themselves for so many samples, by simulation."),
     ] = None,
+    resonators: Annotated[
+        Path | None,
+        typer.Option(
+            "--resonators", help="Record of the chip's chains, or a folder of them: networks are tuned for it."
+        ),
+    ] = None,
     note: Note = "",
 ) -> None:
     """Measure the networks of a run again, by simulation and on a device; or on many simulated chips.
@@ -167,10 +173,12 @@ def evaluate(
     """
     from spinhw.cli.training import evaluate_folder, evaluate_folder_on_chips, generate_from_folder
 
+    if resonators is not None and (generate is not None or chips is not None):
+        raise typer.BadParameter("--resonators goes with neither --generate nor --chips")
     if generate is not None:
         generate_from_folder(run, generate, device, chips, note, seeds)
     elif chips is None:
-        evaluate_folder(run, device, note, seeds)
+        evaluate_folder(run, device, note, seeds, resonators)
     else:
         evaluate_folder_on_chips(run, device, chips, note, seeds)
 
@@ -372,18 +380,28 @@ def calibrate(
     device: DeviceName = None,
     plan: Annotated[
         str | None,
-        typer.Option("--plan", help="quick, full, synapses, synapses-quick, or a YAML file of your own; default: all."),
+        typer.Option(
+            "--plan",
+            help="quick, full, synapses, synapses-quick, chains, chains-quick, or a YAML file of your own.",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Record; default: calibration/DEVICE_ID.yaml.")] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="YAML file of a run: its neuron is the nominal one.")
+        Path | None,
+        typer.Option(
+            "--config",
+            help="Run, its YAML file or folder: gives the nominal neuron, and which resonators chains have.",
+        ),
     ] = None,
-    member: Annotated[int, typer.Option("--member", min=0, help="Which chip of a simulated device.")] = 0,
+    member: Annotated[
+        int,
+        typer.Option("--member", min=0, help="Which chip of a simulated device; of chains, also the network's seed."),
+    ] = 0,
     interval: Annotated[str, typer.Option("--interval", help="Time between samples, without --config.")] = "1 ns",
     resonators: Annotated[int, typer.Option("--resonators", min=1, help="Of a simulated chain.")] = 8,
     note: Annotated[str, typer.Option("--note", help="For the record: temperature, field, sample.")] = "",
 ) -> None:
-    """Calibrate the oscillators or the synapses of a device. What was recorded before an interruption is not repeated.
+    """Calibrate oscillators, synapses or chains of a device. What was recorded before an interruption is not repeated.
 
     Example: [bold]spinhw calibrate --device imperfect-chip --plan quick --out mychip.yaml[/]
     """

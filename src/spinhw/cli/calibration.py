@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from spinhw.atomic import refuse_unwritable
-from spinhw.calibration import SynapsePlanSettings, plan_for, record_path
+from spinhw.calibration import ChainPlanSettings, SynapsePlanSettings, plan_for, record_path
 from spinhw.calibration.plans import Plan
 from spinhw.cli.drawing import drawing_alone
 from spinhw.config.sorts import a_folder
@@ -19,8 +19,11 @@ from spinhw.units import parse_quantity
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spinhw.device import OscillatorBank, SynapseBank
+    from spinhw.device import NetworkChain, OscillatorBank, SynapseBank
     from spinhw.network import NetworkSettings
+
+
+_CHAINS_TOLD = 25  # Of two hundred chains each so many are told of.
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Asked:
         device: File or name of a profile.
         plan: Name or file; None for everything that the device has.
         out: The record; None for one under calibration/.
-        config: A run, whose neuron is the nominal one.
-        member: Which chip of a simulated device.
+        config: A run, whose neuron is the nominal one, and whose network says which resonators a chip's chains have.
+        member: Which chip of a simulated device; of its chains, also the seed of the network.
         interval: Time between samples, with its unit.
         resonators: Of the chain of a simulated device.
         note: For the record.
@@ -49,7 +52,7 @@ class Asked:
 
 
 def calibrate_device(asked: Asked) -> None:
-    """Calibrate the oscillators or the synapses of a device and write the record.
+    """Calibrate the oscillators, the synapses or the chains of a device and write the record.
 
     Raises:
         ConfigError: The device, the plan or the record's name is wrong.
@@ -63,6 +66,10 @@ def calibrate_device(asked: Asked) -> None:
         raise a_folder(path, "the name of a file that does not exist yet")
     if path.exists():
         raise ConfigError(f"{path}: this record exists", todo="name another one with --out, or move it away")
+    if isinstance(plan, ChainPlanSettings) and asked.config is None:
+        from spinhw.calibration import needs_network
+
+        raise needs_network(plan.name)
     from spinhw.network import NetworkSettings
 
     network, interval_s = (
@@ -70,23 +77,29 @@ def calibrate_device(asked: Asked) -> None:
     )
     console = _console()
     from spinhw.calibration import calibrate, traces_folder
+    from spinhw.cli.chains import forecast_chains, show_chains_table
     from spinhw.cli.oscillators import forecast_oscillators, show_oscillator_table
     from spinhw.cli.synapses import forecast_synapses, show_synapse_table
-    from spinhw.records import SynapseRecord
+    from spinhw.records import ChainsRecord, SynapseRecord
 
-    def begun(bank: "OscillatorBank | SynapseBank", _: DeviceSettings, chosen: Plan) -> None:
-        if isinstance(chosen, SynapsePlanSettings):
+    def begun(bank: "OscillatorBank | SynapseBank | list[NetworkChain]", _: DeviceSettings, chosen: Plan) -> None:
+        if isinstance(chosen, ChainPlanSettings):
+            forecast_chains(console, f"{settings.id}-{asked.member}", cast("list[NetworkChain]", bank), chosen)
+        elif isinstance(chosen, SynapsePlanSettings):
             forecast_synapses(console, cast("SynapseBank", bank), settings, chosen)
         else:
             forecast_oscillators(console, cast("OscillatorBank", bank), settings, chosen, 1 / network.tau_s)
 
     def told(kind: str, place: int, count: int) -> None:
-        console.print(f"  {place} of {count}: {kind} recorded")
+        if plan.kind != "chains" or place == count or place % _CHAINS_TOLD == 0:
+            console.print(f"  {place} of {count}: {kind} recorded")
 
     record = calibrate(
         settings, plan, path, network, interval_s, asked.member, asked.resonators, asked.note, begun, told
     )
-    if isinstance(record, SynapseRecord):
+    if isinstance(record, ChainsRecord):
+        show_chains_table(console, record)
+    elif isinstance(record, SynapseRecord):
         show_synapse_table(console, record)
     else:
         show_oscillator_table(console, record)
@@ -95,13 +108,13 @@ def calibrate_device(asked: Asked) -> None:
 
 
 def nominal(config: Path | None, interval: str) -> "tuple[NetworkSettings, float]":
-    """Return network and sample interval, in seconds, of a run's config; without one the paper's at this interval."""
+    """Return network and sample interval, in seconds, of a run's config or folder, or the paper's at this interval."""
     from spinhw.network import NetworkSettings
 
     if config is not None:
-        from spinhw.training import load_settings
+        from spinhw.training import RunFolder, load_settings
 
-        run = load_settings(config)
+        run = RunFolder.open(config).settings() if config.is_dir() else load_settings(config)
         return run.network, run.task.sample_interval_s
     try:
         return NetworkSettings(), parse_quantity(interval, "s")
@@ -121,7 +134,7 @@ def show_record(path: Path, picture: Path | None) -> None:
     Raises:
         ConfigError: The record cannot be read.
     """
-    from spinhw.records import SynapseRecord, load_either
+    from spinhw.records import ChainsRecord, SynapseRecord, load_either
 
     record, target = load_either(path), picture or path.with_suffix(".png")
     refuse_unwritable(target, "--out")
@@ -130,13 +143,17 @@ def show_record(path: Path, picture: Path | None) -> None:
     from spinhw.cli.synapses import draw_synapses, show_synapse_table
 
     draw: Callable[[Sequence[Path], Path], None]
-    if isinstance(record, SynapseRecord):
+    if isinstance(record, ChainsRecord):
+        from spinhw.cli.chains import draw_chains, files_of, show_chains_table
+
+        show_chains_table(console, record)
+        draw, files = partial(draw_chains, record), files_of(record, path.parent)
+    elif isinstance(record, SynapseRecord):
         show_synapse_table(console, record)
-        draw = partial(draw_synapses, record)
+        draw, files = partial(draw_synapses, record), [path.parent / one.traces for one in record.experiments]
     else:
         show_oscillator_table(console, record)
-        draw = partial(draw_oscillators, record)
-    files = [path.parent / one.traces for one in record.experiments]
+        draw, files = partial(draw_oscillators, record), [path.parent / one.traces for one in record.experiments]
     missing = [str(one) for one in files if not one.is_file()]
     if missing:
         console.print(f"no picture: the raw traces are not there ({missing[0]})", markup=False, soft_wrap=True)

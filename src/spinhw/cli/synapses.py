@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spinhw.calibration import SynapsePlanSettings
 from spinhw.calibration.synapses import Read, load_read, programmed, readings_of, swept_fit, windows_of
-from spinhw.calibration.synapses.fit import Windows
+from spinhw.calibration.synapses.fit import SweptWindows
 from spinhw.device import DeviceSettings, SynapseBank
 from spinhw.device.bank_effort import PROGRAMMING_S, READING_S
 from spinhw.instruments import StationSettings
@@ -24,7 +24,7 @@ from spinhw.surrogate import CalibratedSynapses
 
 _FINE = 200
 # Label, and factor from SI.
-_SHOWN = {
+SHOWN = {
     "resonance": ("off source (MHz)", 1e-6),
     "half_linewidth": ("half linewidth (MHz)", 1e-6),
     "max_weight": ("largest weight", 1.0),
@@ -110,7 +110,10 @@ def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
     swept, tuning, off_line = list[SweptResonator](), np.zeros(0), np.zeros((0, 0))
     if "detuning_sweep" in by_kind and fitted:
         windows = windows_of(by_kind["detuning_sweep"], ladder, offset)
-        swept = [_swept(record, windows, chain, number) for number in _chosen(record)]
+        named = {
+            number: f"resonator {number}{' (FAILED)' if number in record.failed else ''}" for number in range(count)
+        }
+        swept = [swept_resonator(named[number], windows, chain, number) for number in _chosen(record)]
         fit = swept_fit(by_kind["detuning_sweep"], ladder, offset, noise)
         tuning = windows.tuning[:, 0].numpy()
         line = fit.chain.resonance_hz + fit.chain.tuning_span_hz * windows.tuning
@@ -132,16 +135,15 @@ def _figure(record: SynapseRecord, reads: Sequence[Read]) -> SynapseFigure:
     )
 
 
-def _swept(record: SynapseRecord, windows: Windows, chain: Chain, number: int) -> SweptResonator:
-    ladder = record.nominal.ladder()
-    source_hz = ladder.frequency_hz + number * ladder.spacing_hz
+def swept_resonator(title: str, windows: SweptWindows, chain: Chain, number: int) -> SweptResonator:
+    """Put the windows of one resonator beside what its whole chain gives there."""
     tones = windows.rf_hz[:, number].numpy()
-    fine = np.linspace(tones[:, 0], tones[:, -1], _FINE, axis=1)  # (level, fine)
+    fine = np.linspace(tones.min(1), tones.max(1), _FINE, axis=1)  # (level, fine)
     tuning = windows.tuning[:, None].expand(-1, _FINE, chain.count)
     fit = chain.weight(tuning, torch.from_numpy(fine)).numpy()
-    failed = " (FAILED)" if number in record.failed else ""
+    source_hz = float(windows.tones_hz[number])
     return SweptResonator(
-        f"resonator {number}{failed}",
+        title,
         windows.tuning[:, number].numpy(),
         tones - source_hz,
         windows.weight[:, number].numpy(),
@@ -163,16 +165,17 @@ def _chosen(record: SynapseRecord) -> list[int]:
 
 
 def _found(record: SynapseRecord, name: str) -> FoundParameter:
-    (label, scale), table = _SHOWN[name], record.quantities[name]
+    (label, scale), table = SHOWN[name], record.quantities[name]
     sources = record.nominal.ladder().tones_hz(record.device.resonators).numpy() if name == "resonance" else 0.0
     return FoundParameter(
-        label, (_numbers(table.values) - sources) * scale, np.nan_to_num(_numbers(table.errors) * scale)
+        label, (numbers_of(table.values) - sources) * scale, np.nan_to_num(numbers_of(table.errors) * scale)
     )
 
 
-def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
+def numbers_of(values: Sequence[float | None]) -> NDArray[np.float64]:
+    """Return a list of a record as an array; NaN where there is none."""
     return np.array([np.nan if one is None else one for one in values])
 
 
 def _matrix(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float64]:
-    return np.stack([_numbers(row) for row in rows])
+    return np.stack([numbers_of(row) for row in rows])

@@ -107,7 +107,13 @@ def resume_config(
     _show(console, results)
 
 
-def evaluate_folder(folder: Path, device: str | None, note: str = "", seeds: Sequence[int] | None = None) -> None:
+def evaluate_folder(
+    folder: Path,
+    device: str | None,
+    note: str = "",
+    seeds: Sequence[int] | None = None,
+    resonators: Path | None = None,
+) -> None:
     """Measure the networks of a run and show what came out."""
     profile, opened = (None if device is None else load_device(device)), RunFolder.open(folder)
     console = make_console()
@@ -116,7 +122,7 @@ def evaluate_folder(folder: Path, device: str | None, note: str = "", seeds: Seq
     from spinhw.training import evaluate
 
     with TerminalProgress(console) as progress:
-        found = evaluate(folder, profile, progress, note, seeds or None)
+        found = evaluate(folder, profile, progress, note, seeds or None, resonators=resonators)
     print_evaluation(console, found)
 
 

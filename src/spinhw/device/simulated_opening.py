@@ -89,9 +89,7 @@ def open_simulated_chains(settings: SimulatedSettings, network: SpintronicNetwor
             if not len(sources):
                 continue
             place = (name, destination)
-            chain = ResonatorChain(
-                settings.chip, identity, hidden.mapped(lambda one, at=(0, destination, sources): one[at]), place
-            )
+            chain = ResonatorChain(settings.chip, identity, hidden.at((0, destination, sources)), place)
             bank = _bank_of(settings, chain, f"{identity.name} {name}-{destination:02d}")
             found.append(NetworkChain(name, destination, tuple(sources.tolist()), bank))
     return found

@@ -7,6 +7,7 @@ Source j plays at its own frequency f_j; every resonator of the chain sees all s
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,3 +69,7 @@ class Chain:
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "Chain":
         """Return another one, with a function of each quantity."""
         return Chain(**{name: function(value) for name, value in self.tensors().items()})
+
+    def at(self, place: Any) -> "Chain":
+        """Return some of the resonators: each quantity at an index."""
+        return self.mapped(lambda one: one[place])

@@ -1,3 +1,4 @@
+from .chains import ChainsRecord, ChainTable, ChipFacts, SweepFacts, load_chains
 from .files import SCHEMA_VERSION, find_record, write_record
 from .oscillators import (
     CUTOFF_UNIT,
@@ -20,6 +21,9 @@ __all__ = [
     "CUTOFF_UNIT",
     "CalibrationRecord",
     "ChainFacts",
+    "ChainTable",
+    "ChainsRecord",
+    "ChipFacts",
     "CrosstalkFacts",
     "DeviceFacts",
     "ExperimentFacts",
@@ -33,9 +37,11 @@ __all__ = [
     "RecordPath",
     "SCHEMA_VERSION",
     "SYNAPSE_UNITS",
+    "SweepFacts",
     "SynapseRecord",
     "UNITS",
     "find_record",
+    "load_chains",
     "load_either",
     "load_record",
     "load_synapses",

@@ -13,7 +13,7 @@ from spinhw.errors import CalibrationError, ConfigError
 SCHEMA_VERSION = 1
 _DIGITS = 7
 # What a file of each kind is about, for messages.
-KINDS = {"calibration": "oscillators", "synapses": "synapses"}
+KINDS = {"calibration": "oscillators", "synapses": "synapses", "chains": "chains of a whole chip"}
 
 
 def write_record(record: Settings, path: Path) -> None:
@@ -37,7 +37,7 @@ def read_record(path: Path, kind: str | None) -> dict[str, Any]:
 
     Args:
         path: The file.
-        kind: "calibration" or "synapses"; None for either.
+        kind: "calibration", "synapses" or "chains"; None for any.
 
     Raises:
         ConfigError: It cannot be read, or is from a newer version, or of another kind.

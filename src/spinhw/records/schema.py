@@ -1,4 +1,4 @@
-"""Records of either kind."""
+"""Records of any kind."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,14 +6,15 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from spinhw.config import build, json_schema
+from spinhw.records.chains import ChainsRecord
 from spinhw.records.files import read_record
 from spinhw.records.oscillators import CalibrationRecord
 from spinhw.records.synapses import SynapseRecord
 
-AnyRecord = Annotated[CalibrationRecord | SynapseRecord, Field(discriminator="kind")]
+AnyRecord = Annotated[CalibrationRecord | SynapseRecord | ChainsRecord, Field(discriminator="kind")]
 
 
-def load_either(path: Path) -> CalibrationRecord | SynapseRecord:
+def load_either(path: Path) -> CalibrationRecord | SynapseRecord | ChainsRecord:
     """Read a record, whatever it is of.
 
     Raises:
@@ -22,6 +23,8 @@ def load_either(path: Path) -> CalibrationRecord | SynapseRecord:
     data = read_record(path, None)
     if data.get("kind") == "synapses":
         return build(SynapseRecord, data, str(path))
+    if data.get("kind") == "chains":
+        return build(ChainsRecord, data, str(path))
     return build(CalibrationRecord, data, str(path))
 
 

@@ -1,4 +1,5 @@
 from .calibrated import Calibrated, calibrated_neurons, members
+from .chains import CalibratedChains, calibrated_chains, members_of_chains
 from .coupled_refit import FORGETTING, CoupledRefit
 from .feedback import NetworkRecord
 from .oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
@@ -10,6 +11,7 @@ from .response import Response, respond
 __all__ = [
     "AppliedWeights",
     "Calibrated",
+    "CalibratedChains",
     "CalibratedSynapses",
     "CoupledRefit",
     "DYNAMICS",
@@ -21,11 +23,13 @@ __all__ = [
     "PARAMETERS",
     "Played",
     "Response",
+    "calibrated_chains",
     "calibrated_neurons",
     "calibrated_synapses",
     "columns",
     "information",
     "members",
+    "members_of_chains",
     "misfit",
     "modelled",
     "respond",

@@ -14,6 +14,7 @@ from spinhw.records import CalibrationRecord, find_record, load_record
 from spinhw.rollout import Neurons
 from spinhw.surrogate.oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from spinhw.surrogate.played import columns
+from spinhw.surrogate.spread import normal_steps
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,7 @@ class Calibrated:
             generator: Of the random numbers.
             spread: Factor on the standard errors; 1 for the errors as they are.
         """
-        # An eigenbasis, because a covariance with zeros in it has no Cholesky factor. Scaled: times and ratios mix.
-        size = self.covariance.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt().clamp_min(1e-300)
-        unit = self.covariance / size[:, :, None] / size[:, None, :]
-        values, vectors = torch.linalg.eigh(unit)
-        normals = torch.randn(size.shape, generator=generator, dtype=torch.float64)
-        step = (vectors @ (values.clamp_min(0).sqrt() * normals)[..., None])[..., 0] * size
+        step = normal_steps(self.covariance, generator)
         return self.oscillators.moved(spread * step.T)
 
     def conversion(self, assumed: Conversion) -> Conversion:

@@ -16,6 +16,7 @@ from spinhw.errors import CalibrationError
 from spinhw.physics import BELOW_LIMIT, Chain, chain_solution, detuning_for
 from spinhw.records import SynapseRecord, find_record, load_synapses
 from spinhw.records.synapses import MAP
+from spinhw.surrogate.spread import covariance_from, normal_steps
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,7 @@ class CalibratedSynapses:
 
     def drawn(self, generator: torch.Generator) -> Chain:
         """Draw a chain as it may be, given the errors of the calibration."""
-        size = self.covariance.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt().clamp_min(1e-300)
-        values, vectors = torch.linalg.eigh(self.covariance / size[:, :, None] / size[:, None, :])
-        normals = torch.randn(size.shape, generator=generator, dtype=torch.float64)
-        step = (vectors @ (values.clamp_min(0).sqrt() * normals)[..., None])[..., 0] * size
+        step = normal_steps(self.covariance, generator)
         return Chain(*(old + new for old, new in zip(_table(self.chain), step.T, strict=True)))
 
     @property
@@ -212,9 +210,7 @@ def _numbers(record: SynapseRecord, name: str, which: str) -> Tensor:
 def _covariance(record: SynapseRecord) -> Tensor:
     """Put standard errors and correlations together, (resonator, 4, 4)."""
     errors = torch.stack([_numbers(record, name, "errors") for name in MAP], dim=1).nan_to_num(0.0)
-    tied = torch.eye(len(MAP), dtype=torch.float64).repeat(record.device.resonators, 1, 1)
+    pairs = torch.zeros(len(errors), len(MAP) * (len(MAP) - 1) // 2, dtype=torch.float64)
     if record.correlations:
-        first, second = torch.triu_indices(len(MAP), len(MAP), offset=1)
         pairs = torch.tensor([[one or 0.0 for one in row] for row in record.correlations], dtype=torch.float64)
-        tied[:, first, second] = tied[:, second, first] = pairs
-    return tied * errors[:, :, None] * errors[:, None, :]
+    return covariance_from(errors, pairs)

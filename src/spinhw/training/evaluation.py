@@ -23,6 +23,7 @@ from spinhw.training.run import measuring_tick, refuse_engine, threads
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
 from spinhw.training.summary import energy_facts, energy_ledger, told_of, with_spent
+from spinhw.training.surrogate import chains_of_chips, use_chains
 from spinhw.training.versions import versions
 
 _AGAIN = "the run is as it was", "give the same command again to measure it"
@@ -35,6 +36,7 @@ def evaluate(
     note: str = "",
     seeds: Sequence[int] | None = None,
     task: Any = None,
+    resonators: str | Path | None = None,
 ) -> dict[str, Any]:
     """Measure the networks of a run once more, by simulation and on a device; the run itself is not changed.
 
@@ -47,6 +49,8 @@ def evaluate(
         note: Written down with what came out, in place of ``run.note``.
         seeds: Of the networks to measure; None for all of the run.
         task: What `train` was given, where a task was handed over to it.
+        resonators: A record of the chip's chains, or a folder with DEVICE_ID.yaml for each: the networks are tuned
+            anew for those resonators, so that the weights act that were trained. None for those of the run.
 
     Returns:
         ``epochs`` that the networks were trained for, their ``seeds``, ``measure`` (the one that counts, such as
@@ -56,7 +60,8 @@ def evaluate(
 
     Raises:
         ConfigError: It is no run folder, the checkpoint is missing or damaged, the run has no such seed, or the device
-            cannot play these networks; said before anything is measured.
+            cannot play these networks; said before anything is measured. Likewise a record that is missing or wrong.
+        CalibrationError: The record is another chip's, or of other resonators than the networks have.
         LimitError: The networks are beyond a limit of the device; said before anything is measured.
         DeviceError: The device failed.
     """
@@ -70,6 +75,8 @@ def evaluate(
         learner.restore(tensors, facts)
         settings, network = of_seeds(settings, learner.evaluated, seeds)
         profile = other or settings.device
+        if resonators is not None:
+            use_chains(network, chains_of_chips(Path(resonators), profile, settings.training.seeds))
         state = None if other is not None or learner.loop_state is None else learner.loop_state["device"]
         if state is not None and profile is not None and not is_bench(profile):
             _refuse_part(settings.training.seeds, learner.seeds)

@@ -83,7 +83,7 @@ class Learner:
         self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds, settings.answer)
         self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings)
         if self.surrogate is not None:
-            self.network.use_neurons(self.surrogate.neurons())
+            self.surrogate.begin(self.network)
         self.chips = None if training.chips is None else DrawnChips(settings, training.chips)
         freeze(self.network, training.trainable)
         self.adam = MemberAdam(trained(self.network))

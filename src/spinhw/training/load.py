@@ -36,8 +36,10 @@ def load_settings(
     path = find_recipe(Path(path))
     data, left = read_with_device(path, overrides, device, (*_CHIPS, *_FILES))
     named_record = data.get("calibration")
-    if isinstance(named_record, Mapping) and isinstance(named_record.get("record"), str):
-        data["calibration"] = dict(named_record) | {"record": _beside_if_there(named_record["record"], path.parent)}
+    if isinstance(named_record, Mapping):
+        named = {key: named_record.get(key) for key in ("record", "resonators")}
+        found = {key: _beside_if_there(one, path.parent) for key, one in named.items() if isinstance(one, str)}
+        data["calibration"] = dict(named_record) | found
     if isinstance(data.get("training"), Mapping):
         data["training"] = _resolved(dict(data["training"]), path.parent)
     if task is not None:

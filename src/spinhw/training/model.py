@@ -47,7 +47,7 @@ def online_refit(settings: RunSettings, device_id: str, forgetting: float = FORG
         forgetting: What is left of old information after a look.
     """
     asked, error = settings.calibration, settings.training.refit.synapse_error
-    if asked is None:
+    if asked is None or asked.record is None:
         return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error, forgetting)
     known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))
     return CoupledRefit(known.oscillators, error, forgetting, information(known.covariance, DYNAMICS))

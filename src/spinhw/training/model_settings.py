@@ -1,11 +1,12 @@
 """What a run trains with in place of nominal oscillators: calibrated ones, or chips that are drawn."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spinhw.config import Settings
 from spinhw.device import SimulatedSettings
+from spinhw.errors import MisfitError
 
 
 def or_a_name(schema: dict[str, Any]) -> None:
@@ -15,18 +16,43 @@ def or_a_name(schema: dict[str, Any]) -> None:
 
 
 class CalibrationUse(Settings):
-    """The run is trained on the oscillators of its devices as they were calibrated, not on nominal ones."""
+    """The run is trained on the oscillators, or resonators, of its devices as calibrated, not on nominal ones."""
 
-    record: str = Field(
-        min_length=1, description="A calibration record, or a folder with DEVICE_ID.yaml for each device of the run."
+    record: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A calibration record of oscillators, or a folder with DEVICE_ID.yaml for each device of the run; "
+        "null for nominal ones.",
+    )
+    resonators: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The same of the chains of whole chips (spinhw calibrate --plan chains): networks run with their "
+        "resonators as measured; null for those designed.",
     )
     draws: float = Field(
         default=0.0,
         ge=0.0,
-        description="Robust training: each step draws the oscillators from the errors of their calibration, times "
-        "this; 0 for off.",
+        description="Robust training: each step draws the oscillators and resonators from the errors of their "
+        "calibration, times this; 0 for off.",
     )
     anyway: bool = Field(default=False, description="Whether another device's record will do.")
+
+    @model_validator(mode="after")
+    def _names_a_record(self) -> Self:
+        if self.record is None and self.resonators is None:
+            raise MisfitError(
+                "calibration: no record is named",
+                seen="neither record nor resonators",
+                allowed="calibration.record, calibration.resonators, or both",
+                todo="name one, or leave calibration out",
+            )
+        return self
+
+    @property
+    def records(self) -> list[str]:
+        """Those that are named."""
+        return [one for one in (self.record, self.resonators) if one is not None]
 
 
 class DrawnChipsSettings(Settings):

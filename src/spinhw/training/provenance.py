@@ -87,7 +87,7 @@ def recorded_provenance(
 
 def used_files(settings: RunSettings) -> dict[str, dict[str, str]]:
     """Return checksums of what a run starts from: its calibration records, and the networks of another run."""
-    records = [] if settings.calibration is None else [settings.calibration.record]
+    records = [] if settings.calibration is None else settings.calibration.records
     if isinstance(settings.device, MultiplexedSettings) and settings.device.record is not None:
         records.append(settings.device.record)
     start = settings.training.start

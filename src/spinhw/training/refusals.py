@@ -23,9 +23,9 @@ def refuse_missing(settings: RunSettings) -> None:
         ConfigError: Says what is missing or differs.
     """
     refuse_start(settings)
-    record = None if settings.calibration is None else Path(settings.calibration.record)
-    if record is not None and not record.is_dir():
-        find_record(record, "")
+    for record in [] if settings.calibration is None else map(Path, settings.calibration.records):
+        if not record.is_dir():
+            find_record(record, "")
 
 
 def refuse_start(settings: RunSettings) -> None:

@@ -36,7 +36,7 @@ class RunSettings(Settings):
         json_schema_extra=or_a_name,
     )
     calibration: CalibrationUse | None = Field(
-        default=None, description="Calibrated oscillators to train with; null for nominal ones."
+        default=None, description="Calibrated oscillators and resonators to train with; null for nominal ones."
     )
     recording: Literal["none", "observed", "all"] | None = Field(
         default=None,

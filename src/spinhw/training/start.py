@@ -32,5 +32,12 @@ def start_from(learner: Learner, settings: RunSettings) -> None:
     counted = {"best": "best", "average": "average"}.get(other.training.kept, "network")
     rows = torch.tensor([other.training.seeds.index(seed) for seed in learner.seeds])
     weights = {name: tensors[f"{counted}/{name}"][rows] for name in learner.network.state_dict()}
+    known = learner.surrogate
+    # Tunings of another run mean the weights that acted there: on resonators as designed, unless it had measured ones.
+    designed = other.calibration is None or other.calibration.resonators is None
     for network in {learner.network, learner.evaluated}:
+        if known is not None and designed:
+            network.use_resonators(None)
         network.load_state_dict(weights)
+        if known is not None and designed:
+            known.begin(network)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from spinhw.calibration.synapses.fit import Fitted, Windows, fit_sweeps, side_by_side
+from spinhw.calibration.synapses.fit import Fitted, SweptWindows, fit_sweeps, side_by_side
 from spinhw.calibration.synapses.judge import GOOD_ENOUGH, STUCK, faults, miswired
 from spinhw.calibration.synapses.programming import Programmed, programmed
 from spinhw.calibration.synapses.readings import Read
@@ -128,7 +129,7 @@ def quiet(reads: Sequence[Read]) -> tuple[float, float]:
     return 0.0, (squares / freedom) ** 0.5 if freedom else 0.0
 
 
-def windows_of(read: Read, ladder: Ladder, offset: float) -> Windows:
+def windows_of(read: Read, ladder: Ladder, offset: float) -> SweptWindows:
     """Cut a detuning sweep of a whole ladder into windows.
 
     Args:
@@ -139,7 +140,9 @@ def windows_of(read: Read, ladder: Ladder, offset: float) -> Windows:
     count, tones = read.points.tuning.shape[1], int(str(read.experiment["tones"]))
     shape = (-1, count, tones)
     weight = ((read.mean() - offset) / read.points.power).view(shape)
-    return Windows(ladder.tones_hz(count), read.points.tuning[:: count * tones], read.points.rf_hz.view(shape), weight)
+    return SweptWindows(
+        ladder.tones_hz(count), read.points.tuning[:: count * tones], read.points.rf_hz.view(shape), weight
+    )
 
 
 def swept_fit(read: Read, ladder: Ladder, offset: float, noise: float = 0.0) -> Fitted:
@@ -219,7 +222,8 @@ def _refuse_miswired(change: Tensor, ladder: Ladder, depth: float) -> None:
         )
 
 
-def nothing_works(failed: dict[int, str], noise: float) -> CalibrationError:
+def nothing_works(failed: dict[Any, str], noise: float) -> CalibrationError:
+    """Say that no resonator can be calibrated, and why the first cannot; those that failed by number or name."""
     number, why = next(iter(failed.items()))
     return CalibrationError(
         f"not one of {len(failed)} resonators can be calibrated; resonator {number}: {why}",

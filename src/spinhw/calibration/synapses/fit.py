@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spinhw.calibration.synapses.first_look import first_look
-from spinhw.calibration.synapses.joint import ChainFit, Noise, Swept, most_probable
+from spinhw.calibration.synapses.joint import ChainFit, Swept
+from spinhw.calibration.synapses.matched_filter import first_look
+from spinhw.calibration.synapses.scatter import ReadingNoise, most_probable
 from spinhw.physics import Chain, Ladder
 
+_POOR = 2.5  # Chi-square over the degrees of freedom around a resonator beyond which it is looked for again.
 _ROUNDS = 3  # Of resonators with noise as known, and noise with resonators as known: the second changes little.
-_FIRST = Noise(0.01, 0.005)  # Over the largest weight, where nothing was measured without a tone.
+_FIRST = ReadingNoise(0.01, 0.005)  # Over the largest weight, where nothing was measured without a tone.
 # A resonance must stand so far above its error, and have so much of the largest weight, or it is none.
 LEAST_SEEN, LEAST_WEIGHT = 6.0, 0.05
 LEAST_SPAN = 0.2  # Of the design: below it nothing follows its tuning.
@@ -38,7 +40,7 @@ class Fitted:
     chain: Chain
     covariance: Tensor
     offset: Tensor
-    noise: Noise
+    noise: ReadingNoise
     chi2: Tensor
     centres_hz: Tensor
     seen: Tensor
@@ -47,7 +49,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Windows:
+class SweptWindows:
     """The sweep of one chain: a window of tones around each of its resonators, at each programming.
 
     Args:
@@ -65,7 +67,7 @@ class Windows:
     offset: tuple[float, float] = (0.0, float("inf"))
 
 
-def side_by_side(chains: Sequence[Windows], reach: float) -> Swept:
+def side_by_side(chains: Sequence[SweptWindows], reach: float) -> Swept:
     """Put chains with equally many levels and tones beside each other, the shorter ones with absent resonators.
 
     Args:
@@ -106,9 +108,10 @@ def fit_sweeps(sweeps: Sequence[Swept], ladder: Ladder, reading: float | None = 
     begun = [_begun(one, ladder) for one in sweeps]
     fits, values = [one[0] for one in begun], [one[1] for one in begun]
     moving = [_all(one) for one in sweeps]
-    noise = Noise((reading or _FIRST.reading * ladder.max_weight), _FIRST.scatter)
+    noise = ReadingNoise((reading or _FIRST.reading * ladder.max_weight), _FIRST.scatter)
     for _ in range(_ROUNDS - 1):
         values, noise = _round(fits, values, moving, noise, ladder)
+    values = [_second_look(fit, at, there, noise, ladder) for fit, at, there in zip(fits, values, moving, strict=True)]
     known = [_judged(fit, at, noise, ladder) for fit, at in zip(fits, values, strict=True)]
     moving = [held[0] for held in known]
     values, noise = _round(fits, [held[1] for held in known], moving, noise, ladder)
@@ -131,16 +134,35 @@ def _all(swept: Swept) -> Tensor:
 
 
 def _round(
-    fits: Sequence[ChainFit], values: Sequence[Tensor], moving: Sequence[Tensor], noise: Noise, ladder: Ladder
-) -> tuple[list[Tensor], Noise]:
+    fits: Sequence[ChainFit], values: Sequence[Tensor], moving: Sequence[Tensor], noise: ReadingNoise, ladder: Ladder
+) -> tuple[list[Tensor], ReadingNoise]:
     found = [fit.found(at, there, noise)[0] for fit, at, there in zip(fits, values, moving, strict=True)]
     sums = [fit.likelihoods(at, there) for fit, at, there in zip(fits, found, moving, strict=True)]
     # Two centres always lie on their line: they tell no scatter.
     told = min(fit.swept.tuning.shape[1] for fit in fits) > 2
-    return found, most_probable(torch.stack(sums).sum(0)[: None if told else 1], ladder.max_weight)
+    return found, most_probable(torch.cat(sums, dim=1)[: None if told else 1], ladder.max_weight)
 
 
-def _judged(fit: ChainFit, values: Tensor, noise: Noise, ladder: Ladder) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+def _second_look(fit: ChainFit, values: Tensor, moving: Tensor, noise: ReadingNoise, ladder: Ladder) -> Tensor:
+    """Look again for resonators that are not described, with what is described taken off; keep what is better."""
+    chi2, _ = fit.left(values, noise)
+    poor = (chi2 > _POOR) & fit.swept.present
+    chains = poor.any(1).nonzero()[:, 0]
+    if not len(chains):
+        return values
+    swept, before = fit.swept.of(chains), values[chains]
+    part = ChainFit(swept, ladder, torch.where(fit.chain(values)[0].max_weight[chains] < 0, -1.0, 1.0).double())
+    known, offset = part.chain(before)
+    start = first_look(swept, ladder, known, poor[chains])
+    part = ChainFit(swept, ladder, torch.where(start.max_weight < 0, -1.0, 1.0).double())
+    after, _ = part.found(part.values(start, offset), moving[chains], noise)
+    better = part.left(after, noise)[0].sum(1) < chi2[chains].sum(1)
+    return values.index_copy(0, chains, torch.where(better[:, None], after, before))
+
+
+def _judged(
+    fit: ChainFit, values: Tensor, noise: ReadingNoise, ladder: Ladder
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Hold what does nothing, and what does not move: what is fitted, coordinates, and seen, moves, weight."""
     swept, every = fit.swept, _all(fit.swept)
     chain, offset = fit.chain(values)
@@ -160,7 +182,7 @@ def _judged(fit: ChainFit, values: Tensor, noise: Noise, ladder: Ladder) -> tupl
     return there, fit.values(held, offset), (seen & swept.present, moves, weight)
 
 
-def _found(fit: ChainFit, values: Tensor, moving: Tensor, told: tuple[Tensor, ...], noise: Noise) -> Fitted:
+def _found(fit: ChainFit, values: Tensor, moving: Tensor, told: tuple[Tensor, ...], noise: ReadingNoise) -> Fitted:
     chain, offset = fit.chain(values)
     chi2, scattered = fit.left(values, noise)
     centres = chain.resonance_hz[:, None] + chain.tuning_span_hz[:, None] * fit.swept.tuning + scattered

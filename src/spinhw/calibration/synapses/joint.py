@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spinhw.calibration.synapses.scatter import RATIOS, CorrelatedLevels, ReadingNoise, SpreadSums
 from spinhw.estimate import NormalEquations, covariance, levenberg_marquardt
 from spinhw.physics import Chain, Ladder
 
@@ -26,8 +27,6 @@ _OFFSET_PRIOR = 1.0  # Over the largest weight.
 _FARTHEST = (0.5, 0.3, 0.3, 0.5, 0.1)  # Longest steps: centre, ln G, K, span, offset; in half-linewidths and of K.
 _WIDEST = 2.3  # |ln(G / designed)|, a factor of ten.
 _MOST_LOOKS = 60
-_LEAST_VARIANCE = 1e-20  # Of a reading, over K squared: rounding.
-_RATIOS = (0.0, *(0.02 * 1.25**power for power in range(32)))  # Of scatter over noise, in units of weights.
 
 
 @dataclass(frozen=True)
@@ -54,22 +53,15 @@ class Swept:
 
     def of(self, chains: Tensor) -> "Swept":
         """Return some of the chains, by number."""
-        parts = (self.tones_hz, self.present, self.tuning, self.rf_hz, self.weight)
-        one, other = self.offset
-        return Swept(*(part[chains] for part in parts), (one[chains], other[chains]), self.reach)
-
-
-@dataclass(frozen=True)
-class Noise:
-    """How readings and programmings scatter.
-
-    Args:
-        reading: Of one reading, in units of a weight.
-        scatter: Of one programming, over the largest weight: a resonance that is off by this times G / 2.
-    """
-
-    reading: float
-    scatter: float
+        return Swept(
+            self.tones_hz[chains],
+            self.present[chains],
+            self.tuning[chains],
+            self.rf_hz[chains],
+            self.weight[chains],
+            (self.offset[0][chains], self.offset[1][chains]),
+            self.reach,
+        )
 
 
 class ChainFit:
@@ -153,7 +145,7 @@ class ChainFit:
         felt = slopes[..., 0] * moves[:, None, None] / ladder.max_weight
         return off, jacobian, felt
 
-    def found(self, start: Tensor, moving: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+    def found(self, start: Tensor, moving: Tensor, noise: ReadingNoise) -> tuple[Tensor, Tensor]:
         """Move coordinates to where the data are described best; return them and which chains came to rest.
 
         How readings of a level are correlated is worked out at the start, and kept.
@@ -164,7 +156,7 @@ class ChainFit:
             noise: Of readings and programmings.
         """
         reading = noise.reading / self.ladder.max_weight
-        taken = _Taken.of(self.residual(start)[2], noise.scatter / reading)
+        taken = CorrelatedLevels.of(self.residual(start)[2], noise.scatter / reading)
 
         def look(values: Tensor, chains: Tensor) -> NormalEquations:
             off, jacobian, _ = self.residual(values[chains], chains)
@@ -179,15 +171,17 @@ class ChainFit:
         )
         return best.values, best.converged
 
-    def information(self, values: Tensor, noise: Noise) -> Tensor:
+    def information(self, values: Tensor, noise: ReadingNoise) -> Tensor:
         """Return the information about the coordinates, with what was known before, (chain, parameter, parameter)."""
         reading = noise.reading / self.ladder.max_weight
         off, jacobian, felt = self.residual(values)
         numbers = torch.arange(len(values))
-        return self._equations(values, numbers, off, jacobian, _Taken.of(felt, noise.scatter / reading), reading).normal
+        return self._equations(
+            values, numbers, off, jacobian, CorrelatedLevels.of(felt, noise.scatter / reading), reading
+        ).normal
 
     def _equations(
-        self, values: Tensor, chains: Tensor, off: Tensor, jacobian: Tensor, taken: "_Taken", reading: float
+        self, values: Tensor, chains: Tensor, off: Tensor, jacobian: Tensor, taken: "CorrelatedLevels", reading: float
     ) -> NormalEquations:
         both = torch.cat([jacobian, off[..., None]], dim=-1)
         square = taken.squared(both) / reading**2
@@ -196,7 +190,7 @@ class ChainFit:
         return sums.with_prior(torch.diag_embed(self._information[chains]), self._mean[chains] - values)
 
     def likelihoods(self, values: Tensor, moving: Tensor) -> Tensor:
-        """Return of each ratio in `_RATIOS` what the residual likelihood needs, summed over the chains, (ratio, 3).
+        """Return of each ratio in `RATIOS` what the residual likelihood needs, (ratio, chain, 3).
 
         Logarithms of the determinants of C (over noise^2) and of the information, squares of what is left, and how many
         readings are free.
@@ -204,11 +198,11 @@ class ChainFit:
         off, jacobian, felt = self.residual(values)
         free = self._free(moving)
         both = torch.cat([jacobian * free[:, None, None], off[..., None]], dim=-1)
-        parts = _Parts.of(felt, both)
-        rows = [self._likelihood(parts, free, ratio) for ratio in _RATIOS]
+        parts = SpreadSums.of(felt, both)
+        rows = [self._likelihood(parts, free, ratio) for ratio in RATIOS]
         return torch.stack(rows)
 
-    def _likelihood(self, parts: "_Parts", free: Tensor, ratio: float) -> Tensor:
+    def _likelihood(self, parts: "SpreadSums", free: Tensor, ratio: float) -> Tensor:
         square, determinant = parts.at(ratio)
         normal, gradient = square[:, :-1, :-1], square[:, :-1, -1]
         scale = torch.where(free, normal.diagonal(dim1=1, dim2=2), 1.0).clamp_min(1e-30).sqrt()
@@ -218,11 +212,11 @@ class ChainFit:
         left = square[:, -1, -1] - (
             torch.cholesky_solve((gradient / scale)[..., None], root)[..., 0] * gradient / scale
         ).sum(1)
-        logarithm = 2 * root.diagonal(dim1=1, dim2=2).clamp_min(1e-30).log().sum() + 2 * scale.log().sum()
-        freedom = self._weighs.sum() - free.sum()
-        return torch.stack([determinant + logarithm, left.sum(), freedom.double()])
+        logarithm = 2 * root.diagonal(dim1=1, dim2=2).clamp_min(1e-30).log().sum(1) + 2 * scale.log().sum(1)
+        freedom = self._weighs.sum((1, 2)) - free.sum(1)
+        return torch.stack([determinant + logarithm, left, freedom.double()], dim=-1)
 
-    def covariance(self, values: Tensor, moving: Tensor, noise: Noise) -> Tensor:
+    def covariance(self, values: Tensor, moving: Tensor, noise: ReadingNoise) -> Tensor:
         """Return the covariance of resonance, G, K and span of each resonator in SI, (chain, resonator, 4, 4)."""
         whole = covariance(self.information(values, noise), self._free(moving))
         count = self.swept.tones_hz.shape[1]
@@ -234,7 +228,7 @@ class ChainFit:
         scales = torch.stack([width * one, here.half_linewidth_hz, most * one, width * one], dim=-1)
         return own * scales[..., :, None] * scales[..., None, :]
 
-    def left(self, values: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+    def left(self, values: Tensor, noise: ReadingNoise) -> tuple[Tensor, Tensor]:
         """Return chi-square over degrees of freedom of the window of each resonator, and its most probable scatter.
 
         Returns:
@@ -242,7 +236,7 @@ class ChainFit:
         """
         reading, shape = noise.reading / self.ladder.max_weight, self.swept.weight.shape
         off, _, felt = self.residual(values)
-        taken = _Taken.of(felt, noise.scatter / reading)
+        taken = CorrelatedLevels.of(felt, noise.scatter / reading)
         squares = (off * taken.without(off)).view(shape).sum((1, 3)) / reading**2
         freedom = self._weighs.view(shape).sum((1, 3)) - 4
         here, _ = self.chain(values)
@@ -258,88 +252,3 @@ class ChainFit:
         high = [self.swept.reach + 1.5 * span, _WIDEST, inf, inf] * self.swept.tones_hz.shape[1] + [inf]
         highest = torch.tensor(high, dtype=torch.float64).expand_as(start)
         return -highest, highest
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """What the scatter of programmings makes of sums over the readings of a level: C^-1 over noise^2.
-
-    C^-1 = 1 - U U^T with U = D (D^T D + 1 / ratio^2)^(-1/2), Woodbury's identity.
-    """
-
-    factor: Tensor | None  # U, (chain, level, tone, resonator)
-    ratio: float = 0.0
-
-    @classmethod
-    def of(cls, felt: Tensor, ratio: float) -> "_Taken":
-        if ratio == 0:
-            return cls(None)
-        inner = felt.mT @ felt + torch.eye(felt.shape[-1], dtype=felt.dtype) / ratio**2
-        root = torch.linalg.cholesky(inner)
-        return cls(torch.linalg.solve_triangular(root, felt.mT, upper=False).mT, ratio)
-
-    def of_chains(self, chains: Tensor) -> "_Taken":
-        return self if self.factor is None else _Taken(self.factor[chains], self.ratio)
-
-    def squared(self, both: Tensor) -> Tensor:
-        """Return both^T C^-1 both, summed over levels, (chain, column, column)."""
-        flat = both.flatten(1, 2)
-        whole = flat.mT @ flat
-        if self.factor is None:
-            return whole
-        off = (self.factor.mT @ both).flatten(1, 2)  # (chain, level x resonator, column)
-        return whole - off.mT @ off
-
-    def without(self, off: Tensor) -> Tensor:
-        """Take the most probable scatter out of residuals."""
-        if self.factor is None:
-            return off
-        return off - (self.factor @ (self.factor.mT @ off[..., None]))[..., 0]
-
-    def scatter(self, felt: Tensor, off: Tensor) -> Tensor:
-        """Return the most probable e of residuals, (chain, level, resonator)."""
-        if self.factor is None or self.ratio == 0:
-            return torch.zeros_like(felt[:, :, 0])
-        return self.ratio**2 * (felt.mT @ self.without(off)[..., None])[..., 0]
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Sums of which the same for another ratio follow at once: D^T D in its eigenbasis."""
-
-    whole: Tensor  # both^T both, (chain, column, column)
-    values: Tensor  # Of D^T D, (chain, level, resonator)
-    turned: Tensor  # V^T D^T both, (chain, level, resonator, column)
-
-    @classmethod
-    def of(cls, felt: Tensor, both: Tensor) -> "_Parts":
-        flat = both.flatten(1, 2)
-        values, vectors = torch.linalg.eigh(felt.mT @ felt)
-        return cls(flat.mT @ flat, values.clamp_min(0.0), vectors.mT @ (felt.mT @ both))
-
-    def at(self, ratio: float) -> tuple[Tensor, Tensor]:
-        """Return both^T C^-1 both and ln det C of all chains, C over noise^2."""
-        if ratio == 0:
-            return self.whole, torch.zeros((), dtype=torch.float64)
-        scaled = (self.turned / (self.values + ratio**-2).sqrt()[..., None]).flatten(1, 2)
-        return self.whole - scaled.mT @ scaled, (1 + ratio**2 * self.values).log().sum()
-
-
-def most_probable(sums: Tensor, max_weight: float) -> Noise:
-    """Return the noise whose residual likelihood is largest.
-
-    Args:
-        sums: Of all chains, as `ChainFit.likelihoods` gives them, (ratio, 3); the first alone for no scatter.
-        max_weight: K as designed.
-    """
-    logarithm, squares, freedom = sums.unbind(-1)
-    score = logarithm + freedom * (squares / freedom).clamp_min(1e-300).log()
-    best = int(score.argmin())
-    ratio, variance = _RATIOS[best], float(squares[best] / freedom[best])
-    if 1 < best < len(score) - 1:
-        place = torch.tensor(_RATIOS[best - 1 : best + 2], dtype=torch.float64).log()
-        low, here, high = score[best - 1 : best + 2].tolist()
-        bend = low - 2 * here + high
-        ratio = float((place[1] + (place[2] - place[1]) * 0.5 * (low - high) / bend).exp()) if bend > 0 else ratio
-    reading = max(variance, _LEAST_VARIANCE) ** 0.5
-    return Noise(reading * max_weight, ratio * reading)

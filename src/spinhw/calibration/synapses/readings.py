@@ -95,38 +95,42 @@ def read_all(
     make_folder(folder)
     ladder, count, found = ladder_of(bank), bank.describe().neurons, []
     for place, experiment in enumerate(plan.experiments):
-        path, points = folder / trace_name(place, experiment), points_of(experiment, plan, ladder, count)
-        if path.exists():
-            read = load_read(path)
-            _refuse_other(path, read, experiment, points, bank)
-            follow(bank, path, read.state)
-            _log.info("%s: measured before, taken from there", path)
-        else:
-            read = _measured(bank, experiment, points)
-            save_read(read, path)
-        found.append(read)
+        points, said = points_of(experiment, plan, ladder, count), experiment.model_dump(mode="json", by_alias=True)
+        found.append(read_once(bank, said, points, experiment.readings, folder / trace_name(place, experiment)))
         told(experiment.kind, place + 1, len(plan.experiments))
     return found
 
 
-def _measured(bank: SynapseBank, experiment: SynapseExperiment, points: Points) -> Read:
+def read_once(bank: SynapseBank, experiment: dict[str, object], points: Points, readings: int, path: Path) -> Read:
+    """Measure an experiment and write it down, or take what was written before.
 
-    asked, started = points.repeated(experiment.readings), time.time()
+    Args:
+        bank: Open.
+        experiment: Its settings as plain data.
+        points: What is set, each point once.
+        readings: Of each point, one after another.
+        path: File of what is read.
+
+    Raises:
+        As `read_all`.
+    """
+    if path.exists():
+        read = load_read(path)
+        _refuse_other(path, read, experiment, points, bank)
+        follow(bank, path, read.state)
+        _log.info("%s: measured before, taken from there", path)
+        return read
+    asked, started = points.repeated(readings), time.time()
     signal = bank.measure(asked.tuning, asked.rf_hz, asked.power)
-    shape = (len(points.rf_hz), experiment.readings)
-    return Read(
-        experiment.model_dump(mode="json", by_alias=True),
-        points,
-        signal.values.double().view(shape),
-        signal.quality.view(shape),
-        bank.describe().device_ids[0],
-        started,
-        bank.state(),
-    )
+    shape = (len(points.rf_hz), readings)
+    values, quality = signal.values.double().view(shape), signal.quality.view(shape)
+    read = Read(experiment, points, values, quality, bank.describe().device_ids[0], started, bank.state())
+    save_read(read, path)
+    return read
 
 
-def _refuse_other(path: Path, read: Read, experiment: SynapseExperiment, points: Points, bank: SynapseBank) -> None:
-    wanted = (bank.describe().device_ids[0], experiment.model_dump(mode="json", by_alias=True))
+def _refuse_other(path: Path, read: Read, experiment: dict[str, object], points: Points, bank: SynapseBank) -> None:
+    wanted = (bank.describe().device_ids[0], experiment)
     same = read.points.tuning.shape == points.tuning.shape and torch.allclose(read.points.rf_hz, points.rf_hz)
     if (read.device_id, read.experiment) != wanted or not same or not torch.equal(read.points.power, points.power):
         raise CalibrationError(

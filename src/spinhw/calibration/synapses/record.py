@@ -1,6 +1,6 @@
 """Between what was found of a chain and the record that people read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +12,10 @@ from spinhw.calibration.record import numbers
 from spinhw.calibration.synapses.analyse import SynapseAnalysis
 from spinhw.calibration.synapses.readings import Read, ladder_of
 from spinhw.calibration.synapses.settings import SynapsePlanSettings
-from spinhw.conversion import Scaling
+from spinhw.calibration.uncertainty import correlations
+from spinhw.conversion import Conversion, Scaling
 from spinhw.device import SynapseBank
+from spinhw.physics import Ladder
 from spinhw.records import (
     SCHEMA_VERSION,
     SYNAPSE_UNITS,
@@ -62,16 +64,7 @@ def make_synapse_record(
             wall=f"{around.wall_s} s",
             note=around.note,
         ),
-        nominal=LadderFacts(
-            frequency=f"{ladder.frequency_hz!r} Hz",
-            spacing=f"{ladder.spacing_hz!r} Hz",
-            half_linewidth=f"{ladder.half_linewidth_hz!r} Hz",
-            tuning_span=f"{ladder.tuning_span_hz!r} Hz",
-            max_weight=ladder.max_weight,
-            volts_per_tuning=_factor(lines.weight),
-            volts_per_output=f"{_factor(lines.output)!r} V",
-            watts_per_power=f"{_factor(lines.rf_power)!r} W",
-        ),
+        nominal=ladder_facts(ladder, lines),
         experiments=tuple(_experiment(one, name) for one, name in zip(reads, around.files, strict=True)),
         quantities=_quantities(found, around.plan),
         correlations=_correlations(found),
@@ -80,6 +73,20 @@ def make_synapse_record(
         offset=found.offset,
         reduced_chi2=numbers(found.reduced_chi2),
         failed=found.failed,
+    )
+
+
+def ladder_facts(ladder: Ladder, lines: Conversion) -> LadderFacts:
+    """Write down a ladder as designed, and the conversion that a measurement took for granted."""
+    return LadderFacts(
+        frequency=f"{ladder.frequency_hz!r} Hz",
+        spacing=f"{ladder.spacing_hz!r} Hz",
+        half_linewidth=f"{ladder.half_linewidth_hz!r} Hz",
+        tuning_span=f"{ladder.tuning_span_hz!r} Hz",
+        max_weight=ladder.max_weight,
+        volts_per_tuning=_factor(lines.weight),
+        volts_per_output=f"{_factor(lines.output)!r} V",
+        watts_per_power=f"{_factor(lines.rf_power)!r} W",
     )
 
 
@@ -150,14 +157,20 @@ def _table(name: str, values: Tensor, errors: Tensor, lost: dict[int, str], why:
 
 
 def _correlations(found: SynapseAnalysis) -> tuple[tuple[float | None, ...], ...]:
-    if found.tuned is None:
-        return ()
-    size = found.tuned.covariance.diagonal(dim1=1, dim2=2).clamp_min(1e-300).sqrt()
-    table = found.tuned.covariance / size[:, :, None] / size[:, None, :]
+    return () if found.tuned is None else correlation_rows(found.tuned.covariance, found.failed)
+
+
+def correlation_rows(covariance: Tensor, failed: Collection[int]) -> tuple[tuple[float | None, ...], ...]:
+    """Return the correlations of each pair of quantities, by resonator; None for those that failed.
+
+    Args:
+        covariance: (resonator, quantity, quantity).
+        failed: Numbers of resonators.
+    """
     first, second = torch.triu_indices(len(MAP), len(MAP), offset=1)
     return tuple(
-        tuple(None if number in found.failed else round(float(one), 4) for one in row)
-        for number, row in enumerate(table[:, first, second])
+        tuple(None if number in failed else round(one, 4) for one in row)
+        for number, row in enumerate(correlations(covariance)[:, first, second].tolist())
     )
 
 

@@ -1,5 +1,6 @@
 """A whole calibration of a bank of synapses: measure, look, fit, write down."""
 
+import math
 import time
 from pathlib import Path
 
@@ -47,12 +48,19 @@ def calibrate_synapses(
 
 def synapses_within_limits(plan: SynapsePlanSettings, bank: SynapseBank) -> SynapsePlanSettings:
     """Narrow the tunings to what the device allows."""
+    most = highest_tuning(bank)
+    if math.isinf(most):
+        return plan
+    return plan.model_copy(update={"experiments": tuple(_narrowed(one, most) for one in plan.experiments)})
+
+
+def highest_tuning(bank: SynapseBank) -> float:
+    """Return the largest tuning in size that a bank allows; infinite without a limit."""
     limit = bank.describe().limits.get("tuning")
     if limit is None:
-        return plan
+        return math.inf
     line = bank.conversion.weight
-    most = min(abs(line.to_model(limit.lowest)), abs(line.to_model(limit.highest)))
-    return plan.model_copy(update={"experiments": tuple(_narrowed(one, most) for one in plan.experiments)})
+    return min(abs(line.to_model(limit.lowest)), abs(line.to_model(limit.highest)))
 
 
 def _narrowed(experiment: SynapseExperiment, most: float) -> SynapseExperiment:
