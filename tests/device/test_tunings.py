@@ -136,15 +136,19 @@ def test_a_recording_says_that_it_takes_tunings_and_is_played_again(tmp_path):
         open_device(load_device(tmp_path / "device.yaml"), network(weight_limit=3.0))
 
 
-def test_gradients_in_the_loop_are_those_of_the_chip_where_the_model_is_right():
+@pytest.mark.parametrize("rf", [{}, {"frequency_spread": 0.003, "linewidth_spread": 0.1}], ids=["designed", "known"])
+def test_gradients_in_the_loop_are_those_of_the_chip_where_the_model_is_right(rf: dict) -> None:
+    """As designed, or on a ladder that is off and known."""
     net = network(seed=[0, 1])
+    with open_device(profile(rf=rf), net) as device:
+        net.use_resonators(device.true_resonators() if rf else None, keep_weights=bool(rf))
     found = {}
-    for mode in ("output", "layerwise", "surrogate", "oracle"):
-        with open_device(profile(chip={"steps_per_ns": 16}), net) as device:
+    for mode in ("output", "layerwise", "surrogate", "observer", "oracle"):
+        with open_device(profile(rf=rf, chip={"steps_per_ns": 16}), net) as device:
             net.zero_grad()
             HardwareInLoop(net, device, mode)(played(2)).square().sum().backward()
         found[mode] = torch.cat([value.grad.flatten() for name, value in net.named_parameters() if name in net.tuned()])
-    for mode in ("output", "layerwise", "surrogate"):
+    for mode in ("output", "layerwise", "surrogate", "observer"):
         assert torch.nn.functional.cosine_similarity(found[mode], found["oracle"], dim=0) > 0.99, mode
 
 

@@ -6,7 +6,7 @@ import torch
 from fakes.loops import NOISE, SPREAD, batch, cosine, gradients, make, true_neurons
 from spinhw.errors import ConfigError
 from spinhw.gradients import HardwareInLoop, NetworkRefit
-from spinhw.gradients.refits import ChipBatch
+from spinhw.gradients.chip_batch import ChipBatch
 from spinhw.rollout import Neurons
 from spinhw.surrogate import CoupledRefit, Oscillators
 
@@ -24,6 +24,14 @@ class Knowing:
         return self.truth if self.batches else nominal
 
     def acting(self, name: str) -> None: ...
+
+    def shifts_hz(self):
+        return {}
+
+    def chain_shifts(self):
+        return {}
+
+    def forget_shifts(self, taken) -> None: ...
 
     def state(self):
         return {}

@@ -12,6 +12,8 @@ from spinhw.config import build
 from spinhw.device.profiles import settings_for
 from spinhw.errors import ConfigError
 from spinhw.training import Interrupted, RunSettings, evaluate, resume
+from spinhw.training.learner import Learner
+from spinhw.training.surrogate import known_chains
 
 RF = {"frequency": "2 GHz", "spacing": "160 MHz", "half_linewidth": "10 MHz", "tuning_span": "80 MHz"}
 CHIP = {
@@ -24,9 +26,16 @@ CHIP = {
 }
 
 
-def run_of(kind: str = "resonators", device: dict | None = CHIP, **training) -> RunSettings:
+# Resonances off by more than half a half-linewidth.
+OFF = merged(CHIP, {"chip": {"synapses": {"rf": {"frequency_spread": 0.003}}}})
+
+
+def run_of(
+    kind: str = "resonators", device: dict | None = CHIP, calibration: dict | None = None, **training
+) -> RunSettings:
     plain = tiny(device, **training).model_dump(mode="json", by_alias=True)
-    return build(RunSettings, merged(plain, {"network": {"synapses": {"kind": kind}}}), "run.yaml")
+    data = merged(plain, {"network": {"synapses": {"kind": kind}}})
+    return build(RunSettings, data | {"calibration": calibration}, "run.yaml")
 
 
 class Stopping:
@@ -70,3 +79,77 @@ def test_a_network_of_weights_is_evaluated_by_translation(tmp_path):
 def test_training_weights_on_tunings_is_refused_before_it_begins(tmp_path):
     with pytest.raises(ConfigError, match=r"takes tunings of resonators, and the network is trained in weights"):
         train(run_of("weights"), tmp_path / "run")
+
+
+def acting(learner: Learner) -> dict[str, torch.Tensor]:
+    return {name: value.detach() for name, value in learner.network.values().items()}
+
+
+def test_tunings_begin_where_the_initial_weights_act_on_known_resonators():
+    designed, known = Learner(run_of(device=OFF)), Learner(run_of(device=OFF, calibration={"resonators": "truth"}))
+    for name in ("w_int.0", "w_ext.1", "w_out"):
+        mask = designed.network.masks().get(name, torch.ones_like(designed.network.w_out, dtype=torch.bool))
+        apart = (acting(known)[name] - acting(designed)[name])[mask].abs()
+        assert float(apart.max()) < 1e-4
+        moved = known.network.programmed()[name] - designed.network.programmed()[name]
+        assert float(moved.detach()[mask].abs().median()) > 0.01
+
+
+def test_the_error_of_a_measurement_is_drawn_for_each_seed_whoever_stands_beside_it():
+    asked = {"resonators": "truth", "resonator_error": 0.1}
+    truth, found, alone = (
+        known_chains(run_of(device=OFF, calibration=one, **more))
+        for one, more in (({"resonators": "truth"}, {}), (asked, {}), (asked, {"seeds": [5]}))
+    )
+    off = []
+    for name, chain in found[1].chains.items():
+        assert torch.equal(alone[0].chains[name].resonance_hz, chain.resonance_hz)
+        apart = chain.resonance_hz - truth[1].chains[name].resonance_hz
+        off.append((apart / found[1].resonance_errors()[name]).flatten())
+    # Over 87 numbers the standard deviation is known to 8 %.
+    assert 0.7 < float(torch.cat(off).std()) < 1.3
+    assert known_chains(run_of(device=OFF)) == []
+
+
+def test_a_run_starts_from_weights_that_acted_on_other_resonators(tmp_path):
+    """Trained as designed, then on the chips as they are known: what acted acts again, and is deployed."""
+    still = {"epochs": 0, "loop": {"epochs": 0}}
+    ideal = run_of(device=None, seeds=[3, 5], **still)
+    train(ideal, tmp_path / "ideal")
+    known = {"calibration": {"resonators": "truth"}}
+    train(run_of(device=OFF, start=str(tmp_path / "ideal"), seeds=[5], **still, **known), tmp_path / "known")
+    train(run_of(start=str(tmp_path / "known"), seeds=[5], **still), tmp_path / "back")
+    first, last = bits(tmp_path / "ideal"), bits(tmp_path / "back")
+    tunings = bits(tmp_path / "known")
+    for name in ("network/w_int.0", "network/w_out"):
+        assert float((last[name] - first[name][1:]).abs().max()) < 1e-3
+        assert float((tunings[name] - first[name][1:]).abs().max()) > 0.1
+
+
+def test_a_run_on_known_resonators_is_resumed_to_the_same_bits(tmp_path):
+    asked = {"resonators": "truth", "resonator_error": 0.01}
+    settings = run_of(device=OFF, calibration=asked, seeds=[3], epochs=2, loop={"epochs": 1})
+    whole = train(settings, tmp_path / "whole")
+    [told] = whole.metrics[-1]["chain_shifts"]
+    assert told["chains"] == 3 * 4 + 10 and 0 < told["told"] <= told["chains"]
+    with pytest.raises(Interrupted):
+        train(settings, tmp_path / "cut", Stopping())
+    resume(tmp_path / "cut", settings)
+    found = bits(tmp_path / "cut")
+    assert all(torch.equal(value, found[name]) for name, value in bits(tmp_path / "whole").items())
+
+
+@pytest.mark.parametrize(
+    ("device", "calibration", "says"),
+    [
+        (None, {"resonators": "truth"}, "nobody knows the resonators of this device; seen: no device"),
+        ({"kind": "simulated", "id": "w"}, {"resonators": "truth"}, "nobody knows the resonators.*of kind simulated"),
+        (OFF, {}, "no record is named"),
+        (OFF, {"resonator_error": 0.1, "record": "some.yaml"}, "calibration.resonator_error is of the truth"),
+    ],
+)
+def test_resonators_that_nobody_knows_are_refused_in_one_line(device, calibration, says):
+    kind = "weights" if device is not None and "chip" not in device else "resonators"
+    with pytest.raises(ConfigError, match=says) as refused:
+        Learner(run_of(kind, device, calibration, gradient="surrogate"))
+    assert "\n" not in str(refused.value)

@@ -53,7 +53,7 @@ class Chip:
         self._synapses = ChipSynapses(settings, self.identities)
         outputs = network.outputs if network.readout == "hardware" else 0
         self._recorder = ChipRecorder(settings, self.identities, nominal.gamma.shape[1], outputs)
-        self._writes = 0
+        self._writes, self._written = 0, 0  # Programmings, and the shots before the last one.
         self.acting: dict[str, Tensor] = {}  # What was programmed, by name, with the chip's hidden errors.
         self._sparsity: Sparsity | None = None  # Synapses that were ever on: the others need no arithmetic.
 
@@ -64,7 +64,8 @@ class Chip:
 
     def resonators(self) -> dict[str, Chain]:
         """Return the resonators of every matrix as they are, (member, destination, source), by parameter name."""
-        return {name: self._synapses.resonators(name, shape) for name, shape in tuned_shapes(self.network).items()}
+        shapes = tuned_shapes(self.network)
+        return {name: self._synapses.resonators(name, shape, self.shots) for name, shape in shapes.items()}
 
     @torch.no_grad()
     def program(
@@ -80,8 +81,9 @@ class Chip:
             What a read-back tells: the rounded values, without the chip's hidden errors.
         """
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
+        self._written = self.shots
         self.acting = {
-            name: self._synapses.acting(name, value, self._writes, (present or {}).get(name))
+            name: self._synapses.acting(name, value, self._writes, (present or {}).get(name), self._written)
             for name, value in applied.items()
         }
         self._writes += 1
@@ -129,7 +131,7 @@ class Chip:
         applied = {name: self._synapses.applied(name, value.to(self.dtype)) for name, value in requested.items()}
         write = max(0, self._writes - 1)
         acting = {
-            name: self._synapses.acting(name, value, write, (present or {}).get(name))
+            name: self._synapses.acting(name, value, write, (present or {}).get(name), self._written)
             for name, value in applied.items()
         }
         played, _ = convert(inputs.to(self.dtype), self.settings.input_dac)
@@ -198,12 +200,12 @@ class Chip:
 
     def state(self) -> dict[str, Any]:
         """Give shots, programmings and drift as plain data for JSON; what is programmed is not part of it."""
-        return self._recorder.state() | {"writes": self._writes}
+        return self._recorder.state() | {"writes": self._writes, "written": self._written}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state that `state` gave: the same shots follow, once the same values are programmed."""
         self._recorder.restore(dict(state))
-        self._writes = int(state["writes"])
+        self._writes, self._written = int(state["writes"]), int(state.get("written", 0))  # Not in older checkpoints.
 
 
 def _check_kind(settings: ChipSettings, network: NetworkSettings) -> None:

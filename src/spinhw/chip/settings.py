@@ -142,7 +142,7 @@ class ReadoutSettings(Settings):
 
 
 class DriftSettings(Settings):
-    """Slow change of gamma, sigma and read-out gain: random walks of their logarithms, one step at each shot.
+    """Slow change of gamma, sigma and read-out gain, random walks of their logarithms by shot, and of chains.
 
     A shot is one presentation of a whole batch. Within one run, its repeats and averages, the chip does not move.
     """
@@ -153,13 +153,19 @@ class DriftSettings(Settings):
     individual_per_1000_shots: Spread = Field(
         default=0.0, description="Relative standard deviation after 1000 shots, each oscillator its own, 0 to 1."
     )
+    chains_per_1000_shots: Spread = Field(
+        default=0.0,
+        description="By how many half-linewidths the resonances of a chain have moved after 1000 shots (1 sigma), all "
+        "of one chain alike, each chain at a steady rate of its own, as its temperature does; it acts at the next "
+        "programming. Of chips that take tunings, 0 to 1.",
+    )
     aged_shots: int = Field(
         default=0, ge=0, description="Shots for which the chip has drifted before its first one, 0 or above."
     )
 
     @property
     def active(self) -> bool:
-        """Whether anything drifts."""
+        """Whether anything of the oscillators or their read-out drifts."""
         return self.common_per_1000_shots > 0 or self.individual_per_1000_shots > 0
 
 
@@ -190,6 +196,15 @@ class ChipSettings(Settings):
     )
     drift: DriftSettings = Field(default=DriftSettings(), description="Slow change with the number of shots.")
     loop_delay_s: DurationS = Field(default=0.0, description="Delay of every y on its way to a drive; 0 or above.")
+
+    @model_validator(mode="after")
+    def _chains_that_drift_are_there(self) -> Self:
+        if self.drift.chains_per_1000_shots > 0 and self.synapses.takes != "tunings":
+            raise ValueError(
+                "drift.chains_per_1000_shots moves resonances, and this chip has none; leave it out, or write "
+                "synapses.takes: tunings"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_corner_behind_chains(self) -> Self:

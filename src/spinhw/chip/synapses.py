@@ -7,7 +7,7 @@
 A chip that takes tunings is told those of its resonators instead, -1 to 1:
 
     applied   = requested, rounded to the programming bits within +-1
-    resonance = tone * spread + span applied + (G / 2) (offset + repeatability)         (as in chip/resonators.py)
+    resonance = tone * spread + span applied + (G / 2) (offset + repeatability) + drift (as in chip/resonators.py)
     acting    = the sum over the chain of resonators
 
 Masks say which synapses exist: an absent one has no resonator and no error; one that is set to zero has both. Biases
@@ -16,7 +16,7 @@ are currents, not resonators: they pass their own converter and nothing else.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -93,7 +93,7 @@ class ChipSynapses:
         rounded = quantise(requested, -limit, limit, None)
         return rounded if level is None else rounded + ((rounded / level).round() * level - rounded).detach()
 
-    def acting(self, name: str, applied: Tensor, writes: int, present: Tensor | None = None) -> Tensor:
+    def acting(self, name: str, applied: Tensor, writes: int, present: Tensor | None = None, shots: int = 0) -> Tensor:
         """Give the weights that act, (member, destination, source); biases act as applied.
 
         Args:
@@ -102,21 +102,34 @@ class ChipSynapses:
             writes: Number of this programming: the key of its repeatability.
             present: Which synapses exist, shaped as `applied`; None for all. An absent one has no resonator and no
                 error, whatever its value; one that exists has its errors at zero too.
+            shots: Taken before this programming: resonances may drift.
         """
         if name.startswith("b"):
             return applied
         exists = torch.ones_like(applied, dtype=torch.bool) if present is None else present
         if self._settings.takes == "tunings":
-            return self._of_chains(name, applied, writes, exists)
+            return self._of_chains(name, applied, writes, exists, shots)
         tuned = self._tuned(name, applied, writes)
         tuned = tuned if present is None else tuned * present
         return self._with_crosstalk(tuned, exists) if self._settings.crosstalk else tuned
 
-    def resonators(self, name: str, shape: tuple[int, int]) -> Chain:
-        """Return the resonators of a matrix (destination, source) as they are, (member, destination, source).
+    def resonators(self, name: str, shape: tuple[int, int], shots: int = 0) -> Chain:
+        """Return the resonators of a matrix (destination, source) after so many shots, (member, destination, source).
 
         Programming errors and stuck tunings are part of their resonances; the repeatability is not.
         """
+        fresh, drifted = self._as_made(name, shape), self._drifted(name, shape, shots)
+        return fresh if drifted is None else replace(fresh, resonance_hz=fresh.resonance_hz + drifted)
+
+    def _drifted(self, name: str, shape: tuple[int, int], shots: int) -> Tensor | None:
+        """Return by how much chains have moved, (member, destination, 1) in Hz; None where nothing drifts."""
+        asked, nominal_hz = self._chip.drift, self._settings.rf.half_linewidth_hz
+        if asked.chains_per_1000_shots == 0:
+            return None
+        rates = torch.stack([one.normals((shape[0], 1), "chain drift", name) for one in self._identities])
+        return nominal_hz * asked.chains_per_1000_shots * (shots + asked.aged_shots) / 1000 * rates
+
+    def _as_made(self, name: str, shape: tuple[int, int]) -> Chain:
         ask, rf = self._settings, self._settings.rf
         errors = self._fixed(name, shape)
         tones = rf.ladder(1.0).tones_hz(shape[1])
@@ -134,14 +147,16 @@ class ChipSynapses:
                 rf.tuning_span_hz * (~errors.stuck).double(),
             )
 
-    def _of_chains(self, name: str, applied: Tensor, writes: int, present: Tensor) -> Tensor:
+    def _of_chains(self, name: str, applied: Tensor, writes: int, present: Tensor, shots: int) -> Tensor:
         """Return the weights that tunings make, in double precision on the way."""
         shape = (applied.shape[-2], applied.shape[-1])
         if name not in self._chains:
-            self._chains[name] = self.resonators(name, shape)
+            self._chains[name] = self._as_made(name, shape)
         chain, tones = self._chains[name], self._settings.rf.ladder(1.0).tones_hz(shape[1])
         written, moves = self._written(name, applied, writes), chain.tuning_span_hz != 0
+        drifted = self._drifted(name, shape, shots)
         shift = chain.resonance_hz - tones + chain.tuning_span_hz * applied.double()
+        shift = shift if drifted is None else shift + drifted
         shift = shift if written is None else shift + chain.half_linewidth_hz / 2 * written * moves
         apart = tones - tones[0]  # Small differences of large frequencies are worked out here, in double precision.
         return chain_weights(

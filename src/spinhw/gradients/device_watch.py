@@ -10,10 +10,10 @@ from torch import Tensor
 
 from spinhw.device import Description, Trace
 from spinhw.gradients.channels import place_of
+from spinhw.gradients.chip_batch import ByChip, ChipBatch
 from spinhw.gradients.network_refit import NetworkRefit
 from spinhw.gradients.network_watch import Look, NetworkWatch
 from spinhw.gradients.neuron_chart import Shift
-from spinhw.gradients.refits import ByChip, ChipBatch
 from spinhw.gradients.watch_settings import WatchSettings
 from spinhw.network import SpintronicNetwork
 from spinhw.states import part_of

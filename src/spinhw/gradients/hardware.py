@@ -19,6 +19,7 @@ from spinhw.gradients.base import (
     measured_value_modelled_gradient,
     straight_through,
 )
+from spinhw.gradients.chain_drift import put_resonances, resonances, take_out
 from spinhw.gradients.channels import ChannelMask, Expected
 from spinhw.gradients.checks import (
     mode_named,
@@ -36,6 +37,7 @@ from spinhw.gradients.shown import last_layer, plan_of_last_layer, shown_outputs
 from spinhw.gradients.truth import true_end
 from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.network.checks import whole_number
+from spinhw.physics import Chain
 from spinhw.rollout import Engine, Neurons, Steps
 from spinhw.rollout.kept import ordinary, ordinary_tensors
 from spinhw.sequences import held
@@ -162,10 +164,15 @@ class HardwareInLoop(nn.Module):
                 return self.answers(ordinary(inputs), None if lengths is None else ordinary(lengths))
         refuse_other_masks(self._masks, self.network)
         inputs = held(inputs, lengths)
+        if self.refits is not None and mode_named(self.mode).uses_surrogate:
+            take_out(self.network, self.refits)
         requested = self.network.member_programmed()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:
             self.refits.update(inputs, self.trace, self._groups)
+            if "w_out" in self.network.tuned() and self.trace.power is not None:
+                shown = shown_outputs(self.trace, self.neurons, self.network.steps.sample_interval_s)
+                self.refits.look_at_readout(last_layer(shown, self.network, lengths), self.trace)
         if self.watch is not None and self.trace is not None:
             self.watch.update(inputs, self.trace, self._groups)
         one = self._pass(requested, inputs, lengths)
@@ -227,6 +234,8 @@ class HardwareInLoop(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """Give the tensors that a checkpoint must hold: what refits and charts know."""
         found = {} if self.refits is None else self.refits.state()
+        if self.refits is not None:
+            found |= {f"resonances/{name}": one for name, one in resonances(self.network).items()}
         charts = {} if self.watch is None else self.watch.tensors()
         return found | {f"drift/{name}": one for name, one in charts.items()}
 
@@ -235,6 +244,7 @@ class HardwareInLoop(nn.Module):
         tensors = tensors or {}
         if self.refits is not None and tensors:
             self.refits.restore(tensors)
+            put_resonances(self.network, part_of(tensors, "resonances"))
         if self.watch is not None and tensors and "drift" in state:
             self.watch.restore(state["drift"], part_of(tensors, "drift"))
         self.turn, self.inferences = int(state["turn"]), int(state["inferences"])
@@ -259,7 +269,7 @@ class HardwareInLoop(nn.Module):
         """Give what the surrogate makes of some images."""
         network, applied = self.network, trace.applied
         told = {name: applied.get(name, value) for name, value in network.member_programmed().items()}
-        values = network.as_they_act(told, network.member_masks())
+        values = network.as_they_act(told, network.member_masks(), self._resonators())
         played = inputs if network.ensemble else inputs[0]
         run = network.run(played, values=values, neurons=self.neurons, engine=self.engine)
         y = network.answer.take(run.filtered[..., -network.settings.layers[-1] :], lengths)
@@ -299,7 +309,7 @@ class HardwareInLoop(nn.Module):
             name: straight_through(value, applied[name], masks.get(name)) if name in applied else value
             for name, value in requested.items()
         }
-        acting = self.network.as_they_act(told, masks)
+        acting = self.network.as_they_act(told, masks, self._resonators())
         return Pass(
             network=self.network,
             values={name: self._as_it_acts(name, one) if name in applied else one for name, one in acting.items()},
@@ -317,6 +327,12 @@ class HardwareInLoop(nn.Module):
             choices=self.choices,
             engine=self.engine,
         )
+
+    def _resonators(self) -> dict[str, Chain] | None:
+        """Give the resonators as a refit has found them; None where the network's own are taken."""
+        if self.refits is None or not mode_named(self.mode).uses_surrogate:
+            return None
+        return self.refits.resonators()
 
     def _as_it_acts(self, name: str, applied: Tensor) -> Tensor:
         """Give what a weight is taken for in the model: what was read back, but for the error that a refit found."""

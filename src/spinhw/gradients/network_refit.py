@@ -1,16 +1,16 @@
 """Online refit from the batches of a training loop: the network itself is the excitation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from spinhw.gradients.chip_batch import ChipBatch
 from spinhw.gradients.neuron_chart import Shift
-from spinhw.gradients.refits import ChipBatch
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
-from spinhw.surrogate import DYNAMICS, CoupledRefit, NetworkRecord, Oscillators
+from spinhw.surrogate import DYNAMICS, ChainShifts, CoupledRefit, NetworkRecord, Oscillators
 
 # Batches at the start that are all looked at: until then the oscillators are hardly known.
 _WARM_UP = 3
@@ -79,6 +79,18 @@ class NetworkRefit:
         """Give what weights act by over what was read back, (neuron, source), by name; None where that is not known."""
         return self.online.acting(name)
 
+    def shifts_hz(self) -> dict[str, Tensor]:
+        """Return by how many Hz resonances seem to be off, (destination, source) by name; empty where unknown."""
+        return self.online.shifts_hz()
+
+    def chain_shifts(self) -> dict[str, ChainShifts]:
+        """Return by how much whole chains seem to be off, by name of the matrix; empty where that is not known."""
+        return self.online.chain_shifts()
+
+    def forget_shifts(self, taken: Mapping[str, Tensor]) -> None:
+        """Take it that chains are less off by so many half-linewidths, (destination,) by name of the matrix."""
+        self.online.forget_shifts(taken)
+
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
         return self.online.state() | {"seen": torch.tensor(self._seen), "gain": self._gain.clone()}
@@ -145,4 +157,5 @@ def network_record(batch: ChipBatch, images: int, gain: Tensor) -> NetworkRecord
         batch.steps.sample_interval_s,
         batch.network.drive_rate_per_s,
         signal.noise or 0.0,
+        batch.programmed,
     )

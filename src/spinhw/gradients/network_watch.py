@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from spinhw.gradients.chip_batch import ChipBatch
 from spinhw.gradients.network_refit import fit_again, network_record
 from spinhw.gradients.neuron_chart import NeuronChart, Shift
-from spinhw.gradients.refits import ChipBatch
 from spinhw.gradients.watch_settings import LEAST_SEQUENCES, WatchSettings
 from spinhw.states import part_of
 from spinhw.surrogate import CoupledRefit

@@ -1,83 +1,20 @@
 """Refitting the surrogate from the batches just measured, chip by chip."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from spinhw.device import Trace
-from spinhw.network import NetworkSettings, SpintronicNetwork
-from spinhw.rollout import Neurons, Sparsity, Steps, Weights
+from spinhw.device import Signal, Trace
+from spinhw.gradients.chip_batch import ByChip, ChipBatch, row_of
+from spinhw.gradients.readout_shifts import Answered, ReadoutShifts, looked
+from spinhw.network import SpintronicNetwork
+from spinhw.physics import Chain
+from spinhw.rollout import Neurons
 from spinhw.states import part_of
-
-
-@dataclass(frozen=True, eq=False)
-class ChipBatch:
-    """What one chip was given and gave.
-
-    Args:
-        network: The network as designed.
-        nominal: Its neurons, (1, neuron).
-        steps: Time grid of the surrogate.
-        weights: As applied, with a member axis of one.
-        inputs: u, (1, batch, time, input).
-        trace: What was measured, with a member axis of one.
-        groups: Batches after which every neuron was observed, where the channels take turns.
-    """
-
-    network: NetworkSettings
-    nominal: Neurons
-    steps: Steps
-    weights: Weights
-    inputs: Tensor
-    trace: Trace
-    groups: int = 1
-
-
-class ByChip:
-    """Cuts what was measured of networks into what each chip was given and gave.
-
-    Args:
-        network: The networks.
-        chips: How many chips; one is shared by members that run one after another.
-    """
-
-    def __init__(self, network: SpintronicNetwork, chips: int) -> None:
-        self._network, self._chips = network, chips
-        masks = {name: mask if network.ensemble else mask[None] for name, mask in network.masks().items()}
-        members = len(next(iter(masks.values())))
-        if chips == 1 and members > 1:  # The synapses of a chip are those of all networks that it runs.
-            masks = {name: mask.any(0, keepdim=True).expand_as(mask) for name, mask in masks.items()}
-        heard = network.heard(masks)
-        self._sparsities = [_sparsity(heard, member) for member in range(members)]
-
-    def batches(self, inputs: Tensor, trace: Trace, groups: int) -> Iterator[tuple[int, ChipBatch]]:
-        """Give the number of the chip and what it gave, for every member; arguments as for `Refits.update`."""
-        network, designed = self._network, self._network.settings.neurons(torch.float64)
-        known = network.neurons()
-        for member, sparsity in enumerate(self._sparsities):
-            alone = trace.of_member(member)
-            # As designed, but with the corners that a record has measured.
-            nominal = replace(designed, cutoff_hz=known.of_member(member).cutoff_hz.double())
-            yield (
-                member if self._chips > 1 else 0,
-                ChipBatch(
-                    network.settings,
-                    nominal,
-                    network.steps,
-                    replace(network.weights(self._acting(member, alone.applied)), sparsity=sparsity),
-                    inputs[member : member + 1],
-                    alone,
-                    groups,
-                ),
-            )
-
-    def _acting(self, member: int, applied: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Turn what a device has applied into what acts of it by the model, with a member axis of one."""
-        masks = {name: mask[member : member + 1] for name, mask in self._network.member_masks().items()}
-        return self._network.as_they_act(applied, masks)
+from spinhw.surrogate import ChainShifts
 
 
 class Refit(Protocol):
@@ -91,6 +28,15 @@ class Refit(Protocol):
 
     def acting(self, name: str) -> Tensor | None:
         """Give what weights act by over what was read back, (neuron, source), by name; None where that is not known."""
+
+    def shifts_hz(self) -> Mapping[str, Tensor]:
+        """Return by how many Hz resonances seem to be off, (destination, source) by name; empty where unknown."""
+
+    def chain_shifts(self) -> Mapping[str, ChainShifts]:
+        """Return by how much whole chains seem to be off, by name of the matrix; empty where that is not known."""
+
+    def forget_shifts(self, taken: Mapping[str, Tensor]) -> None:
+        """Take it that chains are less off by so many half-linewidths, (destination,) by name of the matrix."""
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
@@ -108,7 +54,9 @@ class Refits:
     """
 
     def __init__(self, each: Sequence[Refit], network: SpintronicNetwork) -> None:
-        self.each, self._by_chip = tuple(each), ByChip(network, len(each))
+        self.each, self._by_chip, self._network = tuple(each), ByChip(network, len(each)), network
+        outputs = network.settings.outputs if "w_out" in network.tuned() else 0
+        self._readouts = [ReadoutShifts.begin(outputs) for _ in self.each if outputs]
         self._stacked: tuple[list[Neurons], Neurons] | None = None
         self._of_chips: tuple[Neurons, list[Neurons]] | None = None
 
@@ -117,6 +65,33 @@ class Refits:
         """Take in a batch of all members, whose axis is in front; `groups` as for `ChipBatch`."""
         for chip, batch in self._by_chip.batches(inputs, trace, groups):
             self.each[chip].update(batch)
+
+    @torch.no_grad()
+    def look_at_readout(self, y: Signal, trace: Trace) -> None:
+        """Take in what a read-out of resonators answered to a batch of all members, where refits look at synapses.
+
+        Args:
+            y: Of the last layer at the samples that answer, (member, batch, sample, neuron).
+            trace: Of the batch.
+        """
+        network, outputs = self._network, trace.outputs
+        if not self._readouts or outputs is None or network.chains is None:
+            return
+        good, pooled = y.good.all(-1), network.answer.pool(y.values)
+        good = (good.all(-1, keepdim=True) if network.answer.pooled else good) & outputs.good.all(-1)
+        known = network.resonators()["w_out"]
+        for member in range(len(y.values)):
+            chip, chosen = member if len(self.each) > 1 else 0, good[member]
+            if not self.each[chip].chain_shifts():
+                continue
+            seen = Answered(
+                pooled[member][chosen].double(),
+                outputs.values[member][chosen].double(),
+                network.chains,
+                row_of(known, member),
+                trace.applied["w_out"][member].double(),
+            )
+            self._readouts[chip] = looked(self._readouts[chip], seen)
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Give the neurons of all chips, (chip, neuron), from nominal ones, (1 or chip, neuron)."""
@@ -139,20 +114,98 @@ class Refits:
             return None
         return torch.stack([torch.ones_like(known) if one is None else one for one in each])
 
+    def resonators(self) -> dict[str, Chain] | None:
+        """Return the resonators of all chips as they now seem, for `as_they_act`; None where no more is known."""
+        each = [dict(refit.shifts_hz()) for refit in self.each]
+        for one, readout in zip(each, self._readouts, strict=False):
+            if one:
+                one["w_out"] = (self.half_linewidth_hz * readout.values)[:, None]
+        names = {name for one in each for name in one}
+        if not names:
+            return None
+        found = self._network.resonators()
+        for name in names:
+            chain = found[name]
+            nothing = torch.zeros(chain.resonance_hz.shape[1:], dtype=torch.float64)
+            off = torch.stack([one.get(name, nothing) for one in each])
+            found[name] = replace(chain, resonance_hz=chain.resonance_hz + off)
+        return found
+
+    @property
+    def half_linewidth_hz(self) -> float:
+        """Of the resonators as designed; 0 of a network without any."""
+        chains = self._network.chains
+        return 0.0 if chains is None else chains.settings.half_linewidth_hz
+
+    def moved(self, least: float, sure: float) -> dict[str, Tensor]:
+        """Return by how much chains have moved, (chip, destination) by name of the matrix, and forget it.
+
+        In half-linewidths, 0 of a chain that has moved by less than `least`, or by less than `sure` standard errors.
+        Matrices of which no chain has moved are left out.
+        """
+        each = [
+            {
+                name: torch.where(one.told & (one.values.abs() > (sure * one.errors).clamp_min(least)), one.values, 0.0)
+                for name, one in found.items()
+            }
+            for found in self._by_chain()
+        ]
+        for refit, taken in zip(self.each, each, strict=True):
+            refit.forget_shifts(taken)
+        pairs = zip(self._readouts, each, strict=False)
+        self._readouts = [one.less(taken["w_out"]) if "w_out" in taken else one for one, taken in pairs]
+        names = {name for one in each for name, values in one.items() if bool((values != 0).any())}
+        shapes = {name: next(one[name] for one in each if name in one) for name in names}
+        return {
+            name: torch.stack([one.get(name, torch.zeros_like(like)) for one in each])
+            for name, like in sorted(shapes.items())
+        }
+
+    def chain_shifts(self) -> list[dict[str, Any]]:
+        """Return, as plain data for JSON, which chain of each chip seems to be off most; empty where none is known.
+
+        ``chain``, its ``shift`` and ``error`` in half-linewidths, and how many ``chains`` there are, of which traces
+        have ``told`` so many.
+        """
+        return [_summed_up(found) for found in self._by_chain() if found]
+
+    def _by_chain(self) -> list[dict[str, ChainShifts]]:
+        """Return the shifts of the chains of each chip by name of the matrix."""
+        each = [dict(refit.chain_shifts()) for refit in self.each]
+        for one, readout in zip(each, self._readouts, strict=False):
+            if one:  # Else the synapses are trusted as they were read back.
+                one["w_out"] = readout.found()
+        return each
+
     def state(self) -> dict[str, Tensor]:
         """Give the states of all chips, by number and name."""
-        return {f"{chip}/{name}": value for chip, one in enumerate(self.each) for name, value in one.state().items()}
+        found = {f"{chip}/{name}": value for chip, one in enumerate(self.each) for name, value in one.state().items()}
+        readouts = {
+            f"readout/{chip}/{name}": value.clone()
+            for chip, one in enumerate(self._readouts)
+            for name, value in vars(one).items()
+        }
+        return found | readouts
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to states that `state` gave."""
         for chip, one in enumerate(self.each):
             one.restore(part_of(state, str(chip)))
+        self._readouts = [
+            ReadoutShifts(**part_of(state, f"readout/{chip}")) if f"readout/{chip}/values" in state else one
+            for chip, one in enumerate(self._readouts)
+        ]
 
 
-def _sparsity(masks: Mapping[str, Tensor], member: int) -> Sparsity:
-    alone = {name: mask[member : member + 1] for name, mask in masks.items()}
-    layers = range(len(alone) // 2)
-    return Sparsity.of([alone[f"w_ext.{one}"] for one in layers], [alone[f"w_int.{one}"] for one in layers])
+def _summed_up(found: Mapping[str, ChainShifts]) -> dict[str, Any]:
+    """Sum the shifts of the chains of one chip up."""
+    told, chains = sum(int(one.told.sum()) for one in found.values()), sum(len(one.told) for one in found.values())
+    places = {name: torch.where(one.told, one.values.abs(), -1.0) for name, one in found.items()}
+    name = max(places, key=lambda one: float(places[one].max()))
+    row = int(places[name].argmax())
+    # Rounded: the last bits of these solutions differ from call to call, and a run resumes bit for bit.
+    size, error = (round(float(one[row]), 6) for one in (found[name].values, found[name].errors))
+    return {"chain": f"{name} [{row}]", "shift": size, "error": error, "chains": chains, "told": told}
 
 
 def stacked(each: Sequence[Neurons]) -> Neurons:

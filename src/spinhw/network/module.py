@@ -128,20 +128,27 @@ class SpintronicNetwork(OrdinaryModule):
         programmed = self._programmed(names)
         return programmed if self.chains is None else self.as_they_act(programmed, self.masks())
 
-    def as_they_act(self, programmed: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def as_they_act(
+        self,
+        programmed: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor],
+        resonators: Mapping[str, Chain] | None = None,
+    ) -> dict[str, Tensor]:
         """Turn parameters that a device is told, or that it has read back, into those that act.
 
         Args:
             programmed: By name, with the member axis in front or without; some of them, or all.
             masks: Which synapses exist, likewise; all of those of a parameter that is not named.
+            resonators: In place of those that the network knows, by name, such as those of some members.
         """
         chains = self.chains
         if chains is None:
             return dict(programmed)
         tuned = {name: programmed[name] for name in self.tuned() & programmed.keys()}
         present = {name: masks.get(name, torch.ones_like(one, dtype=torch.bool)) for name, one in tuned.items()}
+        known = self._resonators if resonators is None else resonators
         return dict(programmed) | {
-            name: chains.with_known(self.known(name)).weights(one, present[name]) for name, one in tuned.items()
+            name: chains.with_known((known or {}).get(name)).weights(one, present[name]) for name, one in tuned.items()
         }
 
     def member_values(self) -> dict[str, Tensor]:
@@ -254,6 +261,20 @@ class SpintronicNetwork(OrdinaryModule):
             name: chain if len(chain.resonance_hz) == 1 else chain.mapped(lambda one: one[rows])
             for name, chain in known.items()
         }
+
+    def resonators(self) -> dict[str, Chain]:
+        """Return the resonators of every matrix as the network takes them, (member, destination, source).
+
+        Known ones are shaped as they were given; those designed that do not exist have no weight.
+        """
+        if self.chains is None:
+            return {}
+        masks, members = self.member_masks(), self._members or 1
+        found = {}
+        for name, shape in tuned_shapes(self.settings).items():
+            present = masks.get(name, torch.ones(members, *shape, dtype=torch.bool))
+            found[name] = self.known(name) or self.chains.designed(present)
+        return found
 
     def _tune_(self, name: str, wanted: Tensor) -> None:
         """Put a matrix of resonators to where its chains act as wanted, or nearest to it."""

@@ -23,6 +23,7 @@ from spinhw.physics import (
     chain_weights,
     detuning_for,
     inner_branch,
+    resonator_slope,
     resonator_weight,
     transmission,
 )
@@ -68,9 +69,32 @@ class Chains:
         width = self._width(tunings)
         if not self.settings.crosstalk:
             return resonator_weight(-shift, width, most, self.settings.angle_rad)
-        # Single precision holds no small difference of large frequencies: tones are counted from the first.
-        tones = self.settings.spacing_hz * torch.arange(tunings.shape[-1], dtype=tunings.dtype, device=tunings.device)
+        tones = self._tones(tunings)
         return chain_weights(tones, tones.expand(1, -1), width, most, shift_hz=shift, angle_rad=self.settings.angle_rad)
+
+    def slopes(self, tunings: Tensor, present: Tensor) -> Tensor:
+        """Return the derivative of each weight that acts by each resonance, (..., destination, resonator, source).
+
+        In 1/Hz; arguments as for `weights`.
+        """
+        shift, most, width = self._shift(tunings), self._most(present, tunings), self._width(tunings)
+        tones, angle = self._tones(tunings), self.settings.angle_rad
+        if not self.settings.crosstalk:
+            return torch.diag_embed(-resonator_slope(-shift, width, most, angle))
+        detuning = tones - tones[:, None] - shift[..., None]
+        apart = width[..., None] if width.dim() else width
+        return -resonator_slope(detuning, apart, most[..., None], angle)
+
+    def designed(self, present: Tensor) -> Chain:
+        """Return the resonators as designed, shaped as `present`, float64."""
+        like = torch.zeros(present.shape, dtype=torch.float64, device=present.device)
+        tones = self.settings.first_tone_hz + self._tones(like)
+        return Chain(
+            like + tones,
+            like + self.settings.half_linewidth_hz,
+            self._designed_most(present),
+            like + self.settings.span_hz,
+        )
 
     def alone(self, weights: Tensor, present: Tensor) -> Tensor:
         """Return the tunings on the inner branch at which each resonator by itself has the weight that is wanted.
@@ -126,6 +150,10 @@ class Chains:
         """Weight of a straight resonator at a tuning of 1: the slope of its own weight at its neuron's tone."""
         return 2 * self.max_weight * self.settings.span_hz / self.settings.half_linewidth_hz
 
+    def _tones(self, like: Tensor) -> Tensor:
+        """Return the tone of each source, counted from the first: single precision holds no small differences."""
+        return self.settings.spacing_hz * torch.arange(like.shape[-1], dtype=like.dtype, device=like.device)
+
     def _shift(self, tunings: Tensor) -> Tensor:
         """Return how far each resonance lies from the tone of its own source, in Hz."""
         moved = self.settings.curve.curve().shift(tunings)
@@ -154,9 +182,12 @@ class Chains:
         """Return the largest weight of each resonator with its sign; 0 where there is none."""
         if self.known is not None:  # What loss there is was measured with it.
             return _like(self.known.max_weight, like) * present
+        return self._designed_most(present).to(like.dtype)
+
+    def _designed_most(self, present: Tensor) -> Tensor:
         signs = self.max_weight * alternating(present.shape[-1]).to(present.device, torch.float64)
         most = signs * present
-        return (most * transmission(present, self.settings.loss_db) if self.settings.loss_db else most).to(like.dtype)
+        return most * transmission(present, self.settings.loss_db) if self.settings.loss_db else most
 
     def _width(self, like: Tensor) -> Tensor:
         if self.known is not None:

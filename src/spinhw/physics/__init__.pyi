@@ -23,7 +23,7 @@ from .rate import (
     midpoint_step,
     rest_by_newton,
 )
-from .resonator import chain_weights, detuning_for, resonator_weight
+from .resonator import chain_weights, detuning_for, resonator_slope, resonator_weight
 
 __all__ = [
     "BELOW_LIMIT",
@@ -56,6 +56,7 @@ __all__ = [
     "midpoint_derivatives",
     "midpoint_step",
     "power_rate",
+    "resonator_slope",
     "resonator_weight",
     "rest_by_newton",
     "saturate",

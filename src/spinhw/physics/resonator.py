@@ -38,6 +38,14 @@ def resonator_weight(
     return max_weight * 2 * half_linewidth_hz * turned / square
 
 
+def resonator_slope(
+    detuning_hz: Tensor, half_linewidth_hz: Tensor, max_weight: Tensor | float, angle_rad: float = 0.0
+) -> Tensor:
+    """Return the derivative of `resonator_weight` by its detuning, in 1/Hz; arguments as there."""
+    slope, _, _ = _derivatives(detuning_hz, half_linewidth_hz, angle_rad)
+    return max_weight * 2 * half_linewidth_hz * slope
+
+
 def detuning_for(
     weight: Tensor, half_linewidth_hz: Tensor, max_weight: Tensor | float, angle_rad: float = 0.0
 ) -> Tensor:

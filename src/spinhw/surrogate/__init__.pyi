@@ -7,12 +7,15 @@ from .played import Played, columns, misfit, modelled, shifted, substeps_for
 from .refit import OnlineRefit, information
 from .resonators import AppliedWeights, CalibratedSynapses, calibrated_synapses
 from .response import Response, respond
+from .tuned import COMMON, UNTOLD, ChainShifts, ToldTunings
 
 __all__ = [
     "AppliedWeights",
+    "COMMON",
     "Calibrated",
     "CalibratedChains",
     "CalibratedSynapses",
+    "ChainShifts",
     "CoupledRefit",
     "DYNAMICS",
     "FORGETTING",
@@ -22,7 +25,9 @@ __all__ = [
     "Oscillators",
     "PARAMETERS",
     "Played",
+    "ToldTunings",
     "Response",
+    "UNTOLD",
     "calibrated_chains",
     "calibrated_neurons",
     "calibrated_synapses",

@@ -66,6 +66,28 @@ class CalibratedChains:
             measured[name][place], working[name][place] = True, fine
         return cls(chains, spread, measured, working, record.repeatability, record.noise, record.device.id)
 
+    @classmethod
+    def known(cls, chains: dict[str, Chain], error: float, device_id: str) -> "CalibratedChains":
+        """Return what a record says that has all resonators, and their resonances to a stated error.
+
+        Args:
+            chains: By name, (1, destination, source).
+            error: Standard error of each resonance in half-linewidths, 0 or above.
+            device_id: Whose.
+        """
+        spread, all_of_them, working = {}, {}, {}
+        for name, chain in chains.items():
+            one = chain.at(0)
+            spread[name] = torch.zeros(*one.resonance_hz.shape, len(MAP), len(MAP), dtype=torch.float64)
+            spread[name][..., 0, 0] = (error * one.half_linewidth_hz) ** 2
+            all_of_them[name] = torch.ones_like(one.resonance_hz, dtype=torch.bool)
+            working[name] = (one.max_weight != 0) & (one.tuning_span_hz != 0)
+        return cls(chains, spread, all_of_them, working, 0.0, 0.0, device_id)
+
+    def resonance_errors(self) -> dict[str, Tensor]:
+        """Return the standard errors of the resonances, (destination, source) in Hz by name; 0 where none is known."""
+        return {name: one[..., 0, 0].clamp_min(0).sqrt() for name, one in self.covariance.items()}
+
     def masks(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Take failed resonators away from masks, so that nothing is trained that does not work.
 

@@ -2,11 +2,13 @@
 
 Each batch that is looked at gives a residual, what was measured minus what the surrogate does under the drives that
 each neuron felt, and one linear step for each neuron: of ln gamma, ln sigma, Q and of the relative errors of its
-synapses, which are as plain in the residual as they are and would otherwise pass for errors of the oscillator. What was
+synapses, which are as plain in the residual as they are and would otherwise pass for errors of the oscillator; where
+they are resonators, of the shifts of these and of whole chains. What was
 learned is kept as information J^T J over the noise, and forgotten by a factor at each look.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -20,6 +22,7 @@ from spinhw.surrogate.evidence import evidence
 from spinhw.surrogate.feedback import Felt, NetworkRecord, felt_by_network
 from spinhw.surrogate.oscillators import DYNAMICS, PARAMETERS, Oscillators
 from spinhw.surrogate.synapses import Synapses
+from spinhw.surrogate.tuned import ChainShifts, TunedSynapses, chain_shifts
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,8 @@ class CoupledRefit:
         forgetting: What is left of old information after a look, above 0 to 1.
         prior: How sure the start is, as `spinhw.surrogate.information` gives it, (oscillator, parameter, parameter);
             None for not at all.
+        errors_hz: Standard errors of resonances that were measured, (destination, source) by parameter name; None where
+            they are as designed, and off by `synapse_error` half-linewidths.
 
     Raises:
         ConfigError: The oscillators have another rate: the compiled derivatives are those of the logistic one.
@@ -66,6 +71,7 @@ class CoupledRefit:
         synapse_error: float = 0.1,
         forgetting: float = FORGETTING,
         prior: Tensor | None = None,
+        errors_hz: Mapping[str, Tensor] | None = None,
     ) -> None:
         if not 0 < forgetting <= 1:
             raise ValueError(f"forgetting must be above 0 and at most 1, not {forgetting}")
@@ -79,7 +85,9 @@ class CoupledRefit:
                 todo="write training.refit: {when: never} and no training.drift, or network.rate: {kind: logistic}",
             )
         self.oscillators = start
-        self.synapses: Synapses | None = None
+        self.synapses: Synapses | TunedSynapses | None = None
+        self._errors_hz = errors_hz
+        self._told: tuple[int, Tensor] | None = None  # Variances of shifts, and after how many looks.
         self.residual = torch.full((start.count,), torch.nan, dtype=torch.float64)  # Rms of one sample, last look.
         self.looks = 0  # So far.
         self._start, self._synapse_error, self._forgetting = _table(start), synapse_error, forgetting
@@ -98,20 +106,25 @@ class CoupledRefit:
             only: Numbers of the neurons that learn from it, which takes less time; None for all.
         """
         record = record.in_single()
-        synapses = self._listed(record.weights)
+        synapses = self._listed(record)
         seen = record.good.flatten(0, 1).any(0)
         chosen = seen.nonzero()[:, 0] if only is None else only[seen[only]]
         if len(chosen):
             self._information[chosen] = self._forgetting * self._information[chosen]
+            if isinstance(synapses, TunedSynapses) and self.looks:
+                moved = torch.nn.functional.pad(synapses.wander(), (len(DYNAMICS), 0))
+                self._widen(chosen, moved[chosen])
             before = self._values()
             if not self.looks:
                 few = record.images(slice(-(-len(record.inputs) // _ROUGH)))
                 self._search(few, synapses.without(), chosen, before, (_FAR, _ROUGH_LOOKS, 1.0))
             far, looks = (_LATER_FAR, _LATER_LOOKS) if self.looks else (_FAR, _FIRST_LOOKS)
+            if isinstance(synapses, TunedSynapses):  # A chain that has moved is no small change.
+                looks = _FIRST_LOOKS
             end = self._search(record, synapses, chosen, before, (far, looks, _MANY))
             # Far from where it leads, what is learned there is no knowledge of it.
             near = end.step[:, : len(DYNAMICS)].abs().amax(1) < _NEAR
-            learned = end.found.normal - torch.diag(self._fixed())
+            learned = end.found.normal - self._firm(chosen)
             self._information[chosen[near]] = learned[near]
         self.looks += 1
 
@@ -122,8 +135,11 @@ class CoupledRefit:
             numbers: Of the neurons.
             variance: By how much ln gamma, ln sigma and Q of each may have moved, squared, (neuron, 3).
         """
-        fixed = torch.diag(self._fixed())
-        size, spread = len(DYNAMICS), covariance(self._information[numbers] + fixed)
+        self._widen(numbers, variance)
+
+    def _widen(self, numbers: Tensor, variance: Tensor) -> None:
+        fixed, size = self._firm(numbers), variance.shape[1]
+        spread = covariance(self._information[numbers] + fixed)
         spread[:, range(size), range(size)] += variance
         self._information[numbers] = covariance(spread) - fixed
 
@@ -137,14 +153,34 @@ class CoupledRefit:
             (neuron, source), 1 where there is no synapse; None where nothing is known of these.
         """
         kind, _, layer = name.partition(".")
-        if self.synapses is None or not self.synapses.slots or kind not in ("w_ext", "w_int"):
+        if not isinstance(self.synapses, Synapses) or not self.synapses.slots or kind not in ("w_ext", "w_int"):
             return None
         return self.synapses.factors[kind == "w_int"][int(layer)]
 
+    def shifts_hz(self) -> dict[str, Tensor]:
+        """Return by how many Hz resonances seem to be off, (destination, source) by name; empty where unknown."""
+        known = self.synapses
+        return known.shifts_hz() if isinstance(known, TunedSynapses) and known.slots else {}
+
+    def chain_shifts(self) -> dict[str, ChainShifts]:
+        """Return by how much whole chains seem to be off, by name of the matrix; empty where that is not known."""
+        synapses, told = self.synapses, self._told
+        if not isinstance(synapses, TunedSynapses):
+            return {}
+        if told is None or told[0] != self.looks:  # A covariance takes as long as a step.
+            variances = self.covariance().diagonal(dim1=1, dim2=2)[:, len(DYNAMICS) :]
+            self._told = told = self.looks, variances
+        return chain_shifts(synapses, told[1])
+
+    def forget_shifts(self, taken: Mapping[str, Tensor]) -> None:
+        """Take it that chains are less off by so many half-linewidths, (destination,) by name of the matrix."""
+        if isinstance(self.synapses, TunedSynapses):
+            self.synapses = self.synapses.less(taken)
+
     def weights(self, record: NetworkRecord) -> Weights:
         """Give the weights of a record as they seem to act, in single precision."""
-        weights = record.in_single().weights
-        return self._listed(weights).acting(weights)
+        record = record.in_single()
+        return _acting(self._listed(record), record)
 
     def errors(self) -> Tensor:
         """Give standard errors of gamma, sigma and Q in their units, (parameter, oscillator)."""
@@ -153,7 +189,7 @@ class CoupledRefit:
 
     def covariance(self) -> Tensor:
         """Give the covariance of ln gamma, ln sigma, Q and the errors of synapses, (neuron, parameter, parameter)."""
-        return covariance(self._information + torch.diag(self._fixed()))
+        return covariance(self._information + self._firm(torch.arange(len(self._information))))
 
     def neurons(self, nominal: Neurons) -> Neurons:
         """Give nominal neurons with the dynamics as they now seem."""
@@ -168,28 +204,37 @@ class CoupledRefit:
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to a state that `state` gave."""
         self.oscillators, self._information = Oscillators.of(state["parameters"]), state["information"].clone()
-        self.looks = int(state["looks"])
-        self.synapses = Synapses.restored(state) if "sources" in state else None
+        self.looks, self._told = int(state["looks"]), None
+        kind = TunedSynapses if "prior" in state else Synapses
+        self.synapses = kind.restored(state) if "sources" in state else None
 
-    def _listed(self, weights: Weights) -> Synapses:
+    def _listed(self, record: NetworkRecord) -> Synapses | TunedSynapses:
         """Give the synapses; lists them, and makes room for what will be known of them, the first time."""
         if self.synapses is not None:
             return self.synapses
-        synapses = Synapses.of(weights)
-        numbers = len(synapses.sources) * (len(DYNAMICS) + synapses.slots) ** 2
+        synapses: Synapses | TunedSynapses = Synapses.of(record.weights)
+        if record.programmed is not None:
+            synapses = TunedSynapses.of(record.weights, record.programmed, self._synapse_error, self._errors_hz)
+        numbers = len(synapses.sources) * (len(DYNAMICS) + synapses.unknowns) ** 2
         if numbers > _MOST_NUMBERS:
             _log.warning("refit: the synapses are too many to be fitted; their weights are trusted as read back")
         if not self._synapse_error or numbers > _MOST_NUMBERS:
             synapses = synapses.without()
-        self._information = torch.nn.functional.pad(self._information, (0, synapses.slots, 0, synapses.slots))
+        self._information = torch.nn.functional.pad(self._information, (0, synapses.unknowns, 0, synapses.unknowns))
         self.synapses = synapses
         return synapses
 
-    def _fixed(self) -> Tensor:
-        """Give what is never forgotten, (parameter,): how far oscillators and synapses may be off at all."""
+    def _firm(self, numbers: Tensor) -> Tensor:
+        """Give what is never forgotten of some neurons: how far oscillators and synapses may be off at all.
+
+        (parameter, parameter), or with neurons in front where they differ.
+        """
         known = torch.full((self._information.shape[1],), 1 / _SPREAD**2, dtype=torch.float64)
         known[len(DYNAMICS) :] = 1 / (self._synapse_error or 1.0) ** 2
-        return known
+        if not isinstance(self.synapses, TunedSynapses):
+            return torch.diag(known)
+        dynamics = known[: len(DYNAMICS)].expand(len(numbers), -1)
+        return torch.diag_embed(torch.cat([dynamics, self.synapses.known()[numbers]], dim=1))
 
     def _values(self) -> Tensor:
         dynamics = _table(self.oscillators)
@@ -201,7 +246,7 @@ class CoupledRefit:
     def _search(
         self,
         record: NetworkRecord,
-        synapses: Synapses,
+        synapses: Synapses | TunedSynapses,
         chosen: Tensor,
         before: Tensor,
         limits: tuple[float, int, float],
@@ -217,8 +262,8 @@ class CoupledRefit:
                 worked out again.
         """
         far, most_looks, many = limits
-        size, weights = len(DYNAMICS) + synapses.slots, synapses.listed(record.weights)
-        known, firm = self._information[chosen, :size, :size], torch.diag(self._fixed()[:size])
+        size = len(DYNAMICS) + synapses.unknowns
+        known, firm = self._information[chosen, :size, :size], self._firm(chosen)[..., :size, :size]
         begun, first = self._values()[chosen, :size], (self.oscillators, self.synapses)
         away, home = (one[chosen, :size] - begun for one in (before, self._whole_start()))
         parts: list[tuple[NetworkRecord, Felt]] = []
@@ -227,14 +272,13 @@ class CoupledRefit:
         def look(steps: Tensor, busy: Tensor) -> NormalEquations:
             nonlocal parts, renewed, under
             self._move(first, steps, chosen)
-            numbers = chosen[busy]
+            numbers, design = chosen[busy], self._design(synapses, record)
             # A few neurons that still move hardly change what the others feel.
             if not parts or len(busy) > many * len(before):
                 parts, renewed, under = self._felt(record), renewed + 1, steps.clone()
-            change = weights[numbers] * (steps - under)[busy, len(DYNAMICS) :].to(weights)
-            apart = synapses.spread_out(change, numbers)
+            apart = synapses.change(design, (steps - under)[busy, len(DYNAMICS) :], numbers)
             each = [
-                evidence(part, felt.moved(numbers, apart), self.oscillators, synapses, weights, numbers)
+                evidence(part, felt.moved(numbers, apart), self.oscillators, synapses, design, numbers)
                 for part, felt in parts
             ]
             found = sum(each[1:], each[0])
@@ -243,9 +287,9 @@ class CoupledRefit:
             # That drives were worked out anew may make it look worse.
             cost = found.profiled(_DOUBT**2).squares - _WORSE * renewed * found.samples
             likely = replace(likely, squares=cost).with_prior(known[busy], away[busy] - steps[busy])
-            return likely.with_prior(firm, home[busy] - steps[busy])
+            return likely.with_prior(firm if firm.dim() == 2 else firm[busy], home[busy] - steps[busy])
 
-        farthest = torch.full_like(begun, torch.inf)
+        farthest = torch.full_like(begun, _FARTHEST if isinstance(synapses, TunedSynapses) else torch.inf)
         farthest[:, : len(DYNAMICS)] = _FARTHEST
         end = levenberg_marquardt(
             look,
@@ -261,11 +305,20 @@ class CoupledRefit:
 
     def _felt(self, record: NetworkRecord) -> list[tuple[NetworkRecord, Felt]]:
         """Give what neurons felt, as far as that is known now, a few sequences at a time."""
-        acting, neurons = self._listed(record.weights).acting(record.weights), self.oscillators.neurons(record.neurons)
+        acting, neurons = _acting(self._listed(record), record), self.oscillators.neurons(record.neurons)
         parts = [record.images(slice(k, k + _SEQUENCES)) for k in range(0, len(record.inputs), _SEQUENCES)]
         return [(part, felt_by_network(part, neurons, acting)) for part in parts]
 
-    def _move(self, first: tuple[Oscillators, Synapses | None], steps: Tensor, chosen: Tensor) -> None:
+    def _design(self, synapses: Synapses | TunedSynapses, record: NetworkRecord) -> Tensor:
+        """Give what errors of synapses do to weights as these seem now, or nothing where they are not fitted."""
+        if isinstance(synapses, Synapses):
+            return synapses.listed(record.weights)
+        now = self.synapses if synapses.slots else synapses
+        if not isinstance(now, TunedSynapses) or record.programmed is None:
+            raise ValueError("resonators were fitted before, and this record does not say what they were told")
+        return now.design(record.programmed)
+
+    def _move(self, first: tuple[Oscillators, Synapses | TunedSynapses | None], steps: Tensor, chosen: Tensor) -> None:
         """Take steps of some neurons, (chosen, parameter), from where a search began."""
         oscillators, synapses = first
         full = torch.zeros(len(PARAMETERS), oscillators.count, dtype=torch.float64)
@@ -273,6 +326,15 @@ class CoupledRefit:
         self.oscillators = oscillators.moved(full)
         if synapses is not None and steps.shape[1] > len(DYNAMICS):
             self.synapses = synapses.moved(steps[:, len(DYNAMICS) :], chosen)
+
+
+def _acting(synapses: Synapses | TunedSynapses, record: NetworkRecord) -> Weights:
+    """Give the weights of a record as they seem to act."""
+    if isinstance(synapses, Synapses):
+        return synapses.acting(record.weights)
+    if record.programmed is None or not synapses.slots:
+        return record.weights
+    return synapses.acting(record.weights, record.programmed)
 
 
 def _table(oscillators: Oscillators) -> Tensor:

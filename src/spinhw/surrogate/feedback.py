@@ -14,6 +14,7 @@ from torch import Tensor
 from spinhw.physics import highpass_factors, saturate
 from spinhw.rollout import Neurons, Steps, Weights, rollout
 from spinhw.rollout.recurrence import block_matrix
+from spinhw.surrogate.tuned import ToldTunings
 
 # Samples on each side of the window in which the difference is taken for a line.
 _HALF_WINDOW = 1
@@ -35,6 +36,7 @@ class NetworkRecord:
         sample_interval_s: Time for which an input is held, in seconds.
         drive_rate_per_s: Drive of a unit synaptic sum at S = 1.
         noise: Of a sample as given (after averaging), in units of full power; 0 for unknown.
+        programmed: What its resonators were told; None for synapses that are weights.
     """
 
     weights: Weights
@@ -45,6 +47,7 @@ class NetworkRecord:
     sample_interval_s: float
     drive_rate_per_s: float
     noise: float = 0.0
+    programmed: ToldTunings | None = None
 
     def images(self, chosen: slice) -> "NetworkRecord":
         """Give the part of some sequences."""

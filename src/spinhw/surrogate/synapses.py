@@ -1,5 +1,6 @@
 """The synapses of a network as one list for each neuron, and their errors."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,14 +36,9 @@ class Synapses:
     @classmethod
     def of(cls, weights: Weights) -> "Synapses":
         """List those of a network, (1, ...) in front, without errors; its sparsity, or else all that are not zero."""
-        exists = _matrix(weights) != 0
-        if weights.sparsity is not None:
-            exists = torch.cat([weights.sparsity.recurrent[0], weights.sparsity.inputs[0]], dim=1)
-        slots = int(exists.sum(1).max())
-        order = torch.argsort(exists.to(torch.uint8), dim=1, descending=True, stable=True)[:, :slots]
-        present = exists.gather(1, order)
-        error = torch.zeros(order.shape, dtype=torch.float64)
-        return cls(order * present, present, error, weights.layers, weights.w_ext[0].shape[2])
+        sources, present = listed_sources(weights)
+        error = torch.zeros(sources.shape, dtype=torch.float64)
+        return cls(sources, present, error, weights.layers, weights.w_ext[0].shape[2])
 
     @classmethod
     def restored(cls, state: dict[str, Tensor]) -> "Synapses":
@@ -64,6 +60,11 @@ class Synapses:
         """Most synapses of a neuron."""
         return self.sources.shape[1]
 
+    @property
+    def unknowns(self) -> int:
+        """What is looked for of each neuron."""
+        return self.slots
+
     def listed(self, weights: Weights) -> Tensor:
         """Give the weight in each slot, (neuron, slot); zero where there is none."""
         return _matrix(weights).gather(1, self.sources) * self.present
@@ -74,24 +75,25 @@ class Synapses:
         error[chosen] = (error[chosen] + step).clamp(_LEAST, _MOST) * self.present[chosen]
         return replace(self, error=error)
 
-    def spread_out(self, values: Tensor, chosen: Tensor) -> Tensor:
-        """Put a value of each slot of some neurons, (chosen, slot), where it comes from, (chosen, source)."""
-        every = values.new_zeros(len(chosen), len(self.error) + self.inputs)
-        return every.scatter_add(1, self.sources[chosen], values)
+    def change(self, weights: Tensor, step: Tensor, chosen: Tensor) -> Tensor:
+        """Return by how much a step of the errors of some neurons changes their weights, (chosen, source).
+
+        Args:
+            weights: In each slot, (neuron, slot).
+            step: (chosen, slot).
+            chosen: Numbers of the neurons.
+        """
+        return spread(weights[chosen] * step.to(weights), self.sources[chosen], len(self.error) + self.inputs)
 
     @cached_property
     def factors(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Give 1 + error for W_ext and W_int of each layer, (neuron, source); 1 where there is no synapse."""
-        neurons = len(self.error)
-        every = 1 + self.spread_out(self.error, torch.arange(neurons))
-        external, internal, first = [], [], 0
-        for number, size in enumerate(self.layers):
-            here = slice(first, first + size)
-            before = slice(first - self.layers[number - 1], first) if number else slice(neurons, None)
-            external.append(every[here, before])
-            internal.append(every[here, here])
-            first += size
-        return tuple(external), tuple(internal)
+        every = 1 + spread(self.error, self.sources, len(self.error) + self.inputs)
+        parts = [(name, every[rows, columns]) for name, rows, columns in by_layer(self.layers, self.inputs)]
+        external, internal = (
+            tuple(part for name, part in parts if name.startswith(kind)) for kind in ("w_ext", "w_int")
+        )
+        return external, internal
 
     def acting(self, weights: Weights) -> Weights:
         """Give the weights as they seem to act."""
@@ -101,6 +103,45 @@ class Synapses:
             w_ext=tuple(one * factor.to(one.dtype) for one, factor in zip(weights.w_ext, external, strict=True)),
             w_int=tuple(one * factor.to(one.dtype) for one, factor in zip(weights.w_int, internal, strict=True)),
         )
+
+
+def listed_sources(weights: Weights) -> tuple[Tensor, Tensor]:
+    """Return where each weight of a neuron comes from, and which slots hold one, each (neuron, slot).
+
+    Args:
+        weights: Of a network, (1, ...) in front; their sparsity counts, or else all that are not zero.
+    """
+    exists = _matrix(weights) != 0
+    if weights.sparsity is not None:
+        exists = torch.cat([weights.sparsity.recurrent[0], weights.sparsity.inputs[0]], dim=1)
+    slots = int(exists.sum(1).max())
+    order = torch.argsort(exists.to(torch.uint8), dim=1, descending=True, stable=True)[:, :slots]
+    present = exists.gather(1, order)
+    return order * present, present
+
+
+def spread(values: Tensor, sources: Tensor, count: int) -> Tensor:
+    """Put a value of each slot of neurons, (neuron, slot), where it comes from, (neuron, count)."""
+    return values.new_zeros(len(values), count).scatter_add(1, sources, values)
+
+
+def by_layer(layers: Sequence[int], inputs: int) -> Iterator[tuple[str, slice, slice]]:
+    """Give the place of each weight matrix, by parameter name, in one of all: (neuron, neuron + input)."""
+    first, neurons = 0, sum(layers)
+    for number, size in enumerate(layers):
+        here = slice(first, first + size)
+        before = slice(first - layers[number - 1], first) if number else slice(neurons, neurons + inputs)
+        yield f"w_ext.{number}", here, before
+        yield f"w_int.{number}", here, here
+        first += size
+
+
+def in_one(by_name: Mapping[str, Tensor], layers: Sequence[int], inputs: int) -> Tensor:
+    """Put matrices (destination, source) by parameter name into one of all, (neuron, neuron + input)."""
+    found = torch.zeros(sum(layers), sum(layers) + inputs, dtype=torch.float64)
+    for name, rows, columns in by_layer(layers, inputs):
+        found[rows, columns] = by_name[name]
+    return found
 
 
 def _matrix(weights: Weights) -> Tensor:

@@ -7,7 +7,7 @@ from spinhw.errors import ConfigError
 from spinhw.gradients import LEAST_SEQUENCES, MODES, DeviceWatch, NetworkRefit, NetworkWatch
 from spinhw.network import SpintronicNetwork
 from spinhw.training.deploy import device_for
-from spinhw.training.model import lacks, make_refits, online_refit
+from spinhw.training.model import lacks, make_refits, online_refits
 from spinhw.training.settings import RunSettings
 
 
@@ -44,7 +44,7 @@ def make_watch(
             allowed="log or stop, or training.refit.when: online with a gradient that has a model",
             todo="write action: log",
         )
-    chips = [NetworkWatch(online_refit(settings, one, 1.0), asked, about.members) for one in about.device_ids]
+    chips = [NetworkWatch(one, asked, about.members) for one in online_refits(settings, about.device_ids, 1.0)]
     return DeviceWatch(chips, about, network, asked, refits)
 
 

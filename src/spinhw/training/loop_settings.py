@@ -87,5 +87,6 @@ class RefitSettings(Settings):
         ge=0.0,
         le=1.0,
         description="Relative error that a synapse is expected to have beyond what is read back, 0 to 1: an online "
-        "refit finds it too. 0 trusts what is read back.",
+        "refit finds it too; of a resonator that was not measured, by how many half-linewidths it is off. 0 trusts "
+        "what is read back.",
     )

@@ -1,8 +1,10 @@
 """Refits of the model that gradients of a run flow through: nominal or calibrated at first, then as just measured."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from spinhw.device import Description, Device
 from spinhw.errors import ConfigError
@@ -10,6 +12,7 @@ from spinhw.gradients import MODES, NetworkRefit
 from spinhw.records import find_record, load_record
 from spinhw.surrogate import DYNAMICS, FORGETTING, Calibrated, CoupledRefit, Oscillators, information
 from spinhw.training.settings import RunSettings
+from spinhw.training.surrogate import known_chains
 
 
 def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | None:
@@ -33,24 +36,36 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
             todo="write refit: {when: never}, and calibrate the device",
         )
     return [
-        NetworkRefit(online_refit(settings, device_id), training.refit.sequences, training.refit.every)
-        for device_id in about.device_ids
+        NetworkRefit(one, training.refit.sequences, training.refit.every)
+        for one in online_refits(settings, about.device_ids)
     ]
 
 
-def online_refit(settings: RunSettings, device_id: str, forgetting: float = FORGETTING) -> CoupledRefit:
-    """Begin to know the oscillators of a chip: from its record, if the run has one, else from nominal ones.
+def online_refits(
+    settings: RunSettings, device_ids: Sequence[str], forgetting: float = FORGETTING
+) -> Iterator[CoupledRefit]:
+    """Begin to know the oscillators and resonators of chips: from their records, if the run has any, else nominal ones.
 
     Args:
         settings: The run.
-        device_id: The chip.
+        device_ids: The chips, in the order of its seeds, or a single one.
         forgetting: What is left of old information after a look.
     """
+    known = known_chains(settings)
+    for row, device_id in enumerate(device_ids):
+        sure = known[row].resonance_errors() if known else None
+        yield _online_refit(settings, device_id, forgetting, sure)
+
+
+def _online_refit(
+    settings: RunSettings, device_id: str, forgetting: float, errors_hz: Mapping[str, Tensor] | None
+) -> CoupledRefit:
     asked, error = settings.calibration, settings.training.refit.synapse_error
     if asked is None or asked.record is None:
-        return CoupledRefit(Oscillators.nominal(settings.network.neurons(torch.float64)), error, forgetting)
+        nominal = Oscillators.nominal(settings.network.neurons(torch.float64))
+        return CoupledRefit(nominal, error, forgetting, errors_hz=errors_hz)
     known = Calibrated.of(load_record(find_record(Path(asked.record), device_id), device_id, asked.anyway))
-    return CoupledRefit(known.oscillators, error, forgetting, information(known.covariance, DYNAMICS))
+    return CoupledRefit(known.oscillators, error, forgetting, information(known.covariance, DYNAMICS), errors_hz)
 
 
 def lacks(settings: RunSettings, about: Description) -> str:

@@ -8,6 +8,8 @@ from spinhw.config import Settings
 from spinhw.device import SimulatedSettings
 from spinhw.errors import MisfitError
 
+TRUTH = "truth"
+
 
 def or_a_name(schema: dict[str, Any]) -> None:
     """Let a JSON schema take the name of a device profile too."""
@@ -28,7 +30,14 @@ class CalibrationUse(Settings):
         default=None,
         min_length=1,
         description="The same of the chains of whole chips (spinhw calibrate --plan chains): networks run with their "
-        "resonators as measured; null for those designed.",
+        "resonators as measured; 'truth' takes those of simulated chips as they are, as if they had been measured; "
+        "null for those designed.",
+    )
+    resonator_error: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="With resonators: truth, the standard error of such a measurement, of each resonance, in "
+        "half-linewidths: drawn, and put on top; 0 or above.",
     )
     draws: float = Field(
         default=0.0,
@@ -47,12 +56,24 @@ class CalibrationUse(Settings):
                 allowed="calibration.record, calibration.resonators, or both",
                 todo="name one, or leave calibration out",
             )
+        if self.resonator_error > 0 and not self.of_truth:
+            raise MisfitError(
+                "calibration.resonator_error is of the truth, and a record has errors of its own",
+                seen=f"{self.resonator_error}, resonators {self.resonators or 'null'}",
+                allowed="0, or resonators: truth",
+                todo="write that",
+            )
         return self
+
+    @property
+    def of_truth(self) -> bool:
+        """Whether resonators are those of simulated chips as they are."""
+        return self.resonators == TRUTH
 
     @property
     def records(self) -> list[str]:
         """Those that are named."""
-        return [one for one in (self.record, self.resonators) if one is not None]
+        return [one for one in (self.record, self.resonators) if one is not None and one != TRUTH]
 
 
 class DrawnChipsSettings(Settings):

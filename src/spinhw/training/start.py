@@ -4,17 +4,20 @@ from pathlib import Path
 
 import torch
 
+from spinhw.surrogate import members_of_chains
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.learner import Learner
 from spinhw.training.refusals import refuse_start
 from spinhw.training.run_folder import RunFolder
 from spinhw.training.settings import RunSettings
+from spinhw.training.surrogate import known_chains
 
 
 def start_from(learner: Learner, settings: RunSettings) -> None:
     """Give every seed of a run that has begun the weights that `training.start` trained for it; nothing without one.
 
-    The optimiser starts anew.
+    The optimiser starts anew. Where resonators are known in one of the runs, it is the weights that act which go on:
+    tunings are those that make them here.
 
     Args:
         learner: Just made; its networks are changed.
@@ -32,12 +35,11 @@ def start_from(learner: Learner, settings: RunSettings) -> None:
     counted = {"best": "best", "average": "average"}.get(other.training.kept, "network")
     rows = torch.tensor([other.training.seeds.index(seed) for seed in learner.seeds])
     weights = {name: tensors[f"{counted}/{name}"][rows] for name in learner.network.state_dict()}
-    known = learner.surrogate
-    # Tunings of another run mean the weights that acted there: on resonators as designed, unless it had measured ones.
-    designed = other.calibration is None or other.calibration.resonators is None
+    # Tunings of another run mean the weights that acted there, on the resonators that were known there.
+    there, here = known_chains(other, learner.seeds), known_chains(settings)
     for network in {learner.network, learner.evaluated}:
-        if known is not None and designed:
-            network.use_resonators(None)
+        if there or here:
+            network.use_resonators(members_of_chains([one.chains for one in there]) if there else None)
         network.load_state_dict(weights)
-        if known is not None and designed:
-            known.begin(network)
+        if there or here:
+            network.use_resonators(members_of_chains([one.chains for one in here]) if here else None, keep_weights=True)

@@ -26,7 +26,7 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
         ConfigError: Training diverged.
     """
     if learner.surrogate is not None and learner.surrogate.draws:
-        learner.surrogate.draw_into(learner.network, learner.steps)
+        learner.surrogate.draw_into(learner.network, learner.steps, learner.loop is None)
     answers = _answers(learner, batch, training)
     losses = loss(answers, batch, training.label_smoothing)  # (member,)
     learner.refuse_divergence(losses.isfinite())
@@ -34,7 +34,7 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
     losses.sum().backward()
     _compare(learner, batch, training.loop.align_every)
     if learner.surrogate is not None and learner.surrogate.draws:
-        learner.surrogate.put_into(learner.network)  # What is evaluated is what is most probable.
+        learner.surrogate.put_into(learner.network, learner.loop is None)  # What is evaluated is what is most probable.
     learner.adam.clip(training.optimiser.gradient_clip)
     learner.adam.clip_norms(training.optimiser.gradient_norm)
     learner.adam.step(rates)

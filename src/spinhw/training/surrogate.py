@@ -14,6 +14,7 @@ from spinhw.streams import torch_stream
 from spinhw.surrogate import Calibrated, CalibratedChains, calibrated_chains, members, members_of_chains
 from spinhw.training.model_settings import CalibrationUse
 from spinhw.training.settings import RunSettings
+from spinhw.training.true_chains import true_chains
 
 
 class TrainedSurrogate:
@@ -37,7 +38,7 @@ class TrainedSurrogate:
         self._known = _oscillators(asked, ids)
         for one in self._known:
             one.neurons(self._nominal)  # Refuses another number of oscillators.
-        self._chains = [] if asked.resonators is None else _chains(Path(asked.resonators), ids, asked.anyway)
+        self._chains = known_chains(settings)
 
     @property
     def draws(self) -> bool:
@@ -55,23 +56,29 @@ class TrainedSurrogate:
         if self._chains:
             use_chains(network, self._chains)
 
-    def put_into(self, network: SpintronicNetwork) -> None:
-        """Put neurons and resonators as they most probably are into networks; tunings stay."""
+    def put_into(self, network: SpintronicNetwork, chains: bool = True) -> None:
+        """Put neurons and resonators as they most probably are into networks; tunings stay.
+
+        Args:
+            network: Of all members.
+            chains: Whether resonators too: a loop follows these itself.
+        """
         if self._known:
             network.use_neurons(self.neurons())
-        if self._chains:
+        if self._chains and chains:
             network.use_resonators(members_of_chains([one.chains for one in self._chains]))
 
-    def draw_into(self, network: SpintronicNetwork, step: int) -> None:
+    def draw_into(self, network: SpintronicNetwork, step: int, chains: bool = True) -> None:
         """Put neurons and resonators as they may be into networks, the same for the same step; tunings stay.
 
         Args:
             network: Of all members.
             step: Number of the step of the optimiser.
+            chains: As for `put_into`.
         """
         if self._known:
             network.use_neurons(self.drawn(step))
-        if self._chains:
+        if self._chains and chains:
             streams = [torch_stream("resonator draws", seed, step) for seed in self._seeds]
             each = [one.drawn(stream, self._spread) for one, stream in zip(self._chains, streams, strict=True)]
             network.use_resonators(members_of_chains(each))
@@ -91,6 +98,25 @@ class TrainedSurrogate:
             generator = torch_stream("calibration draws", seed, step)
             each.append(replace(one, oscillators=one.drawn(generator, self._spread)).neurons(self._nominal))
         return members(each)
+
+
+def known_chains(settings: RunSettings, seeds: Sequence[int] | None = None) -> list[CalibratedChains]:
+    """Return what a run knows of the resonators of its chips, one for each member; empty where that is nothing.
+
+    Args:
+        settings: The run.
+        seeds: Members, in this order; None for the run's own.
+
+    Raises:
+        ConfigError: A record is missing or wrong, or nobody knows the truth of the device.
+        CalibrationError: A record is another device's.
+    """
+    asked, seeds = settings.calibration, settings.training.seeds if seeds is None else seeds
+    if asked is None or asked.resonators is None:
+        return []
+    if asked.of_truth:
+        return true_chains(settings, seeds, asked.resonator_error)
+    return chains_of_chips(Path(asked.resonators), settings.device, seeds, asked.anyway)
 
 
 def use_chains(network: SpintronicNetwork, known: Sequence[CalibratedChains]) -> None:

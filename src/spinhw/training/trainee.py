@@ -159,6 +159,10 @@ def _on_device(learner: Learner, task: Task, training: TrainingSettings, look: b
     }
     if learner.loop.watch is not None:
         found["watch"] = learner.loop.watch.taken()
+    refits = learner.loop.hardware.refits
+    shifts = [] if refits is None else refits.chain_shifts()
+    if shifts:
+        found["chain_shifts"] = shifts
     if training.loop.align_every is not None:
         found["alignment"] = summed_up(learner.loop.alignments) if learner.loop.alignments else None
         learner.loop.alignments = []

@@ -1,0 +1,49 @@
+"""Chains that have moved as a whole, as a temperature moves them: taken out of the tunings once a refit is sure."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from spinhw.gradients.refits import Refits
+from spinhw.network import SpintronicNetwork
+
+_log = logging.getLogger(__name__)
+
+# In half-linewidths: less is left to the refit, for tuning anew takes as long as some steps.
+_WORTH = 0.1
+_SURE = 3.0  # In standard errors.
+
+
+@torch.no_grad()
+def take_out(network: SpintronicNetwork, refits: Refits) -> bool:
+    """Tune a network anew where its chains have moved, so that the weights that acted act again; say whether they had.
+
+    Args:
+        network: Takes its resonators to be where the refits have found them, from then on.
+        refits: Of its chips; what is taken out is forgotten there.
+    """
+    resonators, any_moved = network.resonators(), False
+    for name, moved in refits.moved(_WORTH, _SURE).items():
+        any_moved = True
+        off = (moved * refits.half_linewidth_hz)[..., None]  # (chip, destination, 1)
+        resonators[name] = replace(resonators[name], resonance_hz=resonators[name].resonance_hz + off)
+        count, largest = int((moved != 0).sum()), float(moved.abs().max())
+        _log.info("%s: %d chains have moved, by up to %.2f half-linewidths; tuned anew", name, count, largest)
+    if any_moved:
+        network.use_resonators(resonators, keep_weights=True)
+    return any_moved
+
+
+def resonances(network: SpintronicNetwork) -> dict[str, Tensor]:
+    """Return where a network takes its resonators to be, for a checkpoint, (member, destination, source) in Hz."""
+    return {name: chain.resonance_hz.clone() for name, chain in network.resonators().items()}
+
+
+def put_resonances(network: SpintronicNetwork, found: Mapping[str, Tensor]) -> None:
+    """Go back to what `resonances` returned; tunings stay."""
+    there = network.resonators()
+    if found and any(not torch.equal(there[name].resonance_hz, value) for name, value in found.items()):
+        network.use_resonators({name: replace(there[name], resonance_hz=value) for name, value in found.items()})
