@@ -89,6 +89,30 @@ class Chip:
         self._writes += 1
         return applied
 
+    @torch.no_grad()
+    def write_and_read(self, name: str, requested: Tensor, present: Tensor, readings: int) -> tuple[Tensor, Tensor]:
+        """Write those resonators of a matrix whose tunings change, and read the weights of its chains, tone by tone.
+
+        The others keep the scatter with which they were written. A later `program` of the same tunings keeps it too.
+
+        Args:
+            name: Parameter name.
+            requested: Tunings, (member, destination, source).
+            present: Which resonators exist, likewise.
+            readings: Over which each weight is averaged, 1 and above; each has the noise of the output read-out and
+                passes its converter.
+
+        Returns:
+            The tunings as a read-back tells them, and the weights as measured, both (member, destination, source).
+        """
+        applied = self._synapses.applied(name, requested.to(self.dtype))
+        self._synapses.write_changed(name, applied, self._writes)
+        acting = self._synapses.acting(name, applied, self._writes, present).double()
+        noise, key = self.settings.output_readout.noise, ("chain readings", name, self._writes)
+        drawn = torch.stack([one.normals((readings, *acting.shape[1:]), *key) for one in self.identities], 1)
+        self._writes += 1
+        return applied, convert(acting + noise * drawn, self.settings.output_readout.adc)[0].mean(0)
+
     def measure(
         self, inputs: Tensor, repeats: Sequence[Sequence[int]], averages: int = 1, lengths: Tensor | None = None
     ) -> list[Measurement]:

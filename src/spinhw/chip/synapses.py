@@ -28,6 +28,9 @@ from spinhw.chip.settings import ChipSettings, RFSettings, SynapseSettings
 from spinhw.physics import BELOW_LIMIT, Chain, alternating, chain_weights, detuning_for
 from spinhw.rollout.kept import ordinary_tensors
 
+# Tunings that differ by less are one: so much is lost on the way through volts and single precision.
+_SAME = 1e-6
+
 
 @dataclass(frozen=True)
 class SynapseErrors:
@@ -79,6 +82,7 @@ class ChipSynapses:
         self._chip, self._settings, self._identities = settings, settings.synapses, identities
         self._errors: dict[str, SynapseErrors] = {}
         self._chains: dict[str, Chain] = {}
+        self._held: dict[str, tuple[Tensor, Tensor | None]] = {}  # Tunings that were written one by one, and how well.
 
     def applied(self, name: str, requested: Tensor) -> Tensor:
         """Give the programmed value that a read-back tells, shaped as requested, (member, ...)."""
@@ -163,12 +167,24 @@ class ChipSynapses:
             apart, apart.expand(1, -1), chain.half_linewidth_hz, chain.max_weight * present, shift_hz=shift
         ).to(applied.dtype)
 
+    def write_changed(self, name: str, applied: Tensor, writes: int) -> None:
+        """Write the resonators of a matrix one by one, those whose tuning changes; `acting` keeps to that.
+
+        Args:
+            name: Parameter name.
+            applied: Tunings as `applied` gives them.
+            writes: Number of this programming.
+        """
+        self._held[name] = applied, self._written(name, applied, writes)
+
     def _written(self, name: str, applied: Tensor, writes: int) -> Tensor | None:
         """Return what this programming is off by, over the limit; None where each is like the other."""
         if self._settings.repeatability == 0:
             return None
         drawn = [one.normals(applied.shape[1:], "write", name, writes) for one in self._identities]
-        return self._settings.repeatability * torch.stack(drawn)
+        fresh = self._settings.repeatability * torch.stack(drawn)
+        code, written = self._held.get(name, (applied, None))
+        return fresh if written is None else torch.where((applied - code).abs() <= _SAME, written, fresh)
 
     def _tuned(self, name: str, applied: Tensor, writes: int) -> Tensor:
         errors, limit = self._fixed(name, tuple(applied.shape[1:])), self._settings.limit

@@ -19,6 +19,7 @@ from .simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynaps
 from .simulated_settings import SimulatedSettings
 from .trace import Quality, Signal, Trace
 from .verified import Verified, VerifyPlan, program_and_verify
+from .verified_chip import VerifiedChip, program_chip_and_verify
 from .visa_settings import VisaSettings
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "SynapseBank",
     "Trace",
     "Verified",
+    "VerifiedChip",
     "VerifyPlan",
     "VisaSettings",
     "device_schema",
@@ -61,5 +63,6 @@ __all__ = [
     "open_device",
     "open_synapses",
     "program_and_verify",
+    "program_chip_and_verify",
     "resonators_that_exist",
 ]

@@ -8,6 +8,7 @@ where all of its programmings together say that it belongs, and not after the sc
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -140,28 +141,103 @@ def program_and_verify(
         DeviceError: The bank failed and was made safe.
     """
     _refuse_misfit(bank, known, weights)
-    wanted, tolerance, readings = weights.double(), plan.tolerance_of(known), plan.readings_of(known)
-    asked = known.applied(wanted, tolerance / float(known.chain.max_weight.abs().max()))
-    tuning, reachable = asked.tuning, asked.reached & known.working
+    aim = Aim.of(known, weights, plan, torch.ones_like(weights, dtype=torch.bool) if used is None else used)
+    reader = _Reader(bank, known, aim.used, plan.power, aim.readings)
+    zero, taken = (reader.zero(aim.tuning), aim.readings) if zero is None else (zero, 0)
+    found = corrected(aim, plan.rounds, lambda tuning: reader.weights(tuning, zero))
+    error = known.noise / (plan.power * math.sqrt(aim.readings))
+    taken += int(found.readings)
+    return Verified(
+        found.tuning, found.weights, error, found.right, aim.reachable, aim.tolerance, found.rounds, taken, zero
+    )
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What chains are to be programmed to, each tensor (..., source) with axes of chains in front.
+
+    Args:
+        known: What is known of the chains.
+        wanted: Weights.
+        used: Which sources are measured.
+        tuning: To begin with.
+        reachable: Which weights can be made, as far as is known.
+        tolerance: By how much a weight may be off, in units of a weight.
+        readings: Of each tone.
+    """
+
+    known: CalibratedSynapses
+    wanted: Tensor
+    used: Tensor
+    tuning: Tensor
+    reachable: Tensor
+    tolerance: float
+    readings: int
+
+    @classmethod
+    def of(cls, known: CalibratedSynapses, weights: Tensor, plan: VerifyPlan, used: Tensor) -> "Aim":
+        """Find the tunings to begin with."""
+        wanted, tolerance = weights.double(), plan.tolerance_of(known)
+        tuning, most = known.tuning_for(wanted), float(known.chain.max_weight.abs().max())
+        reached = known.near(known.weights(tuning), wanted, tolerance / most)
+        return cls(known, wanted, used, tuning, reached & known.working, tolerance, plan.readings_of(known))
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Chains as they were programmed by measuring.
+
+    Args:
+        tuning: As set last, (..., resonator).
+        weights: As measured last, (..., source).
+        right: Which are within the tolerance, boolean, (..., source).
+        rounds: Programmings that the chain took that took most.
+        readings: Taken of each chain, (...).
+    """
+
+    tuning: Tensor
+    weights: Tensor
+    right: Tensor
+    rounds: int
+    readings: Tensor
+
+
+def corrected(aim: Aim, rounds: int, read: Callable[[Tensor], Tensor]) -> Settled:
+    """Measure chains and move the resonators that miss, until each chain is right or the rounds are over.
+
+    Args:
+        aim: What is wanted.
+        rounds: Most programmings, 1 and above.
+        read: Programs tunings (..., resonator) and measures the weights that they make, (..., source). A chain that is
+            done keeps its tunings, and is no more listened to.
+    """
+    known, wanted, tuning = aim.known, aim.wanted, aim.tuning
     lowest, highest = known.inner_branch()
-    asked_of = torch.ones_like(reachable) if used is None else used
-    reader = _Reader(bank, known, asked_of, plan.power, readings)
-    zero, taken = (reader.zero(tuning), readings) if zero is None else (zero, 0)
-    places = _Places.unknown(known.scatter)
-    for round_number in range(1, plan.rounds + 1):
-        found = reader.weights(tuning, zero)
-        taken += readings * int(asked_of.sum())
+    found, going = torch.full_like(wanted, torch.nan), torch.ones_like(aim.used[..., 0])
+    taken, places = torch.zeros_like(going, dtype=torch.int64), _Places.unknown(wanted)
+    for round_number in range(1, rounds + 1):
+        found = torch.where(going[..., None], read(tuning), found)
+        taken += aim.readings * aim.used.sum(-1) * going
         off = found - wanted
-        right = (off.abs() <= tolerance) & asked_of
-        moved = ~right & reachable & asked_of
-        if not bool(moved.any()) or round_number == plan.rounds:
+        right = (off.abs() <= aim.tolerance) & aim.used
+        moved = ~right & aim.reachable & aim.used & going[..., None]
+        going = moved.any(-1)
+        if not bool(going.any()) or round_number == rounds:
             break
-        slopes = known.steepness(tuning)[asked_of][:, moved]
-        step = torch.linalg.lstsq(slopes, -off[asked_of][:, None]).solution[:, 0]
-        places = places.seen(moved, tuning[moved] + step, step)
+        step = _steps(known.steepness(tuning), off, aim.used, moved)
+        places = places.seen(moved, tuning + step, step, known.scatter)
         tuning = torch.where(moved, places.mean.clamp(lowest, highest), tuning)
-    error = known.noise / (plan.power * math.sqrt(readings))
-    return Verified(tuning, found, error, right, reachable, tolerance, round_number, taken, zero)
+    return Settled(tuning, found, right, round_number, taken)
+
+
+def _steps(slopes: Tensor, off: Tensor, used: Tensor, moved: Tensor) -> Tensor:
+    """Solve for the steps of the resonators that are moved, chain by chain; 0 of the others."""
+    steps = torch.zeros_like(off)
+    for place in map(tuple, moved.any(-1).nonzero().tolist()):
+        which, seen = moved[place], used[place]
+        one = torch.linalg.lstsq(slopes[place][seen][:, which], -off[place][seen][:, None]).solution[:, 0]
+        steps[place][which] = one
+    return steps
 
 
 @dataclass(frozen=True)
@@ -169,26 +245,22 @@ class _Places:
     """Where resonators belong, by the programmings that have missed: a mean, weighted by how far each can be trusted.
 
     Args:
-        scatter: Of a programming, in units of a tuning, (resonator,).
-        mean: Of the tuning, (resonator,); means nothing where nothing was seen.
-        weight: Sum of the weights, (resonator,).
+        mean: Of the tuning, (..., resonator); means nothing where nothing was seen.
+        weight: Sum of the weights, (..., resonator).
     """
 
-    scatter: Tensor
     mean: Tensor
     weight: Tensor
 
     @classmethod
-    def unknown(cls, scatter: Tensor) -> "_Places":
-        return cls(scatter, torch.zeros_like(scatter), torch.zeros_like(scatter))
+    def unknown(cls, like: Tensor) -> "_Places":
+        return cls(torch.zeros_like(like), torch.zeros_like(like))
 
-    def seen(self, which: Tensor, place: Tensor, step: Tensor) -> "_Places":
-        """Take in where some belong, (which,), as a step (which,) from where they were says."""
-        trust = 1 / (self.scatter[which] ** 2 + (_CURVED * step) ** 2).clamp_min(_TINY)
-        mean, weight = self.mean.clone(), self.weight.clone()
-        weight[which] += trust
-        mean[which] += (place - mean[which]) * trust / weight[which]
-        return _Places(self.scatter, mean, weight)
+    def seen(self, which: Tensor, place: Tensor, step: Tensor, scatter: Tensor) -> "_Places":
+        """Take in where some belong, as a step from where they were says; `scatter` is that of a programming."""
+        trust = which / (scatter**2 + (_CURVED * step) ** 2).clamp_min(_TINY)
+        weight = self.weight + trust
+        return _Places(torch.where(which, self.mean + (place - self.mean) * trust / weight, self.mean), weight)
 
 
 @dataclass(frozen=True)

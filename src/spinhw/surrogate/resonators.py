@@ -38,7 +38,7 @@ class AppliedWeights:
 
 @dataclass(frozen=True)
 class CalibratedSynapses:
-    """What a record says of one chain.
+    """What a record says of one chain, or of several with as many resonators, whose axes then stand in front.
 
     Args:
         chain: Its resonators; one that is dead does nothing, one that is stuck has no span.
@@ -93,12 +93,12 @@ class CalibratedSynapses:
 
     def weights(self, tuning: Tensor) -> Tensor:
         """Give the weights that a tuning gives, (..., source); tuning (..., resonator). Differentiable."""
-        return self._at_tones(tuning, self.chain.weight)
+        return self._at_tones(tuning, Chain.weight)
 
     def steepness(self, tuning: Tensor) -> Tensor:
         """Return the derivative of each weight by each tuning, (..., source, resonator)."""
-        by_resonance = self._at_tones(tuning, self.chain.slopes)[..., 0]
-        return by_resonance * self.chain.tuning_span_hz
+        by_resonance = self._at_tones(tuning, Chain.slopes)[..., 0]
+        return by_resonance * self.chain.tuning_span_hz[..., None, :]
 
     def inner_branch(self) -> tuple[Tensor, Tensor]:
         """Return the lowest and the highest tuning of each resonator, (resonator,), at which its slope does not turn.
@@ -113,7 +113,7 @@ class CalibratedSynapses:
 
     def errors(self, tuning: Tensor) -> Tensor:
         """Give the standard errors of those weights, of the calibration and of one programming, (..., source)."""
-        slopes = self._at_tones(tuning, self.chain.slopes)  # (..., source, resonator, 4)
+        slopes = self._at_tones(tuning, Chain.slopes)  # (..., source, resonator, 4)
         known = torch.einsum("...kp,kpq,...kq->...", slopes, self.covariance, slopes)
         return (known + ((slopes[..., 0] * self._scatter_hz) ** 2).sum(-1)).clamp_min(0).sqrt()
 
@@ -126,7 +126,7 @@ class CalibratedSynapses:
         chain, span = self.chain, self._span_hz
 
         def tails(tuning: Tensor) -> Tensor:
-            parts = self._at_tones(tuning, chain.parts)  # (..., source, resonator)
+            parts = self._at_tones(tuning, Chain.parts)  # (..., source, resonator)
             return parts.sum(-1) - parts.diagonal(dim1=-2, dim2=-1)
 
         def tuning_for(own: Tensor) -> Tensor:
@@ -145,8 +145,11 @@ class CalibratedSynapses:
         """
         tuning = self.tuning_for(weights)
         acting, errors = self.weights(tuning), self.errors(tuning)
-        most = self.chain.max_weight.abs().max()
-        return AppliedWeights(tuning, acting, errors, (acting - weights.double()).abs() <= tolerance * most)
+        return AppliedWeights(tuning, acting, errors, self.near(acting, weights, tolerance))
+
+    def near(self, acting: Tensor, wanted: Tensor, tolerance: float) -> Tensor:
+        """Tell where weights that act are within a share of the largest one of those wanted, boolean, (..., source)."""
+        return (acting - wanted.double()).abs() <= tolerance * self.chain.max_weight.abs().max()
 
     def drawn(self, generator: torch.Generator) -> Chain:
         """Draw a chain as it may be, given the errors of the calibration."""
@@ -176,10 +179,11 @@ class CalibratedSynapses:
         share = torch.where(size == 0, 0.0, weight / safe).clamp(-BELOW_LIMIT, BELOW_LIMIT)
         return detuning_for(share, self.chain.half_linewidth_hz, 1.0)
 
-    def _at_tones(self, tuning: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def _at_tones(self, tuning: Tensor, of: Callable[[Chain, Tensor, Tensor], Tensor]) -> Tensor:
         """Ask for every tone with the same tunings."""
         shape = (*tuning.shape[:-1], len(self.tones_hz), tuning.shape[-1])
-        return of(tuning.double()[..., None, :].expand(shape), self.tones_hz.expand(shape[:-1]))
+        each = self.chain.mapped(lambda one: one[..., None, :])
+        return of(each, tuning.double()[..., None, :].expand(shape), self.tones_hz.expand(shape[:-1]))
 
 
 def calibrated_synapses(path: Path, device_id: str, anyway: bool = False) -> CalibratedSynapses:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from spinhw.device import Device
+from spinhw.device import Device, SimulatedDevice, VerifyPlan, program_chip_and_verify
 from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Batch, Task, confusion
 from spinhw.training.deploy import answer_on_device
@@ -50,7 +50,8 @@ def measure_on_device(
 ) -> dict[str, Any]:
     """Measure on a device, open, on the task's final part: ``accuracy_on_device`` and ``device``; nothing without one.
 
-    On a bench also ``instruments``: who answered, and all settings as last read back.
+    On a bench also ``instruments``: who answered, and all settings as last read back. Chains that were programmed by
+    measuring are told of under ``device``: ``verified``.
 
     Args:
         settings: The run.
@@ -61,6 +62,7 @@ def measure_on_device(
     """
     if device is None:
         return {}
+    network, verified = _verified(settings, network, device)
     seeds, part = settings.training.seeds, settings.final_part
     told = partial(tick, f"{headline_of(settings.task).called} on the device")
     found = answer_on_device(network, task, seeds, part, device, told)
@@ -79,9 +81,22 @@ def measure_on_device(
             "good_share": found.good_share,
             "energy_per_image_j": found.energy_j,
             **_confusion(found.answers, found.batch),
+            **verified,
         },
         **({"instruments": found.instruments} if found.instruments else {}),
     }
+
+
+def _verified(
+    settings: RunSettings, network: SpintronicNetwork, device: Device
+) -> tuple[SpintronicNetwork, dict[str, Any]]:
+    """Program the chains of simulated chips by measuring, where the run says so; return what is there, and facts."""
+    known = settings.calibration
+    if known is None or not known.verify_rounds or not isinstance(device, SimulatedDevice):
+        return network, {}
+    done = program_chip_and_verify(device, network, VerifyPlan(rounds=known.verify_rounds))
+    facts = {"right_share": done.right.tolist(), "readings": done.readings.tolist(), "rounds": done.rounds}
+    return done.network, {"verified": facts}
 
 
 def _confusion(answers: Tensor, batch: Batch) -> dict[str, Any]:

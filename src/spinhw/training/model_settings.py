@@ -39,6 +39,12 @@ class CalibrationUse(Settings):
         description="With resonators: truth, the standard error of such a measurement, of each resonance, in "
         "half-linewidths: drawn, and put on top; 0 or above.",
     )
+    verify_rounds: int = Field(
+        default=0,
+        ge=0,
+        description="Rounds in which the chains of simulated chips are programmed, read and corrected before the "
+        "trained networks are measured there, at most; 0 for tunings that are set and believed.",
+    )
     draws: float = Field(
         default=0.0,
         ge=0.0,
@@ -56,11 +62,17 @@ class CalibrationUse(Settings):
                 allowed="calibration.record, calibration.resonators, or both",
                 todo="name one, or leave calibration out",
             )
-        if self.resonator_error > 0 and not self.of_truth:
+        lacking = {
+            "resonator_error": self.resonator_error > 0 and not self.of_truth,
+            "verify_rounds": self.verify_rounds > 0 and self.resonators is None,
+        }
+        wrong = [name for name, lacks in lacking.items() if lacks]
+        if wrong:
             raise MisfitError(
-                "calibration.resonator_error is of the truth, and a record has errors of its own",
-                seen=f"{self.resonator_error}, resonators {self.resonators or 'null'}",
-                allowed="0, or resonators: truth",
+                f"calibration.{wrong[0]} goes with calibration.resonators"
+                + (", and a record has errors of its own" if wrong[0] == "resonator_error" else ""),
+                seen=f"{getattr(self, wrong[0])}, resonators {self.resonators or 'null'}",
+                allowed="0, or resonators: truth" + ("" if wrong[0] == "resonator_error" else " or a record"),
                 todo="write that",
             )
         return self
