@@ -136,7 +136,8 @@ def test_broken_yaml_names_line_and_column(spinhw, tmp_path: Path, text: str, me
         (("check", "--device", "none.yaml"), r"none\.yaml: there is no such device file"),
         (
             ("schema", "runs"),
-            r"there is no schema 'runs'; allowed: run, device, study, loop_study, flipflop, tuning, record, plan; "
+            r"there is no schema 'runs'; allowed: run, device, study, loop_study, synapse_study, flipflop, "
+            r"tuning, record, plan; "
             r"next: did you mean 'run'\?",
         ),
     ],

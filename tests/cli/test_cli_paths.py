@@ -13,7 +13,9 @@ RECIPE, PROFILE = ROOT / "examples" / "digits.yaml", ROOT / "devices" / "ideal.y
 PLAN, RECORD = ROOT / "calibration" / "plans" / "quick.yaml", ROOT / "calibration" / "bank-virtual.yaml"
 BENCH, VIRTUAL = ROOT / "devices" / "bank-virtual.yaml", ROOT / "devices" / "virtual" / "chip.yaml"
 SPACE = ROOT / "examples" / "tuning" / "paper.yaml"
-GRID, LOOPS = (ROOT / "examples" / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml"))
+GRID, LOOPS, SYNAPSES = (
+    ROOT / "examples" / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml", "rf_synapses.yaml")
+)
 SOFTWARE = ROOT / "examples" / "flipflop.yaml"
 
 
@@ -72,6 +74,7 @@ def test_a_name_of_three_hundred_characters_is_one_line(spinhw, command: str) ->
         (("tune", "digits", "--out", "tuned", "--space", RECIPE), "this is a recipe .*; allowed: a space to search"),
         (("tune", SPACE, "--out", "tuned"), "this is a space to search; allowed: a recipe"),
         (("study", "fig2b", "--grid", LOOPS), "this is a grid of the study chip_in_the_loop; allowed: a grid of"),
+        (("study", "chip_in_the_loop", "--grid", SYNAPSES), "this is a grid of the study rf_synapses; allowed: a grid"),
         (("study", "chip_in_the_loop", "--grid", GRID), "this is a grid of studies; allowed: a grid of the study"),
         (("virtual-bench", "serve", BENCH), "this is a bench file; allowed: a virtual bench"),
         (("evaluate", RECIPE), "this is not a run folder; seen: a file"),

@@ -54,7 +54,7 @@ HELP = (
     "flipflop import",
     "schema",
 )
-SCHEMAS = ("run", "device", "study", "loop_study", "flipflop", "tuning", "record", "plan")
+SCHEMAS = ("run", "device", "study", "loop_study", "synapse_study", "flipflop", "tuning", "record", "plan")
 # What settings and paths alone tell; "there" is a folder that exists, "bench.yaml" and "chip.yaml" have a typo.
 BAD = (
     "demo --set training.epoch=1",

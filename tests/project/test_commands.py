@@ -37,7 +37,10 @@ SHORTER = {
 }
 # What is too long even so, and runs up to where the work begins: that is replaced, and fails.
 UP_TO_THE_WORK = {
-    r"study (chip_in_the_loop|averaging)": ("spinhw.studies.in_loop.look_ahead_in_loop", "hundreds of networks"),
+    r"study (chip_in|averaging|rf_)": (
+        "spinhw.studies.in_loop.look_ahead_in_loop",
+        "hundreds of networks",
+    ),
     r"study": ("spinhw.studies.look_ahead", "hundreds of networks"),
     r"baselines \S": ("spinhw.tuning.search.Search.run", "twenty trials of each model"),
     r"tune \S": ("spinhw.tuning.search.Search.run", "fifty trials"),

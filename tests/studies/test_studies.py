@@ -20,9 +20,10 @@ from spinhw.studies.forecast import forecast_s
 from spinhw.studies.in_loop import LOOP_STUDIES
 from spinhw.studies.measured import MeasuredCurve, measure
 from spinhw.studies.merit import centre, window
-from spinhw.studies.names import FIGURES, LOOPS
+from spinhw.studies.names import FIGURES, LOOPS, SYNAPSES
 from spinhw.studies.outcome import PowerTrace, cumulative_drive, mean_weights
 from spinhw.studies.study import Curve
+from spinhw.studies.synapses import SYNAPSE_STUDIES
 from spinhw.studies.tables import as_csv, as_markdown
 from spinhw.studies.work import train_point, work
 from spinhw.training import Diverged, train
@@ -100,7 +101,7 @@ def test_figures_share_their_points() -> None:
 
 
 def test_the_names_that_are_known_beforehand_are_those_of_the_studies() -> None:
-    assert (FIGURES, LOOPS) == (tuple(STUDIES), tuple(LOOP_STUDIES))
+    assert (FIGURES, LOOPS, SYNAPSES) == (tuple(STUDIES), tuple(LOOP_STUDIES), tuple(SYNAPSE_STUDIES))
 
 
 def test_an_unknown_study_is_named_with_what_there_is() -> None:

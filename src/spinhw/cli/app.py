@@ -321,7 +321,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="headline, ctrnn, fig2b, fig3a, fig3b, fig3c, fig4, all of these, or chip_in_the_loop, averaging."
+            help="headline, ctrnn, fig2b, fig3a, fig3b, fig3c, fig4, all of these, or chip_in_the_loop, averaging, "
+            "rf_synapses."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder; what is there already is not done again.")] = Path(
@@ -334,7 +335,7 @@ def study(
         str | None, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler to do the work.")
     ] = None,
 ) -> None:
-    """Repeat a figure of the paper, or compare ways to train with chips in the loop: picture, table, claims.
+    """Repeat a figure of the paper, or compare ways to come to terms with imperfect chips: picture, table, claims.
 
     A study that is interrupted goes on where it was when the same command is given again.
 
@@ -511,7 +512,10 @@ app.add_typer(flipflop, name="flipflop")
 @app.command()
 def schema(
     what: Annotated[
-        str, typer.Argument(help="'run', 'device', 'study', 'loop_study', 'tuning', 'record', 'plan' or 'flipflop'.")
+        str,
+        typer.Argument(
+            help="'run', 'device', 'study', 'loop_study', 'synapse_study', 'tuning', 'record', 'plan' or 'flipflop'."
+        ),
     ] = "run",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of printing.")] = None,
 ) -> None:

@@ -119,6 +119,12 @@ def _loop_study() -> dict[str, Any]:
     return json_schema(LoopGridSettings)
 
 
+def _synapse_study() -> dict[str, Any]:
+    from spinhw.studies.synapses import SynapseGridSettings
+
+    return json_schema(SynapseGridSettings)
+
+
 def _flipflop() -> dict[str, Any]:
     from spinhw.flipflop import FlipFlopRun
 
@@ -149,6 +155,7 @@ _SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "device": _device,
     "study": _study,
     "loop_study": _loop_study,
+    "synapse_study": _synapse_study,
     "flipflop": _flipflop,
     "tuning": _tuning,
     "record": _record,

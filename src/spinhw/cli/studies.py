@@ -13,7 +13,8 @@ from spinhw.cores import usable_cores
 from spinhw.errors import ConfigError
 from spinhw.studies import GridSettings
 from spinhw.studies.in_loop import LoopGridSettings
-from spinhw.studies.names import LOOPS, refuse_unknown_study
+from spinhw.studies.names import LOOPS, SYNAPSES, refuse_unknown_study
+from spinhw.studies.synapses import SynapseGridSettings
 from spinhw.training import Interrupted
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
     from spinhw.report.study import StudyBar
     from spinhw.studies import Claim, Outcome, Outlook, Point, StudyProgress
+    from spinhw.studies.study import Compared
 
-GRID, LOOP_GRID = (Path("examples") / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml"))
+GRID, LOOP_GRID, SYNAPSE_GRID = (
+    Path("examples") / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml", "rf_synapses.yaml")
+)
 
 # What is left to do, once it is known what there is: (progress) -> claims.
 _Work = Callable[["StudyProgress"], "list[Claim]"]
@@ -56,6 +60,8 @@ def run_study(
     workers = _Workers(jobs, cluster)
     if name in LOOPS:
         _run_in_loop(name, load(LoopGridSettings, find_example(grid or LOOP_GRID), overrides), out, workers)
+    elif name in SYNAPSES:
+        _run_synapses(name, load(SynapseGridSettings, find_example(grid or SYNAPSE_GRID), overrides), out, workers)
     else:
         _run_figures(name, load(GridSettings, find_example(grid or GRID), overrides), out, workers)
 
@@ -79,17 +85,41 @@ def _run_figures(name: str, grid: GridSettings, out: Path, workers: _Workers) ->
 def _run_in_loop(name: str, grid: LoopGridSettings, out: Path, workers: _Workers) -> None:
     from spinhw.studies.in_loop import LOOP_STUDIES
 
-    study, console = LOOP_STUDIES[name](grid), make_console()
-    from spinhw.studies import PointStore
-    from spinhw.studies.in_loop import look_ahead_in_loop, run_loop_study
+    study = LOOP_STUDIES[name](grid)
+    from spinhw.studies.in_loop import run_loop_study
 
-    with _timing(console, [(study.name, "chips in the loop", study.points)]):
-        outlook = look_ahead_in_loop([study], PointStore(out))
-
-    def work(progress: "StudyProgress") -> "list[Claim]":
+    def work(outlook: "Outlook", progress: "StudyProgress") -> "list[Claim]":
         return run_loop_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
 
-    _work(console, outlook, out, workers, work)
+    _run_compared(study, "chips in the loop", out, workers, work)
+
+
+def _run_synapses(name: str, grid: SynapseGridSettings, out: Path, workers: _Workers) -> None:
+    from spinhw.studies.synapses import SYNAPSE_STUDIES
+
+    study = SYNAPSE_STUDIES[name](grid)
+    from spinhw.studies.synapses import run_synapse_study
+
+    def work(outlook: "Outlook", progress: "StudyProgress") -> "list[Claim]":
+        return run_synapse_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
+
+    _run_compared(study, "chips of resonators", out, workers, work)
+
+
+def _run_compared(
+    study: "Compared",
+    how: str,
+    out: Path,
+    workers: _Workers,
+    work: "Callable[[Outlook, StudyProgress], list[Claim]]",
+) -> None:
+    console = make_console()
+    from spinhw.studies import PointStore
+    from spinhw.studies.in_loop import look_ahead_in_loop
+
+    with _timing(console, [(study.name, how, study.points)]):
+        outlook = look_ahead_in_loop([study], PointStore(out))
+    _work(console, outlook, out, workers, lambda progress: work(outlook, progress))
     _show_page(console, out / f"{study.name}.md")
 
 
@@ -147,6 +177,15 @@ def _what(point: "Point") -> str:
     if not isinstance(device, SimulatedSettings):
         return f"{settings.network.kind}, {1e9 * settings.task.sample_interval_s:g} ns"
     chip, training = device.chip, settings.training
+    if chip.synapses.takes == "tunings":
+        synapses, known = chip.synapses, settings.calibration
+        apart = synapses.rf.spacing_hz / synapses.rf.half_linewidth_hz
+        verified = "" if known is None or not known.verify_rounds else ", programmed by measuring"
+        return (
+            f"{training.gradient}, {training.epochs} epochs{verified}, resonators {'' if known is None else 'known, '}"
+            f"{apart:g} half-linewidths apart, {100 * synapses.rf.frequency_spread:g} % spread, {synapses.bits} bits, "
+            f"{100 * synapses.repeatability:g} % at each programming, {100 * synapses.dead_fraction:g} % dead"
+        )
     refit = "" if training.refit.when is None else f", refit {training.refit.when}"
     return (
         f"{training.gradient}{refit}, {training.epochs} epochs of {training.loop.averages} shots on chips with "

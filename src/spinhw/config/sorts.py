@@ -10,6 +10,7 @@ RECIPE, SOFTWARE_RECIPE = "a recipe of networks of oscillators", "a recipe of re
 DEVICE, BENCH, VIRTUAL_BENCH = "a device profile", "a bench file", "a virtual bench"
 PLAN, RECORD = "a calibration plan", "a calibration record"
 GRID, LOOP_GRID, SPACE = "a grid of studies", "a grid of the study chip_in_the_loop", "a space to search"
+SYNAPSE_GRID = "a grid of the study rf_synapses"
 INSTRUMENT = "an instrument profile"
 # Where there is no telling which of the two recipes it is.
 ANY_RECIPE = "a recipe"
@@ -25,6 +26,7 @@ _USES = {
     RECORD: "it is for spinhw calibrate show, and for calibration.record of a recipe",
     GRID: "it is for --grid",
     LOOP_GRID: "it is for --grid with spinhw study chip_in_the_loop",
+    SYNAPSE_GRID: "it is for --grid with spinhw study rf_synapses",
     SPACE: "it is for --space",
     INSTRUMENT: "it is for driver in a bench file",
 }
@@ -35,6 +37,7 @@ _BY_KEY = {
     "axes": SPACE,
     "protocols": GRID,
     "mismatches": LOOP_GRID,
+    "sweeps": SYNAPSE_GRID,
     "commands": INSTRUMENT,
 }
 _BY_KIND = {"simulated": DEVICE, "multiplexed": DEVICE, "recorded": DEVICE, "visa": BENCH, "bench": BENCH}

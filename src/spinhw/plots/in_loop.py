@@ -37,19 +37,23 @@ class LoopCurve:
 
 @dataclass(frozen=True)
 class LoopPanel:
-    """Chips alike but for their mismatch.
+    """Chips alike but for one quantity.
 
     Args:
-        title: What they have in common.
+        title: What they have in common, or what is varied.
         curves: Methods.
+        xlabel: Label of the axis, with its unit; empty for the mismatch, which panels of one column share.
+        log: Whether the axis is logarithmic.
     """
 
     title: str
     curves: Sequence[LoopCurve]
+    xlabel: str = ""
+    log: bool = False
 
 
 def plot_in_loop(panels: Sequence[LoopPanel], path: Path, ideal: float | None = None) -> None:
-    """Draw the share of images that are not recognised over mismatch, a panel for each kind of chip, as a PNG file.
+    """Draw the share of images that are not recognised, a panel for each kind of chip or each axis, as a PNG file.
 
     Args:
         panels: Two in a row.
@@ -58,18 +62,20 @@ def plot_in_loop(panels: Sequence[LoopPanel], path: Path, ideal: float | None = 
     """
     rows = -(-len(panels) // 2)
     with page(path, 9.6, 0.6 + 3.4 * rows) as figure:
-        grid = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True)
+        grid = figure.subplots(rows, 2, squeeze=False, sharex=not any(panel.xlabel for panel in panels), sharey=True)
         for axes, panel in zip(grid.flat, panels, strict=False):
             if ideal is not None:
                 axes.axhline(100 * (1 - ideal), color=GREY, linestyle="--", linewidth=1.0, label="ideal device")
             _draw(axes, panel.curves)
-            axes.set(title=panel.title, yscale="log")
+            axes.set(title=panel.title, yscale="log", xscale="log" if panel.log else "linear", xlabel=panel.xlabel)
             axes.yaxis.set_major_locator(FixedLocator(_ERROR_TICKS))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_locator(NullLocator())
             axes.yaxis.set_minor_formatter(NullFormatter())
             _mark(axes, panel.curves)
-        for axes in grid[-1]:
+        for axes in grid.flat[len(panels) :]:
+            axes.set_visible(False)
+        for axes in grid[-1] if grid[0, 0].get_xlabel() == "" else ():
             axes.set_xlabel("mismatch of gamma, sigma, Q (%)")
         for axes in grid[:, 0]:
             axes.set_ylabel("not recognised on the chip (%)")

@@ -27,6 +27,17 @@ class StudyProgress(Protocol):
         """A point is done, of which this much time was expected."""
 
 
+def missing_of(points: Sequence[Point], store: PointStore) -> list[Point]:
+    """Return the points that are to be trained: those without an outcome, and those whose networks they start from.
+
+    Outcomes are kept in a table, and trained networks in run folders, which may have been thrown away.
+    """
+    todo = [point for point in points if store.outcome(point) is None]
+    needed = {point.start.key for point in todo if point.start is not None}
+    again = {point.key for point in points if point.key in needed and not store.has_run(point)}
+    return [point for point in points if point.key in again or store.outcome(point) is None]
+
+
 def run_points(
     points: Sequence[Point],
     store: PointStore,
@@ -36,7 +47,7 @@ def run_points(
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> None:
-    """Train every point whose outcome is not there yet, in the order given, those that others start from first.
+    """Train every point that is missing (`missing_of`), in the order given, those that others start from first.
 
     Args:
         points: The points.
@@ -50,7 +61,7 @@ def run_points(
         ConfigError: A point failed (the others are kept), a process that trained one was killed, or the scheduler
             does not answer.
     """
-    todo = [point for point in points if store.outcome(point) is None]
+    todo = missing_of(points, store)
     starts = {other.key for point in todo for other in (point.start, point.shorter) if other is not None}
     stages = [[p for p in todo if p.key in starts], [p for p in todo if p.key not in starts]]
     failures: list[str] = []

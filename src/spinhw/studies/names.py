@@ -6,10 +6,11 @@ from spinhw.errors import ConfigError, did_you_mean
 
 FIGURES = ("headline", "ctrnn", "fig1", "fig2b", "fig3a", "fig3b", "fig3c", "rate_rule", "fig4")
 LOOPS = ("chip_in_the_loop", "averaging")
+SYNAPSES = ("rf_synapses",)
 ALL = "all"  # Of the figures.
 
 
-def refuse_unknown_study(name: str, known: Sequence[str] = (*FIGURES, *LOOPS)) -> None:
+def refuse_unknown_study(name: str, known: Sequence[str] = (*FIGURES, *LOOPS, *SYNAPSES)) -> None:
     """Check that there is a study of this name, or that all are meant.
 
     Args:

@@ -41,6 +41,7 @@ class Outcome:
             None where it was not kept.
         epochs: Epochs that were trained; None where it was not kept.
         on_plateau: Whether training had got as far as it gets; None where nobody asked.
+        readings: Of chains of resonators, of all networks, taken to program them by measuring.
     """
 
     seeds: list[int]
@@ -55,6 +56,7 @@ class Outcome:
     cpu_s: float | None = None
     epochs: int | None = None
     on_plateau: bool | None = None
+    readings: int = 0
 
     def shown(self, worst: float = 0.0) -> NDArray[np.float64]:
         """Return the scores that count, (seed,): on the device where there is one, else converged.

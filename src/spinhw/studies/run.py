@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinhw.atomic import write_atomically
+from spinhw.config import Settings
 from spinhw.plots.canvas import attempted
 from spinhw.studies.catalogue import STUDIES, in_order
 from spinhw.studies.claim import Claim
 from spinhw.studies.claims import judge
-from spinhw.studies.execute import StudyProgress, run_points
+from spinhw.studies.execute import StudyProgress, missing_of, run_points
 from spinhw.studies.figures import draw
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.measured import MeasuredCurve, measure
@@ -26,7 +27,7 @@ class Outlook:
 
     Args:
         points: Every distinct point of the studies.
-        missing: Those without an outcome yet.
+        missing: Those without an outcome yet, and those whose networks they start from, where these are gone.
         predicted_s: Processor time that each of them will take, by key, in seconds.
     """
 
@@ -46,7 +47,7 @@ class Outlook:
             forecast: Gives the time of points by key, in seconds.
         """
         counted = distinct(points)
-        missing = [point for point in counted if store.outcome(point) is None]
+        missing = missing_of(counted, store)
         return cls(counted, missing, forecast(missing))
 
     @property
@@ -115,6 +116,50 @@ def run_studies(
     return [claim for study in studies for claim in claims[study.name]]
 
 
+def run_compared(
+    name: str,
+    grid: Settings,
+    outlook: Outlook,
+    folder: Path,
+    progress: StudyProgress,
+    write: Callable[[PointStore], list[Claim]],
+    *,
+    jobs: int | None = None,
+    cluster: str | None = None,
+) -> list[Claim]:
+    """Do what is missing of runs that are compared, then write what came out, of what is done where some failed.
+
+    Args:
+        name: Of the study; its grid is kept as ``NAME.yaml``.
+        grid: What it varies.
+        outlook: What is to be done.
+        folder: Where everything goes.
+        progress: Told of every run that is done.
+        write: Writes what is done, and returns the claims.
+        jobs: Processes on this machine; None for one on each core.
+        cluster: Address of a Dask scheduler; None for this machine.
+
+    Raises:
+        ConfigError: A run failed, the disk is full, or the scheduler does not answer.
+    """
+    store = PointStore(folder)
+    write_atomically(folder / f"{name}.yaml", grid.to_yaml().encode())
+    try:
+        run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
+    finally:
+        claims = write(store)
+    return claims
+
+
+def write_compared(folder: Path, name: str, table: str, draw: Callable[[Path], None], page: str) -> None:
+    """Write ``NAME.csv``, ``NAME.png`` and ``NAME.md``; ``draw`` makes the picture."""
+    write_atomically(folder / f"{name}.csv", table.encode())
+    picture = folder / f"{name}.png"
+    with attempted(picture):
+        draw(picture)
+    write_atomically(folder / f"{name}.md", page.encode())
+
+
 def _earlier(studies: Sequence[Study], grid: GridSettings, store: PointStore, folder: Path) -> list[Study]:
     """List other studies whose table lies in the folder and whose points, by this grid, are all there."""
     named = {study.name for study in studies}
@@ -128,7 +173,7 @@ def _reasons(study: str, grid: GridSettings) -> dict[str, str]:
 
 
 def write_study(study: Study, curves: Sequence[MeasuredCurve], folder: Path) -> None:
-    """Write ``NAME.csv`` and ``NAME.png`` of one study."""
+    """Write ``NAME.csv`` and ``NAME.png`` of one figure."""
     write_atomically(folder / f"{study.name}.csv", as_csv(study.name, curves).encode())
     picture = folder / f"{study.name}.png"
     with attempted(picture):

@@ -13,6 +13,16 @@ Rate = Annotated[float, Field(gt=0.0)]
 Overrides = tuple[str, ...]
 
 
+class MethodSettings(Settings):
+    """One way to come to terms with a chip."""
+
+    label: str = Field(description="For tables and pictures.")
+    overrides: Overrides = Field(description="What makes it, as KEY=VALUE, after those of the loop.")
+    turn: int = Field(
+        default=1, ge=1, description="Methods of the first turn are run on all chips before those of the second, ..."
+    )
+
+
 class ProtocolSettings(Settings):
     """One way to train, and what its sweeps vary besides the sample interval."""
 

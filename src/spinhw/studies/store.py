@@ -21,15 +21,17 @@ _log = logging.getLogger(__name__)
 
 # One number, or none, for each seed.
 _LISTS = ("seeds", "score", "score_converged", "score_on_device", "mean_weight")
-_SINGLE = ("epochs", "on_plateau", "inferences", "wall_s", "cpu_s", "version")
+_SINGLE = ("epochs", "on_plateau", "inferences", "wall_s", "cpu_s", "version", "readings")
 COLUMNS = ("point", *_LISTS, *_SINGLE, "command")
+_OPTIONAL = {"readings": "0"}  # What tables may lack, and what stands for it.
 _NONE, _APART = "-", " "
+RUN = "run"  # Folder of the run within that of its point.
 
 
 class PointStore:
     """Outcomes on disk: a line of ``FOLDER/points.csv`` each, and a file of ``FOLDER/traces`` where a point is traced.
 
-    The run of a point lies in ``FOLDER/points/KEY``.
+    The run of a point lies in ``FOLDER/points/KEY/run``.
 
     Args:
         folder: Of the studies.
@@ -43,6 +45,10 @@ class PointStore:
     def place(self, point: Point) -> Path:
         """Give the folder of a point's run."""
         return self._folder / "points" / point.key
+
+    def has_run(self, point: Point) -> bool:
+        """Tell whether the networks of a point are there, which others may start from."""
+        return (self.place(point) / RUN).is_dir()
 
     def outcome(self, point: Point) -> Outcome | None:
         """Read the outcome of a point; None where there is none yet, or not the waveforms that are wanted.
@@ -74,10 +80,23 @@ class PointStore:
             write_atomically(self._trace(point.key), json.dumps(asdict(outcome.trace)).encode())
         if not self._file.is_file():
             append_line(self._file, ",".join(COLUMNS))
+        self._bring_up_to_date()
         append_line(self._file, _line(point, outcome))
 
     def _trace(self, key: str) -> Path:
         return self._folder / "traces" / f"{key}.json"
+
+    def _bring_up_to_date(self) -> None:
+        """Put in the columns that the table lacks, so that all of its lines have the same."""
+        lines = self._file.read_text(encoding="utf-8").splitlines()
+        columns = _columns(lines[0])
+        if columns != COLUMNS:
+            rows = [dict(zip(columns, next(csv.reader([line])), strict=True)) for line in lines[1:] if line.strip()]
+            new = [
+                ",".join(COLUMNS),
+                *(_joined([row.get(name, _OPTIONAL.get(name)) for name in COLUMNS]) for row in rows),
+            ]
+            write_atomically(self._file, "".join(f"{line}\n" for line in new).encode())
 
     def _catch_up(self) -> None:
         """Read the table again where somebody has written to it."""
@@ -93,16 +112,17 @@ class PointStore:
             _log.warning("%s: line %d is cut short; it is left out", self._file, len(lines))
             write_atomically(self._file, b"".join(line + b"\n" for line in lines[:-1]))
         found: dict[str, Outcome] = {}
+        columns = _columns(lines[0].decode("utf-8", errors="replace"))
         for number, line in enumerate(lines[:-1], 1):
             if number > 1 and line.strip():
-                key, outcome = self._outcome(line, number)
+                key, outcome = self._outcome(line, number, columns)
                 found[key] = outcome
         return found
 
-    def _outcome(self, line: bytes, number: int) -> tuple[str, Outcome]:
+    def _outcome(self, line: bytes, number: int, columns: Sequence[str]) -> tuple[str, Outcome]:
         try:
             cells = next(csv.reader([line.decode("utf-8")], strict=True))
-            row = dict(zip(COLUMNS, cells, strict=True))
+            row = _OPTIONAL | dict(zip(columns, cells, strict=True))
             trace = self._trace(row["point"])
             return row["point"], _from_row(row, _load_trace(trace) if trace.is_file() else None)
         except (LookupError, ValueError, csv.Error, StopIteration) as error:
@@ -114,11 +134,21 @@ class PointStore:
             ) from error
 
 
+def _columns(head: str) -> tuple[str, ...]:
+    """Return the columns that a table has by its first line."""
+    before = tuple(name for name in COLUMNS if name not in _OPTIONAL)
+    return before if head == ",".join(before) else COLUMNS
+
+
 def _line(point: Point, outcome: Outcome) -> str:
-    text = io.StringIO()
     lists = [_APART.join(map(_written, getattr(outcome, name) or ())) for name in _LISTS]
     single = [_written(getattr(outcome, name)) for name in _SINGLE]
-    csv.writer(text, lineterminator="").writerow((point.key, *lists, *single, point.command))
+    return _joined((point.key, *lists, *single, point.command))
+
+
+def _joined(cells: Sequence[str | None]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
 
 
@@ -171,7 +201,7 @@ def _refuse_gaps(found: Outcome) -> None:
     lists: Sequence[Sequence[Any]] = (found.score, found.score_converged, found.mean_weight, on_device)
     if not all(len(values) == len(found.seeds) and all(map(_is_number_or_none, values)) for values in lists):
         raise ValueError(f"not {len(found.seeds)} numbers, one for each seed")
-    single = (found.wall_s, found.inferences, found.cpu_s or 0.0, found.epochs or 0)
+    single = (found.wall_s, found.inferences, found.readings, found.cpu_s or 0.0, found.epochs or 0)
     if not all(map(_is_number, (*found.seeds, *single))) or found.on_plateau not in (None, True, False):
         raise ValueError("what must be a number is none")
 

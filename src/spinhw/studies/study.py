@@ -2,13 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from spinhw.studies.point import Point
 from spinhw.training.measures import Measure, headline_of
 
 # When the points of a curve are measured: after the epochs of the recipe, or at the plateau of each.
 Look = Literal["recipe", "plateau"]
+
+
+class Compared(Protocol):
+    """A study whatever it compares: runs under a name."""
+
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+
+    @property
+    def points(self) -> "list[Point]":
+        """Every run, those that others start from first."""
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,13 @@ from spinhw.errors import ConfigError, SpinhwError, SpinhwWarning
 from spinhw.rollout.cpu.workspace import workspace
 from spinhw.studies.outcome import Outcome, PowerTrace, mean_weights
 from spinhw.studies.point import Point
+from spinhw.studies.store import RUN
 from spinhw.training import Diverged, Interrupted, RunResults, RunSettings, load_settings, resume, train
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.learner import Learner
 from spinhw.training.measures import headline_of
 from spinhw.training.run_folder import RunFolder
 from spinhw.watchdog import stop_without
-
-_RUN = "run"  # Folder of the run within that of its point.
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class _Lost:
 def _train(point: Point, seeds: Sequence[int], folder: Path) -> RunResults:
     everyone = len(seeds) == len(point.settings.training.seeds)
     settings = _started(point.settings if everyone else _with_seeds(point, seeds), point, folder)
-    name = _RUN if everyone else "run-of-" + "-".join(map(str, seeds))
+    name = RUN if everyone else "run-of-" + "-".join(map(str, seeds))
     run = folder / name
     if RunFolder(run).checkpoint.is_file():
         return resume(run, settings)
@@ -132,7 +131,7 @@ def _started(settings: RunSettings, point: Point, folder: Path) -> RunSettings:
     """Say where the networks lie that a point starts from: beside it."""
     if point.start is None:
         return settings
-    start = str(folder.parent / point.start.key / _RUN)
+    start = str(folder.parent / point.start.key / RUN)
     return settings.model_copy(update={"training": settings.training.model_copy(update={"start": start})})
 
 
@@ -170,6 +169,7 @@ def _outcome(seeds: Sequence[int], results: RunResults | None, traced: bool, beg
         time.process_time() - begun_s,
         summary["epochs"],
         summary.get("on_plateau"),
+        sum(summary.get("device", {}).get("verified", {}).get("readings", ())),
     )
 
 

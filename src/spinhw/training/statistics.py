@@ -1,6 +1,6 @@
 """A figure over seeds: mean, spread, and how sure the mean is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,19 @@ def difference_interval(one: Sequence[float], other: Sequence[float]) -> list[fl
     stream = numpy_stream("bootstrap of a difference")
     first = _bootstrap_means(one, stream)
     return _percentiles(first - _bootstrap_means(other, stream))
+
+
+def interval_of(
+    table: NDArray[np.float64], figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> list[float]:
+    """Give the percentile bootstrap interval [low, high] at 95 % of a figure of several means that are paired.
+
+    Args:
+        table: (seed, mean): the seeds are drawn again, all their values together.
+        figure: From means, (sample, mean), to the figure of each, (sample,).
+    """
+    drawn = numpy_stream("bootstrap of a figure").integers(0, len(table), (_RESAMPLES, len(table)))
+    return _percentiles(figure(table[drawn].mean(axis=1)))
 
 
 def _bootstrap_means(values: Sequence[float], stream: np.random.Generator) -> NDArray[np.float64]:

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from spinhw.atomic import write_atomically
-from spinhw.plots.canvas import attempted
 from spinhw.studies.claim import Claim
-from spinhw.studies.execute import StudyProgress, run_points
+from spinhw.studies.execute import StudyProgress
 from spinhw.studies.in_loop.catalogue import LoopStudy
 from spinhw.studies.in_loop.claims import judge_loop
 from spinhw.studies.in_loop.figures import draw_loop
@@ -14,11 +12,12 @@ from spinhw.studies.in_loop.forecast import forecast_in_loop_s
 from spinhw.studies.in_loop.measured import Found
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.in_loop.tables import loop_csv, loop_page
-from spinhw.studies.run import Outlook
+from spinhw.studies.run import Outlook, run_compared, write_compared
 from spinhw.studies.store import PointStore
+from spinhw.studies.study import Compared
 
 
-def look_ahead_in_loop(studies: Sequence[LoopStudy], store: PointStore) -> Outlook:
+def look_ahead_in_loop(studies: Sequence[Compared], store: PointStore) -> Outlook:
     """Count the runs, and time what is missing of them; the most telling come first."""
     return Outlook.of((point for study in studies for point in study.points), store, forecast_in_loop_s)
 
@@ -49,22 +48,22 @@ def run_loop_study(
     Raises:
         ConfigError: A run failed, the disk is full, or the scheduler does not answer.
     """
-    store = PointStore(folder)
-    write_atomically(folder / f"{study.name}.yaml", grid.to_yaml().encode())
-    try:
-        run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
-    finally:
-        claims = write_loop_study(study, grid, store, folder)
-    return claims
+    return run_compared(
+        study.name,
+        grid,
+        outlook,
+        folder,
+        progress,
+        lambda store: write_loop_study(study, grid, store, folder),
+        jobs=jobs,
+        cluster=cluster,
+    )
 
 
 def write_loop_study(study: LoopStudy, grid: LoopGridSettings, store: PointStore, folder: Path) -> list[Claim]:
     """Write ``NAME.csv``, ``NAME.png`` and ``NAME.md`` of what is done; return the claims."""
     found = Found(study, store.outcomes(study.points))
     claims = judge_loop(found, grid)
-    write_atomically(folder / f"{study.name}.csv", loop_csv(found).encode())
-    picture = folder / f"{study.name}.png"
-    with attempted(picture):
-        draw_loop(found, grid, picture)
-    write_atomically(folder / f"{study.name}.md", loop_page(found, grid, claims).encode())
+    page = loop_page(found, grid, claims)
+    write_compared(folder, study.name, loop_csv(found), lambda picture: draw_loop(found, grid, picture), page)
     return claims

@@ -6,21 +6,16 @@ from pydantic import Field, model_validator
 
 from spinhw.config import Settings
 from spinhw.config.sorts import LOOP_GRID
-from spinhw.studies.settings import Overrides, Share
+from spinhw.studies.settings import MethodSettings, Overrides, Share
 
 Count = Annotated[int, Field(ge=1)]
 
 
-class MethodSettings(Settings):
-    """One way to come to terms with a chip."""
+class LoopMethodSettings(MethodSettings):
+    """One way to come to terms with a chip, and where it is tried."""
 
-    label: str = Field(description="For tables and pictures.")
-    overrides: Overrides = Field(description="What makes it, as KEY=VALUE, after those of the loop.")
     cells: Literal["all", "worst"] = Field(
         default="all", description="Where it is tried: in all cells, or only in the worst one."
-    )
-    turn: int = Field(
-        default=1, ge=1, description="Methods of the first turn are run in all cells before those of the second, ..."
     )
 
 
@@ -56,7 +51,7 @@ class LoopGridSettings(Settings):
     mismatches: tuple[Share, ...] = Field(min_length=1, description="Spread of gamma, sigma and Q.")
     noises: tuple[Share, ...] = Field(min_length=1, description="Read-out noise, in units of full power.")
     synapse_errors: tuple[Share, ...] = Field(min_length=1, description="Spread of the synapses' scales.")
-    methods: dict[str, MethodSettings] = Field(min_length=1, description="Methods by name.")
+    methods: dict[str, LoopMethodSettings] = Field(min_length=1, description="Methods by name.")
     deployed: str = Field(description="Name of the method that only deploys.")
     default: str = Field(description="Name of the method that is claimed to be as good as the truth.")
     truth: str = Field(description="Name of the method that knows the truth.")

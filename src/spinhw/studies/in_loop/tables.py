@@ -44,12 +44,13 @@ def loop_csv(found: Found) -> str:
         took = "" if outcome.cpu_s is None else round(outcome.cpu_s / networks, 2)
         on_device = outcome.score_on_device or [None] * networks
         for seed, there, here in zip(outcome.seeds, on_device, outcome.score_converged, strict=True):
-            how = (entry.method, entry.averages, training.epochs, seed, _short(there), _short(here))
+            how = (entry.method, entry.averages, training.epochs, seed, short(there), short(here))
             writer.writerow((*chips, *how, outcome.inferences // networks, took, entry.point.key))
     return text.getvalue()
 
 
-def _short(value: float | None) -> object:
+def short(value: float | None) -> object:
+    """Write a share in a cell; empty for none."""
     return "" if value is None else round(value, 6)
 
 
@@ -84,7 +85,7 @@ def _of_cells(found: Found, grid: LoopGridSettings, claims: Sequence[Claim]) -> 
     methods = {name: method.label for name, method in grid.methods.items() if method.cells == "all"}
     others = {name: method.label for name, method in grid.methods.items() if method.cells != "all"}
     parts = [
-        "## Claims\n\n" + _claims(claims),
+        "## Claims\n\n" + claims_table(claims),
         "## Accuracy on the chip\n\nIn percent.\n\n" + _accuracies(found, methods),
     ]
     if others:
@@ -94,7 +95,8 @@ def _of_cells(found: Found, grid: LoopGridSettings, claims: Sequence[Claim]) -> 
     return parts
 
 
-def _claims(claims: Sequence[Claim]) -> str:
+def claims_table(claims: Sequence[Claim]) -> str:
+    """Write claims as a Markdown table, one line each."""
     head = "| claim | holds if | measured | holds |\n|---|---|---|---|\n"
     return head + "".join(
         f"| {each.says} | {each.test} | {each.measured} | {each.verdict if each.holds else f'**{each.verdict}**'} |\n"
@@ -107,15 +109,16 @@ def _accuracies(found: Found, methods: dict[str, str]) -> str:
     rule = "|---:|---:|---:|" + "---:|" * len(methods) + "\n"
     rows = [
         f"| {100 * cell.mismatch:g} % | {100 * cell.noise:g} % | {100 * cell.synapse_error:g} % | "
-        + " | ".join(_mean(found.accuracy(cell, name)) for name in methods)
+        + " | ".join(mean_text(found.accuracy(cell, name)) for name in methods)
         + " |\n"
         for cell in found.cells
     ]
-    ideal = [_mean(found.on_ideal(name)) for name in methods]
+    ideal = [mean_text(found.on_ideal(name)) for name in methods]
     return head + rule + "".join(rows) + "| ideal device | | | " + " | ".join(ideal) + " |\n"
 
 
-def _mean(values: Floats | None) -> str:
+def mean_text(values: Floats | None) -> str:
+    """Write mean and standard deviation over networks in percent; empty for none."""
     if values is None:
         return ""
     spread = f" +- {100 * values.std(ddof=1):.1f}" if values.size > 1 else ""
@@ -123,7 +126,7 @@ def _mean(values: Floats | None) -> str:
 
 
 def _others(found: Found, methods: dict[str, str]) -> str:
-    rows = [f"| {label} | {_mean(found.accuracy(found.study.worst, name))} |\n" for name, label in methods.items()]
+    rows = [f"| {label} | {mean_text(found.accuracy(found.study.worst, name))} |\n" for name, label in methods.items()]
     return "| | accuracy, % |\n|---|---:|\n" + "".join(rows)
 
 
@@ -170,6 +173,6 @@ def _of_averaging(found: Found) -> list[str]:
         epochs = entry.point.settings.training.epochs
         rows.append(
             f"| {100 * entry.cell.noise:g} % | {entry.averages} | {epochs} | {epochs * entry.averages} | "
-            f"{_mean(outcome.shown())} |\n"
+            f"{mean_text(outcome.shown())} |\n"
         )
     return [head + "|---:|---:|---:|---:|---:|\n" + "".join(rows)]
