@@ -70,13 +70,12 @@ def _spacing(found: SynapsesFound, grid: SynapseGridSettings) -> Claim:
 def _sentence(needed: NeededSpacing) -> str:
     low, high = needed.interval
     spacing, place = needed.spacing, needed.spacings.index(needed.spacing)
-    off = f"accuracy there is {in_points(needed.below_best(spacing))} beside that of the best spacing"
+    off, closer = f"accuracy there differs from that at the best spacing by {in_points(needed.below_best(spacing))}", ""
     if not np.any(needed.below_best(spacing)):
         off = "accuracy is highest there"
-    closer = ""
     if place:
         next_one = needed.spacings[place - 1]
-        closer = f", and {in_points(needed.below_best(next_one))} at {next_one:g}"
+        closer = f"; at {next_one:g} it differs by {in_points(needed.below_best(next_one))}"
     return (
         f"A designer needs {spacing:g} half-linewidths from tone to tone (95 % interval {low:g} to {high:g}, among "
         f"{', '.join(f'{one:g}' for one in needed.spacings)}): {off}{closer}."
