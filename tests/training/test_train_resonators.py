@@ -145,7 +145,8 @@ def test_a_run_on_known_resonators_is_resumed_to_the_same_bits(tmp_path):
         (None, {"resonators": "truth"}, "nobody knows the resonators of this device; seen: no device"),
         ({"kind": "simulated", "id": "w"}, {"resonators": "truth"}, "nobody knows the resonators.*of kind simulated"),
         (OFF, {}, "no record is named"),
-        (OFF, {"resonator_error": 0.1, "record": "some.yaml"}, "calibration.resonator_error is of the truth"),
+        (OFF, {"resonator_error": 0.1, "record": "some.yaml"}, "and a record has errors of its own"),
+        (OFF, {"verify_rounds": 8, "record": "some.yaml"}, "calibration.verify_rounds goes with"),
     ],
 )
 def test_resonators_that_nobody_knows_are_refused_in_one_line(device, calibration, says):

@@ -80,7 +80,7 @@ SYNAPSE_STUDIES: dict[str, Callable[[SynapseGridSettings], SynapseStudy]] = {"rf
 
 
 def _sweeps(grid: SynapseGridSettings) -> Iterator[tuple[str, tuple[ResonatorChipSettings, ...]]]:
-    """Give the chips of each axis; those in the middle are on every one."""
+    """Return the chips of each axis; those in the middle are on every one."""
     for axis, values in grid.sweeps:
         if values:
             wanted = sorted({*values, getattr(grid.chips, axis)})

@@ -37,7 +37,7 @@ class SynapsesFound:
         return [each for each in self.study.runs if each.point.key not in self.outcomes]
 
     def accuracy(self, chips: ResonatorChipSettings, method: str) -> Floats | None:
-        """Give the accuracy on such chips, (seed,), 0 to 1; None where it was not measured yet."""
+        """Return the accuracy on such chips, (seed,), 0 to 1; None where it was not measured yet."""
         for run, outcome in self.runs:
             if run.chips == chips and run.method == method:
                 return outcome.shown()
@@ -67,12 +67,12 @@ class NeededSpacing:
         return interval_of(self.accuracy, self._of)
 
     def below_best(self, spacing: float) -> Floats:
-        """Give by how much accuracy at a spacing is above that at the best one, pair by pair, (seed,)."""
+        """Return by how much accuracy at a spacing is above that at the best one, pair by pair, (seed,)."""
         best = self.accuracy.mean(axis=0).argmax()
         return self.accuracy[:, self.spacings.index(spacing)] - self.accuracy[:, best]
 
     def _of(self, means: Floats) -> Floats:
-        """Give the needed spacing of each row of means, (sample, spacing)."""
+        """Return the needed spacing of each row of means, (sample, spacing)."""
         near = means >= means.max(axis=1, keepdims=True) - ENOUGH
         return np.array(self.spacings)[near.argmax(axis=1)]
 

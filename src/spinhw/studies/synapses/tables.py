@@ -54,7 +54,7 @@ def synapse_csv(found: SynapsesFound) -> str:
 
 
 def _of(ideal: bool, chips: object, axis: str) -> object:
-    """Give a quantity of chips; of ideal ones only the spacing is one."""
+    """Return a quantity of chips; of ideal ones only the spacing is one."""
     return "" if ideal and axis != "spacing" else getattr(chips, axis)
 
 
