@@ -23,9 +23,11 @@ CHIP = {
 NETWORK = {"layers": [8], "readout": "hardware", "weight_limit": 4.0, "synapses": {"kind": "resonators"}}
 
 
-def chips(members: int = 2) -> SimulatedDevice:
+def chips(members: int = 2, bits: int | None = None) -> SimulatedDevice:
+    synapses = CHIP["chip"]["synapses"] | {"bits": bits}
+    profile = CHIP | {"chip": CHIP["chip"] | {"synapses": synapses}}
     device = open_device(
-        build(SimulatedSettings, CHIP, "chip"), build(NetworkSettings, NETWORK, "network"), 1e-9, range(members)
+        build(SimulatedSettings, profile, "chip"), build(NetworkSettings, NETWORK, "network"), 1e-9, range(members)
     )
     assert isinstance(device, SimulatedDevice)
     return device
@@ -72,6 +74,16 @@ def test_chips_that_were_programmed_by_measuring_do_what_was_wanted_of_them() ->
         assert bool((done.right > 0.95).all())
         # The chip keeps what it was written with, however often it is told the same.
         assert torch.equal(off(device, done.network, wanted), measured)
+
+
+def test_tunings_too_coarse_to_be_right_are_not_made_worse() -> None:
+    with chips(bits=6) as device:
+        network = networks(device.true_resonators())
+        wanted = {name: one.detach() for name, one in network.member_values().items()}
+        believed = off(device, network, wanted).square().mean().sqrt()
+        done = program_chip_and_verify(device, network)
+        # A step is 0.26 half-linewidths, or 0.15 of the largest weight where it is steepest.
+        assert off(device, done.network, wanted).square().mean().sqrt() < 1.05 * believed
 
 
 def test_every_reading_is_counted_and_chains_that_are_done_are_not_read_again() -> None:

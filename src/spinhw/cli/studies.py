@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from spinhw.report.study import StudyBar
     from spinhw.studies import Claim, Outcome, Outlook, Point, StudyProgress
-    from spinhw.studies.study import Compared
+    from spinhw.studies.study import AnyStudy
 
 GRID, LOOP_GRID, SYNAPSE_GRID = (
     Path("examples") / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml", "rf_synapses.yaml")
@@ -107,7 +107,7 @@ def _run_synapses(name: str, grid: SynapseGridSettings, out: Path, workers: _Wor
 
 
 def _run_compared(
-    study: "Compared",
+    study: "AnyStudy",
     how: str,
     out: Path,
     workers: _Workers,

@@ -144,7 +144,7 @@ def program_and_verify(
     aim = Aim.of(known, weights, plan, torch.ones_like(weights, dtype=torch.bool) if used is None else used)
     reader = _Reader(bank, known, aim.used, plan.power, aim.readings)
     zero, taken = (reader.zero(aim.tuning), aim.readings) if zero is None else (zero, 0)
-    found = corrected(aim, plan.rounds, lambda tuning: reader.weights(tuning, zero))
+    found = corrected(aim, plan.rounds, lambda tuning: (tuning, reader.weights(tuning, zero)))
     error = known.noise / (plan.power * math.sqrt(aim.readings))
     taken += int(found.readings)
     return Verified(
@@ -202,21 +202,22 @@ class Settled:
     readings: Tensor
 
 
-def corrected(aim: Aim, rounds: int, read: Callable[[Tensor], Tensor]) -> Settled:
+def corrected(aim: Aim, rounds: int, read: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Settled:
     """Measure chains and move the resonators that miss, until each chain is right or the rounds are over.
 
     Args:
         aim: What is wanted.
         rounds: Most programmings, 1 and above.
-        read: Programs tunings (..., resonator) and measures the weights that they make, (..., source). A chain that is
-            done keeps its tunings, and is no more listened to.
+        read: Programs tunings (..., resonator); returns them as they were set, as far as that is told, and the weights
+            that they make as measured, (..., source). A chain that is done keeps its tunings, and is no more heard.
     """
     known, wanted, tuning = aim.known, aim.wanted, aim.tuning
     lowest, highest = known.inner_branch()
     found, going = torch.full_like(wanted, torch.nan), torch.ones_like(aim.used[..., 0])
     taken, places = torch.zeros_like(going, dtype=torch.int64), _Places.unknown(wanted)
     for round_number in range(1, rounds + 1):
-        found = torch.where(going[..., None], read(tuning), found)
+        tuning, weights = read(tuning)
+        found = torch.where(going[..., None], weights, found)
         taken += aim.readings * aim.used.sum(-1) * going
         off = found - wanted
         right = (off.abs() <= aim.tolerance) & aim.used

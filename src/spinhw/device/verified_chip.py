@@ -1,6 +1,7 @@
 """Program and verify on a whole simulated chip: all chains of a network at once, each by its own readings."""
 
 import copy
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,6 +12,7 @@ from spinhw.device.verified import Aim, Settled, VerifyPlan, corrected
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork
 from spinhw.network.acting import put_
+from spinhw.physics import Ladder
 from spinhw.surrogate import CalibratedSynapses
 
 
@@ -39,7 +41,8 @@ def program_chip_and_verify(
 
     What is wanted are the weights that act by what the network knows of the resonators. Resonators are written one by
     one, and the chip keeps the scatter of the last programming of each until another tuning is programmed. The zero of
-    the voltmeter is taken as known; scatter and noise as the record of a calibration would state them.
+    the voltmeter is taken as known; scatter and noise as the record of a calibration would state them, and the rounding
+    of tunings counts as scatter, so that coarse ones are not moved for nothing.
 
     Args:
         device: Simulated, with a chip for each network.
@@ -72,8 +75,9 @@ def _programmed(
     """Program the chains of one matrix, (member, destination, source)."""
     aim = Aim.of(_calibrated(device, network, name, present), wanted, plan, present)
 
-    def read(tuning: Tensor) -> Tensor:
-        return device.truth.write_and_read(name, tuning, present, aim.readings)[1]
+    def read(tuning: Tensor) -> tuple[Tensor, Tensor]:
+        applied, weights = device.truth.write_and_read(name, tuning, present, aim.readings)
+        return applied.double(), weights
 
     return corrected(aim, plan.rounds, read)
 
@@ -88,14 +92,22 @@ def _calibrated(device: SimulatedDevice, network: SpintronicNetwork, name: str, 
             allowed="those of chips that take tunings, as a calibration finds them",
             todo="call use_resonators first",
         )
-    count = known.count
+    count, scatter = known.count, math.hypot(chip.synapses.repeatability, _rounding(chip.synapses.bits, about.ladder))
     chain = replace(known, max_weight=known.max_weight * present)
     return CalibratedSynapses(
         chain,
         torch.zeros(count, 4, 4, dtype=torch.float64),
-        torch.full((count,), chip.synapses.repeatability, dtype=torch.float64),
+        torch.full((count,), scatter, dtype=torch.float64),
         about.ladder.tones_hz(count),
         chain.max_weight != 0,
         device.name,
         noise=chip.output_readout.noise,
     )
+
+
+def _rounding(bits: int | None, ladder: Ladder) -> float:
+    """Return the scatter that rounding a tuning is like, over the largest weight: no correction gets below it."""
+    if bits is None:
+        return 0.0
+    step_hz = ladder.tuning_span_hz / (2 ** (bits - 1) - 1)
+    return 2 * step_hz / ladder.half_linewidth_hz / math.sqrt(12)

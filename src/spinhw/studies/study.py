@@ -11,7 +11,7 @@ from spinhw.training.measures import Measure, headline_of
 Look = Literal["recipe", "plateau"]
 
 
-class Compared(Protocol):
+class AnyStudy(Protocol):
     """A study whatever it compares: runs under a name."""
 
     @property

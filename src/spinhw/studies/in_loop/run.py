@@ -14,10 +14,10 @@ from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.in_loop.tables import loop_csv, loop_page
 from spinhw.studies.run import Outlook, run_compared, write_compared
 from spinhw.studies.store import PointStore
-from spinhw.studies.study import Compared
+from spinhw.studies.study import AnyStudy
 
 
-def look_ahead_in_loop(studies: Sequence[Compared], store: PointStore) -> Outlook:
+def look_ahead_in_loop(studies: Sequence[AnyStudy], store: PointStore) -> Outlook:
     """Count the runs, and time what is missing of them; the most telling come first."""
     return Outlook.of((point for study in studies for point in study.points), store, forecast_in_loop_s)
 
