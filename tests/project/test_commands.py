@@ -32,6 +32,9 @@ SHORTER = {
     r"train sunspots": f"training.seeds=[0] training.epochs=1 training.substeps=2 network.layers=[3] {FINE}",
     r"try": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
     r"(train|demo)\b": f"{DIGITS} network.layers=[3,3] {FINE}",
+    # A thousand sequences are measured at last: on a bench in large batches.
+    r"flipflop train oscillators --device": f"{FLIPFLOP} training.batch_size=128 task.sequences=128 network.layers=[4] "
+    f"training.loop.epochs=1 {FINE}",
     r"flipflop train oscillators": f"{FLIPFLOP} network.layers=[4] training.loop.epochs=1 {FINE}",
     r"flipflop (train|smallest)": f"{FLIPFLOP} network.units=4",
 }
