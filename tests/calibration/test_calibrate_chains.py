@@ -317,6 +317,7 @@ def test_bad_plans_are_refused(keys, says):
     [
         (lambda: calibrate("rf-chip", "chains-quick"), "nothing says which resonators the chains have"),
         (lambda: open_chains("imperfect-chip", SpintronicNetwork(SMALL)), "takes weights, and has no chains"),
+        (lambda: open_chains("rf-bench-virtual", SpintronicNetwork(SMALL)), "through this device.*--plan synapses"),
         (lambda: open_chains("rf-chip", SpintronicNetwork(SMALL, seed=[0, 1])), "one network are measured at a time"),
         (
             lambda: open_chains(

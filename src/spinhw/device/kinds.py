@@ -102,7 +102,12 @@ class DeviceSettings(Settings, ABC):
 
     def open_chains(self, network: "SpintronicNetwork", member: int) -> "list[NetworkChain]":
         """Make a bank for each chain of a network, none connected yet; see `spinhw.device.open_chains`."""
-        raise self._lacks("chains of a whole network that are measured one by one")
+        raise ConfigError(
+            f"{self.id}: the chains of a whole chip cannot be measured one by one through this device",
+            seen=f"a device of kind {self.kind}",
+            allowed="a simulated chip, such as rf-chip",
+            todo="wire one chain at a time and calibrate it with --plan synapses",
+        )
 
     def _lacks(self, what: str) -> ConfigError:
         """Say that a device of this kind cannot be opened as something, such as "a bank of oscillators"."""
