@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from spinhw.instruments.wiring import split_path, split_reference
+from spinhw.instruments.references import split_path, split_reference
 
 
 @dataclass

@@ -14,8 +14,9 @@ from spinhw.device.visa_readout import Planned, Signal, VisaReadout
 from spinhw.device.visa_supply import Supply
 from spinhw.errors import DeviceError
 from spinhw.instruments import Station, SynapseController, WaveformSource
+from spinhw.instruments.references import split_reference
 from spinhw.instruments.roles import ALL
-from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, split_reference
+from spinhw.instruments.wiring import ChipWiring, OscillatorWiring
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from spinhw.device.visa_bench import Shots, VisaBench
 from spinhw.device.visa_part import ChipPart
 from spinhw.device.visa_readout import Signal
 from spinhw.instruments import Station, SynapseController
-from spinhw.instruments.wiring import split_reference
+from spinhw.instruments.references import split_reference
 
 _log = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
 from spinhw.instruments.build import Connect
 from spinhw.instruments.channels import DigitizerInput, RFOutput, TuningOutputs, VoltageOutput
+from spinhw.instruments.references import split_path, split_reference
 from spinhw.instruments.wires import open_wire
-from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring, split_path, split_reference
+from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring
 from spinhw.network import Answer, NetworkSettings
 
 

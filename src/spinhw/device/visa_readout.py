@@ -11,7 +11,8 @@ from spinhw.device.segments import Segments
 from spinhw.device.trace import Quality
 from spinhw.errors import DeviceError
 from spinhw.instruments import Acquisition, Digitizer, Record, Station, Switch
-from spinhw.instruments.wiring import Timing, split_path, split_reference
+from spinhw.instruments.references import split_path, split_reference
+from spinhw.instruments.wiring import Timing
 
 _log = logging.getLogger(__name__)
 

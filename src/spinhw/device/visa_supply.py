@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from spinhw.errors import DeviceError
 from spinhw.instruments import CurrentSource, Station
-from spinhw.instruments.wiring import split_reference
+from spinhw.instruments.references import split_reference
 
 
 class Supply:

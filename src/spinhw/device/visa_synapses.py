@@ -14,8 +14,9 @@ from spinhw.device.reading import Samples
 from spinhw.device.visa_connection import Connection
 from spinhw.errors import DeviceError
 from spinhw.instruments import DCVoltmeter, RFSource, Station, SynapseController
+from spinhw.instruments.references import split_reference
 from spinhw.instruments.roles import ALL
-from spinhw.instruments.wiring import ResonatorWiring, split_reference
+from spinhw.instruments.wiring import ResonatorWiring
 
 
 class VisaSynapseBank(SynapseBank):

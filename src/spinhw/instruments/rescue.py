@@ -10,12 +10,12 @@ from typing import Any
 
 from spinhw.errors import DeviceError
 from spinhw.instruments.memory import BenchMemory, memory_file
+from spinhw.instruments.references import split_reference
 from spinhw.instruments.settings import StationSettings
 from spinhw.instruments.shared import open_shared
 from spinhw.instruments.station import Station
 from spinhw.instruments.traffic import SENT, Buffer, Traffic
 from spinhw.instruments.wires import clear_device
-from spinhw.instruments.wiring import split_reference
 from spinhw.watchdog import clock_s
 
 _log = logging.getLogger(__name__)

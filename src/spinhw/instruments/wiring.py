@@ -1,55 +1,26 @@
 """What hangs on which channel of which instrument, and the time bases of a bench."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from spinhw.config import Settings
 from spinhw.errors import MisfitError
+from spinhw.instruments.references import (
+    Level,
+    ReadoutPath,
+    Reference,
+    Use,
+    by_key,
+    check_apart,
+    check_sharing,
+    uses_of,
+)
 from spinhw.physics import Ladder
 from spinhw.units import CurrentA, DurationS, FrequencyHz, Quantity, VoltageV
 
-_REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_]+")
-_PATH = re.compile(rf"({_REFERENCE.pattern})(?:\s+via\s+({_REFERENCE.pattern}))?")
-
 ConductanceS = Annotated[float, Quantity("S", positive=True)]
-
-
-def _is_reference(text: str) -> str:
-    if not _REFERENCE.fullmatch(text):
-        raise ValueError("must be INSTRUMENT.CHANNEL, such as 'awg.1'")
-    return text
-
-
-def _is_path(text: str) -> str:
-    if not _PATH.fullmatch(text):
-        raise ValueError("must be INSTRUMENT.CHANNEL, or 'scope.1 via matrix.1101' with a crosspoint of a switch")
-    return text
-
-
-Reference = Annotated[str, AfterValidator(_is_reference)]
-ReadoutPath = Annotated[str, AfterValidator(_is_path)]
-
-# Key in the file, reference, role that it must have.
-Use = tuple[str, str, str]
-# Key of what is set at an output as the file says, the output, the value in SI, and its unit.
-Level = tuple[str, str, float, str]
-
-
-def split_path(path: str) -> tuple[str, str | None]:
-    """Split a read-out path into the input and the crosspoint, if there is one."""
-    found = _PATH.fullmatch(path)
-    if found is None:
-        raise ValueError(f"{path!r} is no read-out path")
-    return found[1], found[2]
-
-
-def split_reference(reference: str) -> tuple[str, str]:
-    """Split "awg.1" into instrument and channel."""
-    name, _, channel = reference.partition(".")
-    return name, channel
 
 
 class Timing(Settings):
@@ -77,13 +48,6 @@ class _Readouts(Settings):
         description="Current of each supply, ramped up before the first batch; null: set by hand, only measured. "
         "In a bank it is added to every drive, and the sources play the rest.",
     )
-
-    def _readout_uses(self, paths: Mapping[str, str]) -> Iterator[Use]:
-        for key, path in paths.items():
-            channel, crosspoint = split_path(path)
-            yield key, channel, "digitizer"
-            if crosspoint is not None:
-                yield f"{key} (via)", crosspoint, "switch"
 
     def hand_set(self) -> tuple[str, ...]:
         """List the supplies that somebody sets by hand."""
@@ -164,7 +128,7 @@ class ChipWiring(_Readouts):
         yield "synapses", self.synapses, "synapse-controller"
         if self.gate is not None:
             yield "gate", self.gate, "waveform-source"
-        yield from self._readout_uses(_by_key("neurons", self.neurons) | _by_key("outputs", self.outputs))
+        yield from uses_of(by_key("neurons", self.neurons) | by_key("outputs", self.outputs), "digitizer")
         yield from self._supply_uses()
 
     @model_validator(mode="after")
@@ -192,13 +156,13 @@ class ChipWiring(_Readouts):
 
     @model_validator(mode="after")
     def _each_source_plays_one_thing(self) -> "ChipWiring":
-        _check_apart(_by_key("inputs", self.inputs) | ({} if self.gate is None else {"gate": self.gate}))
+        check_apart(by_key("inputs", self.inputs) | ({} if self.gate is None else {"gate": self.gate}))
         return self
 
     @model_validator(mode="after")
     def _shared_inputs_are_switched(self) -> "ChipWiring":
-        _check_sharing(_by_key("neurons", self.neurons))
-        _check_sharing(_by_key("outputs", self.outputs))
+        check_sharing(by_key("neurons", self.neurons))
+        check_sharing(by_key("outputs", self.outputs))
         return self
 
 
@@ -221,11 +185,11 @@ class OscillatorWiring(_Readouts):
         """Go through every channel that is used."""
         for number, reference in enumerate(self.drives):
             yield f"drives[{number}]", reference, "waveform-source"
-        yield from self._readout_uses(self._recorded())
+        yield from uses_of(self._recorded(), "digitizer")
         yield from self._supply_uses()
 
     def _recorded(self) -> dict[str, str]:
-        return _by_key("powers", self.powers) | {f"filtered[{number}]": path for number, path in self.filtered.items()}
+        return by_key("powers", self.powers) | {f"filtered[{number}]": path for number, path in self.filtered.items()}
 
     @model_validator(mode="after")
     def _lists_fit(self) -> "OscillatorWiring":
@@ -234,8 +198,8 @@ class OscillatorWiring(_Readouts):
         unknown = [number for number in self.filtered if number >= len(self.drives)]
         if unknown:
             raise ValueError(f"filtered names oscillator {unknown[0]}; there are 0 to {len(self.drives) - 1}")
-        _check_apart(_by_key("drives", self.drives))
-        _check_sharing(self._recorded())
+        check_apart(by_key("drives", self.drives))
+        check_sharing(self._recorded())
         return self
 
 
@@ -266,36 +230,3 @@ class ResonatorWiring(ResonatorDesign):
 
 
 Wiring = Annotated[ChipWiring | OscillatorWiring | ResonatorWiring, Field(discriminator="kind")]
-
-
-def _by_key(key: str, paths: tuple[str, ...]) -> dict[str, str]:
-    return {f"{key}[{number}]": path for number, path in enumerate(paths)}
-
-
-def _check_apart(references: Mapping[str, str]) -> None:
-    """Refuse two on one output of a source: it plays one waveform at a time."""
-    first: dict[str, str] = {}
-    for key, reference in references.items():
-        other = first.setdefault(reference, key)
-        if other != key:
-            raise MisfitError(
-                f"{other} and {key} are on one output of a source",
-                seen=reference,
-                allowed="an output of its own for each",
-                todo="correct the wiring",
-            )
-
-
-def _check_sharing(paths: Mapping[str, str]) -> None:
-    """Refuse two on one input without a switch between them."""
-    first: dict[str, str] = {}
-    for key, path in paths.items():
-        channel, crosspoint = split_path(path)
-        other = first.setdefault(channel, key)
-        if other != key and (crosspoint is None or split_path(paths[other])[1] is None):
-            raise MisfitError(
-                f"{other} and {key} are on one channel without a switch",
-                seen=channel,
-                allowed="each on a channel of its own, or each via a crosspoint of a switch",
-                todo="correct the wiring",
-            )
