@@ -11,7 +11,7 @@ from spinhw.calibration.run import Told, calibrate_bank, refuse_other_rates
 from spinhw.calibration.synapses import SynapsePlanSettings, calibrate_synapses
 from spinhw.device import (
     DeviceSettings,
-    NetworkChain,
+    NetworkChains,
     OscillatorBank,
     SynapseBank,
     load_device,
@@ -23,7 +23,7 @@ from spinhw.errors import ConfigError
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.records import CalibrationRecord, ChainsRecord, SynapseRecord, load_either
 
-Begun: TypeAlias = Callable[[OscillatorBank | SynapseBank | list[NetworkChain], DeviceSettings, Plan], None]
+Begun: TypeAlias = Callable[[OscillatorBank | SynapseBank | NetworkChains, DeviceSettings, Plan], None]
 
 
 def calibrate(
@@ -81,7 +81,7 @@ def calibrate(
         drawn = SpintronicNetwork(network, seed=member)
         chains = open_chains(settings, drawn, member)
         begun(chains, settings, chosen)
-        calibrate_chains(chains, drawn, chosen, path, f"{settings.id}-{member}", note, told)
+        calibrate_chains(chains, drawn, chosen, path, note, told)
         return load_either(path)
     design = network or NetworkSettings()
     refuse_other_rates(design)

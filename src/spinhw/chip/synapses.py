@@ -151,8 +151,27 @@ class ChipSynapses:
                 rf.tuning_span_hz * (~errors.stuck).double(),
             )
 
+    def tuned(self, name: str, applied: Tensor, writes: int, present: Tensor, shots: int = 0) -> Chain:
+        """Return the resonators where a programming has put them, (member, destination, source), to measure them there.
+
+        Arguments as for `acting`. An absent resonator has no weight, and none has a span any more.
+        """
+        chain, shift = self._as_put(name, applied, writes, shots)
+        tones = self._settings.rf.ladder(1.0).tones_hz(applied.shape[-1])
+        span = torch.zeros_like(chain.tuning_span_hz)
+        return replace(chain, resonance_hz=tones + shift, max_weight=chain.max_weight * present, tuning_span_hz=span)
+
     def _of_chains(self, name: str, applied: Tensor, writes: int, present: Tensor, shots: int) -> Tensor:
         """Return the weights that tunings make, in double precision on the way."""
+        chain, shift = self._as_put(name, applied, writes, shots)
+        tones = self._settings.rf.ladder(1.0).tones_hz(applied.shape[-1])
+        apart = tones - tones[0]  # Small differences of large frequencies are worked out here, in double precision.
+        return chain_weights(
+            apart, apart.expand(1, -1), chain.half_linewidth_hz, chain.max_weight * present, shift_hz=shift
+        ).to(applied.dtype)
+
+    def _as_put(self, name: str, applied: Tensor, writes: int, shots: int) -> tuple[Chain, Tensor]:
+        """Return the resonators of a matrix as made, and how far from its source's tone each is after a programming."""
         shape = (applied.shape[-2], applied.shape[-1])
         if name not in self._chains:
             self._chains[name] = self._as_made(name, shape)
@@ -162,10 +181,7 @@ class ChipSynapses:
         shift = chain.resonance_hz - tones + chain.tuning_span_hz * applied.double()
         shift = shift if drifted is None else shift + drifted
         shift = shift if written is None else shift + chain.half_linewidth_hz / 2 * written * moves
-        apart = tones - tones[0]  # Small differences of large frequencies are worked out here, in double precision.
-        return chain_weights(
-            apart, apart.expand(1, -1), chain.half_linewidth_hz, chain.max_weight * present, shift_hz=shift
-        ).to(applied.dtype)
+        return chain, shift
 
     def write_changed(self, name: str, applied: Tensor, writes: int) -> None:
         """Write the resonators of a matrix one by one, those whose tuning changes; `acting` keeps to that.

@@ -19,7 +19,7 @@ from spinhw.units import parse_quantity
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spinhw.device import NetworkChain, OscillatorBank, SynapseBank
+    from spinhw.device import NetworkChains, OscillatorBank, SynapseBank
     from spinhw.network import NetworkSettings
 
 
@@ -82,9 +82,9 @@ def calibrate_device(asked: Asked) -> None:
     from spinhw.cli.synapses import forecast_synapses, show_synapse_table
     from spinhw.records import ChainsRecord, SynapseRecord
 
-    def begun(bank: "OscillatorBank | SynapseBank | list[NetworkChain]", _: DeviceSettings, chosen: Plan) -> None:
+    def begun(bank: "OscillatorBank | SynapseBank | NetworkChains", _: DeviceSettings, chosen: Plan) -> None:
         if isinstance(chosen, ChainPlanSettings):
-            forecast_chains(console, f"{settings.id}-{asked.member}", cast("list[NetworkChain]", bank), chosen)
+            forecast_chains(console, cast("NetworkChains", bank), chosen)
         elif isinstance(chosen, SynapsePlanSettings):
             forecast_synapses(console, cast("SynapseBank", bank), settings, chosen)
         else:

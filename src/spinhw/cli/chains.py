@@ -13,7 +13,7 @@ from spinhw.calibration import ChainPlanSettings
 from spinhw.calibration.chains import effort_of, windows_of_chain
 from spinhw.calibration.synapses import load_read
 from spinhw.cli.synapses import SHOWN, numbers_of, swept_resonator
-from spinhw.device import NetworkChain
+from spinhw.device import NetworkChains
 from spinhw.plots.calibration import FoundParameter
 from spinhw.plots.synapses import SweptResonator, SynapseFigure, plot_synapses
 from spinhw.records import ChainsRecord
@@ -24,12 +24,13 @@ from spinhw.surrogate import CalibratedChains
 _MOST_NAMED = 20
 
 
-def forecast_chains(console: Console, name: str, chains: Sequence[NetworkChain], plan: ChainPlanSettings) -> None:
+def forecast_chains(console: Console, chains: NetworkChains, plan: ChainPlanSettings) -> None:
     """Say first what will be done and how long it takes on a bench."""
     effort = effort_of(plan, chains)
     console.print(
-        f"{name}: plan {plan.name}, {effort.resonators} resonators in {effort.chains} chains, {effort.readings} "
-        f"readings ({effort.readings / effort.resonators:.1f} for each resonator), {effort.programmings} programmings; "
+        f"{chains.device_id}: plan {plan.name}, {effort.resonators} resonators in {effort.chains} chains, "
+        f"{effort.readings} readings ({effort.readings / effort.resonators:.1f} for each resonator), "
+        f"{effort.programmings} programmings; "
         f"on a bench about {duration(effort.one_meter_s)} with one meter, {duration(effort.meter_each_s)} with one "
         f"for each chain "
         f"({1e3 * plan.reading_s:g} ms a reading, {1e3 * plan.programming_s:g} ms a programming)",

@@ -6,7 +6,7 @@ from .kinds import DEVICES, AnyDevice, DeviceSettings
 from .limits import Limit
 from .multiplex import Correction, MultiplexedDevice
 from .multiplexed_settings import MultiplexedSettings
-from .network_chains import NetworkChain, resonators_that_exist
+from .network_chains import NetworkChain, NetworkChains, resonators_that_exist
 from .opening import open_bank, open_chains, open_device, open_synapses
 from .plan import ObservationPlan
 from .profiles import device_schema, is_bench, load_device
@@ -34,6 +34,7 @@ __all__ = [
     "MultiplexedDevice",
     "MultiplexedSettings",
     "NetworkChain",
+    "NetworkChains",
     "ObservationPlan",
     "OscillatorBank",
     "Parameter",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
-    from spinhw.device.network_chains import NetworkChain
+    from spinhw.device.network_chains import NetworkChains
     from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
     from spinhw.physics import Ladder
 
@@ -100,12 +100,12 @@ class DeviceSettings(Settings, ABC):
         """Make a bank of RF resonators, not connected yet; see `spinhw.device.open_synapses`."""
         raise self._lacks("a bank of synapses")
 
-    def open_chains(self, network: "SpintronicNetwork", member: int) -> "list[NetworkChain]":
+    def open_chains(self, network: "SpintronicNetwork", member: int) -> "NetworkChains":
         """Make a bank for each chain of a network, none connected yet; see `spinhw.device.open_chains`."""
         raise ConfigError(
             f"{self.id}: the chains of a whole chip cannot be measured one by one through this device",
             seen=f"a device of kind {self.kind}",
-            allowed="a simulated chip, such as rf-chip",
+            allowed="a simulated chip such as rf-chip, or a bench with wiring.chains such as rf-bench-virtual",
             todo="wire one chain at a time and calibrate it with --plan synapses",
         )
 

@@ -13,7 +13,7 @@ from spinhw.config import Settings
 from spinhw.device.banks import OscillatorBank, SynapseBank
 from spinhw.device.base import Device
 from spinhw.device.kinds import AnyDevice, DeviceSettings
-from spinhw.device.network_chains import NetworkChain
+from spinhw.device.network_chains import NetworkChains
 from spinhw.device.profiles import is_bench, load_device, settings_for
 from spinhw.device.told import refuse_other_synapses
 from spinhw.errors import ConfigError
@@ -109,10 +109,11 @@ def open_synapses(profile: Profile, resonators: int = 8, member: int = 0) -> Syn
         return settings.open_synapses(count, number)
 
 
-def open_chains(profile: Profile, network: SpintronicNetwork, member: int | None = None) -> list[NetworkChain]:
+def open_chains(profile: Profile, network: SpintronicNetwork, member: int | None = None) -> NetworkChains:
     """Make a bank for each chain of a chip, to measure its resonators as an experiment; use each in a `with` statement.
 
-    On a simulated chip they are the very resonators that the network feels there.
+    On a simulated chip they are the very resonators that the network feels there. Those of a bench share its
+    instruments: use one at a time, and put `with chains:` around all of it to stay connected.
 
     Args:
         profile: As for `open_device`; of a device that takes tunings.

@@ -13,7 +13,8 @@ from spinhw.device.bank_promises import probe_drive, probe_synapses
 from spinhw.device.network_promises import probe_inputs, probe_parameters
 from spinhw.device.plan import ObservationPlan
 from spinhw.device.trace import Trace
-from spinhw.device.visa_opening import open_visa_bank, open_visa_device, open_visa_synapses
+from spinhw.device.visa_chains import open_visa_synapses
+from spinhw.device.visa_opening import open_visa_bank, open_visa_device
 from spinhw.device.visa_part import ChipPart, too_little
 from spinhw.errors import ConfigError
 from spinhw.instruments import Station, StationSettings

@@ -16,7 +16,7 @@ from spinhw.chip import (
 from spinhw.conversion import Conversion, Scaling
 from spinhw.device.description import Description, Parameter
 from spinhw.device.limits import Limit
-from spinhw.device.network_chains import NetworkChain, resonators_that_exist
+from spinhw.device.network_chains import NetworkChain, NetworkChains, resonators_that_exist
 from spinhw.device.shapes import parameters_of
 from spinhw.device.simulated import SimulatedDevice, SimulatedOscillatorBank, SimulatedSynapseBank
 from spinhw.device.simulated_settings import SimulatedSettings
@@ -78,7 +78,7 @@ def open_simulated_synapses(settings: SimulatedSettings, resonators: int, member
     return _bank_of(settings, ResonatorChain(settings.chip, identity, resonators), identity.name)
 
 
-def open_simulated_chains(settings: SimulatedSettings, network: SpintronicNetwork, member: int) -> list[NetworkChain]:
+def open_simulated_chains(settings: SimulatedSettings, network: SpintronicNetwork, member: int) -> NetworkChains:
     """Make the chains of a chip for a network, the very resonators that the network feels; see `open_chains`."""
     [identity] = _identities(settings, [member])
     synapses, found = ChipSynapses(settings.chip, [identity]), []
@@ -92,7 +92,7 @@ def open_simulated_chains(settings: SimulatedSettings, network: SpintronicNetwor
             chain = ResonatorChain(settings.chip, identity, hidden.at((0, destination, sources)), place)
             bank = _bank_of(settings, chain, f"{identity.name} {name}-{destination:02d}")
             found.append(NetworkChain(name, destination, tuple(sources.tolist()), bank))
-    return found
+    return NetworkChains(found, identity.name)
 
 
 def _bank_of(settings: SimulatedSettings, chain: ResonatorChain, name: str) -> SimulatedSynapseBank:

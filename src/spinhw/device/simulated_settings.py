@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
-    from spinhw.device.network_chains import NetworkChain
+    from spinhw.device.network_chains import NetworkChains
     from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
     from spinhw.physics import Ladder
 
@@ -79,7 +79,7 @@ class SimulatedSettings(DeviceSettings):
 
         return open_simulated_synapses(self, resonators, member)
 
-    def open_chains(self, network: "SpintronicNetwork", member: int) -> "list[NetworkChain]":
+    def open_chains(self, network: "SpintronicNetwork", member: int) -> "NetworkChains":
         """Make a bank for each chain of a chip that takes tunings."""
         from spinhw.device.simulated_opening import open_simulated_chains
 

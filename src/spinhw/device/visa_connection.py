@@ -1,6 +1,8 @@
 """The connection of a device or bank to the instruments of a bench: made, lost, made again, left safe."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from spinhw.errors import DeviceError
@@ -18,24 +20,45 @@ class Connection:
 
     def __init__(self, station: Station) -> None:
         self.station = station
-        self._is_connected = self._is_prepared = False
+        self._is_connected = self._is_prepared = self._is_held = False
         self._generations: dict[str, int] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stay connected between sessions that use the bench one after another; each still leaves it switched off.
+
+        Raises:
+            DeviceError: Something does not answer, or could not be confirmed off at the end.
+        """
+        with self.station:
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     def open(self) -> str:
         """Connect, or connect again, without changing any output; return who answers."""
         self.station.open()
         self._is_connected = True
         self.station.connect()
-        self._is_prepared = False
-        self._generations = {name: self.station[name].port.generation for name in self.station}
+        generations = {name: self.station[name].port.generation for name in self.station}
+        # On connections that were kept nothing has to be looked at again.
+        self._is_prepared = self._is_prepared and self._is_held and generations == self._generations
+        self._generations = generations
         return "; ".join(f"{name}: {identity}" for name, identity in self.station.identities().items())
 
     def disconnect(self) -> None:
-        """Disconnect and leave every output as it is."""
+        """Disconnect and leave every output as it is; what is `held` stays connected once a session was left safe."""
+        if self._is_held and not self._is_connected:
+            return
         self.station.disconnect()
 
     def make_safe(self) -> list[str]:
-        """Bring down what was switched on here, let the bench go, and return the outputs not confirmed off."""
+        """Bring down what was switched on here, let the bench go, and return the outputs not confirmed off.
+
+        A bench that is `held` is let go at the end of that.
+        """
         if not self._is_connected:
             return []
         for name in self.station:
@@ -43,11 +66,13 @@ class Connection:
                 self.station[name].open()
             except DeviceError as error:  # the others must still be switched off
                 _log.error("%s: %s", name, error)
+        self._is_connected = False
+        if self._is_held:
+            return self.station.make_safe()
         try:
             self.station.close()
         except DeviceError as error:
             _log.error("%s", error)
-        self._is_connected = False
         return list(self.station.unconfirmed)
 
     def look_over(self) -> dict[str, Any]:

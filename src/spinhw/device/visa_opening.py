@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from spinhw.conversion import Conversion
-from spinhw.device.description import Description, Parameter
+from spinhw.device.description import Description
 from spinhw.device.limits import Limit
 from spinhw.device.rounds import inputs_of
 from spinhw.device.segments import Segments, samples_per_input
@@ -14,14 +14,13 @@ from spinhw.device.visa_bank import VisaOscillatorBank
 from spinhw.device.visa_bench import VisaBench
 from spinhw.device.visa_device import VisaDevice
 from spinhw.device.visa_part import ChipPart, too_little
-from spinhw.device.visa_synapses import VisaSynapseBank
 from spinhw.errors import ConfigError, LimitError
 from spinhw.instruments import Station, StationSettings, WaveformSource
 from spinhw.instruments.build import Connect
-from spinhw.instruments.channels import DigitizerInput, RFOutput, TuningOutputs, VoltageOutput
+from spinhw.instruments.channels import DigitizerInput, TuningOutputs, VoltageOutput
 from spinhw.instruments.references import split_path, split_reference
 from spinhw.instruments.wires import open_wire
-from spinhw.instruments.wiring import ChipWiring, OscillatorWiring, ResonatorWiring
+from spinhw.instruments.wiring import ChipWiring, OscillatorWiring
 from spinhw.network import Answer, NetworkSettings
 
 
@@ -49,9 +48,9 @@ def open_visa_device(
     wiring = settings.wiring
     if not isinstance(wiring, ChipWiring):
         todo = "name a bench with a chip; oscillators play a network one after another (docs/multiplexed.md)"
-        raise _misfit(settings, "kind", "a whole network needs a chip", wiring and wiring.kind, "chip", todo)
+        raise misfit(settings, "kind", "a whole network needs a chip", wiring and wiring.kind, "chip", todo)
     _refuse_members(settings, members)
-    _refuse_network(settings, wiring, network)
+    refuse_network(settings, wiring, network)
     part, held = ChipPart.of(wiring, network), _held(settings, sample_interval_s)
     wires = part.wires()
     bench = VisaBench(Station(settings, settings.id, connect=connect), wiring)
@@ -106,11 +105,11 @@ def open_visa_bank(
     """
     wiring = settings.wiring
     if not isinstance(wiring, OscillatorWiring):
-        raise _misfit(settings, "kind", "a bank needs oscillators", wiring and wiring.kind, "oscillators")
+        raise misfit(settings, "kind", "a bank needs oscillators", wiring and wiring.kind, "oscillators")
     _refuse_members(settings, members)
     if oscillators not in (None, len(wiring.drives)):
         seen, todo = f"{oscillators} asked for", "ask for all of them"
-        raise _misfit(settings, "drives", "the bench has another number of oscillators", seen, len(wiring.drives), todo)
+        raise misfit(settings, "drives", "the bench has another number of oscillators", seen, len(wiring.drives), todo)
     held = _held(settings, sample_interval_s)
     bench = VisaBench(Station(settings, settings.id, connect=connect), wiring)
     _refuse_rates(settings, bench, wiring.drives, held)
@@ -134,44 +133,10 @@ def open_visa_bank(
     return VisaOscillatorBank(bench, wiring, held, conversion.drive.to_si(bias), description, conversion)
 
 
-def open_visa_synapses(settings: StationSettings, connect: Connect = open_wire) -> VisaSynapseBank:
-    """Make a bank of synapses out of a bench with resonators; see `open_synapses`.
-
-    Args:
-        settings: The bench.
-        connect: Opens a wire; replaced in tests and rehearsals.
-
-    Raises:
-        ConfigError: The wiring does not fit; names the key.
-    """
-    wiring = settings.wiring
-    if not isinstance(wiring, ResonatorWiring):
-        raise _misfit(settings, "kind", "a bank of synapses needs resonators", wiring and wiring.kind, "resonators")
-    # A synapse bank has no oscillators: any threshold does.
-    conversion = settings.conversion.conversion(1e9)
-    name, channel = split_reference(wiring.tone)
-    tone = settings.instruments[name].channels[channel]  # type: ignore[index]
-    limits = {"tuning": _tuning(settings, wiring.tuning)["weight"]}
-    if isinstance(tone, RFOutput):
-        limits["RF power"] = Limit(0.0, tone.highest_power_w)
-        limits["frequency"] = Limit(tone.lowest_frequency_hz, tone.highest_frequency_hz)
-    description = Description(
-        kind=settings.kind,
-        device_ids=(settings.id,),
-        neurons=wiring.resonators,
-        sample_interval_s=0.0,
-        readout_interval_s=0.0,
-        observables=frozenset({"voltage"}),
-        parameters={"tuning": Parameter((wiring.resonators,), "tuning", conversion.of_parameter("tuning").unit)},
-        limits=limits,
-        ladder=wiring.ladder(),
-    )
-    return VisaSynapseBank(Station(settings, settings.id, connect=connect), wiring, description, conversion)
-
-
-def _misfit(
+def misfit(
     settings: StationSettings, key: str, what: str, seen: object, allowed: object, todo: str = ""
 ) -> ConfigError:
+    """Say what is wrong with a key of the wiring."""
     return ConfigError(f"{settings.id}: wiring.{key}: {what}", seen=seen, allowed=str(allowed), todo=todo)
 
 
@@ -186,10 +151,15 @@ def _refuse_members(settings: StationSettings, members: int | Sequence[int]) -> 
         )
 
 
-def _refuse_network(settings: StationSettings, wiring: ChipWiring, network: NetworkSettings) -> None:
+def refuse_network(settings: StationSettings, wiring: ChipWiring, network: NetworkSettings) -> None:
+    """Refuse a network that does not fit on the chip of a bench.
+
+    Raises:
+        ConfigError: Names the key.
+    """
     found = too_little(wiring, network)
     if found is not None:
-        raise _misfit(settings, found.key, found.what, found.seen, found.allowed, found.todo)
+        raise misfit(settings, found.key, found.what, found.seen, found.allowed, found.todo)
     if network.kind != "spintronic" or network.initial_state != "rest":
         raise ConfigError(
             f"{settings.id}: a bench cannot run this network",
@@ -205,7 +175,7 @@ def _held(settings: StationSettings, sample_interval_s: float) -> int:
     held = samples_per_input(sample_interval_s, rate_hz)
     if held is None:
         allowed = f"a whole multiple of {1 / sample_interval_s:.9g} Hz, one sample or more for each input"
-        raise _misfit(settings, "timing.source_rate", "inputs do not fall on its samples", f"{rate_hz:.9g} Hz", allowed)
+        raise misfit(settings, "timing.source_rate", "inputs do not fall on its samples", f"{rate_hz:.9g} Hz", allowed)
     return held
 
 
@@ -216,14 +186,14 @@ def _refuse_rates(settings: StationSettings, bench: VisaBench, outputs: Sequence
     if timing.digitizer_rate_hz * interval_s < 1 - 1e-6:
         least = f"at least {1 / interval_s:.6g} Hz, one sample for each input"
         seen = f"{timing.digitizer_rate_hz:.6g} Hz"
-        raise _misfit(settings, "timing.digitizer_rate", "inputs would be missed", seen, least)
+        raise misfit(settings, "timing.digitizer_rate", "inputs would be missed", seen, least)
     gate = wiring.gate if isinstance(wiring, ChipWiring) else None
     for reference in (*outputs, *([gate] if gate else [])):
         name, channel = split_reference(reference)
         low, high = bench.station.get(name, WaveformSource).rates_hz()
         if not low <= timing.source_rate_hz <= high:
             seen, allowed = f"{timing.source_rate_hz:.6g} Hz", f"{low:.6g} to {high:.6g} Hz"
-            raise _misfit(settings, "timing.source_rate", f"{name} cannot do this", seen, allowed)
+            raise misfit(settings, "timing.source_rate", f"{name} cannot do this", seen, allowed)
     smallest = Segments(1, 1, held, timing.rest_s, timing.source_rate_hz)
     _as_config(settings, "timing.digitizer_rate", lambda: bench.readout.check_records(smallest))
 
@@ -232,7 +202,7 @@ def _as_config(settings: StationSettings, key: str, check: Callable[[], None]) -
     try:
         check()
     except LimitError as error:
-        raise _misfit(settings, key, error.what, error.seen, error.allowed, error.todo) from error
+        raise misfit(settings, key, error.what, error.seen, error.allowed, error.todo) from error
 
 
 def _conversion(settings: StationSettings, network: NetworkSettings) -> Conversion:
@@ -263,7 +233,7 @@ def _ranges(settings: StationSettings, paths: Sequence[str]) -> tuple[Limit, ...
 
 def _synapses(settings: StationSettings, wiring: ChipWiring, conversion: Conversion) -> dict[str, Limit]:
     """Return what the controller may put out for synapses and biases; a tuning is within +-1 besides."""
-    board = _tuning(settings, wiring.synapses)
+    board = board_limits(settings, wiring.synapses)
     if wiring.resonators is None or not board:
         return board
     span, volts = Limit.of_model_range(conversion.of_parameter("tuning"), -1.0, 1.0), board["weight"]
@@ -271,7 +241,8 @@ def _synapses(settings: StationSettings, wiring: ChipWiring, conversion: Convers
     return {"tuning": tuning, "bias": board["bias"]}
 
 
-def _tuning(settings: StationSettings, board: str) -> dict[str, Limit]:
+def board_limits(settings: StationSettings, board: str) -> dict[str, Limit]:
+    """Return what a synapse controller may put out, for weights and for biases."""
     name, channel = split_reference(board)
     limits = settings.instruments[name].channels[channel]  # type: ignore[index]
     if not isinstance(limits, TuningOutputs):

@@ -74,14 +74,14 @@ class ChipPart:
             values: In volts, (1, ...) by name.
         """
         volts = torch.zeros(self.addresses, dtype=torch.float64)
-        for name, place in self._places().items():
+        for name, place in self.places().items():
             volts[place] = values[name][0].double()
         return volts.numpy()
 
     def gathered(self, volts: NDArray[np.float64]) -> dict[str, Tensor]:
         """Return the network's parameters out of the voltages of all addresses, (1, ...) by name."""
         held = torch.from_numpy(volts).float()
-        return {name: held[place][None] for name, place in self._places().items()}
+        return {name: held[place][None] for name, place in self.places().items()}
 
     def wires(self) -> dict[str, tuple[str, ...]]:
         """Say what the network's channels hang on, by kind."""
@@ -102,7 +102,7 @@ class ChipPart:
         }
         return {kind: wires for kind, wires in found.items() if wires}
 
-    def _places(self) -> dict[str, Tensor]:
+    def places(self) -> dict[str, Tensor]:
         """Return the address of each parameter of the network, in its shape, by name."""
         found, first = {}, 0
         for name, shape in self.wired.items():

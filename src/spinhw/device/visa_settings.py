@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from spinhw.device.banks import OscillatorBank, SynapseBank
     from spinhw.device.base import Device
-    from spinhw.network import Answer, NetworkSettings
+    from spinhw.device.network_chains import NetworkChains
+    from spinhw.network import Answer, NetworkSettings, SpintronicNetwork
     from spinhw.physics import Ladder
 
 
@@ -68,6 +69,12 @@ class VisaSettings(StationSettings, DeviceSettings):
 
     def open_synapses(self, resonators: int, member: int) -> "SynapseBank":
         """Make a bank out of a bench with resonators, all that are wired."""
-        from spinhw.device.visa_opening import open_visa_synapses
+        from spinhw.device.visa_chains import open_visa_synapses
 
         return open_visa_synapses(self)
+
+    def open_chains(self, network: "SpintronicNetwork", member: int) -> "NetworkChains":
+        """Make a bank for each chain of a chip whose chains are wired to be measured."""
+        from spinhw.device.visa_chains import open_visa_chains
+
+        return open_visa_chains(self, network)

@@ -276,8 +276,8 @@ _LIMITS = {
     "V": ("lowest_v", "highest_v"),
     "Hz": ("lowest_frequency_hz", "highest_frequency_hz"),
 }
-# Several neurons may take turns on one input of a digitizer; a crosspoint belongs to one of them.
-_SHARED = {"digitizer"}
+# Several neurons may take turns on one input of a digitizer, chains on a voltmeter; a crosspoint belongs to one.
+_SHARED = {"digitizer", "dc-voltmeter"}
 
 
 def load_station(path: Path, overrides: tuple[str, ...] = ()) -> StationSettings:

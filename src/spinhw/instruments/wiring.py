@@ -20,6 +20,8 @@ from spinhw.instruments.references import (
 from spinhw.physics import Ladder
 from spinhw.units import CurrentA, DurationS, FrequencyHz, Quantity, VoltageV
 
+# Name of a weight matrix.
+Matrix = Annotated[str, Field(pattern=r"^(w_ext\.\d+|w_int\.\d+|w_out)$")]
 ConductanceS = Annotated[float, Quantity("S", positive=True)]
 
 
@@ -79,6 +81,28 @@ class ResonatorDesign(Settings):
         return Ladder(self.frequency_hz, self.spacing_hz, *widths)
 
 
+class ChainWiring(Settings):
+    """What measures the chains of a chip one by one, in place of the neurons: one RF tone for all, and voltmeters."""
+
+    tone: Reference = Field(
+        description="Output of the RF source whose tone reaches every chain in place of the neurons, such as 'tone.1'."
+    )
+    meters: dict[Matrix, tuple[ReadoutPath, ...]] = Field(
+        min_length=1,
+        description="Inputs of voltmeters by weight matrix, one for each row, which is a chain: {w_int.0: ['nvm.1 via "
+        "chains.1101', ...]}. They read what its resonators rectify, in front of high-pass and gate; "
+        "conversion.output says what a weight at full power is there.",
+    )
+
+    def paths(self) -> dict[str, str]:
+        """Return the path of each chain by its place in the file, such as "chains.meters.w_int.0[3]"."""
+        return {
+            key: path
+            for matrix, paths in self.meters.items()
+            for key, path in by_key(f"chains.meters.{matrix}", paths).items()
+        }
+
+
 class ChipWiring(_Readouts):
     """A whole network on a chip: inputs are played, synapses programmed, neurons observed."""
 
@@ -89,6 +113,11 @@ class ChipWiring(_Readouts):
         default=None,
         description="The resonators as designed, where the controller tunes them in place of setting weights; "
         "conversion.weight is then the voltage of a tuning of 1. Null: it sets weights.",
+    )
+    chains: ChainWiring | None = Field(
+        default=None,
+        description="What measures the chains of resonators one by one (spinhw calibrate --plan chains); null where "
+        "nothing is wired for that.",
     )
     neurons: tuple[ReadoutPath, ...] = Field(
         min_length=1, description="Inputs of digitizers, one for each neuron, perhaps via a crosspoint of a switch."
@@ -120,6 +149,11 @@ class ChipWiring(_Readouts):
         if self.gate is not None:
             yield "gate_open", self.gate, self.gate_open_v, "V"
             yield "gate (shut)", self.gate, 0.0, "V"
+        if self.chains is not None and self.resonators is not None:
+            design, widest = self.resonators, max(len(self.inputs), *(self.layers or (1,)))
+            yield "resonators.frequency", self.chains.tone, design.frequency_hz, "Hz"
+            last_hz = design.frequency_hz + (widest - 1) * design.spacing_hz
+            yield "resonators.spacing", self.chains.tone, last_hz, "Hz"
 
     def references(self) -> Iterator[Use]:
         """Go through every channel that is used."""
@@ -130,6 +164,20 @@ class ChipWiring(_Readouts):
             yield "gate", self.gate, "waveform-source"
         yield from uses_of(by_key("neurons", self.neurons) | by_key("outputs", self.outputs), "digitizer")
         yield from self._supply_uses()
+        if self.chains is not None:
+            yield "chains.tone", self.chains.tone, "rf-source"
+            yield from uses_of(self.chains.paths(), "dc-voltmeter")
+
+    @model_validator(mode="after")
+    def _chains_are_of_resonators(self) -> "ChipWiring":
+        if self.chains is not None and self.resonators is None:
+            raise MisfitError(
+                "chains are wired, but nothing says which resonators they have",
+                seen="chains without resonators",
+                allowed="the resonators as designed, under wiring.resonators",
+                todo="state them, or take chains out of a chip that is told weights",
+            )
+        return self
 
     @model_validator(mode="after")
     def _layers_are_of_the_neurons(self) -> "ChipWiring":
@@ -163,6 +211,7 @@ class ChipWiring(_Readouts):
     def _shared_inputs_are_switched(self) -> "ChipWiring":
         check_sharing(by_key("neurons", self.neurons))
         check_sharing(by_key("outputs", self.outputs))
+        check_sharing({} if self.chains is None else self.chains.paths())
         return self
 
 

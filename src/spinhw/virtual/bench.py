@@ -42,6 +42,7 @@ from spinhw.virtual.settings import (
     OscillatorWiring,
     ProbeSettings,
     ResonatorWiring,
+    SwitchSettings,
     terminal,
 )
 from spinhw.virtual.wiring import refuse_impossible
@@ -69,6 +70,7 @@ class Bench(Lab):
             name: asked.address or f"TCPIP0::{name}::5025::SOCKET" for name, asked in settings.instruments.items()
         }
         self.shots = 0  # Edges on the trigger line.
+        self._readings = 0  # Of chains, which no edge starts.
         self._programmed: tuple[int, bool] | None = None
         self.response: ChipResponse | None = None  # What the chip does after the last trigger; None before any.
         self._is_firing = self._is_unfinished = False
@@ -156,6 +158,21 @@ class Bench(Lab):
                 return self.resonators.voltage(board.outputs_v, tone.tone_hz(), tone.power_w())
         return float(self.shot().sample(panel, channel, Window(0.0, 1e-6, 1))[0])
 
+    def chain(self, number: int) -> float:
+        """Return what the resonators of a chain rectify of the tone that is on, in units of an output."""
+        wiring = self.settings.wiring
+        tone = self.instruments[wiring.tone] if isinstance(wiring, ChipWiring) and wiring.tone else None
+        board = self.instruments[wiring.controller] if isinstance(wiring, ChipWiring) else None
+        if self.network is None or not isinstance(tone, ToneSource) or not isinstance(board, SynapseController):
+            return 0.0
+        self._program(self.network, board)
+        return self.network.chain(number, tone.tone_hz(), tone.power_w() / self.settings.conversion.rf_power_w)
+
+    def reading(self) -> int:
+        """Count a reading of a chain: the key of its noise."""
+        self._readings += 1
+        return self._readings
+
     def shot(self) -> Shot:
         if self.response is None:
             self.response = self._fire({})
@@ -177,7 +194,7 @@ class Bench(Lab):
     def _program(self, network: NetworkPhysics, board: SynapseController) -> None:
         state = (board.writes, bool(board.get("on")))
         if state != self._programmed:
-            network.program(board.outputs_v.astype(np.float64))
+            network.program(board.outputs_v.astype(np.float64), board.used & bool(board.get("on")))
             self._programmed = state
 
     def _current_a(self, name: str | None) -> float:
@@ -187,11 +204,11 @@ class Bench(Lab):
 
     def lines(self, panel: Panel, channel: int) -> list[tuple[ProbeSettings, int]]:
         """List the probes that lead to an input now, with the number of the neuron or output."""
-        switch, found = self.settings.switch, []
-        columns = self._columns(panel, channel)
+        found = []
+        columns = {one.instrument: self._columns(one, panel, channel) for one in self.settings.switches}
         for probe in self.settings.probes:
             to, first = terminal(probe.to)
-            wanted = columns if switch is not None and to == switch.instrument else set()
+            wanted = columns.get(to, set())
             wanted = wanted | ({channel} if to == panel.name else set())
             numbers = self._numbers(probe)
             found += [(probe, numbers[one - first]) for one in sorted(wanted) if 0 <= one - first < len(numbers)]
@@ -200,11 +217,8 @@ class Bench(Lab):
     def _numbers(self, probe: ProbeSettings) -> list[int]:
         return list(range(self.settings.signals(probe.signal)) if probe.numbers == "all" else probe.numbers)
 
-    def _columns(self, panel: Panel, channel: int) -> set[int]:
-        """Give the columns of the matrix, counted from 1, that closed crosspoints lead to an input."""
-        switch = self.settings.switch
-        if switch is None:
-            return set()
+    def _columns(self, switch: SwitchSettings, panel: Panel, channel: int) -> set[int]:
+        """Give the columns of a matrix, counted from 1, that closed crosspoints lead to an input."""
         matrix = self.instruments[switch.instrument]
         closed = matrix.closed if isinstance(matrix, Keithley3706A) else set()
         rows = {row for row, name in enumerate(switch.rows, 1) if terminal(name) == (panel.name, channel)}
@@ -268,14 +282,17 @@ class _BenchShot(Shot):
 
     def _line(self, probe: ProbeSettings, number: int, times: np.ndarray, window: Window, panel: Panel) -> np.ndarray:
         settings = self._bench.settings
-        signal = self._response.signal(probe.signal, number, times - probe.latency_s)
+        if probe.signal == "chain":  # The tone does not end: what it gives is constant.
+            signal, shot = np.full(len(times), self._bench.chain(number)), self._bench.reading()
+        else:
+            signal, shot = self._response.signal(probe.signal, number, times - probe.latency_s), self._number
         if isinstance(panel, RohdeFSV):  # It sees the RF power itself; a voltage into 50 ohms stands for it.
             return np.sqrt(np.maximum(signal, 0.0) * settings.conversion.rf_power_w * 50.0)
-        per_unit = settings.conversion.output_v if probe.signal == "output" else settings.conversion.power_v
+        per_unit = settings.conversion.output_v if probe.signal in ("output", "chain") else settings.conversion.power_v
         volts = lowpass(signal * per_unit * probe.gain + probe.offset_v, window.interval_s, probe.bandwidth_hz)
         if probe.noise_v == 0:
             return volts
-        stream = numpy_stream("bench noise", settings.id, settings.seed, self._number, probe.signal, number)
+        stream = numpy_stream("bench noise", settings.id, settings.seed, shot, probe.signal, number)
         return volts + probe.noise_v * stream.standard_normal(window.points, np.float32)
 
 

@@ -2,7 +2,9 @@
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from spinhw.chip import Chip, Identity, Measurement
 from spinhw.chip.readout import Readout
 from spinhw.chip.synapses import ChipSynapses
 from spinhw.network import NetworkSettings
+from spinhw.physics import Chain
 from spinhw.rollout import Neurons
 from spinhw.virtual.lab import SourceOutput, refuse_long
 from spinhw.virtual.records import holding, lowpass, runs
@@ -31,6 +34,11 @@ def parameter_shapes(network: NetworkSettings) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = dict(network.topology().masked_shapes())
     shapes |= {f"bias.{layer}": (size,) for layer, size in enumerate(network.layers)}
     return shapes | ({"w_out": (network.outputs, network.layers[-1])} if network.readout == "hardware" else {})
+
+
+def chains_of(network: NetworkSettings) -> dict[str, int]:
+    """Give the number of chains of each weight matrix, which are its rows, in the order in which probes count them."""
+    return {name: shape[0] for name, shape in parameter_shapes(network).items() if name.startswith("w")}
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class NetworkPhysics:
         self._readout = Readout(settings.chip.power_readout, [self.identity], neurons, "power")
         self._synapses = ChipSynapses(settings.chip, [self.identity])
         self._acting_out: torch.Tensor | None = None
+        self._chains = [(name, row) for name, size in chains_of(network).items() for row in range(size)]
+        self._put: Callable[[str], Chain] | None = None  # Resonators of a matrix where they were put last.
         self._last: tuple[dict[tuple[str, int], SourceOutput], Windows] | None = None
         self.leftover = 0.0  # Largest deviation from rest with which a window of the last shot would have begun.
 
@@ -82,9 +92,13 @@ class NetworkPhysics:
         """Whether two shots of the same batch differ, so that each must be integrated anew."""
         return self._settings.chip.thermal_power > 0 or self._settings.chip.drift.active
 
-    def program(self, volts: np.ndarray) -> None:
-        """Take over the voltages of the controller, (address,)."""
-        conversion, requested, place = self._settings.conversion, {}, 0
+    def program(self, volts: np.ndarray, used: np.ndarray) -> None:
+        """Take over the voltages of the controller, (address,), and which outputs were anything but 0 V so far.
+
+        Nobody tells a bench which synapses the design has: an output that was at 0 V all the time since the controller
+        was switched on is taken for one that nothing hangs on.
+        """
+        conversion, requested, wired, place = self._settings.conversion, {}, {}, 0
         for name, shape in self._shapes.items():
             size = math.prod(shape)
             per_unit = conversion.weight_v if name.startswith("w") else conversion.bias_v
@@ -92,12 +106,15 @@ class NetworkPhysics:
             found = volts[place : place + size]
             part[: len(found)] = found / per_unit
             requested[name] = torch.from_numpy(part.reshape(shape)).float()[None]
+            if name.startswith("w"):
+                hangs = np.zeros(size, bool)
+                hangs[: len(found)] = used[place : place + size]
+                wired[name] = torch.from_numpy(hangs.reshape(shape))[None]
             place += size
-        writes = self.chip.state()["writes"]
-        # Nobody tells a bench which synapses the design has: an output of the board at 0 V is taken for one that
-        # nothing hangs on.
-        wired = {name: value != 0 for name, value in requested.items() if name.startswith("w")}
+        writes, shots = self.chip.state()["writes"], self.chip.shots
         applied = self.chip.program(requested, wired)
+        # Worked out where somebody measures them; networks do not need it.
+        self._put = cache(lambda name: self._synapses.tuned(name, applied[name], writes, wired[name], shots))
         if "w_out" in applied:
             self._acting_out = self._synapses.acting("w_out", applied["w_out"], writes, wired["w_out"])
         self._last = None
@@ -105,10 +122,25 @@ class NetworkPhysics:
     def warm_up(self) -> None:
         """Integrate something small and forget it: compiling, or loading what was compiled, takes seconds."""
         state, leftover = self.chip.state(), self.leftover
-        self.program(np.zeros(self.addresses))
+        self.program(np.zeros(self.addresses), np.zeros(self.addresses, bool))
         self._measure(_Batch(np.zeros((1, 2, self.network.inputs)), np.zeros(1), _LONGEST_NODE_S, 2))
         self.chip.restore(state)
         self.leftover = leftover
+
+    def chain(self, number: int, rf_hz: float, power: float) -> float:
+        """Return what the resonators of a chain rectify of one tone, in units of weight times power.
+
+        Args:
+            number: Of the chain, matrix by matrix (`chains_of`) and row by row.
+            rf_hz: Of the tone.
+            power: Of the tone, in units of an oscillator's at x = 1.
+        """
+        name, row = self._chains[number]
+        if power == 0 or self._put is None:
+            return 0.0
+        resonators = self._put(name).at((0, row))
+        still = torch.zeros(resonators.count, dtype=torch.float64)
+        return power * float(resonators.weight(still, torch.tensor(rf_hz, dtype=torch.float64)))
 
     def fire(self, played: dict[tuple[str, int], SourceOutput], supplied: bool) -> ChipResponse:
         """Play what sources put out after a trigger, by instrument and channel."""

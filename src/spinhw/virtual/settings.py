@@ -45,6 +45,9 @@ Model = Literal[
 ]
 
 
+Signal = Literal["power", "filtered", "output", "chain"]
+
+
 class InstrumentSettings(Settings):
     """One instrument on the table."""
 
@@ -78,8 +81,10 @@ class PathSettings(Settings):
 class ProbeSettings(PathSettings):
     """One kind of signal of the chip, led to inputs."""
 
-    signal: Literal["power", "filtered", "output"] = Field(
-        default="power", description="'power' x or 'filtered' y of a neuron, or 'output' of a hardware read-out."
+    signal: Signal = Field(
+        default="power",
+        description="'power' x or 'filtered' y of a neuron, 'output' of a hardware read-out, or 'chain': what the "
+        "resonators of a row rectify of the tone of wiring.tone; matrix by matrix (w_ext.0, ..., w_int.0, ..., w_out).",
     )
     numbers: tuple[Annotated[int, Field(ge=0)], ...] | Literal["all"] = Field(
         default="all", description="Which neurons or outputs, counted from 0; 'all' for every one, in order."
@@ -137,6 +142,10 @@ class ChipWiring(Settings):
     supply: Name | None = Field(
         default=None, description="Current source that feeds the chip; off, no neuron oscillates. Null: always fed."
     )
+    tone: Name | None = Field(
+        default=None,
+        description="RF source whose tone reaches every chain of resonators in place of the neurons; null for none.",
+    )
 
 
 class OscillatorWiring(Settings):
@@ -185,14 +194,21 @@ class BenchSettings(Settings):
     instruments: dict[Name, InstrumentSettings] = Field(min_length=1, description="What stands on the table, by name.")
     wiring: Wiring = Field(description="What is connected to what.")
     probes: tuple[ProbeSettings, ...] = Field(default=(), description="What is led out of the chip.")
-    switch: SwitchSettings | None = Field(default=None, description="The matrix between probes and inputs, if any.")
+    switch: SwitchSettings | tuple[SwitchSettings, ...] = Field(
+        default=(), description="The matrix between probes and inputs, or several."
+    )
     faults: FaultSettings = Field(default=FaultSettings(), description="What goes wrong, and how often.")
+
+    @property
+    def switches(self) -> tuple[SwitchSettings, ...]:
+        """The matrices between probes and inputs."""
+        return (self.switch,) if isinstance(self.switch, SwitchSettings) else self.switch
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         named = [*_names(self.wiring), *(probe.to for probe in self.probes)]
-        if self.switch is not None:
-            named += [self.switch.instrument, *self.switch.rows]
+        for one in self.switches:
+            named += [one.instrument, *one.rows]
         unknown = sorted({name.split(":")[0] for name in named} - set(self.instruments))
         if unknown:
             raise ValueError(f"the wiring names instruments that are not listed: {', '.join(unknown)}")
@@ -228,15 +244,19 @@ class BenchSettings(Settings):
                 raise MisfitError(
                     f"probes[{place}] names what the chip does not have",
                     seen=f"{probe.signal} {beyond[0]}" if beyond else probe.signal,
-                    allowed=f"0 to {count - 1}" if count else "power and filtered, for its read-out is in software",
+                    allowed=f"0 to {count - 1}" if count else _WITHOUT[probe.signal],
                     todo="correct numbers, or the network",
                 )
         return self
 
-    def signals(self, kind: Literal["power", "filtered", "output"]) -> int:
+    def signals(self, kind: Signal) -> int:
         """Count the signals of a kind that the chip has."""
         if isinstance(self.wiring, OscillatorWiring):
-            return 0 if kind == "output" else len(self.wiring.drives)
+            return 0 if kind in ("output", "chain") else len(self.wiring.drives)
+        if kind == "chain":
+            wired = isinstance(self.wiring, ChipWiring) and self.wiring.tone and self.chip.synapses.takes == "tunings"
+            rows = 2 * self.network.topology().neurons
+            return rows + self.signals("output") if wired else 0
         if kind == "output":
             return self.network.outputs if self.network.readout == "hardware" else 0
         return self.network.topology().neurons
@@ -253,12 +273,21 @@ class BenchSettings(Settings):
         return self
 
 
+# What to do about a probe of what a chip has none of.
+_WITHOUT = {
+    "output": "power and filtered, for its read-out is in software",
+    "chain": "chains of a chip that takes tunings, with an RF source as wiring.tone",
+    "power": "what there is",
+    "filtered": "what there is",
+}
+
+
 def _names(wiring: ChipWiring | OscillatorWiring | ResonatorWiring) -> list[str]:
     """List everything that a wiring names."""
     if isinstance(wiring, ChipWiring):
         gate = [wiring.gate.source] if isinstance(wiring.gate, ChannelGate) else []
-        supply = [wiring.supply] if wiring.supply else []
-        return [*wiring.inputs, wiring.controller, *gate, *supply]
+        others = [one for one in (wiring.supply, wiring.tone) if one]
+        return [*wiring.inputs, wiring.controller, *gate, *others]
     if isinstance(wiring, OscillatorWiring):
         return [*wiring.drives, *([wiring.bias] if wiring.bias else [])]
     return [wiring.controller, wiring.tone, wiring.meter]

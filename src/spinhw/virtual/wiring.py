@@ -43,7 +43,8 @@ def _refuse_controller(name: str, instruments: Mapping[str, Panel], addresses: i
 
 def _terminals(settings: BenchSettings) -> dict[str, tuple[str, int]]:
     """Return what is wired to a channel of an instrument, by key: the instrument, and the highest channel."""
-    wiring, switch, found = settings.wiring, settings.switch, dict[str, tuple[str, int]]()
+    wiring, found = settings.wiring, dict[str, tuple[str, int]]()
+    switched = {one.instrument for one in settings.switches}
     if isinstance(wiring, ChipWiring):
         found |= {f"wiring.inputs[{place}]": terminal(one) for place, one in enumerate(wiring.inputs)}
         if isinstance(wiring.gate, ChannelGate):
@@ -52,7 +53,7 @@ def _terminals(settings: BenchSettings) -> dict[str, tuple[str, int]]:
         found |= {f"wiring.drives[{place}]": terminal(one) for place, one in enumerate(wiring.drives)}
     for place, probe in enumerate(settings.probes):
         (name, first), count = terminal(probe.to), settings.signals(probe.signal)
-        if switch is None or name != switch.instrument:
+        if name not in switched:
             found[f"probes[{place}]"] = (name, first - 1 + (count if probe.numbers == "all" else len(probe.numbers)))
-    rows = () if switch is None else switch.rows
-    return found | {f"switch.rows[{place}]": terminal(one) for place, one in enumerate(rows)}
+    rows = [(one.instrument, row) for one in settings.switches for row in enumerate(one.rows)]
+    return found | {f"switch {name}: rows[{place}]": terminal(to) for name, (place, to) in rows}

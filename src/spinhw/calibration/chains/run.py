@@ -1,7 +1,6 @@
 """A whole calibration of the chains of a chip: measure, fit, write down."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from spinhw.calibration.analysis import single_threaded
@@ -12,18 +11,17 @@ from spinhw.calibration.chains.sweep import Told, read_chains
 from spinhw.calibration.run import traces_folder
 from spinhw.calibration.synapses.readings import ladder_of
 from spinhw.calibration.synapses.run import highest_tuning
-from spinhw.device import NetworkChain
+from spinhw.device import NetworkChains
 from spinhw.errors import ConfigError
 from spinhw.network import SpintronicNetwork, tuned_shapes
 from spinhw.records import ChainsRecord, write_record
 
 
 def calibrate_chains(
-    chains: Sequence[NetworkChain],
+    chains: NetworkChains,
     network: SpintronicNetwork,
     plan: ChainPlanSettings,
     out: Path,
-    device_id: str,
     note: str = "",
     told: Told = lambda matrix, place, count: None,
 ) -> tuple[ChainsRecord, ChainsAnalysis]:
@@ -34,7 +32,6 @@ def calibrate_chains(
         network: The network that they were made for.
         plan: What to measure.
         out: File of the record.
-        device_id: Whose chains.
         note: What the experimenter writes: temperature, field, sample.
         told: Told after each chain.
 
@@ -53,13 +50,13 @@ def calibrate_chains(
         found = analyse_chains(reads, ladder_of(chains[0].bank))
     shapes = {name: (shape[0], shape[1]) for name, shape in tuned_shapes(network.settings).items()}
     wall_s = time.perf_counter() - started
-    around = ChainsCircumstances(plan, device_id, network.seed, shapes, wall_s, note, folder.name)
+    around = ChainsCircumstances(plan, chains.device_id, network.seed, shapes, wall_s, note, folder.name)
     record = make_chains_record(chains, reads, found, around)
     write_record(record, out)
     return record, found
 
 
-def chains_within_limits(plan: ChainPlanSettings, chains: Sequence[NetworkChain]) -> ChainPlanSettings:
+def chains_within_limits(plan: ChainPlanSettings, chains: NetworkChains) -> ChainPlanSettings:
     """Narrow the tunings to what the device allows."""
     most = min(highest_tuning(one.bank) for one in chains)
     return plan if plan.range <= most else plan.model_copy(update={"range": most})

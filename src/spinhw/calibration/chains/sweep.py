@@ -13,7 +13,7 @@ from spinhw.calibration.chains.settings import ChainPlanSettings
 from spinhw.calibration.synapses.fit import SweptWindows
 from spinhw.calibration.synapses.points import Points
 from spinhw.calibration.synapses.readings import Read, ladder_of, read_once
-from spinhw.device import NetworkChain
+from spinhw.device import NetworkChain, NetworkChains
 from spinhw.physics import Ladder
 
 Told = Callable[[str, int, int], None]
@@ -79,7 +79,7 @@ def tones_of(chain: NetworkChain, ladder: Ladder) -> Tensor:
 
 def read_chains(
     plan: ChainPlanSettings,
-    chains: Sequence[NetworkChain],
+    chains: NetworkChains,
     folder: Path,
     told: Told = lambda matrix, place, count: None,
 ) -> list[Read]:
@@ -99,17 +99,18 @@ def read_chains(
     """
     make_folder(folder)
     found = []
-    for place, chain in enumerate(chains):
-        with chain.bank as bank:
-            ladder = ladder_of(bank)
-            points = points_of_chain(plan, ladder, tones_of(chain, ladder))
-            said = plan.model_dump(mode="json", by_alias=True) | {
-                "matrix": chain.name,
-                "destination": chain.destination,
-                "sources": list(chain.sources),
-            }
-            found.append(read_once(bank, said, points, plan.readings, folder / f"{chain.place}.nc"))
-        told(chain.name, place + 1, len(chains))
+    with chains:
+        for place, chain in enumerate(chains):
+            with chain.bank as bank:
+                ladder = ladder_of(bank)
+                points = points_of_chain(plan, ladder, tones_of(chain, ladder))
+                said = plan.model_dump(mode="json", by_alias=True) | {
+                    "matrix": chain.name,
+                    "destination": chain.destination,
+                    "sources": list(chain.sources),
+                }
+                found.append(read_once(bank, said, points, plan.readings, folder / f"{chain.place}.nc"))
+            told(chain.name, place + 1, len(chains))
     return found
 
 

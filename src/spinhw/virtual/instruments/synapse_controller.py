@@ -41,6 +41,7 @@ class SynapseController(Panel):
         self.range_v, self.limits_v, self.settle_s = range_v, range_v, settle_s
         self.applied_v, self.staged_v = np.zeros(outputs, np.float32), np.zeros(outputs, np.float32)
         self.writes = 0  # Of SYN:APPLy: the bench programs the chip when it changes.
+        self.used = np.zeros(outputs, bool)  # Outputs that were anything but 0 V since all of them were switched on.
         self._overloads: tuple[int, ...] = ()
         super().__init__(name, serial, lab)
         self.status.errors = ErrorQueue(_QUEUE)
@@ -49,6 +50,7 @@ class SynapseController(Panel):
         super().reset()
         self.applied_v[:] = 0.0
         self.staged_v[:] = 0.0
+        self.used[:] = False
         self._overloads = ()
         self.writes += 1
 
@@ -97,6 +99,7 @@ class SynapseController(Panel):
         """Carry out SYNapse:APPLy: rounds to the resolution, with 0 V a level; overloads are looked for anew."""
         self.applied_v[:] = np.rint(self.staged_v.astype(np.float64) / self.resolution_v) * self.resolution_v
         self.writes += 1
+        self.used = (self.used & bool(self.get("on"))) | (self.applied_v != 0)
         self._overloads = ()
 
     def read(self, call: Call, values: np.ndarray) -> bytes:
