@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 # the interpreter ends is closed by `_close_all`.
 _open_sessions: dict[int, Callable[[], None]] = {}
 _previous: dict[int, Any] = {}
+_holding: list[None] = []  # One for each `uninterrupted` that the main thread is in.
 # Console closed and Ctrl-Break (Windows), termination (POSIX): by default they end Python without unwinding.
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
@@ -47,13 +48,19 @@ def uninterrupted() -> Iterator[None]:
     held = {number: handler for number, handler in held.items() if handler is not None}
     for number in held:
         signal.signal(number, lambda arrived, frame: late.append(arrived))
+    _holding.append(None)
     try:
         yield
     finally:
+        _holding.pop()
         for number, handler in held.items():
             signal.signal(number, handler)
-        for number in dict.fromkeys(late):
-            signal.raise_signal(number)
+        try:
+            for number in dict.fromkeys(late):  # For who would have heard them when they came.
+                signal.raise_signal(number)
+        finally:
+            if not _open_sessions:
+                _give_signals_back()
 
 
 @contextmanager
@@ -112,8 +119,8 @@ def _catch_signals() -> None:
 
 
 def _give_signals_back() -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
+    if threading.current_thread() is not threading.main_thread() or _holding:
+        return  # Signals that are held back are given back by who holds them.
     for number, handler in list(_previous.items()):
         if signal.getsignal(number) is _leave:
             signal.signal(number, handler)

@@ -233,14 +233,53 @@ def test_a_failure_to_make_safe_counts_every_output_as_on():
         pass
 
 
+def hear_as_at_the_start() -> None:
+    """Put signals to what they are in a fresh process, whatever ran in this one before; `hearing` undoes it."""
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process at SIGTERM without asking it")
 def test_termination_makes_safe_and_gives_the_signal_back():
-    before = signal.getsignal(signal.SIGTERM)
+    hear_as_at_the_start()
     device = FakeDevice()
     with pytest.raises(SystemExit), device:
         signal.raise_signal(signal.SIGTERM)
     assert device.log[-1] == "close"
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_signals_are_given_back_with_the_last_session_that_ends():
+    hear_as_at_the_start()
+    one, other = FakeDevice(), FakeDevice()
+    with one:
+        caught = signal.getsignal(signal.SIGTERM)
+        assert caught != signal.SIG_DFL
+        with other:
+            pass
+        assert signal.getsignal(signal.SIGTERM) == caught
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with one:
+        assert signal.getsignal(signal.SIGTERM) == caught
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process at SIGTERM without asking it")
+def test_a_termination_while_outputs_go_off_is_heard_by_who_heard_it_then():
+    """The last session gives the signal back; one that came before that must not end the process on the spot."""
+
+    class Terminated(FakeDevice):
+        def _make_safe(self) -> list[str]:
+            signal.raise_signal(signal.SIGTERM)
+            return super()._make_safe()
+
+    hear_as_at_the_start()
+    device = Terminated()
+    with pytest.raises(SystemExit), device:
+        pass
+    assert device.log == ["open", "make_safe", "close"]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_ctrl_c_does_not_cut_the_switching_off_short():
