@@ -111,6 +111,18 @@ class SpinhwWarning(UserWarning):
     """A doubt about a result that somebody should look into; said once for each cause in a process."""
 
 
+def some_of(names: Sequence[object], most: int, between: str = ", ") -> str:
+    """Write out the first of many names, and say how many more there are.
+
+    Args:
+        names: All of them, the most telling first.
+        most: So many are named, at least 1.
+        between: Stands between two of them.
+    """
+    more = len(names) - most
+    return between.join(map(str, names[:most])) + (f" and {more} more" if more > 0 else "")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is meant by a misspelt one, or list those there are."""
     names = sorted(known)

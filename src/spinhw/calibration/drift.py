@@ -24,7 +24,7 @@ from spinhw.calibration.measure import play
 from spinhw.calibration.settings import PlanSettings, PseudoRandom
 from spinhw.config import Settings
 from spinhw.device import OscillatorBank
-from spinhw.errors import CalibrationError
+from spinhw.errors import CalibrationError, some_of
 from spinhw.estimate import NormalEquations
 from spinhw.surrogate import PARAMETERS, Calibrated, OnlineRefit, Oscillators, Played, columns, misfit
 
@@ -79,10 +79,9 @@ class DriftVerdict:
         parts = [
             f"oscillator {number}: "
             + ", ".join(f"{name} {shift:+.3g}" for name, shift in zip(names, self.shifts[number], strict=True))
-            for number, names in list(self.moved.items())[:_NAMED]
+            for number, names in self.moved.items()
         ]
-        more = "" if len(self.moved) <= _NAMED else f" and {len(self.moved) - _NAMED} more"
-        return f"{len(self.moved)} oscillators have changed: {'; '.join(parts)}{more}"
+        return f"{len(self.moved)} oscillators have changed: {some_of(parts, _NAMED, '; ')}"
 
 
 class DriftChart:

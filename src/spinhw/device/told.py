@@ -7,7 +7,7 @@ from torch import Tensor
 
 from spinhw.device.description import Description
 from spinhw.device.kinds import DeviceSettings
-from spinhw.errors import ConfigError, SpinhwWarning
+from spinhw.errors import ConfigError, SpinhwWarning, some_of
 from spinhw.network import Chains, NetworkSettings, ResonatorSynapses, SpintronicNetwork
 from spinhw.physics import Ladder
 
@@ -119,11 +119,10 @@ def _takes_weights(kind: str) -> ConfigError:
 
 
 def _warn(missed: list[tuple[float, str]], about: Description) -> None:
-    worst = sorted(missed, reverse=True)
-    named = "; ".join(f"{name} by {off:.2g}" for off, name in worst[:_NAMED])
-    more = f", and {len(worst) - _NAMED} more" if len(worst) > _NAMED else ""
+    worst = [f"{name} by {off:.2g}" for off, name in sorted(missed, reverse=True)]
     warnings.warn(
-        f"{about.name}: weights out of the reach of its resonators were approached and are missed: {named}{more}",
+        f"{about.name}: weights out of the reach of its resonators were approached and are missed: "
+        + some_of(worst, _NAMED, "; "),
         SpinhwWarning,
         stacklevel=3,
     )

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spinhw.energy import EnergyLedger
+from spinhw.errors import some_of
 from spinhw.report.tables import joules
 from spinhw.training.measures import Measure
 from spinhw.units import show_quantity
@@ -64,9 +65,8 @@ def print_what_was_read(console: Console, file: str, facts: Mapping[str, Any]) -
         for part in parts.values():
             for name, count in part["by_class"].items():
                 counts[name] = counts.get(name, 0) + count
-        shown = [f"{name} {count}" for name, count in list(counts.items())[:_LISTED]]
-        more = len(counts) - _LISTED
-        lines.append(f"  {len(counts)} classes: " + ", ".join(shown) + (f" and {more} more" if more > 0 else ""))
+        shown = some_of([f"{name} {count}" for name, count in counts.items()], _LISTED)
+        lines.append(f"  {len(counts)} classes: {shown}")
     shares = ", ".join(f"{part['sequences']} {_PARTS[name]}" for name, part in parts.items())
     lines.append(f"  {word}: {shares}")
     for line in lines:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from spinhw.device.banks import SynapseBank
 from spinhw.device.verified import VerifyPlan, program_and_verify
+from spinhw.errors import some_of
 from spinhw.physics import alternating, chain_weights
 from spinhw.surrogate import CalibratedSynapses
 
@@ -145,13 +146,11 @@ class MultiplexedSynapses:
             missed += [groups.called(number, int(one)) for one in (used & ~found.reachable).nonzero()[:, 0]]
         self.measured += 1
         if missed:
-            more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
             _log.warning(
-                "%s: %d weights are out of reach of the resonators and act as measured: %s%s",
+                "%s: %d weights are out of reach of the resonators and act as measured: %s",
                 self.bank.name,
                 len(missed),
-                ", ".join(missed[:_NAMED]),
-                more,
+                some_of(missed, _NAMED),
             )
         return acting
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinhw.errors import ConfigError, nearest
+from spinhw.errors import ConfigError, nearest, some_of
 from spinhw.tasks.series.arrays import misfit, series_of
 from spinhw.tasks.series.series import Series
 from spinhw.tasks.series.settings import AnswerKind, SeriesSettings
 
 _INPUTS = ("inputs", "x", "X", "data", "x_train", "X_train")
 _TARGETS = ("targets", "target", "labels", "y", "Y", "y_train")
+_NAMED = 20  # Columns that a message names.
 
 
 def series_of_arrays(arrays: Mapping[str, NDArray[Any]], settings: SeriesSettings, file: str) -> Series:
@@ -145,8 +146,8 @@ def not_there(file: str, name: str, key: str, known: Iterable[str]) -> ConfigErr
     return ConfigError(
         f"{key}: there is no such column in {file}",
         seen=name,
-        allowed=", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else ""),
-        todo=nearest(name, names) if len(names) <= 20 else "write one of them",
+        allowed=some_of(names, _NAMED),
+        todo=nearest(name, names) if len(names) <= _NAMED else "write one of them",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinhw.errors import ConfigError, did_you_mean
+from spinhw.errors import ConfigError, did_you_mean, some_of
 from spinhw.tasks.series.settings import AnswerKind
 
 # Samples that are looked at in one go: a few MB in between, however long the series are.
@@ -142,7 +142,7 @@ def checked(series: Series) -> Series:
     if series.of_classes and len(series.outputs) < 2:
         raise ConfigError(
             f"{origin.file}: there is one class only",
-            seen=_listed(series.outputs),
+            seen=some_of(series.outputs, _NAMED),
             allowed="two and more",
             todo="name another target column, or take values as the answer",
         )
@@ -201,8 +201,8 @@ def as_in(test: Series, series: Series) -> Series:
         if there != here:
             raise ConfigError(
                 f"{test.origin.file}: other {what} than in {series.origin.file}",
-                seen=_listed(there),
-                allowed=_listed(here),
+                seen=some_of(there, _NAMED),
+                allowed=some_of(here, _NAMED),
                 todo="name the columns of both under task.columns, in the same order",
             )
     if not series.of_classes:
@@ -216,12 +216,7 @@ def as_in(test: Series, series: Series) -> Series:
                 f"{test.place(place) if test.per_step else test.whole(place)}: there is no such class in "
                 f"{series.origin.file}",
                 seen=one,
-                allowed=_listed(series.outputs),
+                allowed=some_of(series.outputs, _NAMED),
                 todo=did_you_mean(str(one), texts) or "take it out, or train with that class too",
             )
     return replace(test, targets=_numbered(meant, series.outputs)[test.targets], outputs=series.outputs)
-
-
-def _listed(names: tuple[Any, ...]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(map(str, names[:_NAMED])) + (f" and {more} more" if more > 0 else "")
