@@ -8,6 +8,7 @@ learning rates and clipped gradients of weights keep their meaning, whatever the
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -65,8 +66,8 @@ class Chains:
             tunings: -1 to 1.
             present: Which resonators exist, boolean.
         """
-        shift, most = self._shift(tunings), self._most(present, tunings)
-        width = self._width(tunings)
+        made, most = self._made(tunings), self._most(present, tunings)
+        shift, width = self._shift(tunings, made), made.half_linewidth_hz
         if not self.settings.crosstalk:
             return resonator_weight(-shift, width, most, self.settings.angle_rad)
         tones = self._tones(tunings)
@@ -77,7 +78,8 @@ class Chains:
 
         In 1/Hz; arguments as for `weights`.
         """
-        shift, most, width = self._shift(tunings), self._most(present, tunings), self._width(tunings)
+        made, most = self._made(tunings), self._most(present, tunings)
+        shift, width = self._shift(tunings, made), made.half_linewidth_hz
         tones, angle = self._tones(tunings), self.settings.angle_rad
         if not self.settings.crosstalk:
             return torch.diag_embed(-resonator_slope(-shift, width, most, angle))
@@ -101,12 +103,12 @@ class Chains:
 
         A weight out of its reach gets the tuning that comes nearest, and a resonator that does nothing 0.
         """
-        most, angle = self._most(present, weights), self.settings.angle_rad
+        made, most, angle = self._made(weights), self._most(present, weights), self.settings.angle_rad
         middle, reach = math.sin(angle), BELOW_LIMIT if weights.dtype == torch.float64 else 1 - 1e-5
         works = present & (most != 0)
         share = torch.where(works, weights / most.masked_fill(~works, 1.0), torch.zeros_like(weights))
-        detuning = detuning_for(share.clamp(middle - reach, middle + reach), self._width(weights), 1.0, angle)
-        tuning = self._tuning(-detuning)
+        detuning = detuning_for(share.clamp(middle - reach, middle + reach), made.half_linewidth_hz, 1.0, angle)
+        tuning = self._tuning(-detuning, made)
         return torch.where(works, tuning, torch.zeros_like(tuning))
 
     def translated(self, weights: Tensor, present: Tensor) -> Tensor:
@@ -117,10 +119,12 @@ class Chains:
         """
         if not self.settings.crosstalk:
             return self.alone(weights, present)
-        wanted, most = weights.double(), self._most(present, weights.double())
+        wanted = weights.double()
+        made, most = self._made(wanted), self._most(present, wanted)
 
         def tails(tunings: Tensor) -> Tensor:
-            own = resonator_weight(-self._shift(tunings), self._width(tunings), most, self.settings.angle_rad)
+            shift = self._shift(tunings, made)
+            own = resonator_weight(-shift, made.half_linewidth_hz, most, self.settings.angle_rad)
             return self.weights(tunings, present) - own
 
         found = chain_solution(
@@ -140,9 +144,9 @@ class Chains:
         Returns:
             Two of (source,), or (..., destination, source) where resonators are known.
         """
-        exact = like.double()
-        detunings = [end * self._width(exact) for end in inner_branch(self.settings.angle_rad)]
-        ends = torch.stack([self.values(self._tuning(-one).expand(*one.shape[:-1], count)) for one in detunings])
+        made = self._made(like.double())
+        detunings = [end * made.half_linewidth_hz for end in inner_branch(self.settings.angle_rad)]
+        ends = torch.stack([self.values(self._tuning(-one, made).expand(*one.shape[:-1], count)) for one in detunings])
         return ends.amin(0).to(like), ends.amax(0).to(like)
 
     @property
@@ -154,29 +158,26 @@ class Chains:
         """Return the tone of each source, counted from the first: single precision holds no small differences."""
         return self.settings.spacing_hz * torch.arange(like.shape[-1], dtype=like.dtype, device=like.device)
 
-    def _shift(self, tunings: Tensor) -> Tensor:
-        """Return how far each resonance lies from the tone of its own source, in Hz."""
-        moved = self.settings.curve.curve().shift(tunings)
-        if self.known is None:
-            return self.settings.span_hz * moved
-        return self._off(self.known, tunings) + _like(self.known.tuning_span_hz, tunings) * moved
+    def _made(self, like: Tensor) -> "_Made":
+        """Return how the resonators are made, as designed or as known, in the type and place of a tensor."""
+        known, ladder = self.known, self.settings
+        if known is None:
+            numbers = (0.0, ladder.span_hz, ladder.half_linewidth_hz)
+            return _Made(*(torch.tensor(one, dtype=like.dtype, device=like.device) for one in numbers))
+        tones = ladder.first_tone_hz + ladder.spacing_hz * torch.arange(known.count, dtype=torch.float64)
+        off = known.resonance_hz - tones.to(known.resonance_hz.device)  # Single precision holds no small differences.
+        return _Made(*(_like(one, like) for one in (off, known.tuning_span_hz, known.half_linewidth_hz)))
 
-    def _tuning(self, shift_hz: Tensor) -> Tensor:
+    def _shift(self, tunings: Tensor, made: "_Made") -> Tensor:
+        """Return how far each resonance lies from the tone of its own source, in Hz."""
+        return made.off_hz + made.span_hz * self.settings.curve.curve().shift(tunings)
+
+    def _tuning(self, shift_hz: Tensor, made: "_Made") -> Tensor:
         """Return the tuning that puts a resonance so far from the tone of its source, or nearest to it."""
-        curve = self.settings.curve.curve()
-        if self.known is None:
-            return curve.tuning(shift_hz / self.settings.span_hz)
-        span = _like(self.known.tuning_span_hz, shift_hz)
-        moves = span != 0
-        share = (shift_hz - self._off(self.known, shift_hz)) / torch.where(moves, span, 1.0)
+        curve, moves = self.settings.curve.curve(), made.span_hz != 0
+        share = (shift_hz - made.off_hz) / torch.where(moves, made.span_hz, 1.0)
         low, high = curve.ends()
         return torch.where(moves, curve.tuning(share.clamp(low, high)), torch.zeros_like(share))
-
-    def _off(self, known: Chain, like: Tensor) -> Tensor:
-        """Return how far each known resonance lies from its tone at tuning 0, worked out in double precision."""
-        resonance, count = known.resonance_hz, known.count
-        tones = self.settings.first_tone_hz + self.settings.spacing_hz * torch.arange(count, dtype=torch.float64)
-        return _like(resonance - tones.to(resonance.device), like)
 
     def _most(self, present: Tensor, like: Tensor) -> Tensor:
         """Return the largest weight of each resonator with its sign; 0 where there is none."""
@@ -189,10 +190,19 @@ class Chains:
         most = signs * present
         return most * transmission(present, self.settings.loss_db) if self.settings.loss_db else most
 
-    def _width(self, like: Tensor) -> Tensor:
-        if self.known is not None:
-            return _like(self.known.half_linewidth_hz, like)
-        return torch.tensor(self.settings.half_linewidth_hz, dtype=like.dtype, device=like.device)
+
+class _Made(NamedTuple):
+    """How resonators are made, in Hz: numbers that all share, or of each, (..., destination, source).
+
+    Args:
+        off_hz: How far each resonance lies from the tone of its own source at tuning 0.
+        span_hz: Shift by a tuning of 1 on a line; 0 where it does not move.
+        half_linewidth_hz: G.
+    """
+
+    off_hz: Tensor
+    span_hz: Tensor
+    half_linewidth_hz: Tensor
 
 
 def _like(known: Tensor, like: Tensor) -> Tensor:
