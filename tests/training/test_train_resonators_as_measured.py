@@ -9,7 +9,7 @@ from spinhw.device import load_device
 from spinhw.errors import CalibrationError, ConfigError
 from spinhw.records import load_chains
 from spinhw.surrogate import CalibratedChains
-from spinhw.training import RunSettings, evaluate, open_run, train
+from spinhw.training import RunSettings, evaluate, open_run, surrogate, train
 from spinhw.training.learner import Learner
 from spinhw.training.member import member_of
 from spinhw.training.start import start_from
@@ -67,8 +67,10 @@ def test_each_seed_begins_with_the_weights_of_its_design_on_its_own_chip(records
         assert torch.equal(alone.values()["w_int.1"], mine["w_int.1"][row : row + 1])
 
 
-def test_a_run_trains_on_them_and_is_taken_up_again(records, tmp_path):
+def test_a_run_trains_on_them_and_is_taken_up_again(records, tmp_path, mocker):
+    read = mocker.spy(surrogate, "calibrated_chains")
     found = train(run_of({"resonators": str(records), "draws": 1.0}), tmp_path / "run")
+    assert read.call_count == len(SEEDS)  # Surrogate, refits and start have them from one reading.
     assert "accuracy_on_device" in found.summary
     again = evaluate(tmp_path / "run")
     assert again["accuracy_converged"] == found.summary["accuracy_converged"]

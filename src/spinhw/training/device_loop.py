@@ -12,6 +12,7 @@ from spinhw.device import Device
 from spinhw.device.batch import Keeper
 from spinhw.gradients import ChannelMask, Choices, DeviceWatch, HardwareInLoop, NetworkRefit
 from spinhw.network import SpintronicNetwork
+from spinhw.surrogate import CalibratedChains
 from spinhw.tasks import Batch
 from spinhw.training.alignment import Gradients, Reference
 from spinhw.training.deploy import device_for
@@ -84,13 +85,19 @@ class DeviceLoop:
 
 
 @contextmanager
-def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper | None = None) -> Iterator[DeviceLoop]:
+def open_loop(
+    settings: RunSettings,
+    network: SpintronicNetwork,
+    keeper: Keeper | None = None,
+    known: Sequence[CalibratedChains] | None = None,
+) -> Iterator[DeviceLoop]:
     """Open the device of a run and put its networks in the loop; it is left safe.
 
     Args:
         settings: The run.
         network: Its networks.
         keeper: Records what the device measures; None for nobody.
+        known: What the run knows of the resonators of its chips; None to read it.
 
     Raises:
         ConfigError: Device, gradient and networks do not go together.
@@ -101,8 +108,8 @@ def open_loop(settings: RunSettings, network: SpintronicNetwork, keeper: Keeper 
         raise RuntimeError("a run without a device has nothing to put into the loop")
     with device_for(settings, profile, keeper) as device:
         mask = None if training.loop.mask_after is None else ChannelMask(device, network, training.loop.mask_after)
-        refits = make_refits(settings, device)
-        watch = make_watch(settings, network, device, refits)
+        refits = make_refits(settings, device, known)
+        watch = make_watch(settings, network, device, refits, known)
         hardware = put_in_loop(training, network, device, training.gradient, refits, mask, watch)
         yield DeviceLoop(device, hardware, Reference(hardware, training.label_smoothing))
 

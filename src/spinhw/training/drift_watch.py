@@ -6,13 +6,18 @@ from spinhw.device import Device, ObservationPlan
 from spinhw.errors import ConfigError
 from spinhw.gradients import LEAST_SEQUENCES, MODES, DeviceWatch, NetworkRefit, NetworkWatch
 from spinhw.network import SpintronicNetwork
+from spinhw.surrogate import CalibratedChains
 from spinhw.training.deploy import device_for
 from spinhw.training.model import lacks, make_refits, online_refits
 from spinhw.training.settings import RunSettings
 
 
 def make_watch(
-    settings: RunSettings, network: SpintronicNetwork, device: Device, refits: Sequence[NetworkRefit] | None
+    settings: RunSettings,
+    network: SpintronicNetwork,
+    device: Device,
+    refits: Sequence[NetworkRefit] | None,
+    known: Sequence[CalibratedChains] | None = None,
 ) -> DeviceWatch | None:
     """Make what watches the neurons of a device for drift; None where nobody asked for it.
 
@@ -21,6 +26,7 @@ def make_watch(
         network: Its networks.
         device: The device.
         refits: Of the model of the gradient, by chip.
+        known: What the run knows of the resonators of its chips; None to read it.
 
     Raises:
         ConfigError: The device or the gradient cannot show a drift, or a refit on alarm has nothing to refit.
@@ -44,12 +50,17 @@ def make_watch(
             allowed="log or stop, or training.refit.when: online with a gradient that has a model",
             todo="write action: log",
         )
-    chips = [NetworkWatch(one, asked, about.members) for one in online_refits(settings, about.device_ids, 1.0)]
+    each = online_refits(settings, about.device_ids, 1.0, known)
+    chips = [NetworkWatch(one, asked, about.members) for one in each]
     return DeviceWatch(chips, about, network, asked, refits)
 
 
-def refuse_model(settings: RunSettings) -> None:
+def refuse_model(settings: RunSettings, known: Sequence[CalibratedChains]) -> None:
     """Check before training that the model of the gradient can be refitted, and the device watched, as asked for.
+
+    Args:
+        settings: The run.
+        known: What it knows of the resonators of its chips.
 
     Raises:
         ConfigError: It cannot; says why.
@@ -57,10 +68,10 @@ def refuse_model(settings: RunSettings) -> None:
     refuse_idle_watch(settings)
     if settings.device is not None and settings.training.loop_start < settings.training.epochs:
         device = device_for(settings, settings.device)
-        refits = make_refits(settings, device)
+        refits = make_refits(settings, device, known)
         if settings.training.drift is not None:  # Drawing networks takes time that other runs need not spend.
             network = SpintronicNetwork(settings.network, settings.steps, settings.training.seeds)
-            make_watch(settings, network, device, refits)
+            make_watch(settings, network, device, refits, known)
 
 
 def refuse_idle_watch(settings: RunSettings) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spinhw.network import SpintronicNetwork
 from spinhw.states import part_of
+from spinhw.surrogate import CalibratedChains
 from spinhw.training.checkpoint import of_others
 from spinhw.training.device_loop import DeviceLoop
 from spinhw.training.divergence import Diverged
@@ -20,7 +21,7 @@ from spinhw.training.kept import BestWeights, WeightAverage
 from spinhw.training.optimiser import MemberAdam, freeze, trained
 from spinhw.training.readout import SolvedReadout
 from spinhw.training.settings import RunSettings
-from spinhw.training.surrogate import TrainedSurrogate
+from spinhw.training.surrogate import TrainedSurrogate, known_chains
 from spinhw.training.versions import bit_versions
 
 
@@ -75,13 +76,15 @@ class Learner:
 
     Args:
         settings: The run.
+        known: What it knows of the resonators of its chips (`known_chains`); None to read it.
     """
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, known: Sequence[CalibratedChains] | None = None) -> None:
         training = settings.training
+        self.known = known_chains(settings) if known is None else known
         self.seeds = training.seeds
         self.network = SpintronicNetwork(settings.network, settings.steps, training.seeds, settings.answer)
-        self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings)
+        self.surrogate = None if settings.calibration is None else TrainedSurrogate(settings, self.known)
         if self.surrogate is not None:
             self.surrogate.begin(self.network)
         self.chips = None if training.chips is None else DrawnChips(settings, training.chips)

@@ -10,13 +10,28 @@ from spinhw.device import Description, Device
 from spinhw.errors import ConfigError
 from spinhw.gradients import MODES, NetworkRefit
 from spinhw.records import find_record, load_record
-from spinhw.surrogate import DYNAMICS, FORGETTING, Calibrated, CoupledRefit, Oscillators, information
+from spinhw.surrogate import (
+    DYNAMICS,
+    FORGETTING,
+    Calibrated,
+    CalibratedChains,
+    CoupledRefit,
+    Oscillators,
+    information,
+)
 from spinhw.training.settings import RunSettings
 from spinhw.training.surrogate import known_chains
 
 
-def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | None:
+def make_refits(
+    settings: RunSettings, device: Device, known: Sequence[CalibratedChains] | None = None
+) -> list[NetworkRefit] | None:
     """Make a refit for each chip of a device, which starts from the run's calibration if there is one; None for none.
+
+    Args:
+        settings: The run.
+        device: The device.
+        known: What the run knows of the resonators of its chips (`known_chains`); None to read it.
 
     Raises:
         ConfigError: A refit is asked for and the device cannot observe what it takes, or a record is missing.
@@ -37,12 +52,15 @@ def make_refits(settings: RunSettings, device: Device) -> list[NetworkRefit] | N
         )
     return [
         NetworkRefit(one, training.refit.sequences, training.refit.every)
-        for one in online_refits(settings, about.device_ids)
+        for one in online_refits(settings, about.device_ids, known=known)
     ]
 
 
 def online_refits(
-    settings: RunSettings, device_ids: Sequence[str], forgetting: float = FORGETTING
+    settings: RunSettings,
+    device_ids: Sequence[str],
+    forgetting: float = FORGETTING,
+    known: Sequence[CalibratedChains] | None = None,
 ) -> Iterator[CoupledRefit]:
     """Begin to know the oscillators and resonators of chips: from their records, if the run has any, else nominal ones.
 
@@ -50,8 +68,9 @@ def online_refits(
         settings: The run.
         device_ids: The chips, in the order of its seeds, or a single one.
         forgetting: What is left of old information after a look.
+        known: As for `make_refits`.
     """
-    known = known_chains(settings)
+    known = known_chains(settings) if known is None else known
     for row, device_id in enumerate(device_ids):
         sure = known[row].resonance_errors() if known else None
         yield _online_refit(settings, device_id, forgetting, sure)

@@ -40,6 +40,7 @@ from spinhw.training.run_lock import run_lock
 from spinhw.training.settings import RunSettings
 from spinhw.training.start import start_from
 from spinhw.training.summary import energy_facts, energy_ledger, headline, inference_facts, with_spent
+from spinhw.training.surrogate import known_chains
 from spinhw.training.trainee import EnsembleTrainee, save
 from spinhw.training.versions import changed_versions, versions
 
@@ -79,11 +80,12 @@ def train(
     if folder is None:
         folder = default_folder(Path(settings.task.kind if isinstance(run, RunSettings) else run))
     refuse_misfit(settings)
-    refuse_model(settings)
+    known = known_chains(settings)
+    refuse_model(settings, known)
     refuse_engine(settings)
     reach_device(settings)
     with threads(settings.training.threads), Interrupt() as interrupt:
-        learner = Learner(settings)
+        learner = Learner(settings, known)
         start_from(learner, settings)
         made = RunFolder.create(Path(folder), settings)
         try:
@@ -222,7 +224,7 @@ def _device_in_use(settings: RunSettings, learner: Learner, folder: RunFolder) -
     else:
         if 0 < training.loop_start == learner.epoch and learner.batch == 0:
             learner.begin_loop(training.loop.learning_rate is not None)
-        with open_loop(settings, learner.network, keeper) as loop, learner.in_the_loop(loop):
+        with open_loop(settings, learner.network, keeper, learner.known) as loop, learner.in_the_loop(loop):
             folder.write_instruments(loop.device.look_over())
             yield loop.device
 

@@ -36,7 +36,7 @@ def start_from(learner: Learner, settings: RunSettings) -> None:
     rows = torch.tensor([other.training.seeds.index(seed) for seed in learner.seeds])
     weights = {name: tensors[f"{counted}/{name}"][rows] for name in learner.network.state_dict()}
     # Tunings of another run mean the weights that acted there, on the resonators that were known there.
-    there, here = known_chains(other, learner.seeds), known_chains(settings)
+    there, here = known_chains(other, learner.seeds), learner.known
     for network in {learner.network, learner.evaluated}:
         if there or here:
             network.use_resonators(members_of_chains([one.chains for one in there]) if there else None)

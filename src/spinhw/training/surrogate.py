@@ -22,13 +22,14 @@ class TrainedSurrogate:
 
     Args:
         settings: A run with a calibration.
+        chains: What it knows of the resonators of its chips.
 
     Raises:
         ConfigError: A record is missing or wrong.
         CalibrationError: A record is another device's, or of other oscillators or resonators.
     """
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, chains: Sequence[CalibratedChains]) -> None:
         asked = settings.calibration
         if asked is None:
             raise ValueError("this run has no calibration")
@@ -38,7 +39,7 @@ class TrainedSurrogate:
         self._known = _oscillators(asked, ids)
         for one in self._known:
             one.neurons(self._nominal)  # Refuses another number of oscillators.
-        self._chains = known_chains(settings)
+        self._chains = chains
 
     @property
     def draws(self) -> bool:
