@@ -12,9 +12,9 @@ from spinhw.errors import ConfigError
 from spinhw.studies import Outcome, Outlook, Point, PointStore
 from spinhw.studies.execute import run_points
 from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, LoopStudy, look_ahead_in_loop, run_loop_study
-from spinhw.studies.in_loop.catalogue import cells_of
+from spinhw.studies.in_loop.catalogue import cells_of, worst_of
 from spinhw.studies.in_loop.claims import judge_loop
-from spinhw.studies.in_loop.measured import Found, over_cells
+from spinhw.studies.in_loop.measured import LoopFound, cells_in, differences, over_cells
 from spinhw.studies.in_loop.tables import loop_page
 from spinhw.training import Interrupted
 
@@ -73,14 +73,14 @@ def invented(accuracy: list[float | None]) -> Outcome:
     return Outcome(list(range(len(accuracy))), nothing, nothing, nothing, 1.0, "0", None, accuracy, 100, 1.0)
 
 
-def all_found(grid: LoopGridSettings, **accuracies: float) -> Found:
+def all_found(grid: LoopGridSettings, **accuracies: float) -> LoopFound:
     """Invent outcomes by method; on the ideal device that of "ideal"."""
     study, shifts = study_of(grid), np.array([-0.01, 0.01])
     outcomes = {}
     for entry in study.entries:
-        mean = accuracies["ideal" if entry.cell.device == "ideal" else entry.method]
+        mean = accuracies["ideal" if entry.chips.device == "ideal" else entry.method]
         outcomes[entry.point.key] = invented((mean + shifts).tolist())
-    return Found(study, outcomes)
+    return LoopFound(study, outcomes)
 
 
 GOOD = {"deployed": 0.6, "output": 0.95, "oracle": 0.955, "spsa": 0.5, "ideal": 0.955}
@@ -105,8 +105,8 @@ def test_the_most_telling_runs_come_first() -> None:
     grid = tiny_grid()
     study = study_of(grid)
     assert [entry.method for entry in study.entries[:3]] == ["deployed", "output", "oracle"]
-    assert {entry.cell for entry in study.entries[:3]} == {study.worst}
-    assert study.entries[3].cell.device == "ideal"
+    assert {entry.chips for entry in study.entries[:3]} == {worst_of(grid)}
+    assert study.entries[3].chips.device == "ideal"
     assert study.entries[-1].method == "spsa"
     assert sum(entry.method == "spsa" for entry in study.entries) == 1
 
@@ -146,7 +146,7 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
     played = {row["method"]: int(row["inferences"]) for row in rows}
     assert played == {"deployed": 0, "output": IMAGES, "oracle": IMAGES, "spsa": 3 * IMAGES}
     # What is only deployed is what was trained on the simulator: the same answers there.
-    base = store.outcome(study.base)
+    base = store.outcome(study.bases[0])
     assert base is not None
     deployed = [float(row["accuracy_converged"]) for row in rows if row["method"] == "deployed"]
     assert deployed[:2] == [round(value, 6) for value in base.score_converged if value is not None]
@@ -165,8 +165,8 @@ def test_a_study_of_averages_has_equal_shots(tmp_path: Path) -> None:
 
 def test_a_failed_start_is_named_and_what_is_done_is_kept(tmp_path: Path) -> None:
     study, store = study_of(tiny_grid()), PointStore(tmp_path)
-    store.place(study.base).mkdir(parents=True)
-    (store.place(study.base) / "run").write_text("in the way", encoding="utf-8")
+    store.place(study.bases[0]).mkdir(parents=True)
+    (store.place(study.bases[0]) / "run").write_text("in the way", encoding="utf-8")
     todo = study.points[:2]
     with pytest.raises(ConfigError, match="2 of 2 points failed.*this exists already"):
         run_points(todo, store, dict.fromkeys((point.key for point in todo), 1.0), Listener(), jobs=1)
@@ -195,25 +195,25 @@ def test_claims_hold_where_the_loop_is_as_good_as_the_truth() -> None:
 def test_a_cell_that_is_far_off_is_told_before_all_are_measured() -> None:
     grid = tiny_grid()
     found = all_found(grid, **(GOOD | {"output": 0.93}))
-    worst = {entry.point.key for entry in found.study.entries if entry.cell == found.study.worst}
-    part = Found(found.study, {key: one for key, one in found.outcomes.items() if key in worst})
+    worst = {entry.point.key for entry in found.study.entries if entry.chips == worst_of(grid)}
+    part = LoopFound(found.study, {key: one for key, one in found.outcomes.items() if key in worst})
     verdicts = [each.verdict for each in judge_loop(part, grid)]
     assert verdicts == ["not tested", "no", "not tested", "not tested"]
 
 
 def test_differences_are_taken_pair_by_pair() -> None:
     found = all_found(tiny_grid(), **GOOD)
-    differences = found.differences("output", "oracle")
-    assert list(differences) == found.cells
-    assert over_cells(differences) == pytest.approx([-0.005, -0.005])
+    apart = differences(found, "output", "oracle")
+    assert list(apart) == cells_in(found)
+    assert over_cells(apart) == pytest.approx([-0.005, -0.005])
 
 
 def test_a_network_that_diverged_counts_as_zero_and_is_empty_in_the_table() -> None:
     grid = tiny_grid()
     found = all_found(grid, **GOOD)
     entry = found.study.entries[1]
-    lost = Found(found.study, {**found.outcomes, entry.point.key: invented([None, 0.9])})
-    accuracy = lost.accuracy(found.study.worst, "output")
+    lost = LoopFound(found.study, {**found.outcomes, entry.point.key: invented([None, 0.9])})
+    accuracy = lost.accuracy(worst_of(grid), "output")
     assert accuracy is not None
     assert accuracy.tolist() == [0.0, 0.9]
     assert "| output | 50 | 0.5 s |" in loop_page(lost, grid, [])

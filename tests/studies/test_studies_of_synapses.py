@@ -12,7 +12,7 @@ from spinhw.studies import Outcome, Point, PointStore
 from spinhw.studies.execute import missing_of
 from spinhw.studies.in_loop import look_ahead_in_loop
 from spinhw.studies.synapses import SYNAPSE_STUDIES, SynapseGridSettings, SynapseStudy, run_synapse_study
-from spinhw.studies.synapses.catalogue import WITH, WITHOUT
+from spinhw.studies.synapses.catalogue import WITH, WITHOUT, sweeps_of
 from spinhw.studies.synapses.claims import answer, judge_synapses
 from spinhw.studies.synapses.measured import NeededSpacing, SynapsesFound, needed_spacing
 
@@ -81,7 +81,7 @@ def all_found(grid: SynapseGridSettings, **accuracies: float) -> SynapsesFound:
     """Invent outcomes: by method, or of the method that decides by method and spacing, such as "loop8"."""
     study, shifts = study_of(grid), np.array([-0.001, 0.001])
     outcomes = {}
-    for run in study.runs:
+    for run in study.entries:
         name = {WITH: "ideal", WITHOUT: "blind"}.get(run.method, run.method)
         mean = accuracies.get(f"{name}{run.chips.spacing:g}", accuracies.get(name, 0.5))
         outcomes[run.point.key] = invented((mean + shifts).tolist(), 1000)
@@ -95,13 +95,13 @@ def test_the_shipped_study_varies_one_axis_at_a_time_around_the_shipped_chip() -
     grid = load(SynapseGridSettings, GRID)
     study = study_of(grid)
     assert len(grid.seeds) == 10
-    assert [chips.spacing for chips in study.sweeps["spacing"]] == [4, 8, 16, 32]
-    assert [chips.frequency_spread for chips in study.sweeps["frequency_spread"]] == [0.001, 0.003, 0.01]
-    others = sum(len(chips) - 1 for chips in study.sweeps.values())
-    assert len(study.runs) == len(grid.methods) * (1 + others) + 2 * 4
+    assert [chips.spacing for chips in sweeps_of(grid)["spacing"]] == [4, 8, 16, 32]
+    assert [chips.frequency_spread for chips in sweeps_of(grid)["frequency_spread"]] == [0.001, 0.003, 0.01]
+    others = sum(len(chips) - 1 for chips in sweeps_of(grid).values())
+    assert len(study.entries) == len(grid.methods) * (1 + others) + 2 * 4
     assert len(study.bases) == 2 * 4
     assert len({point.key for point in study.points}) == len(study.points)
-    middle = next(run for run in study.runs if run.chips == grid.chips and run.method == grid.default)
+    middle = next(run for run in study.entries if run.chips == grid.chips and run.method == grid.default)
     shipped = Point.vary("examples/resonators.yaml", ("device=rf-chip",)).settings.device
     assert middle.point.settings.device == shipped
 
@@ -109,7 +109,7 @@ def test_the_shipped_study_varies_one_axis_at_a_time_around_the_shipped_chip() -
 def test_every_run_starts_from_the_networks_of_its_spacing() -> None:
     study = study_of(tiny_grid())
     assert [base.settings.network.synapses.crosstalk for base in study.bases] == [True, True, False, False]
-    for run in study.runs:
+    for run in study.entries:
         start, network = run.point.start, run.point.settings.network
         assert start is not None
         assert start.settings.network.synapses.spacing_hz == network.synapses.spacing_hz
@@ -122,7 +122,7 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
     study, store, heard = study_of(grid), PointStore(tmp_path), Listener()
     # The chips in the middle are trained and measured; what is said of all others was there already.
     base = study.bases[0]
-    middle = [run.point for run in study.runs if run.chips == grid.chips and not run.ideal]
+    middle = [run.point for run in study.entries if run.chips == grid.chips and not run.ideal]
     done = {point.key for point in (base, *middle)}
     for point in study.points:
         if point.key not in done:
@@ -143,7 +143,7 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
     assert all(each.measured in page for each in claims)
     assert (tmp_path / "rf_synapses.png").stat().st_size > 10_000
     rows = list(csv.DictReader(io.StringIO((tmp_path / "rf_synapses.csv").read_text(encoding="utf-8"))))
-    assert len(rows) == 2 * len(study.runs)
+    assert len(rows) == 2 * len(study.entries)
     measured = [row for row in rows if row["point"] in done]
     # Only who programs by measuring reads chains, and only the loop plays images to train.
     assert {row["method"] for row in measured if int(row["readings"])} == {"verified"}
@@ -164,7 +164,7 @@ def test_networks_that_others_start_from_are_trained_again_where_only_the_table_
 
 def test_the_answer_is_the_closest_spacing_that_is_good_enough_with_its_interval() -> None:
     grid = tiny_grid()
-    needed = needed_spacing(all_found(grid, **GOOD), "loop")
+    needed = needed_spacing(all_found(grid, **GOOD), grid, "loop")
     assert needed is not None
     assert (needed.spacing, needed.interval) == (16.0, [16.0, 16.0])
     said = answer(all_found(grid, **GOOD), grid)
@@ -172,7 +172,7 @@ def test_the_answer_is_the_closest_spacing_that_is_good_enough_with_its_interval
         "A designer needs 16 half-linewidths from tone to tone (95 % interval 16 to 16, among 8, 16)"
     )
     assert "-2.50 points" in said
-    closer = needed_spacing(all_found(grid, **GOOD | {"loop8": 0.95}), "loop")
+    closer = needed_spacing(all_found(grid, **GOOD | {"loop8": 0.95}), grid, "loop")
     assert closer is not None
     assert closer.spacing == 8.0
 

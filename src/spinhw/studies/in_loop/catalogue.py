@@ -1,76 +1,38 @@
 """The studies of chips in the loop, as runs that all start from the same trained networks."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import product
 
 from spinhw.errors import ConfigError
+from spinhw.studies.compared import ComparedRuns, Entry
 from spinhw.studies.in_loop.cell import GridPoint
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.point import Point
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One run: a method on chips of one kind.
-
-    Args:
-        cell: The chips.
-        method: Name of the method.
-        point: The run.
-        averages: Shots over which each batch is averaged.
-    """
-
-    cell: GridPoint
-    method: str
-    point: Point
-    averages: int = 1
-
-
-@dataclass(frozen=True)
-class LoopStudy:
-    """Runs that are compared.
-
-    Args:
-        name: As on the command line.
-        title: What it shows.
-        base: The run on the simulator that all others start from.
-        entries: All others, the most telling first.
-        worst: The cell that is farthest from ideal.
-    """
-
-    name: str
-    title: str
-    base: Point
-    entries: tuple[Entry, ...]
-    worst: GridPoint
-
-    @property
-    def points(self) -> list[Point]:
-        """Every run, that on the simulator first."""
-        return [self.base, *(entry.point for entry in self.entries)]
+LoopStudy = ComparedRuns[GridPoint]
+_Entry = Entry[GridPoint]
 
 
 def chip_in_the_loop(grid: LoopGridSettings) -> LoopStudy:
     """Accuracy on imperfect chips, for every way to come to terms with them."""
-    base, worst = _base(grid), _worst(grid)
+    base, worst = _base(grid), worst_of(grid)
     entries = [_entry(grid, base, cell, name) for cell, name in _wanted(grid)]
     ideal = _entry(grid, base, GridPoint(grid.ideal, 0.0, 0.0, 0.0), grid.default)
-    in_worst = [entry for entry in entries if entry.cell == worst and _everywhere(grid, entry)]
+    in_worst = [entry for entry in entries if entry.chips == worst and _everywhere(grid, entry)]
     others = sorted((entry for entry in entries if entry not in in_worst), key=lambda entry: _turn(grid, entry))
-    return LoopStudy("chip_in_the_loop", "Chips in the training loop", base, (*in_worst, ideal, *others), worst)
+    return LoopStudy("chip_in_the_loop", "Chips in the training loop", (base,), (*in_worst, ideal, *others))
 
 
 def averaging(grid: LoopGridSettings) -> LoopStudy:
     """Averages of each shot against more batches, at the same number of shots."""
-    base, worst, asked = _base(grid), _worst(grid), grid.averaging
+    base, worst, asked = _base(grid), worst_of(grid), grid.averaging
     entries = []
     for noise, n in product(asked.noises, asked.averages):
         cell = GridPoint(grid.device, worst.mismatch, noise, worst.synapse_error)
         epochs = asked.epochs // n
         more = (f"training.loop.averages={n}", f"training.epochs={epochs}", f"training.evaluate_every={epochs}")
         entries.append(_entry(grid, base, cell, asked.method, more, n))
-    return LoopStudy("averaging", "Averages of each shot against more batches", base, tuple(entries), worst)
+    return LoopStudy("averaging", "Averages of each shot against more batches", (base,), tuple(entries))
 
 
 LOOP_STUDIES: dict[str, Callable[[LoopGridSettings], LoopStudy]] = {
@@ -84,22 +46,23 @@ def cells_of(grid: LoopGridSettings) -> list[GridPoint]:
     return [GridPoint(grid.device, *each) for each in chips]
 
 
-def _worst(grid: LoopGridSettings) -> GridPoint:
+def worst_of(grid: LoopGridSettings) -> GridPoint:
+    """Return the chips that are farthest from ideal."""
     return GridPoint(grid.device, max(grid.mismatches), max(grid.noises), max(grid.synapse_errors))
 
 
 def _wanted(grid: LoopGridSettings) -> Iterator[tuple[GridPoint, str]]:
-    worst = _worst(grid)
+    worst = worst_of(grid)
     for cell, (name, method) in product(cells_of(grid), grid.methods.items()):
         if method.cells == "all" or cell == worst:
             yield cell, name
 
 
-def _everywhere(grid: LoopGridSettings, entry: Entry) -> bool:
+def _everywhere(grid: LoopGridSettings, entry: _Entry) -> bool:
     return grid.methods[entry.method].cells == "all"
 
 
-def _turn(grid: LoopGridSettings, entry: Entry) -> int:
+def _turn(grid: LoopGridSettings, entry: _Entry) -> int:
     return grid.methods[entry.method].turn
 
 
@@ -119,7 +82,7 @@ def _base(grid: LoopGridSettings) -> Point:
 
 def _entry(
     grid: LoopGridSettings, base: Point, cell: GridPoint, name: str, more: tuple[str, ...] = (), averages: int = 1
-) -> Entry:
+) -> _Entry:
     every = (f"training.seeds={list(grid.seeds)}", *grid.overrides, *cell.overrides, *grid.loop)
     point = Point.vary(grid.recipe, (*every, *grid.methods[name].overrides, *more), start=base)
-    return Entry(cell, name, point, averages)
+    return Entry(cell, name, point, averages, ideal=cell.device != grid.device)

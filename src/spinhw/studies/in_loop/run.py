@@ -9,7 +9,7 @@ from spinhw.studies.in_loop.catalogue import LoopStudy
 from spinhw.studies.in_loop.claims import judge_loop
 from spinhw.studies.in_loop.figures import draw_loop
 from spinhw.studies.in_loop.forecast import forecast_in_loop_s
-from spinhw.studies.in_loop.measured import Found
+from spinhw.studies.in_loop.measured import LoopFound
 from spinhw.studies.in_loop.settings import LoopGridSettings
 from spinhw.studies.in_loop.tables import loop_csv, loop_page
 from spinhw.studies.run import Outlook, run_compared, write_compared
@@ -62,7 +62,7 @@ def run_loop_study(
 
 def write_loop_study(study: LoopStudy, grid: LoopGridSettings, store: PointStore, folder: Path) -> list[Claim]:
     """Write ``NAME.csv``, ``NAME.png`` and ``NAME.md`` of what is done; return the claims."""
-    found = Found(study, store.outcomes(study.points))
+    found = LoopFound(study, store.outcomes(study.points))
     claims = judge_loop(found, grid)
     page = loop_page(found, grid, claims)
     write_compared(folder, study.name, loop_csv(found), lambda picture: draw_loop(found, grid, picture), page)

@@ -1,10 +1,10 @@
 """The study of resonators as synapses: runs on chips of one kind after the other, one axis at a time."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from spinhw.errors import ConfigError
 from spinhw.network import ResonatorSynapses
+from spinhw.studies.compared import ComparedRuns, Entry
 from spinhw.studies.point import Point
 from spinhw.studies.synapses.settings import ResonatorChipSettings, SynapseGridSettings
 
@@ -12,54 +12,14 @@ from spinhw.studies.synapses.settings import ResonatorChipSettings, SynapseGridS
 WITH, WITHOUT = "with crosstalk", "without crosstalk"
 
 
-@dataclass(frozen=True)
-class SynapseRun:
-    """One run: a method on chips of one kind.
-
-    Args:
-        chips: The chips.
-        method: Name of the method; `WITH` or `WITHOUT` on chips that are ideal but for their crosstalk.
-        point: The run.
-    """
-
-    chips: ResonatorChipSettings
-    method: str
-    point: Point
-
-    @property
-    def ideal(self) -> bool:
-        """Whether the chips have no imperfection but their crosstalk."""
-        return self.method in (WITH, WITHOUT)
-
-
-@dataclass(frozen=True)
-class SynapseStudy:
-    """Runs that are compared.
-
-    Args:
-        name: As on the command line.
-        title: What it shows.
-        bases: The runs on the simulator that all others start from.
-        runs: All others, the most telling first.
-        sweeps: Chips by axis, in the order of the axis.
-    """
-
-    name: str
-    title: str
-    bases: tuple[Point, ...]
-    runs: tuple[SynapseRun, ...]
-    sweeps: dict[str, tuple[ResonatorChipSettings, ...]]
-
-    @property
-    def points(self) -> list[Point]:
-        """Every run, those on the simulator first."""
-        return [*self.bases, *(run.point for run in self.runs)]
+SynapseStudy = ComparedRuns[ResonatorChipSettings]
+_Entry = Entry[ResonatorChipSettings]
 
 
 def rf_synapses(grid: SynapseGridSettings) -> SynapseStudy:
     """Accuracy on chips of resonators, for every way to come to terms with them."""
     _refuse_other_recipes(grid)
-    sweeps = dict(_sweeps(grid))
+    sweeps = sweeps_of(grid)
     kinds = dict.fromkeys([grid.chips, *(chips for each in sweeps.values() for chips in each)])
     spacings = list(dict.fromkeys(chips.spacing for chips in kinds))
     bases = {spacing: _base(grid, spacing) for spacing in spacings}
@@ -71,20 +31,18 @@ def rf_synapses(grid: SynapseGridSettings) -> SynapseStudy:
         for name, found in ((WITH, bases), (WITHOUT, blind))
     ]
     every = sorted(runs, key=lambda run: (grid.methods[run.method].turn, run.chips not in sweeps["spacing"]))
-    return SynapseStudy(
-        "rf_synapses", "Resonators as synapses", (*bases.values(), *blind.values()), (*ideal, *every), sweeps
-    )
+    return SynapseStudy("rf_synapses", "Resonators as synapses", (*bases.values(), *blind.values()), (*ideal, *every))
 
 
 SYNAPSE_STUDIES: dict[str, Callable[[SynapseGridSettings], SynapseStudy]] = {"rf_synapses": rf_synapses}
 
 
-def _sweeps(grid: SynapseGridSettings) -> Iterator[tuple[str, tuple[ResonatorChipSettings, ...]]]:
-    """Return the chips of each axis; those in the middle are on every one."""
-    for axis, values in grid.sweeps:
-        if values:
-            wanted = sorted({*values, getattr(grid.chips, axis)})
-            yield axis, tuple(grid.chips.model_copy(update={axis: value}) for value in wanted)
+def sweeps_of(grid: SynapseGridSettings) -> dict[str, tuple[ResonatorChipSettings, ...]]:
+    """Return the chips of each axis, in its order; those in the middle are on every one."""
+    wanted = {axis: sorted({*values, getattr(grid.chips, axis)}) for axis, values in grid.sweeps if values}
+    return {
+        axis: tuple(grid.chips.model_copy(update={axis: value}) for value in values) for axis, values in wanted.items()
+    }
 
 
 def _base(grid: SynapseGridSettings, spacing: float, *more: str) -> Point:
@@ -104,15 +62,15 @@ def _refuse_other_recipes(grid: SynapseGridSettings) -> None:
         )
 
 
-def _run(grid: SynapseGridSettings, chips: ResonatorChipSettings, method: str, base: Point) -> SynapseRun:
+def _run(grid: SynapseGridSettings, chips: ResonatorChipSettings, method: str, base: Point) -> _Entry:
     how = (*_on(grid, chips, base), *grid.loop, *grid.methods[method].overrides)
-    return SynapseRun(chips, method, Point.vary(grid.recipe, how, start=base))
+    return Entry(chips, method, Point.vary(grid.recipe, how, start=base))
 
 
-def _ideal(grid: SynapseGridSettings, spacing: float, method: str, base: Point) -> SynapseRun:
+def _ideal(grid: SynapseGridSettings, spacing: float, method: str, base: Point) -> _Entry:
     chips = grid.chips.model_copy(update={"spacing": spacing})
     how = (*_on(grid, chips, base), *grid.loop, *grid.methods[grid.deployed].overrides, *grid.ideal)
-    return SynapseRun(chips, method, Point.vary(grid.recipe, how, start=base))
+    return Entry(chips, method, Point.vary(grid.recipe, how, start=base), ideal=True)
 
 
 def _on(grid: SynapseGridSettings, chips: ResonatorChipSettings, base: Point) -> tuple[str, ...]:

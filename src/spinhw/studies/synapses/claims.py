@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from spinhw.studies.claim import Claim
-from spinhw.studies.in_loop.measured import Floats, in_points
+from spinhw.studies.compared import in_points
+from spinhw.studies.measured import Floats
 from spinhw.studies.merit import percent
 from spinhw.studies.synapses.catalogue import WITH, WITHOUT
 from spinhw.studies.synapses.measured import ENOUGH, NeededSpacing, SynapsesFound, needed_spacing
@@ -53,7 +54,7 @@ def judge_synapses(found: SynapsesFound, grid: SynapseGridSettings) -> list[Clai
 
 def answer(found: SynapsesFound, grid: SynapseGridSettings) -> str:
     """Say in a sentence which spacing a designer needs."""
-    needed = needed_spacing(found, grid.default)
+    needed = needed_spacing(found, grid, grid.default)
     return _NOT_YET if needed is None else _sentence(needed)
 
 
@@ -62,7 +63,7 @@ def _spacing(found: SynapsesFound, grid: SynapseGridSettings) -> Claim:
     test = (
         f"'{_label(grid, grid.default)}' is within {100 * ENOUGH:g} point of the best spacing there, or closer together"
     )
-    needed = needed_spacing(found, grid.default)
+    needed = needed_spacing(found, grid, grid.default)
     holds = None if needed is None else needed.spacing <= grid.chips.spacing
     return _claim(says, test, answer(found, grid), holds)
 

@@ -1,47 +1,18 @@
 """What came out of the study of resonators as synapses: arrays by kind of chip and method."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from spinhw.studies.in_loop.measured import Floats
-from spinhw.studies.outcome import Outcome
-from spinhw.studies.synapses.catalogue import SynapseRun, SynapseStudy
-from spinhw.studies.synapses.settings import ResonatorChipSettings
+from spinhw.studies.compared import Found
+from spinhw.studies.measured import Floats
+from spinhw.studies.synapses.catalogue import sweeps_of
+from spinhw.studies.synapses.settings import ResonatorChipSettings, SynapseGridSettings
 from spinhw.training.statistics import interval_of
 
+SynapsesFound = Found[ResonatorChipSettings]
+
 ENOUGH = 0.01  # A spacing is enough where accuracy is so near to that of the best one.
-
-
-@dataclass(frozen=True)
-class SynapsesFound:
-    """A study and the outcomes that are there.
-
-    Args:
-        study: The study.
-        outcomes: By key of the point; those that are missing are not done yet.
-    """
-
-    study: SynapseStudy
-    outcomes: Mapping[str, Outcome]
-
-    @property
-    def runs(self) -> list[tuple[SynapseRun, Outcome]]:
-        """Runs that are done, in the order of the study."""
-        return [(each, self.outcomes[each.point.key]) for each in self.study.runs if each.point.key in self.outcomes]
-
-    @property
-    def missing(self) -> list[SynapseRun]:
-        """Runs that are not done yet."""
-        return [each for each in self.study.runs if each.point.key not in self.outcomes]
-
-    def accuracy(self, chips: ResonatorChipSettings, method: str) -> Floats | None:
-        """Return the accuracy on such chips, (seed,), 0 to 1; None where it was not measured yet."""
-        for run, outcome in self.runs:
-            if run.chips == chips and run.method == method:
-                return outcome.shown()
-        return None
 
 
 @dataclass(frozen=True)
@@ -77,9 +48,9 @@ class NeededSpacing:
         return np.array(self.spacings)[near.argmax(axis=1)]
 
 
-def needed_spacing(found: SynapsesFound, method: str) -> NeededSpacing | None:
+def needed_spacing(found: SynapsesFound, grid: SynapseGridSettings, method: str) -> NeededSpacing | None:
     """Put accuracies over the spacing together; None where not all of them are measured yet."""
-    chips = found.study.sweeps["spacing"]
+    chips = sweeps_of(grid)["spacing"]
     columns = [found.accuracy(each, method) for each in chips]
     known = [one for one in columns if one is not None]
     if len(known) < len(columns):

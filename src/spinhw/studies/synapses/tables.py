@@ -8,10 +8,10 @@ import numpy as np
 
 from spinhw import __version__
 from spinhw.studies.claim import Claim
-from spinhw.studies.in_loop.measured import in_points
+from spinhw.studies.compared import in_points
 from spinhw.studies.in_loop.tables import claims_table, mean_text, short
 from spinhw.studies.synapses.axes import SWEPT_AXES
-from spinhw.studies.synapses.catalogue import WITH, WITHOUT
+from spinhw.studies.synapses.catalogue import WITH, WITHOUT, sweeps_of
 from spinhw.studies.synapses.claims import answer
 from spinhw.studies.synapses.measured import SynapsesFound
 from spinhw.studies.synapses.settings import SynapseGridSettings
@@ -41,14 +41,14 @@ def synapse_csv(found: SynapsesFound) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for run, outcome in found.runs:
-        networks, training = len(outcome.seeds), run.point.settings.training
-        chips = ("ideal" if run.ideal else "imperfect", *(_of(run.ideal, run.chips, axis) for axis in SWEPT_AXES))
+    for entry, outcome in found.done:
+        networks, training = len(outcome.seeds), entry.point.settings.training
+        chips = ("ideal" if entry.ideal else "imperfect", *(_of(entry.ideal, entry.chips, axis) for axis in SWEPT_AXES))
         took = "" if outcome.cpu_s is None else round(outcome.cpu_s / networks, 2)
         on_device = outcome.score_on_device or [None] * networks
         for seed, there, here in zip(outcome.seeds, on_device, outcome.score_converged, strict=True):
-            how = (run.method, training.epochs, seed, short(there), short(here))
-            counts = (outcome.inferences // networks, outcome.readings // networks, took, run.point.key)
+            how = (entry.method, training.epochs, seed, short(there), short(here))
+            counts = (outcome.inferences // networks, outcome.readings // networks, took, entry.point.key)
             writer.writerow((found.study.name, *chips, *how, *counts))
     return text.getvalue()
 
@@ -67,8 +67,8 @@ def synapse_page(found: SynapsesFound, grid: SynapseGridSettings, claims: Sequen
         f"![{study.title}]({study.name}.png)\n",
         "## Claims\n\n" + claims_table(claims),
         f"## Accuracy on the chip\n\nIn percent. What is not varied: {_around(grid)}.\n",
-        *(_axis(found, grid, axis) for axis in study.sweeps),
-        "## The crosstalk in the model\n\n" + _models(found),
+        *(_axis(found, grid, axis) for axis in sweeps_of(grid)),
+        "## The crosstalk in the model\n\n" + _models(found, grid),
         "## What it took\n\n" + _costs(found, grid),
     ]
     return "\n".join(parts)
@@ -78,12 +78,12 @@ def _head(found: SynapsesFound, grid: SynapseGridSettings) -> str:
     study, missing = found.study, len(found.missing)
     took = sum(outcome.cpu_s or 0.0 for outcome in found.outcomes.values())
     left = (
-        f" **{missing} of {len(study.runs)} runs are not done yet**; the same command goes on with them."
+        f" **{missing} of {len(study.entries)} runs are not done yet**; the same command goes on with them."
         if missing
         else ""
     )
     return (
-        f"`spinhw study {study.name}`, spinhw {__version__}: {len(found.runs)} runs of {len(grid.seeds)} networks, "
+        f"`spinhw study {study.name}`, spinhw {__version__}: {len(found.done)} runs of {len(grid.seeds)} networks, "
         f"each on a chip of its own, {took / 60:.0f} minutes of one core.{left} All start from networks trained by "
         f"`{grid.recipe}` on the simulator alone, once for each spacing. Accuracies are those of the test images on "
         "the chip, which integrates at 16 steps per ns; +- is the standard deviation over chips, an interval is a "
@@ -106,19 +106,19 @@ def _axis(found: SynapsesFound, grid: SynapseGridSettings, axis: str) -> str:
         f"| {_number(chips, axis)} | "
         + " | ".join(mean_text(found.accuracy(chips, name)) for name in grid.methods)
         + " |\n"
-        for chips in found.study.sweeps[axis]
+        for chips in sweeps_of(grid)[axis]
     ]
     return head + "|---:" * (1 + len(grid.methods)) + "|\n" + "".join(rows)
 
 
-def _models(found: SynapsesFound) -> str:
+def _models(found: SynapsesFound, grid: SynapseGridSettings) -> str:
     head = (
         "Networks deployed as they were trained, on chips that are ideal but for their crosstalk: with the crosstalk "
         "in the model of the training, and with resonators that hear their own tone alone. In percent.\n\n"
         f"| {SWEPT_AXES['spacing'].label} | in the model | not in the model | difference |\n|---:|---:|---:|---|\n"
     )
     rows = []
-    for chips in found.study.sweeps["spacing"]:
+    for chips in sweeps_of(grid)["spacing"]:
         one, other = found.accuracy(chips, WITH), found.accuracy(chips, WITHOUT)
         lost = "" if one is None or other is None else in_points(other - one)
         rows.append(f"| {chips.spacing:g} | {mean_text(one)} | {mean_text(other)} | {lost} |\n")
@@ -132,7 +132,7 @@ def _costs(found: SynapsesFound, grid: SynapseGridSettings) -> str:
     )
     rows = []
     for name, method in grid.methods.items():
-        runs = [outcome for run, outcome in found.runs if run.method == name]
+        runs = [outcome for entry, outcome in found.done if entry.method == name]
         if runs:
             counts = [[each.inferences, each.readings, each.cpu_s or 0.0] for each in runs]
             inferences, readings, took = np.mean(np.array(counts) / [[len(each.seeds)] for each in runs], axis=0)
