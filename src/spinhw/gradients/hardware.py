@@ -33,12 +33,12 @@ from spinhw.gradients.device_watch import DeviceWatch
 from spinhw.gradients.layerwise import layer_sparsities
 from spinhw.gradients.refits import Refit, Refits
 from spinhw.gradients.shots import inferences, refuse_members, shoot
-from spinhw.gradients.shown import last_layer, plan_of_last_layer, shown_outputs
-from spinhw.gradients.truth import true_end
+from spinhw.gradients.shown import last_layer, plan_of_last_layer, readout_plan, shown_outputs
+from spinhw.gradients.truth import true_end_for
 from spinhw.network import SpintronicNetwork, outputs_of
 from spinhw.network.checks import whole_number
 from spinhw.physics import Chain
-from spinhw.rollout import Engine, Neurons, Steps
+from spinhw.rollout import Engine, Neurons
 from spinhw.rollout.kept import ordinary, ordinary_tensors
 from spinhw.sequences import held
 from spinhw.states import part_of
@@ -192,7 +192,7 @@ class HardwareInLoop(nn.Module):
         """
         if self.device is None:
             raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
-        plan = ObservationPlan.split(_end_neurons(self.network), self.device.describe().channels)
+        plan = readout_plan(self.device.describe(), self.network.settings)
         played = held(inputs, lengths)
         return end_signal(self._shoot(self.device, values, played, plan, lengths), self.network, lengths)
 
@@ -287,11 +287,12 @@ class HardwareInLoop(nn.Module):
         """Give what to observe in this pass."""
         if self.observe is not None:
             return self.observe
-        about, needed = device.describe(), _end_neurons(self.network)
+        about = device.describe()
         if mode_named(self.mode).measured == "neurons":
             return ObservationPlan.split(about.neurons, about.channels)
-        if (self.refits is None and self.watch is None) or needed:
-            return ObservationPlan.split(needed, about.channels)
+        needed = readout_plan(about, self.network.settings)
+        if (self.refits is None and self.watch is None) or needed.neurons:
+            return needed
         groups = ObservationPlan.split(about.neurons, about.channels).repeats
         self._groups = len(groups)
         return ObservationPlan((groups[self.turn % len(groups)],))
@@ -301,7 +302,7 @@ class HardwareInLoop(nn.Module):
         applied = {} if trace is None else trace.applied
         masks = self.network.member_masks()
         truth = (
-            partial(_true_end, device, self.network, inputs, lengths, self.choices.oracle_steps_per_ns)
+            partial(true_end_for, device, self.network, inputs, lengths, self.choices.oracle_steps_per_ns)
             if isinstance(device, SimulatedDevice)
             else None
         )
@@ -346,25 +347,3 @@ def _refits(refit: Refit | Sequence[Refit] | None, network: SpintronicNetwork) -
     if refit is None:
         return None
     return Refits(refit if isinstance(refit, Sequence) else [refit], network)
-
-
-def _end_neurons(network: SpintronicNetwork) -> range:
-    """Give the neurons that the read-out needs observed: none where it is hardware."""
-    settings = network.settings
-    if settings.readout == "hardware":
-        return range(0)
-    return range(*settings.topology().slices()[-1].indices(network.neuron_count))
-
-
-def _true_end(
-    device: SimulatedDevice,
-    network: SpintronicNetwork,
-    inputs: Tensor,
-    lengths: Tensor | None,
-    steps_per_ns: int | None,
-    values: Values,
-) -> Tensor:
-    own = Steps(network.steps.sample_interval_s, substeps=1, order=2)
-    steps = None if steps_per_ns is None else own.at_least_per_ns(steps_per_ns)
-    truth = device.oracle(values, inputs, steps, lengths=lengths, present=network.member_masks())
-    return true_end(truth, network, lengths)

@@ -32,6 +32,11 @@ def plan_of_last_layer(about: Description, network: NetworkSettings) -> Observat
     return ObservationPlan.split(range(*last.indices(about.neurons)), about.channels)
 
 
+def readout_plan(about: Description, network: NetworkSettings) -> ObservationPlan:
+    """Return the plan by which what the read-out needs is observed, and no more: nothing where it is hardware."""
+    return ObservationPlan.nothing() if network.readout == "hardware" else plan_of_last_layer(about, network)
+
+
 def shown_outputs(trace: Trace, neurons: Neurons, interval_s: float) -> Signal:
     """Return y of every neuron, (member, batch, time, neuron): what was measured of it, or what follows from the power.
 

@@ -11,11 +11,11 @@ from spinhw.device.bank_effort import bank_effort
 from spinhw.device.effort import Effort, batch_effort
 from spinhw.gradients import knows_truth
 from spinhw.gradients.modes import MODES
-from spinhw.gradients.shown import plan_of_last_layer
+from spinhw.gradients.shown import plan_of_last_layer, readout_plan
 from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Task
 from spinhw.training.alignment import DIRECTIONS, MEASUREMENTS
-from spinhw.training.deploy import device_for, readout_plan
+from spinhw.training.deploy import device_for
 from spinhw.training.model import make_refits
 from spinhw.training.settings import RunSettings
 from spinhw.training.summary import energy_ledger, looks

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from spinhw.conversion import Scaling
-from spinhw.device import Description, Device, DeviceSettings, ObservationPlan, Signal, Trace, is_bench, open_device
+from spinhw.device import Device, DeviceSettings, Signal, Trace, is_bench, open_device
 from spinhw.device.batch import Keeper
 from spinhw.device.limits import Limit
 from spinhw.device.told import refuse_training_of_weights, told
 from spinhw.errors import ConfigError, LimitError
 from spinhw.gradients import end_signal, logits_of, refuse_mode
-from spinhw.gradients.shown import refuse_hidden_states
-from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.gradients.shown import readout_plan, refuse_hidden_states
+from spinhw.network import SpintronicNetwork
 from spinhw.sequences import in_one, inside
 from spinhw.tasks import Batch, Part, Task, joined
 from spinhw.training.progress import Tick
@@ -191,13 +191,6 @@ def _nearer(key: str, limit: Limit, line: Scaling) -> str:
         f"choose lowest and highest, or spread, under {key} so that inputs lie within {float(low.max()):.4g} to "
         f"{float(high.min()):.4g}, or use another device"
     )
-
-
-def readout_plan(device: Description, network: NetworkSettings) -> ObservationPlan:
-    """Observe what the read-out needs and no more."""
-    if network.readout == "hardware":
-        return ObservationPlan.nothing()
-    return ObservationPlan.split(range(*network.topology().slices()[-1].indices(sum(network.layers))), device.channels)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from spinhw.gradients.shown import readout_plan
 from spinhw.network import SpintronicNetwork
 from spinhw.studies.forecast import forecast_s
 from spinhw.studies.point import Point
 from spinhw.training import RunSettings
-from spinhw.training.deploy import device_for, readout_plan
+from spinhw.training.deploy import device_for
 from spinhw.training.device_loop import put_in_loop
 from spinhw.training.model import make_refits
 from spinhw.training.summary import looks
