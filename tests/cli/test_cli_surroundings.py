@@ -65,12 +65,12 @@ def test_devices_says_what_each_profile_is(spinhw) -> None:
 def test_a_signal_while_the_last_words_are_said_changes_nothing() -> None:
     code = f"""
 import os, signal, sys
-from spinhw.cli import app
+from spinhw.cli import process
 def late(text, **_):
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         os.kill(os.getpid(), getattr(signal, name))
     sys.stderr.write(text)
-app.typer.secho = late
+process.typer.secho = late
 sys.argv = ["spinhw", "energy", "nowhere.yaml"]
 {MAIN}
 """

@@ -1,5 +1,5 @@
 """The command line: one thin function for each command."""
 
-from spinhw.cli.app import main
+from spinhw.cli.process import main
 
 __all__ = ["main"]
