@@ -380,7 +380,9 @@ def test_bad_studies_get_one_line(spinhw, arguments: tuple[str, ...], complaint:
 
 @pytest.mark.timeout(300)  # The first run on a machine compiles the integrator.
 @pytest.mark.parametrize("door", ["in process", "TCP"])
-def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_path: Path, door: str) -> None:
+def test_a_run_is_measured_on_a_bench_of_instruments(
+    spinhw, tiny: Path, tmp_path: Path, door: str, mocker: MockerFixture
+) -> None:
     from fakes.visa import (
         CHIP_INSTRUMENTS,
         CHIP_TRUTH,
@@ -410,6 +412,7 @@ def test_a_run_is_measured_on_a_bench_of_instruments(spinhw, tiny: Path, tmp_pat
         "tek2": ("digitizer", "tektronix-mso", {one: screens[one] for one in ("1", "2")}),
     }
     wiring = CHIP_WIRING | {"outputs": [*(f"tek.{one}" for one in range(1, 9)), "tek2.1", "tek2.2"]}
+    mocker.patch("spinhw.plots.draw_run", return_value={})  # As of any run; other tests draw.
     with standing(truth, door, tmp_path) as (made, addresses, backend):
         bench = tmp_path / "bench.yaml"
         bench.write_text(json.dumps(bench_file(instruments, wiring, addresses, backend)), encoding="utf-8")

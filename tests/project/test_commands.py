@@ -28,12 +28,13 @@ SHORTER = {
     r"merit": "training.seeds=[0] network.layers=[5]",
     r"train runs/": "",  # As short as the run that it repeats.
     r"train \S+ --device (bench-virtual|mybench.yaml)": DIGITS,
-    r"train \S*eight_resonators": f"training.epochs=2 training.loop.epochs=1 {FINE}",
+    r"train \S*eight_resonators": f"training.epochs=2 training.loop.epochs=1 network.layers=[3,3] {FINE}",
     r"train \S*gestures": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
     r"train sunspots": f"training.seeds=[0] training.epochs=1 training.substeps=2 network.layers=[3] {FINE}",
     r"try": f"training.seeds=[0] training.epochs=1 training.substeps=1 network.layers=[3,3] {FINE}",
     r"(train|demo)\b": f"{DIGITS} network.layers=[3,3] {FINE}",
-    r"flipflop train oscillators": f"{FLIPFLOP} network.layers=[4] training.loop.epochs=1 {FINE}",
+    r"flipflop train oscillators": f"{FLIPFLOP} training.final_part=validation network.layers=[4] "
+    f"training.loop.epochs=1 {FINE}",
     r"flipflop (train|smallest)": f"{FLIPFLOP} network.units=4",
 }
 # What is too long even so, and runs up to where the work begins: that is replaced, and fails.

@@ -31,9 +31,9 @@ SHORTER = {"DigitsSettings()": "DigitsSettings(train_fraction=0.05)"}
 SMALL_FLIPFLOP = """
 task:
   {kind: flipflop, bits: 1, steps: 60, pulse_steps: 4, onsets: [[2, 6], [12, 20]], absent: [0, 0],
-   sequences: 8, held_out: 4}
+   sequences: 64, held_out: 4}
 network: {layers: [4], inputs: 1, outputs: 1, readout: software}
-training: {seeds: [0], epochs: 1, batch_size: 4}
+training: {seeds: [0], epochs: 1, batch_size: 64} # A thousand sequences are measured at last: in large batches.
 """
 
 

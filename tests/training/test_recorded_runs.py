@@ -214,7 +214,8 @@ def go_on(config: Path, folder: Path, faults: Killing) -> tuple[int, str]:
 
 
 def start(home: Path, *options: Any) -> Any:
-    code = "import seed_shift; from spinhw.cli import main; main()"
+    code = "import seed_shift; from spinhw import plots; from spinhw.cli import main; "
+    code += "plots.draw_run = lambda *_: {}; main()"  # Pictures take as long as the run; other tests draw.
     environment = os.environ | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
     return python(code, "train", *options, environment=environment)
 
