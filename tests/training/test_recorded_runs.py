@@ -181,8 +181,9 @@ def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_p
         for port in made.ports.values():
             port.faults = faults
         small = {
-            "task": {"train_fraction": 0.02, "held_out": "validation"},
-            "network": {"layers": [4, 3], "readout": "software"},
+            # No digits: each of the three processes would wait for the package that they come with.
+            "task": {"kind": "narma10", "length": 64, "washout": 10, "sequences": 30, "held_out": 15, "tested": 15},
+            "network": {"layers": [4, 3], "inputs": 1, "outputs": 1, "readout": "software"},
             "training": TRAINING | {"seeds": [3], "batch_size": 15},  # Two batches for each epoch.
         }
         data = run_data(bench_on(addresses), **small)
@@ -194,7 +195,7 @@ def test_a_run_on_a_failing_bench_killed_twice_replays_to_the_same_weights(tmp_p
             if end:
                 by_hand_off(made)  # What a kill left on, no later run takes over.
         seen = [read_attributes(batch_path(folder / "recording", n)) for n in range(batch_count(folder / "recording"))]
-    assert len(faults.log) >= 10  # 101 by this seed, 82 to 234 by four others: repeats draw more.
+    assert len(faults.log) >= 10  # 99 by this seed, 86 and 113 by two others: repeats draw more.
     assert len(seen) == 2 * 2 + 2 + 1  # Batches, looks, and the closing measurement.
     assert len(list((folder / "recording" / "set-aside").iterdir())) == 2  # What the kills had cost is still there.
     replay(folder, tmp_path / "again")
