@@ -1,6 +1,7 @@
 """Runs whose networks have resonators: trained, interrupted, started from, on chips that take tunings."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,11 @@ from spinhw import train
 from spinhw.config import build
 from spinhw.device.profiles import settings_for
 from spinhw.errors import ConfigError
-from spinhw.training import Interrupted, RunSettings, evaluate, resume
+from spinhw.gradients import Refits
+from spinhw.training import Interrupted, RunSettings, evaluate, open_run, resume
 from spinhw.training.learner import Learner
+from spinhw.training.start import start_from
+from spinhw.training.step import train_step
 from spinhw.training.surrogate import known_chains
 
 RF = {"frequency": "2 GHz", "spacing": "160 MHz", "half_linewidth": "10 MHz", "tuning_span": "80 MHz"}
@@ -137,6 +141,46 @@ def test_a_run_on_known_resonators_is_resumed_to_the_same_bits(tmp_path):
     resume(tmp_path / "cut", settings)
     found = bits(tmp_path / "cut")
     assert all(torch.equal(value, found[name]) for name, value in bits(tmp_path / "whole").items())
+
+
+@pytest.mark.parametrize("kept", ["average", "best"])
+def test_what_is_kept_follows_a_shift_that_was_taken_out_and_outlives_an_interruption(tmp_path, kept, mocker):
+    plain = Refits.moved  # Four batches are too few to be as sure as is asked for.
+    mocker.patch.object(Refits, "moved", lambda self, least, sure: plain(self, least / 10, sure / 3))
+    more = {"keep": kept} | ({"optimiser": {"average_decay": 0.9}} if kept == "average" else {})
+    asked = {"resonators": "truth", "resonator_error": 0.01}
+    settings = run_of(device=OFF, calibration=asked, seeds=[3], epochs=2, loop={"epochs": 1}, **more)
+    whole = train(settings, tmp_path / "whole")
+    begun, opened = Learner(settings).network.resonators(), open_run(whole.folder).network.resonators()
+    apart = [(opened[name].resonance_hz - one.resonance_hz).abs().max() for name, one in begun.items()]
+    assert float(max(apart)) > 1e5
+    onwards = run_of(device=None, start=str(whole.folder), seeds=[3], epochs=0, loop={"epochs": 0})
+    begun_there = Learner(onwards)
+    start_from(begun_there, onwards)
+    for name, mask in begun_there.network.masks().items():
+        acted = open_run(whole.folder).network.values()[name].detach()
+        assert float((acting(begun_there)[name] - acted)[mask].abs().max()) < 1e-3
+    with pytest.raises(Interrupted):
+        train(settings, tmp_path / "cut", Stopping())
+    resume(tmp_path / "cut", settings)
+    found = bits(tmp_path / "cut")
+    assert all(torch.equal(value, found[name]) for name, value in bits(tmp_path / "whole").items())
+
+
+def test_what_is_kept_acts_as_before_once_chains_have_moved():
+    settings = run_of(device=None, optimiser={"average_decay": 0.9}, loop={"epochs": 0}, gradient="surrogate")
+    learner = Learner(settings)
+    batch, kept = settings.open_task().train(learner.seeds, 0, 0), learner.evaluated
+    train_step(learner, batch, settings.training, [0.0, 0.0])
+    before = {name: value.detach() for name, value in kept.values().items()}
+    moved = {
+        name: replace(one, resonance_hz=one.resonance_hz + 2e6) for name, one in learner.network.resonators().items()
+    }
+    learner.network.use_resonators(moved, keep_weights=True)
+    train_step(learner, batch, settings.training, [0.0, 0.0])
+    for name, mask in kept.masks().items():
+        assert torch.equal(kept.resonators()[name].resonance_hz, moved[name].resonance_hz)
+        assert float((kept.values()[name].detach() - before[name])[mask].abs().max()) < 1e-3
 
 
 @pytest.mark.parametrize(

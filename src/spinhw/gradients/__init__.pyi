@@ -1,4 +1,5 @@
 from .base import Choices, Pass, end_of, end_signal, logits_of, measured_value_modelled_gradient, straight_through
+from .chain_drift import follow, put_resonances, resonances
 from .channels import ChannelMask, Expected, Masked
 from .checks import knows_truth, refuse_mode
 from .device_watch import DeviceWatch, DriftAlarm
@@ -36,13 +37,16 @@ __all__ = [
     "WatchSettings",
     "end_of",
     "end_signal",
+    "follow",
     "inferences",
     "knows_truth",
     "logits_of",
     "measured_value_modelled_gradient",
     "projection",
+    "put_resonances",
     "random_direction",
     "refuse_mode",
+    "resonances",
     "shoot",
     "straight_through",
     "true_end",

@@ -42,8 +42,21 @@ def resonances(network: SpintronicNetwork) -> dict[str, Tensor]:
     return {name: chain.resonance_hz.clone() for name, chain in network.resonators().items()}
 
 
-def put_resonances(network: SpintronicNetwork, found: Mapping[str, Tensor]) -> None:
-    """Go back to what `resonances` returned; tunings stay."""
+def put_resonances(network: SpintronicNetwork, found: Mapping[str, Tensor], keep_weights: bool = False) -> None:
+    """Let a network take its resonators to be where `resonances` said.
+
+    Args:
+        network: Changed where they are others than its own.
+        found: By name of the matrix; nothing leaves all as it is.
+        keep_weights: Whether to tune it anew, so that what acted acts again; else tunings stay.
+    """
     there = network.resonators()
     if found and any(not torch.equal(there[name].resonance_hz, value) for name, value in found.items()):
-        network.use_resonators({name: replace(there[name], resonance_hz=value) for name, value in found.items()})
+        moved = {name: replace(there[name], resonance_hz=value) for name, value in found.items()}
+        network.use_resonators(moved, keep_weights)
+
+
+def follow(network: SpintronicNetwork, other: SpintronicNetwork) -> None:
+    """Let a network take its resonators to be where another one does, tuned anew, so that what acted acts again."""
+    if any(other.known(name) is not None for name in other.tuned()):
+        put_resonances(network, resonances(other), keep_weights=True)

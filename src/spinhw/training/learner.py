@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spinhw.gradients import put_resonances, resonances
 from spinhw.network import SpintronicNetwork
 from spinhw.states import part_of
 from spinhw.surrogate import CalibratedChains
@@ -112,8 +113,12 @@ class Learner:
     @property
     def evaluated(self) -> SpintronicNetwork:
         """The networks that count: the running average or the best at any look, where the run keeps these."""
-        kept = self.average or self.best
-        return self.network if kept is None else kept.network
+        return self.network if self.kept is None else self.kept.network
+
+    @property
+    def kept(self) -> WeightAverage | BestWeights | None:
+        """What is kept beside the present networks and counts in their place; None where nothing is."""
+        return self.average or self.best
 
     @property
     def looked_at(self) -> SpintronicNetwork:
@@ -174,6 +179,8 @@ class Learner:
             parts["best"] = self.best.network.state_dict()
         if self.readout is not None:
             parts["readout"] = self.readout.tensors()
+        if self.kept is not None:
+            parts["kept"] = {f"resonances/{name}": one for name, one in resonances(self.kept.network).items()}
         parts["refits"] = self._refits if self.loop is None else self.loop.tensors()
         return {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
 
@@ -211,6 +218,9 @@ class Learner:
         except (RuntimeError, KeyError, TypeError) as error:
             raise of_others(error) from error
         self._refits = part_of(tensors, "refits")
+        put_resonances(self.network, part_of(self._refits, "resonances"))
+        if self.kept is not None:
+            put_resonances(self.kept.network, part_of(tensors, "kept/resonances"))
         self.epoch, self.batch, self.steps = facts["epoch"], facts["batch"], facts["steps"]
         self.sums = EpochSums(**facts["sums"])
         self.loop_state = facts.get("loop")  # Checkpoints before 2026-11-22 lack it.

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import torch
 
+from spinhw.gradients import put_resonances
+from spinhw.states import part_of
 from spinhw.surrogate import members_of_chains
 from spinhw.training.checkpoint import load_checkpoint
 from spinhw.training.learner import Learner
@@ -37,9 +39,12 @@ def start_from(learner: Learner, settings: RunSettings) -> None:
     weights = {name: tensors[f"{counted}/{name}"][rows] for name in learner.network.state_dict()}
     # Tunings of another run mean the weights that acted there, on the resonators that were known there.
     there, here = known_chains(other, learner.seeds), learner.known
+    found = part_of(tensors, "refits/resonances" if counted == "network" else "kept/resonances")
+    moved = {name: one[rows] if len(one) > 1 else one for name, one in found.items()}
     for network in {learner.network, learner.evaluated}:
         if there or here:
             network.use_resonators(members_of_chains([one.chains for one in there]) if there else None)
         network.load_state_dict(weights)
-        if there or here:
+        put_resonances(network, moved)
+        if there or here or any(network.known(name) is not None for name in network.tuned()):
             network.use_resonators(members_of_chains([one.chains for one in here]) if here else None, keep_weights=True)

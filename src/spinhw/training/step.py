@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from spinhw.gradients import follow
 from spinhw.gradients.shown import last_layer, modelled
 from spinhw.rollout import Steps
 from spinhw.tasks import Batch, loss
@@ -41,6 +42,8 @@ def train_step(learner: Learner, batch: Batch, training: TrainingSettings, rates
     learner.network.limit_weights_()
     learner.refuse_divergence(learner.finite_weights())
     learner.steps += 1
+    if learner.kept is not None:  # Chains that have moved are taken out of what is kept as well.
+        follow(learner.kept.network, learner.network)
     if learner.average is not None:
         learner.average.update(learner.steps)
     return losses.detach(), answers.detach()
