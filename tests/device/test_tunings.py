@@ -174,7 +174,6 @@ def test_bits_pass_the_gradient_straight_through_to_the_tunings():
         (lambda: open_device(profile(limit=None), network()), "needs the largest weight"),
         (lambda: open_device(profile(chip={"spread": {"cutoff": 0.1}}), network()), "stands behind the chains"),
         (lambda: HardwareInLoop(network(False), open_device(profile(), network(False))), "trained in weights"),
-        (lambda: HardwareInLoop(network(), open_device(profile(), network()), "spsa"), "perturbs weights"),
     ],
 )
 def test_what_does_not_go_together_is_refused_in_one_line(asked, says):

@@ -4,7 +4,7 @@ from .channels import ChannelMask, Expected, Masked
 from .checks import knows_truth, refuse_mode
 from .device_watch import DeviceWatch, DriftAlarm
 from .hardware import HardwareInLoop
-from .model_free import projection, random_direction
+from .model_free import Perturbed, projection, random_direction
 from .modes import MODES, Mode
 from .names import ModeName
 from .network_refit import NetworkRefit
@@ -32,6 +32,7 @@ __all__ = [
     "NetworkWatch",
     "NeuronChart",
     "Pass",
+    "Perturbed",
     "Refit",
     "Refits",
     "WatchSettings",

@@ -20,7 +20,8 @@ class Choices:
     """What the modes that perturb or steer are told.
 
     Args:
-        perturbation: By how much `spsa` and `finite_difference` move a weight or bias in either direction; above 0.
+        perturbation: By how much `spsa` and `finite_difference` move a weight, a bias, or a tuning in units of weight,
+            in either direction; above 0.
         directions: Random directions of `spsa` for each batch, each measured twice; at least 1.
         observer_gain: Share of the way to the measurement by which `observer` moves its state each sample, 0 to 1.
         oracle_steps_per_ns: Integration steps of the true gradient; None for as many as the chip takes itself.
@@ -46,7 +47,8 @@ class Pass:
         inputs: u, (member, batch, time, input).
         lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         trace: What was measured; None where nothing was.
-        measure: Measures the end signal for other requested values, `end_signal` of that trace.
+        measure: Measures the end signal for other requested values, `end_signal` of that trace, and says which values
+            were read back.
         truth: Gives the true end signal, differentiable in what is told; None where nobody knows it.
         held: Names of the parameters that the device holds.
         turn: Number of the pass: keys random directions.
@@ -63,7 +65,7 @@ class Pass:
     inputs: Tensor
     lengths: Tensor | None = None
     trace: Trace | None = None
-    measure: Callable[[Values], Signal] | None = None
+    measure: Callable[[Values], tuple[Signal, Values]] | None = None
     truth: Callable[[Values], Tensor] | None = None
     held: frozenset[str] = frozenset()
     turn: int = 0

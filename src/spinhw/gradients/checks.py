@@ -101,13 +101,6 @@ def refuse_mode(name: str, device: Device | None, key: str = _IN_YAML) -> None:
             allowed="output, layerwise, observer, spsa, finite_difference",
             todo=_write(key, "output"),
         )
-    if about.takes_tunings and name in ("spsa", "finite_difference"):
-        raise ConfigError(
-            f"{key}: {name!r} perturbs weights, and {about.name} takes tunings of resonators",
-            seen=name,
-            allowed="output, layerwise, observer, surrogate, oracle",
-            todo=_write(key, "output"),
-        )
     if not {"outputs", "filtered"} & about.observables:
         raise _unobserved(key, name, about, "outputs, or filtered for a read-out in software")
     if mode.measured == "neurons" and not {"filtered", "power"} & about.observables:

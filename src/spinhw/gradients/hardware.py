@@ -182,11 +182,13 @@ class HardwareInLoop(nn.Module):
         return logits_of(self.network, measured_value_modelled_gradient(measured, model))
 
     @torch.no_grad()
-    def end_for(self, values: Values, inputs: Tensor, lengths: Tensor | None = None) -> Signal:
+    def end_for(self, values: Values, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Signal, Values]:
         """Measure the end signal for other requested values than the network's; takes shots of its own.
 
+        Returns it and the values as they were read back, (member, ...) by name.
+
         Args:
-            values: By name, (member, ...).
+            values: As a device is told them, by name, (member, ...).
             inputs: u, (member, batch, time, input).
             lengths: Samples of each sequence, (member, batch); None where all end with the time axis.
         """
@@ -194,7 +196,8 @@ class HardwareInLoop(nn.Module):
             raise ConfigError("there is no device to measure on", todo="give HardwareInLoop a device")
         plan = readout_plan(self.device.describe(), self.network.settings)
         played = held(inputs, lengths)
-        return end_signal(self._shoot(self.device, values, played, plan, lengths), self.network, lengths)
+        trace = self._shoot(self.device, values, played, plan, lengths)
+        return end_signal(trace, self.network, lengths), trace.applied
 
     @torch.no_grad()
     def states(self, inputs: Tensor, lengths: Tensor | None = None) -> Signal:

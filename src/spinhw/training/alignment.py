@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spinhw.errors import ConfigError
-from spinhw.gradients import HardwareInLoop, knows_truth, logits_of, projection, random_direction
+from spinhw.gradients import HardwareInLoop, Perturbed, knows_truth, logits_of, projection, random_direction
 from spinhw.network import SpintronicNetwork
 from spinhw.tasks import Batch, loss
 from spinhw.training.statistics import bootstrap_interval
@@ -52,34 +52,36 @@ class OwnSlopes:
         directions: int,
         label_smoothing: float,
     ) -> None:
-        values = {name: value.detach() for name, value in loop.network.member_values().items()}
-        held = {name: values[name] for name in held_by(loop)}
-        masks = loop.network.masks()
-        self.directions = [random_direction(held, masks, "align", *key, number) for number in range(directions)]
-        size, limit = loop.choices.perturbation, loop.network.settings.weight_limit
-        edge = None if limit is None else max(limit - size, 0.0)
-        centre = values if edge is None else values | {name: value.clamp(-edge, edge) for name, value in held.items()}
+        names, size = held_by(loop), loop.choices.perturbation
+        centre = Perturbed.around(loop.network, names, size)
+        held = {name: centre.values[name] for name in names}
+        drawn = [random_direction(held, centre.free, "align", *key, number) for number in range(directions)]
 
-        def slope(direction: Mapping[str, Tensor]) -> Tensor:
-            ends = [
-                self._losses(loop, batch, _moved(centre, direction, sign * size), label_smoothing)
-                for sign in (1.0, -1.0)
-            ]
-            return (ends[0] - ends[1]) / (2 * size)
+        def slope(direction: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
+            (up, above), (down, below) = (
+                self._losses(loop, batch, centre.told(direction, sign), label_smoothing) for sign in (1.0, -1.0)
+            )
+            return (up - down) / (2 * size), centre.moved(direction, (above, below))
 
-        # (direction, repeat, member): two independent measurements, whose product has no bias by noise.
-        self.slopes = torch.stack([torch.stack([slope(one), slope(one)]) for one in self.directions])
+        # Two independent measurements, whose product has no bias by noise; what is read back is alike in both.
+        twice = [(slope(one), slope(one)) for one in drawn]
+        self.directions = [first[1] for first, _ in twice]
+        self.slopes = torch.stack([torch.stack([one[0] for one in each]) for each in twice])  # (direction, 2, member)
 
     @staticmethod
-    def _losses(loop: HardwareInLoop, batch: Batch, values: Mapping[str, Tensor], smoothing: float) -> Tensor:
-        signal = loop.end_for(values, batch.inputs, batch.lengths)
+    def _losses(
+        loop: HardwareInLoop, batch: Batch, told: Mapping[str, Tensor], smoothing: float
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Measure the losses, (member,), and return them with what was read back."""
+        signal, applied = loop.end_for(told, batch.inputs, batch.lengths)
         end = torch.where(signal.good, signal.values, 0.0).to(loop.network.w_out.dtype)
-        return loss(logits_of(loop.network, end).detach(), batch, smoothing)
+        return loss(logits_of(loop.network, end).detach(), batch, smoothing), applied
 
     def cosine(self, gradients: Gradients) -> Tensor:
         """Estimate the cosine between a gradient and the device's own, (member,).
 
-        For directions D of independent signs, the mean of (g D)(m D) is g m. Noise of the slopes g D is kept out of
+        For directions D of independent signs, the mean of (g D)(m D) is g m; of tunings D is what was read back, so
+        that those count for more that a converter's rounding lets move further. Noise of the slopes g D is kept out of
         their size by multiplying two measurements; what remains may pass +-1 a little. NaN where the noise hides the
         slopes altogether.
         """
@@ -177,7 +179,3 @@ def summed_up(cosines: Sequence[float]) -> dict[str, Any]:
         "each": known,
         "hidden_by_noise": len(cosines) - len(known),
     }
-
-
-def _moved(centre: Mapping[str, Tensor], direction: Mapping[str, Tensor], size: float) -> dict[str, Tensor]:
-    return {name: value + size * direction[name] if name in direction else value for name, value in centre.items()}

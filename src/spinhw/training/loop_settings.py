@@ -38,7 +38,8 @@ class LoopSettings(Settings):
     perturbation: float = Field(
         default=0.05,
         gt=0.0,
-        description="By how much 'spsa' and 'finite_difference' move a weight or bias to either side; above 0.",
+        description="By how much 'spsa', 'finite_difference' and comparisons with a bench's own gradient move a "
+        "weight, a bias, or the tuning of a resonator in units of weight, to either side; above 0.",
     )
     directions: int = Field(default=1, ge=1, description="Random directions of 'spsa' for each batch, at least 1.")
     observer_gain: float = Field(
