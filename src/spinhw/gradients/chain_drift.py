@@ -18,23 +18,24 @@ _SURE = 3.0  # In standard errors.
 
 
 @torch.no_grad()
-def take_out(network: SpintronicNetwork, refits: Refits) -> bool:
-    """Tune a network anew where its chains have moved, so that the weights that acted act again; say whether they had.
+def take_out(network: SpintronicNetwork, refits: Refits) -> dict[str, Tensor]:
+    """Tune a network anew where its chains have moved, so that the weights that acted act again.
+
+    Return by how much, (chip, destination) in half-linewidths by name of the matrix; empty where none had.
 
     Args:
         network: Takes its resonators to be where the refits have found them, from then on.
         refits: Of its chips; what is taken out is forgotten there.
     """
-    resonators, any_moved = network.resonators(), False
-    for name, moved in refits.moved(_WORTH, _SURE).items():
-        any_moved = True
+    resonators, found = network.resonators(), refits.moved(_WORTH, _SURE)
+    for name, moved in found.items():
         off = (moved * refits.half_linewidth_hz)[..., None]  # (chip, destination, 1)
         resonators[name] = replace(resonators[name], resonance_hz=resonators[name].resonance_hz + off)
         count, largest = int((moved != 0).sum()), float(moved.abs().max())
         _log.info("%s: %d chains have moved, by up to %.2f half-linewidths; tuned anew", name, count, largest)
-    if any_moved:
+    if found:
         network.use_resonators(resonators, keep_weights=True)
-    return any_moved
+    return found
 
 
 def resonances(network: SpintronicNetwork) -> dict[str, Tensor]:

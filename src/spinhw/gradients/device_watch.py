@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from spinhw.gradients.neuron_chart import Shift
 from spinhw.gradients.watch_settings import WatchSettings
 from spinhw.network import SpintronicNetwork
 from spinhw.states import part_of
+from spinhw.surrogate import CHAINS
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,9 @@ class DriftAlarm:
         place: For people: "layer 1, number 9".
         score: T^2.
         limit: Which it is beyond.
-        parameters: By how much what explains it has moved: relative for gamma, sigma and gain.
+        parameters: By how much what explains it has moved: relative for gamma, sigma and gain; in half-linewidths for a
+            chain, such as "chain w_int.0 [3]".
+        instead: The same of what would explain it as well.
     """
 
     batch: int
@@ -44,13 +47,11 @@ class DriftAlarm:
     score: float
     limit: float
     parameters: dict[str, float]
+    instead: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        moved = ", ".join(
-            f"{name} {value:+.3f}" if name == "q" else f"{name} {100 * value:+.1f} %"
-            for name, value in self.parameters.items()
-        )
-        return f"neuron {self.neuron} ({self.place}): {moved}"
+        other = f", or as well {_moved(self.instead)}" if self.instead else ""
+        return f"neuron {self.neuron} ({self.place}): {_moved(self.parameters)}{other}"
 
 
 class DeviceWatch:
@@ -106,6 +107,16 @@ class DeviceWatch:
         found, self.looks = self.looks, []
         return found
 
+    def forget_shifts(self, taken: Mapping[str, Tensor]) -> None:
+        """Go on with the resonators of the first batches, although the networks take them to be elsewhere.
+
+        Args:
+            taken: By how many half-linewidths, (chip, destination) by name of the matrix.
+        """
+        if taken:
+            for chip, one in enumerate(self._each):
+                one.forget_shifts({name: moved[chip] for name, moved in taken.items()})
+
     def stop(self) -> str:
         """Say why to stop, once for each alarm; empty where there is no reason or nothing was said of stopping."""
         alarms, self._stopping = self._stopping, ()
@@ -142,6 +153,7 @@ class DeviceWatch:
         self._beyond -= {(chip, neuron) for neuron in (known & seen) - beyond}
         if not fresh:
             return
+        fresh = self._each[chip].weighed(batches, fresh)
         alarms = tuple(self._alarm(chip, one) for one in fresh)
         self.alarms += alarms
         action = self._settings.action
@@ -157,7 +169,14 @@ class DeviceWatch:
 
     def _alarm(self, chip: int, one: Shift) -> DriftAlarm:
         place, device_id = place_of(self._layers, one.neuron), self._about.device_ids[chip]
-        return DriftAlarm(self.batches, device_id, one.neuron, place, one.score, one.limit, dict(one.parameters))
+        told = [self._told(one.neuron, each) for each in (one.parameters, one.instead)]
+        return DriftAlarm(self.batches, device_id, one.neuron, place, one.score, one.limit, *told)
+
+    def _told(self, neuron: int, moved: Mapping[str, float]) -> dict[str, float]:
+        """Name chains by their place, as metrics do."""
+        layer = next(number for number, own in enumerate(self._layers) if own.start <= neuron < own.stop)
+        row = neuron - self._layers[layer].start
+        return {f"chain {name}.{layer} [{row}]" if name in CHAINS else name: one for name, one in moved.items()}
 
     def _row(self, looks: Mapping[int, Look]) -> dict[str, Any]:
         """Sum up a look at all chips."""
@@ -171,6 +190,17 @@ class DeviceWatch:
             "neuron": int(look.score.argmax()),
             "beyond": [[self._about.device_ids[one], shift.neuron] for one in looks for shift in looks[one].shifts],
         }
+
+
+def _moved(parameters: Mapping[str, float]) -> str:
+    return ", ".join(
+        f"{name} {value:+.2f} half-linewidths"
+        if name.startswith("chain ")
+        else f"{name} {value:+.3f}"
+        if name == "q"
+        else f"{name} {100 * value:+.1f} %"
+        for name, value in parameters.items()
+    )
 
 
 def _told(alarms: Sequence[DriftAlarm]) -> str:

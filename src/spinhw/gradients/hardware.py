@@ -165,7 +165,9 @@ class HardwareInLoop(nn.Module):
         refuse_other_masks(self._masks, self.network)
         inputs = held(inputs, lengths)
         if self.refits is not None and mode_named(self.mode).uses_surrogate:
-            take_out(self.network, self.refits)
+            taken = take_out(self.network, self.refits)
+            if self.watch is not None:
+                self.watch.forget_shifts(taken)
         requested = self.network.member_programmed()
         self.trace = self._measure(requested, inputs, lengths)
         if self.refits is not None and self.trace is not None:

@@ -10,7 +10,7 @@ from spinhw.gradients.chip_batch import ChipBatch
 from spinhw.gradients.neuron_chart import Shift
 from spinhw.network import NetworkSettings
 from spinhw.rollout import Neurons
-from spinhw.surrogate import DYNAMICS, ChainShifts, CoupledRefit, NetworkRecord, Oscillators
+from spinhw.surrogate import CHAINS, DYNAMICS, ChainShifts, CoupledRefit, NetworkRecord, Oscillators
 
 # Batches at the start that are all looked at: until then the oscillators are hardly known.
 _WARM_UP = 3
@@ -107,8 +107,8 @@ def fit_again(
 ) -> Tensor:
     """Fit neurons that have changed; return the gain of the read-out of all neurons, (neuron,).
 
-    A neuron of which the gain alone has moved keeps its dynamics. Of one that moved far everything is fitted: which of
-    its parameters moved is told by a linear step.
+    A neuron of which the gain alone has moved keeps its dynamics, and so does one whose chains alone have. Of one that
+    moved far everything is fitted: which of its parameters moved is told by a linear step.
 
     Args:
         online: What is known of the neurons; changed.
@@ -118,15 +118,20 @@ def fit_again(
         shifts: What has moved.
     """
     numbers, apart = torch.tensor([one.neuron for one in shifts]), torch.zeros(len(shifts), len(DYNAMICS))
-    gain = gain.clone()
+    gain, chains = gain.clone(), torch.zeros(len(shifts), len(CHAINS))
     for row, one in enumerate(shifts):
-        far = max(abs(value) for value in one.parameters.values())
+        explained = {**one.instead, **one.parameters}
+        far = max((abs(value) for name, value in explained.items() if name not in CHAINS), default=0.0)
         if set(one.parameters) == {"gain"}:
             gain[one.neuron] *= math.exp(max(-_MOST, min(_MOST, one.parameters["gain"])))
         for place, name in enumerate(DYNAMICS):
-            moved = far if far > _FAR else abs(one.parameters.get(name, 0.0))
+            moved = far if far > _FAR else abs(explained.get(name, 0.0))
             apart[row, place] = min(_MOST, _MARGIN * moved)
+        for place, name in enumerate(CHAINS):
+            chains[row, place] = min(_MOST, _MARGIN * abs(explained.get(name, 0.0)))
     online.widen(numbers, apart.double() ** 2)
+    if bool(chains.any()):
+        online.widen_chains(numbers, chains.double() ** 2)
     for batch in batches:
         online.update(network_record(batch, images, gain), numbers)
     return gain

@@ -1,6 +1,6 @@
 """Watches the neurons of one chip for drift, from the batches of a training loop: no probe, no further shots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from spinhw.gradients.chip_batch import ChipBatch
 from spinhw.gradients.network_refit import fit_again, network_record
 from spinhw.gradients.neuron_chart import NeuronChart, Shift
+from spinhw.gradients.verdict import WHICH, Hypotheses
 from spinhw.gradients.watch_settings import LEAST_SEQUENCES, WatchSettings
 from spinhw.states import part_of
 from spinhw.surrogate import CoupledRefit
@@ -16,6 +17,8 @@ from spinhw.surrogate.shifts import shift_evidence
 
 # Images that each of the first looks fits the model of the chart to; synapses make it expensive.
 _FITTED = 24
+# And images of a batch by which chains are weighed against neurons.
+_WEIGHED = 60
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,20 @@ class NetworkWatch:
         model: What is known of the oscillators, forgetting nothing; nobody else changes it.
         settings: How to watch.
         chips: Of the device: false alarms are shared between them.
+        chains: Whether its synapses are resonators that the model looks at: a chain that has moved is then told from a
+            neuron that has.
     """
 
-    def __init__(self, model: CoupledRefit, settings: WatchSettings, chips: int) -> None:
+    def __init__(self, model: CoupledRefit, settings: WatchSettings, chips: int, chains: bool = False) -> None:
         neurons = model.oscillators.count
         self._model, self._settings = model, settings
         self._chart = NeuronChart(
-            neurons, settings.learn - settings.learn // 2, settings.false_alarms_per_1000 / 1000 / neurons / chips
+            neurons,
+            settings.learn - settings.learn // 2,
+            settings.false_alarms_per_1000 / 1000 / neurons / chips,
+            chains,
         )
+        self._chains = chains
         # Of the read-out of the power, as it moved since the first looks; what these miss is the chart's.
         self._gain = torch.ones(neurons, dtype=torch.float64)
         self._turns = 0  # Batches so far.
@@ -75,17 +84,50 @@ class NetworkWatch:
             return None
         oscillators, one = replace(self._model.oscillators, gain=self._gain), torch.ones_like(self._gain)
         records = [network_record(batch, settings.images, one) for batch in batches]
-        each = [shift_evidence(record, oscillators, self._model.weights(record)) for record in records]
+        each = [
+            shift_evidence(
+                record,
+                oscillators,
+                self._model.weights(record),
+                self._model.chain_moves(record) if self._chains else None,
+            )
+            for record in records
+        ]
         found = sum(each[1:], each[0])
         if learning:
             self._chart.learn(found)
             return None
         return Look(*self._chart.judge(found))
 
+    def weighed(self, batches: Sequence[ChipBatch], shifts: Sequence[Shift]) -> list[Shift]:
+        """Tell whether neurons have changed, or the chains that feed them, by a fit of either alone.
+
+        Args:
+            batches: In which they had changed, of which the first is looked at.
+            shifts: What a linear step makes of it; a gain that alone has moved is left at that, and everything where
+                chains are not looked at.
+        """
+        asked = [one for one in shifts if self._chains and set(one.parameters) != {"gain"}]
+        if not asked:
+            return list(shifts)
+        record = network_record(batches[0], min(self._settings.images, _WEIGHED), self._gain)
+        numbers = torch.tensor([one.neuron for one in asked])
+        tried = Hypotheses(*(self._model.tried(record, numbers, *which) for which in WHICH))
+        told = {one.neuron: tried.verdict(row, one) for row, one in enumerate(asked)}
+        return [told.get(one.neuron, one) for one in shifts]
+
     def renew(self, batches: Sequence[ChipBatch], shifts: Sequence[Shift]) -> None:
         """Take neurons that have changed in these batches as they now are; the next looks make a new baseline."""
         self._gain = fit_again(self._model, self._gain, batches, self._settings.images, shifts)
         self._chart.renew(torch.tensor([one.neuron for one in shifts]))
+
+    def forget_shifts(self, taken: Mapping[str, Tensor]) -> None:
+        """Go on with resonators where the chart has them, although the network takes them to be elsewhere.
+
+        Args:
+            taken: By how many half-linewidths, (destination,) by name of the matrix.
+        """
+        self._model.forget_shifts(taken)
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""

@@ -1,9 +1,10 @@
 """A control chart of the neurons of a running network: has any of them changed since the looks before?
 
 What the model of the first looks misses by is projected on what a shift of ln gamma, ln sigma, Q and of the read-out's
-gain would do, g = J^T (measured - model), A = J^T J. Looks at which nothing has moved give g a mean A m, for no model
-is quite right, and a covariance B, seen from the scatter of the sequences of a batch. They find m and its covariance C,
-and by how much, k, looks scatter more than sequences make believe. Of a later look
+gain would do, of resonators also one of the chains that feed the neuron, g = J^T (measured - model), A = J^T J. Looks
+at which nothing has moved give g a mean A m, for no model is quite right, and a covariance B, seen from the scatter of
+the sequences of a batch. They find m and its covariance C, and by how much, k, looks scatter more than sequences make
+believe. Of a later look
 
     T^2 = (g - A m)^T (k B + A (k C + e^2) A)^-1 (g - A m)
 
@@ -13,13 +14,13 @@ margin.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from scipy.special import chdtri, fdtri
 from torch import Tensor
 
-from spinhw.surrogate.shifts import WATCHED, ShiftEvidence
+from spinhw.surrogate.shifts import WATCHED, WITH_CHAINS, ShiftEvidence
 
 # What is left of an old look in the baseline: about ten looks make it. A drift that takes longer is followed unseen.
 _KEPT = 0.9
@@ -28,7 +29,6 @@ _KEPT = 0.9
 _MARGIN = 1.5
 # How far the model of the first looks may be off, and what is too small a shift to matter.
 _SPREAD, _LEAST = 0.1, 0.003
-_SIZE = len(WATCHED)
 # Of what is left once the parameters that are named have moved, as a probability: less is unexplained.
 _UNEXPLAINED = 0.01
 
@@ -41,13 +41,16 @@ class Shift:
         neuron: Its number.
         score: T^2.
         limit: Beyond which it has changed.
-        parameters: By how much the fewest parameters that explain it have moved: relative for gamma, sigma and gain.
+        parameters: By how much the fewest parameters that explain it have moved: relative for gamma, sigma and gain, in
+            half-linewidths for its chains, w_ext and w_int.
+        instead: The same of what would explain it about as well: a chain in place of the neuron, or the reverse.
     """
 
     neuron: int
     score: float
     limit: float
     parameters: Mapping[str, float]
+    instead: Mapping[str, float] = field(default_factory=dict)
 
 
 class NeuronChart:
@@ -57,13 +60,16 @@ class NeuronChart:
         neurons: How many.
         learn: Looks of a new baseline of which nothing is forgotten, at least 1.
         false_alarms: Probability of an alarm of an unchanged neuron at a look.
+        chains: Whether looks show shifts of chains beside.
     """
 
-    def __init__(self, neurons: int, learn: int, false_alarms: float) -> None:
+    def __init__(self, neurons: int, learn: int, false_alarms: float, chains: bool = False) -> None:
         self._learn, self._false_alarms = learn, false_alarms
+        self._names = WITH_CHAINS if chains else WATCHED
+        self._size = len(self._names)
         self._looks = torch.zeros(neurons, dtype=torch.int64)  # That the baseline is made of.
-        self._mean = torch.zeros(neurons, _SIZE, dtype=torch.float64)
-        self._known = torch.eye(_SIZE, dtype=torch.float64).repeat(neurons, 1, 1) / _SPREAD**2
+        self._mean = torch.zeros(neurons, self._size, dtype=torch.float64)
+        self._known = torch.eye(self._size, dtype=torch.float64).repeat(neurons, 1, 1) / _SPREAD**2
         self._excess = torch.zeros(2, dtype=torch.float64)  # Sum and number of what k was found from.
 
     @property
@@ -78,7 +84,7 @@ class NeuronChart:
         before = seen & (self._looks > 0)
         if bool(before.any()):
             single = self._scores(found.gradient - self._expected(found), found.normal, found.spread, 1.0)[before]
-            ratio = float(single.median()) / float(chdtri(_SIZE, 0.5))
+            ratio = float(single.median()) / float(chdtri(self._size, 0.5))
             self._excess += torch.tensor([ratio, 1.0], dtype=torch.float64)
         self._include(found, seen)
 
@@ -102,7 +108,7 @@ class NeuronChart:
         """Forget the baseline of some neurons, by number: the next looks make a new one."""
         self._looks[numbers] = 0
         self._mean[numbers] = 0.0
-        self._known[numbers] = torch.eye(_SIZE, dtype=torch.float64) / _SPREAD**2
+        self._known[numbers] = torch.eye(self._size, dtype=torch.float64) / _SPREAD**2
 
     def state(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""
@@ -120,7 +126,7 @@ class NeuronChart:
         """Improve the baseline of some neurons, a mask, by the weighted mean of looks."""
         turned = torch.linalg.solve(_firm(found.spread), found.normal).transpose(1, 2)
         weight, pull = turned @ found.normal, turned @ (found.gradient - self._expected(found))[..., None]
-        prior = torch.eye(_SIZE, dtype=torch.float64) / _SPREAD**2
+        prior = torch.eye(self._size, dtype=torch.float64) / _SPREAD**2
         kept = torch.where(self._looks < self._learn, 1.0, _KEPT).double()[:, None, None]
         known = prior + kept * (self._known - prior) + weight
         mean = self._mean + torch.linalg.solve(known, pull)[..., 0]
@@ -129,7 +135,7 @@ class NeuronChart:
         self._looks = self._looks + chosen
 
     def _covariance(self, normal: Tensor, spread: Tensor, excess: float) -> Tensor:
-        doubt = excess * torch.linalg.inv(self._known) + _LEAST**2 * torch.eye(_SIZE, dtype=torch.float64)
+        doubt = excess * torch.linalg.inv(self._known) + _LEAST**2 * torch.eye(self._size, dtype=torch.float64)
         return excess * spread + normal @ doubt @ normal.transpose(1, 2)
 
     def _scores(self, apart: Tensor, normal: Tensor, spread: Tensor, excess: float) -> Tensor:
@@ -138,9 +144,9 @@ class NeuronChart:
 
     def _limit(self, found: ShiftEvidence) -> float:
         seen = found.sequences[found.sequences > 0]
-        count = max(float(seen.min()) if len(seen) else 0.0, _SIZE + 1.0)
-        factor = _SIZE * (count - 1) / (count - _SIZE)
-        return _MARGIN * factor * float(fdtri(_SIZE, count - _SIZE, 1 - self._false_alarms))
+        count = max(float(seen.min()) if len(seen) else 0.0, self._size + 1.0)
+        factor = self._size * (count - 1) / (count - self._size)
+        return _MARGIN * factor * float(fdtri(self._size, count - self._size, 1 - self._false_alarms))
 
     def _explained(self, found: ShiftEvidence, number: int, score: float, limit: float) -> Shift:
         """Name the fewest parameters that explain a look, and by how much they moved."""
@@ -148,16 +154,16 @@ class NeuronChart:
         apart = found.gradient[number] - normal @ self._mean[number]
         weight = torch.linalg.inv(_firm(self._covariance(found.normal, found.spread, self.excess)[number]))
         chosen: list[int] = []
-        while len(chosen) < _SIZE:
-            rest = [place for place in range(_SIZE) if place not in chosen]
+        while len(chosen) < self._size:
+            rest = [place for place in range(self._size) if place not in chosen]
             left = {place: _left(apart, normal[:, [*chosen, place]], weight) for place in rest}
             chosen.append(min(left, key=lambda place: left[place]))
             if len(rest) == 1 or left[chosen[-1]] < float(chdtri(len(rest) - 1, _UNEXPLAINED)):
                 break
         shift = _fitted(apart, normal[:, chosen], weight)
         # Rounded: the last bits of these solutions differ from call to call, and a run resumes bit for bit.
-        named = {WATCHED[place]: round(value, 6) for place, value in zip(chosen, shift.tolist(), strict=True)}
-        return Shift(number, score, limit, {name: named[name] for name in WATCHED if name in named})
+        named = {self._names[place]: round(value, 6) for place, value in zip(chosen, shift.tolist(), strict=True)}
+        return Shift(number, score, limit, {name: named[name] for name in self._names if name in named})
 
 
 _HELD = ("looks", "mean", "known", "excess")

@@ -222,7 +222,12 @@ def _drifted(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name what has drifted, the first few alarms."""
     shown = [
         f"{alarm['device_id']}: neuron {alarm['neuron']} ({alarm['place']}) had drifted by batch {alarm['batch']} in "
-        "the loop: " + ", ".join(f"{name} {value:+.3f}" for name, value in alarm["parameters"].items())
+        "the loop: "
+        + " or ".join(
+            ", ".join(f"{name} {value:+.3f}" for name, value in moved.items())
+            for moved in (alarm["parameters"], alarm.get("instead"))
+            if moved
+        )
         for alarm in alarms[:_ALARMS]
     ]
     more = len(alarms) - len(shown)

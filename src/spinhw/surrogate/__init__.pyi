@@ -1,16 +1,17 @@
 from .calibrated import Calibrated, calibrated_neurons, members
 from .chains import CalibratedChains, calibrated_chains, members_of_chains
-from .coupled_refit import FORGETTING, CoupledRefit
+from .coupled_refit import FORGETTING, CoupledRefit, Tried
 from .feedback import NetworkRecord
 from .oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from .played import Played, columns, misfit, modelled, shifted, substeps_for
 from .refit import OnlineRefit, information
 from .resonators import AppliedWeights, CalibratedSynapses, calibrated_synapses
 from .response import Response, respond
-from .tuned import COMMON, UNTOLD, ChainShifts, ToldTunings
+from .tuned import CHAINS, COMMON, UNTOLD, ChainShifts, ToldTunings
 
 __all__ = [
     "AppliedWeights",
+    "CHAINS",
     "COMMON",
     "Calibrated",
     "CalibratedChains",
@@ -25,8 +26,9 @@ __all__ = [
     "Oscillators",
     "PARAMETERS",
     "Played",
-    "ToldTunings",
     "Response",
+    "ToldTunings",
+    "Tried",
     "UNTOLD",
     "calibrated_chains",
     "calibrated_neurons",

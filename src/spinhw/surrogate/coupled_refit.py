@@ -9,7 +9,7 @@ learned is kept as information J^T J over the noise, and forgotten by a factor a
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from spinhw.surrogate.evidence import evidence
 from spinhw.surrogate.feedback import Felt, NetworkRecord, felt_by_network
 from spinhw.surrogate.oscillators import DYNAMICS, PARAMETERS, Oscillators
 from spinhw.surrogate.synapses import Synapses
-from spinhw.surrogate.tuned import ChainShifts, TunedSynapses, chain_shifts
+from spinhw.surrogate.tuned import CHAINS, ChainShifts, TunedSynapses, chain_shifts
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +46,23 @@ _LEAST_NOISE = 1e-4  # Rounding, and what no model of an oscillator gets right.
 _SPREAD = 0.3
 _SEQUENCES = 16  # Looked at together: what they need stays small.
 _MOST_NUMBERS = 2**25  # Of the information about all synapses: 256 MiB.
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """How well neurons are described once some of their parameters have moved.
+
+    Args:
+        dynamics: By how much ln gamma, ln sigma and Q have moved, (neuron, 3).
+        chains: By how many half-linewidths their chains have, (neuron, 2).
+        squares: Sum of the squared residuals, (neuron,).
+        samples: How many, (neuron,).
+    """
+
+    dynamics: Tensor
+    chains: Tensor
+    squares: Tensor
+    samples: Tensor
 
 
 class CoupledRefit:
@@ -182,6 +199,53 @@ class CoupledRefit:
         record = record.in_single()
         return _acting(self._listed(record), record)
 
+    def chain_moves(self, record: NetworkRecord) -> Tensor | None:
+        """Return by how much shifts of chains change the weights of a record, per half-linewidth.
+
+        (neuron, source, chain), the chain from the layer before and that of the own layer; None where chains are not
+        looked at.
+        """
+        record = record.in_single()
+        synapses = self._listed(record)
+        if record.programmed is None or not isinstance(synapses, TunedSynapses) or not synapses.slots:
+            return None
+        return synapses.chain_moves(record.programmed)
+
+    def tried(self, record: NetworkRecord, numbers: Tensor, dynamics: bool, chains: bool) -> Tried:
+        """Fit neurons or the chains that feed them to a record, as if nothing had been known of these; keep nothing.
+
+        Args:
+            record: What was measured.
+            numbers: Of the neurons.
+            dynamics: Whether gamma, sigma and Q move.
+            chains: Whether the common shift of each chain moves.
+        """
+        record = record.in_single()
+        synapses, before = self._listed(record), self._values()
+        moving = torch.zeros(before.shape[1], dtype=torch.bool)
+        moving[: len(DYNAMICS)], moving[-len(CHAINS) :] = dynamics, chains
+        kept = self.oscillators, self.synapses, self.residual, self._information
+        try:
+            self.residual, self._information = self.residual.clone(), self._information.clone()
+            self._information[numbers] = 0.0
+            end = self._search(record, synapses, numbers, before, (_FAR, _FIRST_LOOKS, _MANY), moving)
+            bare, none = synapses.without(), torch.zeros(len(before), 0, 0)
+            each = [evidence(part, felt, self.oscillators, bare, none, numbers) for part, felt in self._felt(record)]
+        finally:
+            self.oscillators, self.synapses, self.residual, self._information = kept
+        found = sum(each[1:], each[0])
+        return Tried(end.values[:, : len(DYNAMICS)], end.values[:, -len(CHAINS) :], found.squares, found.samples)
+
+    def widen_chains(self, numbers: Tensor, variance: Tensor) -> None:
+        """Take it that the chains of some neurons may have moved, so that they follow what is measured next.
+
+        Args:
+            numbers: Of the neurons.
+            variance: By how many half-linewidths each chain may have moved, squared, (neuron, chain).
+        """
+        if isinstance(self.synapses, TunedSynapses) and self.synapses.slots:
+            self._widen(numbers, torch.nn.functional.pad(variance, (len(DYNAMICS) + self.synapses.slots, 0)))
+
     def errors(self) -> Tensor:
         """Give standard errors of gamma, sigma and Q in their units, (parameter, oscillator)."""
         variances = self.covariance().diagonal(dim1=1, dim2=2)[:, : len(DYNAMICS)].T
@@ -250,6 +314,7 @@ class CoupledRefit:
         chosen: Tensor,
         before: Tensor,
         limits: tuple[float, int, float],
+        moving: Tensor | None = None,
     ) -> Minimum:
         """Move some neurons to where they fit best; drives go by the model as it is meanwhile.
 
@@ -260,6 +325,7 @@ class CoupledRefit:
             before: Values that what is known belongs to, (neuron, parameter).
             limits: A step that is linear; looks at most; the share of neurons that still move above which drives are
                 worked out again.
+            moving: Which parameters move, boolean, (parameter,); None for all.
         """
         far, most_looks, many = limits
         size = len(DYNAMICS) + synapses.unknowns
@@ -295,6 +361,7 @@ class CoupledRefit:
             look,
             torch.zeros_like(begun),
             farthest,
+            moving=None if moving is None else moving.expand_as(begun),
             damping=0.0,
             short=far / _FARTHEST,
             least_gain=_LEAST_GAIN,

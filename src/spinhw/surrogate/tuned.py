@@ -18,11 +18,13 @@ from spinhw.surrogate.synapses import by_layer, in_one, listed_sources, spread
 
 # How far the temperature may move a chain from where it was measured (1 sigma), and from one look to the next.
 COMMON, _WANDER = 0.3, 0.1
+# The chains of each neuron: from the layer before, and from its own.
+CHAINS = ("w_ext", "w_int")
 # By this much one programming differs from the next, as 1 % of w_max does: no resonance is known better.
 _SUREST = 0.005
 # Where more than this share of what was known beforehand is left in an error, nothing was told.
 UNTOLD = 0.7
-_CHAINS = 2  # Of each neuron: from the layer before, and from its own.
+_CHAINS = len(CHAINS)
 _MOST = 3.0
 
 
@@ -174,6 +176,13 @@ class TunedSynapses:
         """Return by how much a small step of the shifts of some neurons changes their weights, (chosen, source)."""
         weights = (design[chosen] @ step[..., None].to(design))[..., 0].float()
         return spread(weights, self.sources[chosen], len(self.sources) + self.inputs)
+
+    def chain_moves(self, programmed: ToldTunings) -> Tensor:
+        """Return by how much a shift of each chain changes weights, per half-linewidth, (neuron, source, chain)."""
+        design, every = self.design(programmed), torch.arange(len(self.sources))
+        each = torch.eye(self.unknowns, dtype=torch.float64)[self.unknowns - _CHAINS :, None]
+        found = [self.change(design, one.expand(len(every), -1), every) for one in each]
+        return torch.stack(found, dim=-1)
 
     def shifts_hz(self) -> dict[str, Tensor]:
         """Return by how much each resonance is off, (destination, source) in Hz by parameter name."""

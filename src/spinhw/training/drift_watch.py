@@ -50,8 +50,9 @@ def make_watch(
             allowed="log or stop, or training.refit.when: online with a gradient that has a model",
             todo="write action: log",
         )
+    chains = bool(network.tuned()) and settings.training.refit.synapse_error > 0
     each = online_refits(settings, about.device_ids, 1.0, known)
-    chips = [NetworkWatch(one, asked, about.members) for one in each]
+    chips = [NetworkWatch(one, asked, about.members, chains) for one in each]
     return DeviceWatch(chips, about, network, asked, refits)
 
 
