@@ -1,5 +1,6 @@
 """Whole chips: every chain measured and fitted together, honest errors, what failed named, records, deployment."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from pytest_mock import MockerFixture
 
 from spinhw.calibration import ChainPlanSettings, calibrate, calibrate_chains, load_plan, traces_folder
 from spinhw.calibration.chains import effort_of
+from spinhw.calibration.synapses.judge import HELD
 from spinhw.config import build
 from spinhw.device import SimulatedSettings, load_device, open_chains, open_device
 from spinhw.device.told import told
-from spinhw.errors import CalibrationError, ConfigError
+from spinhw.errors import CalibrationError, ConfigError, SpinhwWarning
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.physics import Chain
 from spinhw.records import ChainsRecord, load_chains, load_either, load_record
@@ -200,6 +202,9 @@ def test_dead_and_stuck_resonators_are_named_and_left_out_of_masks(unkept, tmp_p
         for place in dead.nonzero()[:, 0].tolist():
             assert table.failed[place].startswith("it rectifies nothing within")
             assert table.values["resonance"][place] is None
+    assert set(known.lost) == {name for name, why in record.failed().items() if "rectifies nothing" in why}
+    with pytest.warns(SpinhwWarning, match=rf"nothing is known of {len(known.lost)} resonators.*w_.*\[\d+, \d+\], "):
+        known.warn_of_lost()
     off, _ = scores(record, true)
     assert float((off.abs() < 3).double().mean()) > 0.985
     name, table = next((name, table) for name, table in record.matrices.items() if table.failed)
@@ -207,6 +212,31 @@ def test_dead_and_stuck_resonators_are_named_and_left_out_of_masks(unkept, tmp_p
     left = known.masks({"w_int.0": network.mask("w_int.0")})["w_int.0"]
     assert f"{name}[{table.destinations[place]}, {table.sources[place]}]" in record.failed()
     assert int(left.sum()) == int(network.mask("w_int.0").sum()) - len(record.matrices["w_int.0"].failed)
+
+
+def test_what_the_model_hardly_describes_is_held_and_acts(unkept, tmp_path):
+    """Linewidths from a fifth to five times the designed one; tones 3 half-linewidths apart miss narrow ones."""
+    rf = load_device("rf-chip").chip.synapses.rf.model_dump(mode="json", by_alias=True) | {"linewidth_spread": 0.8}
+    record, network, _ = calibrated(chip(rf=rf), tmp_path, design=NETWORK.model_copy(update={"layers": (8, 8)}))
+    known = CalibratedChains.of(record)
+    network.use_resonators(known.chains, keep_weights=True)
+    with open_device(chip(rf=rf), network, members=[network.seed]) as device:
+        device.program({name: one.detach() for name, one in network.member_programmed().items()}, network.masks())
+        acting = device.truth.acting
+    held = {name: ~known.working[name] & (chain.max_weight[0] != 0) for name, chain in known.chains.items()}
+    held = {name: one & known.measured[name] for name, one in held.items()}
+
+    def missed(chains: dict[str, Chain]) -> float:
+        network.use_resonators(chains)
+        off = [(network.values()[name].detach() - acting[name][0])[where] for name, where in held.items()]
+        return float(torch.cat(off).square().mean().sqrt())
+
+    assert sum(int(one.sum()) for one in held.values()) > 4
+    assert all(bool((known.chains[name].tuning_span_hz[0][one] == 0).all()) for name, one in held.items())
+    assert all(bool((network.programmed()[name][one] == 0).all()) for name, one in held.items())
+    nothing = {name: replace(chain, max_weight=chain.max_weight * ~held[name]) for name, chain in known.chains.items()}
+    assert missed(known.chains) < 0.95 * missed(nothing)  # 0.12 to 0.80 of it over seeds.
+    assert all(why.endswith(HELD) == (name not in known.lost) for name, why in record.failed().items())
 
 
 def test_a_matrix_without_synapses_is_known_to_have_none(unkept, tmp_path):

@@ -59,7 +59,7 @@ class ChainTable(Settings):
     sources: _Places = Field(description="Column of each resonator: whose tone it answers to.")
     values: dict[str, _Row] = Field(
         description="resonance at tuning 0 in Hz, half_linewidth G in Hz, max_weight with its sign, tuning_span in Hz "
-        "(0 of one that is stuck); none where nothing was found."
+        "(0 of one that is stuck, or held at a tuning of 0); none where nothing was found."
     )
     errors: dict[str, _Row] = Field(description="Standard errors of these four.")
     correlations: _Row = Field(

@@ -113,7 +113,9 @@ class SynapseRecord(Settings):
     offset: float | None = Field(description="Reading without a tone, in units of an output.")
     reduced_chi2: Numbers = Field(description="Residuals of the detuning sweep over noise, squared, by resonator.")
     failed: dict[int, str] = Field(
-        default={}, description="Resonators that failed, and why. Of a stuck one the values are given: its tail counts."
+        default={},
+        description="Resonators that failed, and why. Of one that is stuck or held the values are given: its tail "
+        "counts.",
     )
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """What a record says of all chains of a chip: resonators for a network to run with, how sure they are, which work."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spinhw.errors import CalibrationError
+from spinhw.errors import CalibrationError, SpinhwWarning
 from spinhw.network import SpintronicNetwork, tuned_shapes
 from spinhw.physics import Chain, alternating
 from spinhw.records import ChainsRecord, ChainTable, find_record, load_chains
 from spinhw.records.chains import PAIRS
 from spinhw.records.synapses import MAP
 from spinhw.surrogate.spread import covariance_from, normal_steps
+
+_NAMED = 5  # In a warning.
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class CalibratedChains:
 
     Args:
         chains: By the name of each weight matrix, (1, destination, source), for `SpintronicNetwork.use_resonators`. A
-            dead resonator does nothing, a stuck one has no span; where none was measured it is as designed.
+            resonator of which nothing is known does nothing, one that is stuck or held has no span; where none was
+            measured it is as designed.
         covariance: Of resonance, G, K and span in SI, (destination, source, 4, 4); zero where nothing was measured and
             for those that failed.
         measured: Which resonators the record has, boolean, (destination, source).
@@ -30,6 +34,7 @@ class CalibratedChains:
         repeatability: Scatter of a programming over the largest weight.
         noise: Of one reading (1 sigma), in units of an output.
         device_id: Whose.
+        lost: Names of those that failed and of which nothing is known, such as "w_int.0[3, 7]".
     """
 
     chains: dict[str, Chain]
@@ -39,11 +44,12 @@ class CalibratedChains:
     repeatability: float
     noise: float
     device_id: str
+    lost: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, record: ChainsRecord) -> "CalibratedChains":
         """Read it from a record."""
-        chains, spread, measured, working = {}, {}, {}, {}
+        chains, spread, measured, working, lost = {}, {}, {}, {}, list[str]()
         ladder = record.nominal.ladder()
         for name, table in record.matrices.items():
             place = (
@@ -59,12 +65,13 @@ class CalibratedChains:
             for old, new in zip(designed.tensors().values(), found, strict=True):
                 old[place] = torch.where(dead, old[place], new)
             designed.max_weight[place] = torch.where(dead, 0.0, designed.max_weight[place])
+            lost += [f"{name}[{int(place[0][one])}, {int(place[1][one])}]" for one in dead.nonzero()[:, 0].tolist()]
             chains[name] = designed.mapped(lambda one: one[None])
             spread[name] = torch.zeros(*table.shape, len(MAP), len(MAP), dtype=torch.float64)
             spread[name][place] = _covariance(table) * fine[:, None, None]
             measured[name], working[name] = (torch.zeros(table.shape, dtype=torch.bool) for _ in range(2))
             measured[name][place], working[name][place] = True, fine
-        return cls(chains, spread, measured, working, record.repeatability, record.noise, record.device.id)
+        return cls(chains, spread, measured, working, record.repeatability, record.noise, record.device.id, tuple(lost))
 
     @classmethod
     def known(cls, chains: dict[str, Chain], error: float, device_id: str) -> "CalibratedChains":
@@ -123,6 +130,17 @@ class CalibratedChains:
                     allowed="a record of the chains with this network's masks",
                     todo="calibrate with the run whose networks shall run (--config), and with their seed (--member)",
                 )
+
+    def warn_of_lost(self) -> None:
+        """Warn of resonators of which nothing is known, by name: they may act, and are taken to do nothing."""
+        if self.lost:
+            named = ", ".join(self.lost[:_NAMED]) + (f" and {len(self.lost) - _NAMED} more" * (len(self.lost) > _NAMED))
+            warnings.warn(
+                f"{self.device_id}: nothing is known of {len(self.lost)} resonators that failed, which are taken to do "
+                f"nothing: {named}; a dead one does, one out of the reach of the sweep does not (the record says why)",
+                SpinhwWarning,
+                stacklevel=3,
+            )
 
     def drawn(self, generator: torch.Generator, spread: float = 1.0) -> dict[str, Chain]:
         """Draw chains as they may be, given the errors of the calibration; for robust training.

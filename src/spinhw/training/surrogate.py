@@ -132,6 +132,7 @@ def use_chains(network: SpintronicNetwork, known: Sequence[CalibratedChains]) ->
     """
     for member, one in enumerate(known):
         one.refuse_other(network, member)
+        one.warn_of_lost()
     network.use_resonators(members_of_chains([one.chains for one in known]), keep_weights=True)
 
 

@@ -25,7 +25,8 @@ class MeasuredChain:
     Args:
         destination: Its row.
         sources: Of its resonators.
-        chain: As found, (resonator,); a dead resonator has no weight, a stuck one no span.
+        chain: As found, (resonator,); a resonator of which nothing is known has no weight, one that is stuck or
+            held no span.
         covariance: Of resonance, G, K and span, (resonator, 4, 4).
         reduced_chi2: (resonator,).
         failed: By place in the chain, why.

@@ -11,7 +11,7 @@ from spinhw.calibration.chains.analyse import ChainsAnalysis, MeasuredChain
 from spinhw.calibration.chains.settings import ChainPlanSettings
 from spinhw.calibration.record import numbers
 from spinhw.calibration.synapses.joint import PRIOR
-from spinhw.calibration.synapses.judge import STUCK
+from spinhw.calibration.synapses.judge import keeps_values
 from spinhw.calibration.synapses.readings import Read, ladder_of
 from spinhw.calibration.synapses.record import correlation_rows, ladder_facts
 from spinhw.device import NetworkChain
@@ -101,7 +101,7 @@ def _table(chains: Sequence[MeasuredChain], shape: tuple[int, int]) -> ChainTabl
     failed, lost, before = dict[int, str](), dict[int, str](), 0
     for one in chains:
         failed |= {before + place: why for place, why in one.failed.items()}
-        lost |= {before + place: why for place, why in one.failed.items() if not why.startswith(STUCK)}
+        lost |= {before + place: why for place, why in one.failed.items() if not keeps_values(why)}
         before += len(one.sources)
     values = {name: torch.cat([one.chain.tensors()[key] for one in chains]) for name, key in _KEYS.items()}
     spread = torch.cat([one.covariance for one in chains])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spinhw.calibration.synapses.fit import Fitted, SweptWindows, fit_sweeps, side_by_side
-from spinhw.calibration.synapses.judge import GOOD_ENOUGH, STUCK, faults, miswired
+from spinhw.calibration.synapses.judge import GOOD_ENOUGH, faults, keeps_values, miswired
 from spinhw.calibration.synapses.programming import Programmed, programmed
 from spinhw.calibration.synapses.readings import Read
 from spinhw.errors import CalibrationError
@@ -177,11 +177,11 @@ def _fitted(found: SynapseAnalysis, swept: Read, ladder: Ladder) -> SynapseAnaly
 
 
 def without_failed(chain: Chain, failed: dict[int, str]) -> Chain:
-    """Let those that failed do what is known of them: a stuck one stays, the others do nothing."""
+    """Let those that failed do what is known of them: they stay where they are, or do nothing."""
     weight, span = chain.max_weight.clone(), chain.tuning_span_hz.clone()
     for number, why in failed.items():
         span[number] = 0.0
-        if not why.startswith(STUCK):
+        if not keeps_values(why):
             weight[number] = 0.0
     return replace(chain, max_weight=weight, tuning_span_hz=span)
 

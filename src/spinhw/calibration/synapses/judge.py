@@ -15,7 +15,9 @@ WORST_CHI2 = 4.0
 GOOD_ENOUGH = 2e-3  # A model this good, over the largest weight as designed, is good enough whatever the noise.
 # Another's tuning line moves a weight clearly, its own line by far less.
 CLEARLY_MOVES, CLEARLY_LESS = 0.2, 0.2
-STUCK = "it is stuck"  # So begins the reason of one whose values are kept.
+STUCK = "it is stuck"  # So begins the reason of one whose values are kept, ...
+HELD = "held at a tuning of 0, where it acts as fitted"  # ... and so ends that of another.
+LARGEST = 3.0  # Largest weights over the designed one that are still taken for what a resonator does that is held.
 
 
 def faults(
@@ -44,10 +46,24 @@ def faults(
         else:
             source = number if sources is None else sources[number]
             why = _unseen(fitted, chain, number, ladder, source) or _stuck(fitted, chain, number)
-            if why or float(chi2[number]) > WORST_CHI2:
-                poor = f"the model does not describe it: residuals {float(chi2[number]) ** 0.5:.1f} times the noise"
-                found[number] = why or poor
+            if not why and float(chi2[number]) > WORST_CHI2:
+                why = f"the model does not describe it: residuals {float(chi2[number]) ** 0.5:.1f} times the noise"
+            if why:
+                held = not why.startswith(STUCK) and _near(fitted, chain, number, ladder)
+                found[number] = f"{why}; {HELD}" if held else why
     return found
+
+
+def keeps_values(why: str) -> bool:
+    """Tell by the reason of one that failed whether its values say what it does, though it is not to be tuned."""
+    return why.startswith(STUCK) or why.endswith(HELD)
+
+
+def _near(fitted: Fitted, chain: int, number: int, ladder: Ladder) -> bool:
+    """Tell whether a fit says about what a resonator does; a narrow or a huge one stands for what it does not see."""
+    size = abs(float(fitted.chain.max_weight[chain, number])) / ladder.max_weight
+    share = float(fitted.chain.half_linewidth_hz[chain, number]) / ladder.half_linewidth_hz
+    return bool(fitted.seen[chain, number]) and size < LARGEST and share > WIDTHS[0]
 
 
 def _unseen(fitted: Fitted, chain: int, number: int, ladder: Ladder, source: int) -> str:
