@@ -51,8 +51,18 @@ def test_nothing_behind_an_end_counts(ask) -> None:
 def test_epochs_of_its_own_and_of_a_recipe_that_only_solves_a_readout() -> None:
     task = signs()
     readout = ground(task, trainable="readout", epochs=1)
-    assert "100 epochs" in GatedSettings(batch_size=120).measured(readout, [0], "validation", SILENT).about
+    usual = GatedSettings(batch_size=120).measured(readout, [0], "validation", SILENT).about
+    assert "100 epochs" in usual and "solved in the end" in usual
     assert "2 epochs" in GatedSettings(epochs=2).measured(readout, [0], "validation", SILENT).about
+
+
+def test_beside_a_recipe_that_only_solves_a_readout_batches_are_small() -> None:
+    task, alike = signs(), {"trainable": "readout", "epochs": 1}
+    one, other, eight = (
+        GatedSettings(epochs=2, **more).measured(ground(task, batch_size=size, **alike), [0], "test", SILENT)
+        for size, more in ((120, {}), (20, {}), (20, {"batch_size": 8}))
+    )
+    assert one.values == other.values == eight.values
 
 
 def test_a_readout_is_solved_where_the_recipes_is() -> None:

@@ -23,8 +23,8 @@ from spinhw.training.optimiser_settings import OptimiserSettings, Rate
 from spinhw.training.software_ensemble import Ensemble
 from spinhw.training.software_member import SoftwareTraining
 
-# Where the network beside it is not trained by gradients, and so says nothing of epochs.
-_EPOCHS = 100
+# Where the recipe only solves a read-out, and so says nothing of epochs and of batches for gradients.
+_EPOCHS, _BATCH_SIZE = 100, 8
 
 
 class GatedOptimiserSettings(OptimiserSettings):
@@ -56,7 +56,10 @@ class GatedSettings(ModelSettings):
         "solves a read-out.",
     )
     batch_size: int | None = Field(
-        default=None, ge=1, description="Sequences for each step, at least 1; null for that of the recipe."
+        default=None,
+        ge=1,
+        description="Sequences for each step, at least 1; null for that of the recipe, or 8 where it only solves a "
+        "read-out.",
     )
     optimiser: GatedOptimiserSettings = Field(
         default=GatedOptimiserSettings(), description="Adam and its learning rate."
@@ -74,8 +77,8 @@ class GatedSettings(ModelSettings):
     )
     solve_readout: bool | None = Field(
         default=None,
-        description="Whether the read-out is solved in closed form behind the trained units; null: where the recipe's "
-        "training.solve_readout does so.",
+        description="Whether the read-out is solved in closed form behind the trained units; null: where the recipe "
+        "does so.",
     )
 
     def measured(self, ground: Ground, seeds: Sequence[int], part: Part, progress: Progress) -> Baseline:
@@ -84,7 +87,8 @@ class GatedSettings(ModelSettings):
         with TemporaryDirectory(prefix="spinhw-gru-") as place, Interrupt() as interrupt:
             folder = RunFolder.create(Path(place) / "run", self)
             train_until(ensemble.epochs, ensemble, folder, progress, interrupt)
-        solve = ground.training.solve_readout if self.solve_readout is None else self.solve_readout
+        solves = ground.training.solve_readout or ground.training.trainable == "readout"
+        solve = solves if self.solve_readout is None else self.solve_readout
         if solve:
             for one in ensemble.members:
                 _solve(one.network, answer, Shown.of(shown, one.seed, task.outputs))
@@ -98,11 +102,12 @@ class GatedSettings(ModelSettings):
 
     def _ensemble(self, ground: Ground, seeds: Sequence[int]) -> Ensemble:
         task, training = ground.task, ground.training
-        recipe_epochs = _EPOCHS if training.trainable == "readout" else training.epochs
-        epochs = recipe_epochs if self.epochs is None else self.epochs
+        solved_only = training.trainable == "readout"
+        usual = (_EPOCHS, _BATCH_SIZE) if solved_only else (training.epochs, training.batch_size)
+        epochs = usual[0] if self.epochs is None else self.epochs
         noise = training.input_noise if self.input_noise is None else self.input_noise
         smoothing = training.label_smoothing if self.label_smoothing is None else self.label_smoothing
-        feed = Feed(self.batch_size or training.batch_size, noise, training.augmentation, epochs)
+        feed = Feed(self.batch_size or usual[1], noise, training.augmentation, epochs)
         return Ensemble(
             RecurrentSettings(
                 kind="gru", inputs=task.inputs, units=self.units or ground.units, outputs=task.outputs, bias=True
