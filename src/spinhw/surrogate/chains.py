@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spinhw.errors import CalibrationError, SpinhwWarning
+from spinhw.errors import CalibrationError, SpinhwWarning, some_of
 from spinhw.network import SpintronicNetwork, tuned_shapes
 from spinhw.physics import Chain, alternating
 from spinhw.records import ChainsRecord, ChainTable, find_record, load_chains
@@ -134,10 +134,9 @@ class CalibratedChains:
     def warn_of_lost(self) -> None:
         """Warn of resonators of which nothing is known, by name: they may act, and are taken to do nothing."""
         if self.lost:
-            named = ", ".join(self.lost[:_NAMED]) + (f" and {len(self.lost) - _NAMED} more" * (len(self.lost) > _NAMED))
             warnings.warn(
                 f"{self.device_id}: nothing is known of {len(self.lost)} resonators that failed, which are taken to do "
-                f"nothing: {named}; a dead one does, one out of the reach of the sweep does not (the record says why)",
+                f"nothing: {some_of(self.lost, _NAMED)}; a dead one does, one out of the reach of the sweep does not (the record says why)",
                 SpinhwWarning,
                 stacklevel=3,
             )
