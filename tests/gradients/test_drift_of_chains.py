@@ -15,7 +15,7 @@ from spinhw.gradients.neuron_chart import Shift
 from spinhw.gradients.verdict import Hypotheses
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.streams import torch_stream
-from spinhw.surrogate import CoupledRefit, Oscillators, Tried
+from spinhw.surrogate import CoupledRefit, Oscillators, TriedFit
 
 G_HZ = 1e7
 MEASURED = 0.01  # Standard error of a resonance, in half-linewidths.
@@ -157,8 +157,8 @@ def test_a_watch_of_chains_goes_on_from_its_state(run: Watched) -> None:
     assert run.watch.alarms and run.watch.state() == other.watch.state()
 
 
-def tried(squares: float, gamma: float = 0.0, chain: float = 0.0) -> Tried:
-    return Tried(
+def tried(squares: float, gamma: float = 0.0, chain: float = 0.0) -> TriedFit:
+    return TriedFit(
         torch.tensor([[gamma, 0.1 * gamma, 0.0]]),
         torch.tensor([[chain, 0.0]]),
         torch.tensor([squares]),

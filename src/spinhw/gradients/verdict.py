@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from spinhw.gradients.neuron_chart import Shift
-from spinhw.surrogate import CHAINS, DYNAMICS, Tried
+from spinhw.surrogate import CHAINS, DYNAMICS, TriedFit
 
 # Which of dynamics and chains move in each of the fits of `Hypotheses`.
 WHICH = ((False, False), (True, False), (False, True), (True, True))
@@ -26,10 +26,10 @@ class Hypotheses:
         both: All of them do.
     """
 
-    nothing: Tried
-    neurons: Tried
-    chains: Tried
-    both: Tried
+    nothing: TriedFit
+    neurons: TriedFit
+    chains: TriedFit
+    both: TriedFit
 
     def verdict(self, row: int, shift: Shift) -> Shift:
         """Say what has moved of one neuron: itself, or a chain; each where nobody can tell; both where neither will do.
@@ -51,7 +51,7 @@ class Hypotheses:
         alike = left[other] < left[best] + slack
         return replace(shift, parameters=moved[best], instead=moved[other] if alike else {})
 
-    def _left(self, row: int, tried: Tried) -> float:
+    def _left(self, row: int, tried: TriedFit) -> float:
         """Return by how much chi-square is larger than with everything fitted, whose residuals count as noise."""
         noise = float(self.both.squares[row]) / float(self.both.samples[row])
         return (float(tried.squares[row]) - float(self.both.squares[row])) / max(noise, 1e-12)

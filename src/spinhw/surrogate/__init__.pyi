@@ -1,6 +1,6 @@
 from .calibrated import Calibrated, calibrated_neurons, members
 from .chains import CalibratedChains, calibrated_chains, members_of_chains
-from .coupled_refit import FORGETTING, CoupledRefit, Tried
+from .coupled_refit import FORGETTING, CoupledRefit, TriedFit
 from .feedback import NetworkRecord
 from .oscillators import DYNAMICS, LOGARITHMIC, PARAMETERS, Oscillators
 from .played import Played, columns, misfit, modelled, shifted, substeps_for
@@ -28,7 +28,7 @@ __all__ = [
     "Played",
     "Response",
     "ToldTunings",
-    "Tried",
+    "TriedFit",
     "UNTOLD",
     "calibrated_chains",
     "calibrated_neurons",

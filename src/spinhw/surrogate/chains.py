@@ -136,7 +136,8 @@ class CalibratedChains:
         if self.lost:
             warnings.warn(
                 f"{self.device_id}: nothing is known of {len(self.lost)} resonators that failed, which are taken to do "
-                f"nothing: {some_of(self.lost, _NAMED)}; a dead one does, one out of the reach of the sweep does not (the record says why)",
+                f"nothing: {some_of(self.lost, _NAMED)}; a dead one does, one out of the reach of the sweep does not "
+                "(the record says why)",
                 SpinhwWarning,
                 stacklevel=3,
             )

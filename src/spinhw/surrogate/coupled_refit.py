@@ -49,7 +49,7 @@ _MOST_NUMBERS = 2**25  # Of the information about all synapses: 256 MiB.
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
+class TriedFit:
     """How well neurons are described once some of their parameters have moved.
 
     Args:
@@ -211,7 +211,7 @@ class CoupledRefit:
             return None
         return synapses.chain_moves(record.programmed)
 
-    def tried(self, record: NetworkRecord, numbers: Tensor, dynamics: bool, chains: bool) -> Tried:
+    def tried(self, record: NetworkRecord, numbers: Tensor, dynamics: bool, chains: bool) -> TriedFit:
         """Fit neurons or the chains that feed them to a record, as if nothing had been known of these; keep nothing.
 
         Args:
@@ -234,7 +234,7 @@ class CoupledRefit:
         finally:
             self.oscillators, self.synapses, self.residual, self._information = kept
         found = sum(each[1:], each[0])
-        return Tried(end.values[:, : len(DYNAMICS)], end.values[:, -len(CHAINS) :], found.squares, found.samples)
+        return TriedFit(end.values[:, : len(DYNAMICS)], end.values[:, -len(CHAINS) :], found.squares, found.samples)
 
     def widen_chains(self, numbers: Tensor, variance: Tensor) -> None:
         """Take it that the chains of some neurons may have moved, so that they follow what is measured next.
