@@ -20,6 +20,7 @@ from fakes.guarded import CAMPAIGN, failing, guards, watched
 from fakes.processes import python
 from fakes.visa import BANK_INSTRUMENTS, BANK_TRUTH, BANK_WIRING, bench_file, standing
 from spinhw.config import build
+from spinhw.errors import DeviceError
 from spinhw.instruments import CurrentSource, Station, StationSettings, load_station, open_station
 from spinhw.instruments.guard import GuardError, take_after_guard
 from spinhw.instruments.lock import BenchLock, guard_of, owner_of
@@ -270,6 +271,25 @@ def test_a_bench_file_may_do_without_which_is_said_and_one_inside_the_own_proces
         station.get("bias", CurrentSource).set_output("1", True)
         assert guard_of(station.addresses, tmp_path) is None
     assert not caplog.records
+
+
+def test_locks_that_nobody_has_any_more_when_one_looks_are_taken(tmp_path, mocker):
+    """Who only asks for an owner holds a lock for a moment, which is long on a busy machine."""
+    take, refusals = BenchLock.acquire, [0, 1]
+
+    def acquire(lock, who):
+        if refusals.pop():
+            raise DeviceError("in use by another process")
+        take(lock, who)
+
+    mocker.patch.object(BenchLock, "acquire", acquire)
+    lock = BenchLock(tmp_path, ["GPIB0::7::INSTR"])
+    take_after_guard(lock, "lab")
+    assert owner_of(["GPIB0::7::INSTR"], tmp_path).pid == os.getpid()
+    lock.release()
+    refusals[:] = [0, 1, 1]
+    with pytest.raises(DeviceError, match="in use by another process"):
+        take_after_guard(lock, "lab")
 
 
 def test_who_opens_a_bench_waits_for_a_guard_at_work_and_says_so(tmp_path, mocker, caplog):

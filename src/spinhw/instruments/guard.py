@@ -271,9 +271,11 @@ def _met(lock: BenchLock, who: str) -> int | None:
         raise
     except DeviceError:
         owner, guard = lock.owner(), lock.guard()
-        if guard is None or (owner is not None and owner.pid != guard.pid):
-            raise
-        return guard.pid or 0
+        if owner is not None or guard is not None:
+            if guard is None or (owner is not None and owner.pid != guard.pid):
+                raise
+            return guard.pid or 0
+        lock.acquire(who)  # Nobody has them: it was one who asked, or who has ended meanwhile.
     guard = lock.guard()
     if guard is None or guard.pid == os.getpid():
         return None
