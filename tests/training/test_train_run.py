@@ -291,8 +291,8 @@ def test_divergence_keeps_the_metrics(tmp_path, mocker):
     from spinhw.training import run
 
     class Caught(run.Learner):
-        def __init__(self, settings):
-            super().__init__(settings)
+        def __init__(self, *asked):
+            super().__init__(*asked)
             learner.append(self)
 
     mocker.patch.object(run, "Learner", Caught)
