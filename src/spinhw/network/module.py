@@ -61,6 +61,8 @@ class SpintronicNetwork(OrdinaryModule):
         self.seed, self.ensemble = seeds, not isinstance(seeds, int)
         self._measured: Neurons | None = None
         self._resonators: dict[str, Chain] | None = None
+        # Ends of the inner branch by matrix, type and place: they stay until other resonators are taken.
+        self._ends: dict[tuple[str, torch.dtype, torch.device], tuple[Tensor, Tensor]] = {}
         self._sparse: tuple[Copies, Sparsity] | None = None
         self._known: tuple[Copies, Copies, Neurons] | None = None
         with ordinary_tensors():
@@ -247,6 +249,7 @@ class SpintronicNetwork(OrdinaryModule):
             check_resonators(resonators, self.settings, self._members or 1)
         acted = self._acting(self.tuned()) if keep_weights else {}
         self._resonators = None if resonators is None else dict(resonators)
+        self._ends.clear()
         for name, weights in acted.items():
             self._tune_(name, weights.detach())
         if keep_weights:
@@ -397,10 +400,18 @@ class SpintronicNetwork(OrdinaryModule):
         if limit is None:
             return
         end = torch.tensor(limit).to(self.b_out)
-        for name, shape in self._shapes.items():
+        for name in self._shapes:
             chains = self._chains(name) if name in tuned else None
-            like = end if self.known(name) is None else end.expand(shape)
-            limit_(self, name, *((-end, end) if chains is None else chains.bounds(shape[-1], like)))
+            limit_(self, name, *((-end, end) if chains is None else self._ends_of(name, chains, end)))
+
+    def _ends_of(self, name: str, chains: Chains, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the lowest and highest trained values of a matrix, worked out once."""
+        key = (name, like.dtype, like.device)
+        if key not in self._ends:
+            shape = self._shapes[name]
+            with ordinary_tensors():
+                self._ends[key] = chains.bounds(shape[-1], like if self.known(name) is None else like.expand(shape))
+        return self._ends[key]
 
     def trained(self) -> frozenset[str]:
         """Return the names of the weights whose gradient reaches a parameter."""
