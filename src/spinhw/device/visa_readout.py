@@ -9,7 +9,6 @@ from spinhw.device.resample import Sampled, at_instants, average
 from spinhw.device.rounds import Round, plan_rounds
 from spinhw.device.segments import Segments
 from spinhw.device.trace import Quality
-from spinhw.errors import DeviceError
 from spinhw.instruments import Acquisition, Digitizer, Record, Station, Switch
 from spinhw.instruments.references import split_path, split_reference
 from spinhw.instruments.wiring import Timing
@@ -99,11 +98,7 @@ class VisaReadout:
             DeviceError: They are not.
         """
         for name, routes in self._routes.items():
-            closed = self._switches[name].closed()
-            if set(closed) != set(routes):
-                raise DeviceError(
-                    f"{name}: crosspoints have changed", seen=", ".join(closed), allowed=", ".join(routes)
-                )
+            self._switches[name].confirm(routes)
 
     def _plans(self, one: Round, segments: Segments) -> list[tuple[Digitizer, Acquisition]]:
         """Say what each digitizer records: from one input before the first segment to one after the last."""

@@ -132,12 +132,8 @@ class VisaSynapseBank(SynapseBank):
             raise DeviceError(
                 f"{self._tone.name}: output {self._tone_channel} switched itself off", todo="look at what hangs on it"
             )
-        if self._switch is not None and set(self._switch.closed()) != {self._route}:
-            raise DeviceError(
-                f"{self._switch.name}: crosspoints have changed",
-                seen=", ".join(self._switch.closed()) or "none closed",
-                allowed=self._route,
-            )
+        if self._switch is not None:
+            self._switch.confirm([self._route])
         overloads = self._board.overloads()
         if overloads or not self._board.output_enabled(ALL):
             raise DeviceError(

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable
 
-from spinhw.errors import LimitError
+from spinhw.errors import DeviceError, LimitError
 from spinhw.instruments.channels import Routes
 from spinhw.instruments.roles.base import Build, Instrument
 
@@ -69,6 +69,16 @@ class Switch(Instrument[Routes]):
         seen = self._movable()
         self._keep(f"{MATRIX}.closed", ",".join(seen))
         return seen
+
+    def confirm(self, routes: Iterable[str]) -> None:
+        """Find out whether the crosspoints still are as `connect` left them.
+
+        Raises:
+            DeviceError: They are not.
+        """
+        seen, wanted = self.closed(), tuple(routes)
+        if set(seen) != set(wanted):
+            raise DeviceError(f"{self.name}: crosspoints have changed", seen=", ".join(seen), allowed=", ".join(wanted))
 
     def _survey(self) -> None:
         self.closed()
