@@ -130,7 +130,7 @@ class CoupledRefit:
             self._information[chosen] = self._forgetting * self._information[chosen]
             if isinstance(synapses, TunedSynapses) and self.looks:
                 moved = torch.nn.functional.pad(synapses.wander(), (len(DYNAMICS), 0))
-                self._widen(chosen, moved[chosen])
+                self.widen(chosen, moved[chosen])
             before = self._values()
             if not self.looks:
                 few = record.images(slice(-(-len(record.inputs) // _ROUGH)))
@@ -150,11 +150,9 @@ class CoupledRefit:
 
         Args:
             numbers: Of the neurons.
-            variance: By how much ln gamma, ln sigma and Q of each may have moved, squared, (neuron, 3).
+            variance: By how much ln gamma, ln sigma and Q of each may have moved, squared, (neuron, 3); with more
+                columns also what is known of its synapses.
         """
-        self._widen(numbers, variance)
-
-    def _widen(self, numbers: Tensor, variance: Tensor) -> None:
         fixed, size = self._firm(numbers), variance.shape[1]
         spread = covariance(self._information[numbers] + fixed)
         spread[:, range(size), range(size)] += variance
@@ -244,7 +242,7 @@ class CoupledRefit:
             variance: By how many half-linewidths each chain may have moved, squared, (neuron, chain).
         """
         if isinstance(self.synapses, TunedSynapses) and self.synapses.slots:
-            self._widen(numbers, torch.nn.functional.pad(variance, (len(DYNAMICS) + self.synapses.slots, 0)))
+            self.widen(numbers, torch.nn.functional.pad(variance, (len(DYNAMICS) + self.synapses.slots, 0)))
 
     def errors(self) -> Tensor:
         """Give standard errors of gamma, sigma and Q in their units, (parameter, oscillator)."""

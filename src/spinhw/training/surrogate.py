@@ -151,11 +151,7 @@ def chains_of_chips(
         ConfigError: A record is missing or wrong.
         CalibrationError: A record is another device's.
     """
-    return _chains(record, [_device_id(profile, seed) for seed in seeds], anyway)
-
-
-def _chains(record: Path, ids: Sequence[str | None], anyway: bool) -> list[CalibratedChains]:
-    return [calibrated_chains(record, one, anyway) for one in ids]
+    return [calibrated_chains(record, _device_id(profile, seed), anyway) for seed in seeds]
 
 
 def _oscillators(asked: CalibrationUse, ids: Sequence[str | None]) -> list[Calibrated]:

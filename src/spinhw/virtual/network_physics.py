@@ -36,11 +36,6 @@ def parameter_shapes(network: NetworkSettings) -> dict[str, tuple[int, ...]]:
     return shapes | ({"w_out": (network.outputs, network.layers[-1])} if network.readout == "hardware" else {})
 
 
-def chains_of(network: NetworkSettings) -> dict[str, int]:
-    """Give the number of chains of each weight matrix, which are its rows, in the order in which probes count them."""
-    return {name: shape[0] for name, shape in parameter_shapes(network).items() if name.startswith("w")}
-
-
 @dataclass(frozen=True)
 class _Batch:
     """Windows of inputs as they arrive at the chip.
@@ -77,7 +72,9 @@ class NetworkPhysics:
         self._readout = Readout(settings.chip.power_readout, [self.identity], neurons, "power")
         self._synapses = ChipSynapses(settings.chip, [self.identity])
         self._acting_out: torch.Tensor | None = None
-        self._chains = [(name, row) for name, size in chains_of(network).items() for row in range(size)]
+        weights = {name: shape for name, shape in self._shapes.items() if name.startswith("w")}
+        # The chains are the rows of the weight matrices; so probes count them.
+        self._chains = [(name, row) for name, shape in weights.items() for row in range(shape[0])]
         self._put: Callable[[str], Chain] | None = None  # Resonators of a matrix where they were put last.
         self._last: tuple[dict[tuple[str, int], SourceOutput], Windows] | None = None
         self.leftover = 0.0  # Largest deviation from rest with which a window of the last shot would have begun.
@@ -131,7 +128,7 @@ class NetworkPhysics:
         """Return what the resonators of a chain rectify of one tone, in units of weight times power.
 
         Args:
-            number: Of the chain, matrix by matrix (`chains_of`) and row by row.
+            number: Of the chain, matrix by matrix and row by row.
             rf_hz: Of the tone.
             power: Of the tone, in units of an oscillator's at x = 1.
         """
