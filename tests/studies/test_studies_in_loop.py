@@ -9,9 +9,9 @@ from pytest_mock import MockerFixture
 
 from spinhw.config import build, load
 from spinhw.errors import ConfigError
-from spinhw.studies import Outcome, Outlook, Point, PointStore
+from spinhw.studies import Outcome, Outlook, Point, PointStore, run_compared
 from spinhw.studies.execute import run_points
-from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, LoopStudy, look_ahead_in_loop, run_loop_study
+from spinhw.studies.in_loop import LOOP_STUDIES, LoopGridSettings, LoopStudy, look_ahead_in_loop, write_loop_study
 from spinhw.studies.in_loop.catalogue import cells_of, worst_of
 from spinhw.studies.in_loop.claims import judge_loop
 from spinhw.studies.in_loop.measured import LoopFound, cells_in, differences, over_cells
@@ -128,14 +128,14 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
     outlook = look_ahead_in_loop([study], store)
     assert len(outlook.missing) == len(study.points) == 6
     first = replace(outlook, missing=outlook.missing[:3])
-    claims = run_loop_study(study, grid, first, tmp_path, heard, jobs=1)
+    claims = run_compared(study, grid, first, tmp_path, heard, write_loop_study, jobs=1)
     assert [point.key for point in heard.points] == [point.key for point in study.points[:3]]
     assert [each.verdict for each in claims] == ["not tested"] * 4
     assert "**3 of 5 runs are not done yet**" in (tmp_path / "chip_in_the_loop.md").read_text(encoding="utf-8")
 
     again = look_ahead_in_loop([study], store)
     assert [point.key for point in again.missing] == [point.key for point in study.points[3:]]
-    claims = run_loop_study(study, grid, again, tmp_path, heard, jobs=1)
+    claims = run_compared(study, grid, again, tmp_path, heard, write_loop_study, jobs=1)
     assert all(each.holds is not None for each in claims)
     page = (tmp_path / "chip_in_the_loop.md").read_text(encoding="utf-8")
     assert "not done yet" not in page
@@ -155,7 +155,9 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
 def test_a_study_of_averages_has_equal_shots(tmp_path: Path) -> None:
     grid = tiny_grid()
     study = LOOP_STUDIES["averaging"](grid)
-    run_loop_study(study, grid, look_ahead_in_loop([study], PointStore(tmp_path)), tmp_path, Listener(), jobs=1)
+    run_compared(
+        study, grid, look_ahead_in_loop([study], PointStore(tmp_path)), tmp_path, Listener(), write_loop_study, jobs=1
+    )
     rows = list(csv.DictReader(io.StringIO((tmp_path / "averaging.csv").read_text(encoding="utf-8"))))
     assert {(row["averages"], row["epochs"]) for row in rows} == {("1", "2"), ("2", "1")}
     assert {int(row["inferences"]) for row in rows} == {2 * IMAGES}
@@ -181,7 +183,7 @@ def test_ctrl_c_stops_the_study_and_leaves_the_page_of_what_is_done(tmp_path: Pa
     outlook = Outlook(study.points, study.points, dict.fromkeys((point.key for point in study.points), 1.0))
     mocker.patch("spinhw.studies.work.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_loop_study(study, grid, outlook, tmp_path, Listener(), jobs=1)
+        run_compared(study, grid, outlook, tmp_path, Listener(), write_loop_study, jobs=1)
     assert "**8 of 8 runs are not done yet**" in (tmp_path / "chip_in_the_loop.md").read_text(encoding="utf-8")
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from spinhw.config import build, load
 from spinhw.errors import ConfigError
-from spinhw.studies import Outcome, Point, PointStore
+from spinhw.studies import Outcome, Point, PointStore, run_compared
 from spinhw.studies.execute import missing_of
 from spinhw.studies.in_loop import look_ahead_in_loop
-from spinhw.studies.synapses import SYNAPSE_STUDIES, SynapseGridSettings, SynapseStudy, run_synapse_study
+from spinhw.studies.synapses import SYNAPSE_STUDIES, SynapseGridSettings, SynapseStudy, write_synapse_study
 from spinhw.studies.synapses.catalogue import WITH, WITHOUT, sweeps_of
 from spinhw.studies.synapses.claims import answer, judge_synapses
 from spinhw.studies.synapses.measured import NeededSpacing, SynapsesFound, needed_spacing
@@ -129,13 +129,13 @@ def test_a_study_leaves_page_table_and_picture_and_goes_on_where_it_was(tmp_path
             store.save(point, invented([0.5, 0.6]))
     outlook = look_ahead_in_loop([study], store)
     assert {point.key for point in outlook.missing} == done
-    claims = run_synapse_study(study, grid, replace(outlook, missing=[base]), tmp_path, heard, jobs=1)
+    claims = run_compared(study, grid, replace(outlook, missing=[base]), tmp_path, heard, write_synapse_study, jobs=1)
     assert [each.verdict for each in claims][:2] == ["not tested"] * 2
     assert "**3 of 13 runs are not done yet**" in (tmp_path / "rf_synapses.md").read_text(encoding="utf-8")
 
     again = look_ahead_in_loop([study], store)
     assert {point.key for point in again.missing} == done - {base.key}
-    claims = run_synapse_study(study, grid, again, tmp_path, heard, jobs=1)
+    claims = run_compared(study, grid, again, tmp_path, heard, write_synapse_study, jobs=1)
     assert sorted(heard.keys) == sorted(done)
     assert all(each.holds is not None for each in claims)
     page = (tmp_path / "rf_synapses.md").read_text(encoding="utf-8")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spinhw.report.study import StudyBar
-    from spinhw.studies import Claim, Outcome, Outlook, Point, StudyProgress
-    from spinhw.studies.study import AnyStudy
+    from spinhw.studies import Claim, Outcome, Outlook, Point, PointStore, StudyProgress
+    from spinhw.studies.run import GridT, StudyT
 
 GRID, LOOP_GRID, SYNAPSE_GRID = (
     Path("examples") / "studies" / name for name in ("paper.yaml", "chip_in_the_loop.yaml", "rf_synapses.yaml")
@@ -83,43 +83,36 @@ def _run_figures(name: str, grid: GridSettings, out: Path, workers: _Workers) ->
 
 
 def _run_in_loop(name: str, grid: LoopGridSettings, out: Path, workers: _Workers) -> None:
-    from spinhw.studies.in_loop import LOOP_STUDIES
+    from spinhw.studies.in_loop import LOOP_STUDIES, write_loop_study
 
-    study = LOOP_STUDIES[name](grid)
-    from spinhw.studies.in_loop import run_loop_study
-
-    def work(outlook: "Outlook", progress: "StudyProgress") -> "list[Claim]":
-        return run_loop_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
-
-    _run_compared(study, "chips in the loop", out, workers, work)
+    _run_compared(LOOP_STUDIES[name](grid), grid, "chips in the loop", out, workers, write_loop_study)
 
 
 def _run_synapses(name: str, grid: SynapseGridSettings, out: Path, workers: _Workers) -> None:
-    from spinhw.studies.synapses import SYNAPSE_STUDIES
+    from spinhw.studies.synapses import SYNAPSE_STUDIES, write_synapse_study
 
-    study = SYNAPSE_STUDIES[name](grid)
-    from spinhw.studies.synapses import run_synapse_study
-
-    def work(outlook: "Outlook", progress: "StudyProgress") -> "list[Claim]":
-        return run_synapse_study(study, grid, outlook, out, progress, jobs=workers.jobs, cluster=workers.cluster)
-
-    _run_compared(study, "chips of resonators", out, workers, work)
+    _run_compared(SYNAPSE_STUDIES[name](grid), grid, "chips of resonators", out, workers, write_synapse_study)
 
 
 def _run_compared(
-    study: "AnyStudy",
+    study: "StudyT",
+    grid: "GridT",
     how: str,
     out: Path,
     workers: _Workers,
-    work: "Callable[[Outlook, StudyProgress], list[Claim]]",
+    write: "Callable[[StudyT, GridT, PointStore, Path], list[Claim]]",
 ) -> None:
     console = make_console()
-    from spinhw.studies import PointStore
+    from spinhw.studies import PointStore, run_compared
     from spinhw.studies.in_loop import look_ahead_in_loop
 
     with _timing(console, [(study.name, how, study.points)]):
         outlook = look_ahead_in_loop([study], PointStore(out))
-    _work(console, outlook, out, workers, lambda progress: work(outlook, progress))
+
+    def work(progress: "StudyProgress") -> "list[Claim]":
+        return run_compared(study, grid, outlook, out, progress, write, jobs=workers.jobs, cluster=workers.cluster)
+
+    _work(console, outlook, out, workers, work)
     _show_page(console, out / f"{study.name}.md")
 
 

@@ -3,7 +3,7 @@ from .claim import Claim
 from .execute import StudyProgress
 from .outcome import Outcome
 from .point import Point
-from .run import Outlook, look_ahead, run_studies
+from .run import Outlook, look_ahead, run_compared, run_studies
 from .settings import GridSettings, ProtocolSettings
 from .store import PointStore
 from .study import Curve, Study
@@ -21,6 +21,7 @@ __all__ = [
     "Study",
     "StudyProgress",
     "look_ahead",
+    "run_compared",
     "run_studies",
     "studies_named",
 ]

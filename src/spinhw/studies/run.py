@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from spinhw.atomic import write_atomically
 from spinhw.config import Settings
@@ -10,6 +11,7 @@ from spinhw.plots.canvas import attempted
 from spinhw.studies.catalogue import STUDIES, in_order
 from spinhw.studies.claim import Claim
 from spinhw.studies.claims import judge
+from spinhw.studies.compared import ComparedRuns
 from spinhw.studies.execute import StudyProgress, missing_of, run_points
 from spinhw.studies.figures import draw
 from spinhw.studies.forecast import forecast_s
@@ -19,6 +21,9 @@ from spinhw.studies.settings import GridSettings
 from spinhw.studies.store import PointStore
 from spinhw.studies.study import Study, distinct
 from spinhw.studies.tables import as_csv, as_page
+
+StudyT = TypeVar("StudyT", bound=ComparedRuns[Any])
+GridT = TypeVar("GridT", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -117,25 +122,27 @@ def run_studies(
 
 
 def run_compared(
-    name: str,
-    grid: Settings,
+    study: StudyT,
+    grid: GridT,
     outlook: Outlook,
     folder: Path,
     progress: StudyProgress,
-    write: Callable[[PointStore], list[Claim]],
+    write: Callable[[StudyT, GridT, PointStore, Path], list[Claim]],
     *,
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> list[Claim]:
-    """Do what is missing of runs that are compared, then write what came out, of what is done where some failed.
+    """Do what is missing of runs that are compared, then write table, picture, claims and page into the folder.
+
+    A study that is interrupted, or of which a run fails, leaves the page of what is done.
 
     Args:
-        name: Of the study; its grid is kept as ``NAME.yaml``.
-        grid: What it varies.
+        study: The study.
+        grid: Its settings, which are kept beside the results as ``NAME.yaml``.
         outlook: What is to be done.
         folder: Where everything goes.
         progress: Told of every run that is done.
-        write: Writes what is done, and returns the claims.
+        write: Writes what is done, and returns the claims: `write_loop_study`, `write_synapse_study`.
         jobs: Processes on this machine; None for one on each core.
         cluster: Address of a Dask scheduler; None for this machine.
 
@@ -143,11 +150,11 @@ def run_compared(
         ConfigError: A run failed, the disk is full, or the scheduler does not answer.
     """
     store = PointStore(folder)
-    write_atomically(folder / f"{name}.yaml", grid.to_yaml().encode())
+    write_atomically(folder / f"{study.name}.yaml", grid.to_yaml().encode())
     try:
         run_points(outlook.missing, store, outlook.predicted_s, progress, jobs=jobs, cluster=cluster)
     finally:
-        claims = write(store)
+        claims = write(study, grid, store, folder)
     return claims
 
 

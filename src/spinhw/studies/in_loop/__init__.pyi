@@ -1,5 +1,5 @@
 from .catalogue import LOOP_STUDIES, LoopStudy
-from .run import look_ahead_in_loop, run_loop_study, write_loop_study
+from .run import look_ahead_in_loop, write_loop_study
 from .settings import LoopGridSettings
 
 __all__ = [
@@ -7,6 +7,5 @@ __all__ = [
     "LoopGridSettings",
     "LoopStudy",
     "look_ahead_in_loop",
-    "run_loop_study",
     "write_loop_study",
 ]

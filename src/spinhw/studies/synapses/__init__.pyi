@@ -1,5 +1,5 @@
 from .catalogue import SYNAPSE_STUDIES, SynapseStudy
-from .run import run_synapse_study, write_synapse_study
+from .run import write_synapse_study
 from .settings import ResonatorChipSettings, SynapseGridSettings
 
 __all__ = [
@@ -7,6 +7,5 @@ __all__ = [
     "ResonatorChipSettings",
     "SynapseGridSettings",
     "SynapseStudy",
-    "run_synapse_study",
     "write_synapse_study",
 ]

@@ -1,10 +1,9 @@
-"""The study of resonators as synapses from settings to a page."""
+"""The page of the study of resonators as synapses."""
 
 from pathlib import Path
 
 from spinhw.studies.claim import Claim
-from spinhw.studies.execute import StudyProgress
-from spinhw.studies.run import Outlook, run_compared, write_compared
+from spinhw.studies.run import write_compared
 from spinhw.studies.store import PointStore
 from spinhw.studies.synapses.catalogue import SynapseStudy
 from spinhw.studies.synapses.claims import judge_synapses
@@ -12,29 +11,6 @@ from spinhw.studies.synapses.figures import draw_synapses
 from spinhw.studies.synapses.measured import SynapsesFound
 from spinhw.studies.synapses.settings import SynapseGridSettings
 from spinhw.studies.synapses.tables import synapse_csv, synapse_page
-
-
-def run_synapse_study(
-    study: SynapseStudy,
-    grid: SynapseGridSettings,
-    outlook: Outlook,
-    folder: Path,
-    progress: StudyProgress,
-    *,
-    jobs: int | None = None,
-    cluster: str | None = None,
-) -> list[Claim]:
-    """Do what is missing, then write table, picture, claims and page into the folder; see `run_loop_study`."""
-    return run_compared(
-        study.name,
-        grid,
-        outlook,
-        folder,
-        progress,
-        lambda store: write_synapse_study(study, grid, store, folder),
-        jobs=jobs,
-        cluster=cluster,
-    )
 
 
 def write_synapse_study(study: SynapseStudy, grid: SynapseGridSettings, store: PointStore, folder: Path) -> list[Claim]:
