@@ -8,6 +8,7 @@ import torch
 import yaml
 from pytest_mock import MockerFixture
 
+from fakes.chains import scores
 from spinhw.calibration import ChainPlanSettings, calibrate, calibrate_chains, load_plan, traces_folder
 from spinhw.calibration.chains import effort_of
 from spinhw.calibration.synapses.judge import HELD
@@ -17,11 +18,10 @@ from spinhw.device.told import told
 from spinhw.errors import CalibrationError, ConfigError, SpinhwWarning
 from spinhw.network import NetworkSettings, SpintronicNetwork
 from spinhw.physics import Chain
-from spinhw.records import ChainsRecord, load_chains, load_either, load_record
+from spinhw.records import load_chains, load_either, load_record
 from spinhw.streams import torch_stream
 from spinhw.surrogate import CalibratedChains
 
-MAP = ("resonance", "half_linewidth", "max_weight", "tuning_span")
 SIZES = {"layers": [12, 10], "outputs": 4, "inputs": 1, "weight_limit": 4.0, "readout": "hardware"}
 SYNAPSES = {"kind": "resonators", "half_linewidth": "10 MHz", "spacing": "160 MHz", "span": "80 MHz"}
 NETWORK = build(NetworkSettings, SIZES | {"synapses": SYNAPSES}, "test")
@@ -51,22 +51,6 @@ def calibrated(profile: SimulatedSettings, folder: Path, plan: ChainPlanSettings
 def truth(profile: SimulatedSettings, network: SpintronicNetwork) -> dict[str, Chain]:
     with open_device(profile, network, members=[network.seed]) as device:
         return device.true_resonators()
-
-
-def scores(record: ChainsRecord, true: dict[str, Chain]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return errors over reported errors and the reported ones, (resonator, quantity), of those that did not fail."""
-    off, size = [], []
-    for name, table in record.matrices.items():
-        there = true[name].at((0, list(table.destinations), list(table.sources))).tensors().values()
-        fine = [place not in table.failed for place in range(len(table.sources))]
-        found, errors = numbers(table.values), numbers(table.errors)
-        off.append(((found - torch.stack(list(there))) / errors).T[fine])
-        size.append(errors.T[fine])
-    return torch.cat(off), torch.cat(size)
-
-
-def numbers(rows) -> torch.Tensor:
-    return torch.tensor([[float("nan") if one is None else one for one in rows[name]] for name in MAP]).double()
 
 
 @pytest.fixture(scope="module")

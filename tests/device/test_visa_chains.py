@@ -3,18 +3,16 @@
 import pytest
 import torch
 
-from fakes.chains import NETWORK, chain_bench, meters, network, profile, truth
+from fakes.chains import NETWORK, chain_bench, meters, network, profile, scores, truth
 from spinhw.calibration import calibrate, calibrate_chains, load_plan, traces_folder
 from spinhw.config import build
 from spinhw.device import VisaSettings, open_chains, open_device
 from spinhw.device.told import told
 from spinhw.errors import ConfigError, DeviceError, LimitError
-from spinhw.physics import Chain
 from spinhw.records import ChainsRecord, load_chains
 from spinhw.surrogate import CalibratedChains
 from spinhw.virtual import Bench
 
-MAP = ("resonance", "half_linewidth", "max_weight", "tuning_span")
 QUICK = load_plan("chains-quick")
 DRIVEN = ("one", "two", "smu", "board", "tone")
 
@@ -30,16 +28,6 @@ def on(made: Bench) -> list[str]:
     driven = ((name, made.instruments[name]) for name in DRIVEN)
     lit = [name for name, one in driven if any(one.get("on", channel + 1) for channel in range(one.channels))]
     return lit + [name for name in ("matrix", "mux") if made.instruments[name].closed]
-
-
-def scores(record: ChainsRecord, true: dict[str, Chain]) -> torch.Tensor:
-    """Return errors over reported errors, (quantity, resonator)."""
-    off = []
-    for name, table in record.matrices.items():
-        there = true[name].at((0, list(table.destinations), list(table.sources))).tensors().values()
-        found, errors = (torch.tensor([rows[key] for key in MAP]).double() for rows in (table.values, table.errors))
-        off.append((found - torch.stack(list(there))) / errors)
-    return torch.cat(off, dim=1)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +52,7 @@ def test_a_chip_is_calibrated_and_nothing_but_its_chains_is_switched_on(measured
     assert switched == {"board", "tone"} and left == []
     assert isinstance(record, ChainsRecord) and record.failed() == {}
     assert record.device.id == "bench" and record.device.kind == "visa"
-    off = scores(record, true)
+    off, _ = scores(record, true)
     assert float(off.abs().max()) < 5.0 and 0.5 < float((off.abs() < 1).double().mean()) < 0.85  # Of 4 x 30 or so.
     resonances = torch.tensor(record.matrices["w_int.0"].errors["resonance"])
     assert float(resonances.max()) < 0.5e6  # Found from 6 MHz away.

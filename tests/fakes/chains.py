@@ -5,11 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from fakes.shaped import Shaped
 from fakes.visa import standing
 from spinhw.config import build
 from spinhw.device import VisaSettings
 from spinhw.network import NetworkSettings, SpintronicNetwork
+from spinhw.physics import Chain
+from spinhw.records import ChainsRecord
+from spinhw.records.synapses import MAP
 from spinhw.virtual import Bench
 
 SIZES = {"layers": [4, 3], "outputs": 2, "inputs": 1, "weight_limit": 4.0, "readout": "hardware"}
@@ -23,6 +28,22 @@ _CONVERSION = {"weight": "2 V", "output": "50 mV", "rf_power": "1 uW"}
 def network(seed: int = 0) -> SpintronicNetwork:
     """Return a network of the chip's size."""
     return SpintronicNetwork(NETWORK, seed=seed)
+
+
+def scores(record: ChainsRecord, true: Mapping[str, Chain]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return errors over reported errors and the reported ones, (resonator, quantity), of those that did not fail."""
+    off, size = [], []
+    for name, table in record.matrices.items():
+        there = true[name].at((0, list(table.destinations), list(table.sources))).tensors().values()
+        fine = [place not in table.failed for place in range(len(table.sources))]
+        found, errors = _numbers(table.values), _numbers(table.errors)
+        off.append(((found - torch.stack(list(there))) / errors).T[fine])
+        size.append(errors.T[fine])
+    return torch.cat(off), torch.cat(size)
+
+
+def _numbers(rows: Mapping[str, Any]) -> torch.Tensor:
+    return torch.tensor([[float("nan") if one is None else one for one in rows[name]] for name in MAP]).double()
 
 
 def truth(noise: str = "1 mV", **synapses: Any) -> dict[str, Any]:
