@@ -78,7 +78,8 @@ class Switch(Instrument[Routes]):
         """
         seen, wanted = self.closed(), tuple(routes)
         if set(seen) != set(wanted):
-            raise DeviceError(f"{self.name}: crosspoints have changed", seen=", ".join(seen), allowed=", ".join(wanted))
+            told = ", ".join(seen) or "none closed"
+            raise DeviceError(f"{self.name}: crosspoints have changed", seen=told, allowed=", ".join(wanted))
 
     def _survey(self) -> None:
         self.closed()
